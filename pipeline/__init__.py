@@ -1,0 +1,9 @@
+"""abignet: learned patch graphs for histopathology, as rooms over a foundation.
+
+The foundation is ``slides``, ``artefacts``, ``units``, ``errors``, ``provenance`` and
+``logs``.  The rooms ``tiling``, ``nuclei``, ``cellgraph``, ``training``, ``report`` and
+``synthetic`` import only the foundation and meet through files.  ``cli`` and the
+``Snakefile`` are the two doorways.
+"""
+
+__version__ = "0.1.0"

@@ -1,0 +1,93 @@
+"""``cell_graphs/{slide}.zarr``: one graph of nuclei per kept tile, in CSR over tiles.
+
+Tile t owns nuclei ``nucleus_id[node_offsets[t]:node_offsets[t + 1]]`` (rows of the
+slide's nucleus table) and edges ``edge_offsets[t]:edge_offsets[t + 1]``.  Edges hold
+both directions, sorted by source then target, no self-loops; ends are positions in
+``nucleus_id``, numbered over the whole slide.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.artefacts.tables import check_header
+from pipeline.artefacts.zarr_store import open_store, read_array, write_store
+from pipeline.errors import ArtefactError
+
+KIND = "cell_graphs"
+
+
+@dataclass(frozen=True)
+class CellGraphs:
+    """Cell graphs of the kept tiles of one slide.
+
+    Attributes
+    ----------
+    tile_id
+        int64 (n_tiles,), in the order of the tile table.
+    nucleus_id
+        int64 (n_nuclei,), rows of the nucleus table, grouped by tile.
+    node_offsets, edge_offsets
+        int64 (n_tiles + 1,).
+    edge_index
+        int64 (2, n_edges), positions in ``nucleus_id``; both directions.
+    length_um
+        float32 (n_edges,), distance of the two centroids.
+    delta_orientation
+        float32 (n_edges,), angle between the two axes in radians, 0 to pi/2.
+    """
+
+    tile_id: npt.NDArray[np.int64]
+    nucleus_id: npt.NDArray[np.int64]
+    node_offsets: npt.NDArray[np.int64]
+    edge_index: npt.NDArray[np.int64]
+    edge_offsets: npt.NDArray[np.int64]
+    length_um: npt.NDArray[np.float32]
+    delta_orientation: npt.NDArray[np.float32]
+
+
+ARRAYS: dict[str, str] = {
+    "tile_id": "int64",
+    "nucleus_id": "int64",
+    "node_offsets": "int64",
+    "edge_index": "int64",
+    "edge_offsets": "int64",
+    "length_um": "float32",
+    "delta_orientation": "float32",
+}
+
+
+def empty_cell_graphs() -> CellGraphs:
+    """Graphs of a slide without tiles."""
+    none = np.zeros(0, np.int64)
+    start = np.zeros(1, np.int64)
+    return CellGraphs(none, none, start, np.zeros((2, 0), np.int64), start, np.zeros(0, np.float32), np.zeros(0, np.float32))
+
+
+def write_cell_graphs(
+    path: str | Path, graphs: CellGraphs, *, slide_id: str, reason: str | None, provenance: Mapping[str, Any]
+) -> None:
+    """Write the cell graphs of a slide; ``reason`` says why there is none, else None."""
+    arrays = {name: np.asarray(getattr(graphs, name), dtype) for name, dtype in ARRAYS.items()}
+    write_store(path, arrays, {"kind": KIND, "slide_id": slide_id, "reason": reason, "provenance": dict(provenance)})
+
+
+def read_cell_graphs(path: str | Path) -> tuple[CellGraphs, dict[str, Any]]:
+    """Cell graphs of a slide and the store's header.
+
+    Raises
+    ------
+    ArtefactError
+        If the store is missing, foreign, damaged or inconsistent.
+    """
+    group = open_store(path, KIND)
+    header = dict(group.attrs)
+    check_header(header, KIND, str(path))
+    graphs = CellGraphs(**{name: read_array(group, name, path) for name in ARRAYS})
+    if graphs.node_offsets[-1] != len(graphs.nucleus_id) or graphs.edge_offsets[-1] != graphs.edge_index.shape[1]:
+        raise ArtefactError(f"{path}: offsets do not match the arrays; the store is half-written. Make it again.")
+    return graphs, header

@@ -1,0 +1,93 @@
+"""``nuclei/{slide}.parquet``: one row per nucleus of a slide, each counted once.
+
+Frame: micrometres, origin at the slide's top-left level-0 corner, y down;
+``x_l0 = x_um / slide_mpp``.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from pipeline.artefacts.tables import HeadedTable, read_table, write_table
+
+KIND = "nuclei"
+
+PAPER_MEASURES = (
+    "area_um2",
+    "major_axis_um",
+    "minor_axis_um",
+    "perimeter_um",
+    "eccentricity",
+    "equivalent_diameter_um",
+    "mean_grey",
+    "glcm_contrast",
+    "glcm_energy",
+    "glcm_correlation",
+    "glcm_homogeneity",
+    "glcm_asm",
+)
+"""The twelve measures a nucleus has in ABiG-Net, in its order (lengths here in um)."""
+
+COLUMNS: dict[str, str] = {
+    "nucleus_id": "int64",  # row number in this table
+    "tile_id": "int64",  # the owner: the tile whose base holds the centroid
+    "x_um": "float64",  # centroid
+    "y_um": "float64",
+    "orientation_rad": "float64",  # axis of the major axis in [0, pi), from +x towards +y (y down)
+    **dict.fromkeys(PAPER_MEASURES, "float64"),
+    "solidity": "float64",  # area over area of the convex hull
+    "contour_um": "object",  # polygon as WKB, the same frame as x_um, y_um
+}
+
+
+def header(
+    *,
+    slide_id: str,
+    slide_mpp: float | None,
+    mpp: float,
+    weights: str,
+    weights_digest: str,
+    reason: str | None,
+    provenance: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Header of a nucleus table.
+
+    Parameters
+    ----------
+    slide_mpp
+        um per level-0 pixel; None only when the slide could not be opened.
+    mpp
+        Resolution at which nuclei were segmented, um/px.
+    weights, weights_digest
+        Name and SHA-256 of the network weights.
+    reason
+        Why there is no nucleus, else None.
+    """
+    return {
+        "kind": KIND,
+        "slide_id": slide_id,
+        "slide_mpp": slide_mpp,
+        "mpp": mpp,
+        "weights": weights,
+        "weights_digest": weights_digest,
+        "reason": reason,
+        "provenance": dict(provenance),
+    }
+
+
+def write_nuclei(path: str | Path, frame: pd.DataFrame, table_header: Mapping[str, Any]) -> None:
+    """Write a nucleus table; see ``COLUMNS`` and ``header``."""
+    write_table(path, frame, COLUMNS, table_header)
+
+
+def read_nuclei(path: str | Path) -> HeadedTable:
+    """Read and check a nucleus table.
+
+    Raises
+    ------
+    ArtefactError
+        See ``tables.read_table``.
+    """
+    return read_table(path, KIND, COLUMNS)

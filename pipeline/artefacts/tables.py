@@ -1,0 +1,109 @@
+"""Tables with a header: parquet whose metadata carries what the columns cannot."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.artefacts.atomic import writing
+from pipeline.errors import ArtefactError
+from pipeline.provenance import FORMAT_VERSION
+
+HEADER_KEY = b"abignet"
+
+
+@dataclass(frozen=True)
+class HeadedTable:
+    """A table and its header.
+
+    Attributes
+    ----------
+    frame
+        The rows, with exactly the columns and dtypes of its kind, then any extra ones.
+    header
+        JSON-ready: at least ``kind``, ``slide_id``, ``reason`` (why there is nothing to
+        use, else None) and ``provenance``.
+    """
+
+    frame: pd.DataFrame
+    header: dict[str, Any]
+
+    @property
+    def reason(self) -> str | None:
+        """Why the slide has nothing to go on with; None when it has."""
+        reason: str | None = self.header["reason"]
+        return reason
+
+
+def empty_frame(columns: Mapping[str, str]) -> pd.DataFrame:
+    """Table of zero rows with ``columns`` (name to dtype)."""
+    return pd.DataFrame({name: pd.Series(dtype=dtype) for name, dtype in columns.items()})
+
+
+def write_table(path: str | Path, frame: pd.DataFrame, columns: Mapping[str, str], header: Mapping[str, Any]) -> None:
+    """Write ``frame`` with ``header`` to a parquet file, atomically and reproducibly.
+
+    Raises
+    ------
+    ArtefactError
+        If a column is missing or cannot take its dtype.
+    """
+    checked = _conform(frame, columns, str(path))
+    table = pa.Table.from_pandas(checked, preserve_index=False)
+    metadata = {**(table.schema.metadata or {}), HEADER_KEY: json.dumps(dict(header), sort_keys=True).encode()}
+    with writing(path) as temporary:
+        pq.write_table(table.replace_schema_metadata(metadata), temporary, compression="zstd")
+
+
+def read_table(path: str | Path, kind: str, columns: Mapping[str, str]) -> HeadedTable:
+    """Read a table of ``kind`` and check it.
+
+    Raises
+    ------
+    ArtefactError
+        If the file is missing, is not ours, is of another kind or version, or lacks a column.
+    """
+    try:
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise ArtefactError(f"{path}: expected a table of {kind}; it cannot be read ({error}). Make it again.") from error
+    raw = (table.schema.metadata or {}).get(HEADER_KEY)
+    if raw is None:
+        raise ArtefactError(f"{path}: expected a table of {kind} written by abignet; found a parquet file without its header.")
+    header = json.loads(raw)
+    check_header(header, kind, str(path))
+    return HeadedTable(_conform(table.to_pandas(), columns, str(path)), header)
+
+
+def check_header(header: Mapping[str, Any], kind: str, path: str) -> None:
+    """Check kind and format version of an artefact's header.
+
+    Raises
+    ------
+    ArtefactError
+        If either differs from what this version of abignet reads.
+    """
+    if header.get("kind") != kind:
+        raise ArtefactError(f"{path}: expected {kind}, found {header.get('kind')!r}.")
+    version = header.get("provenance", {}).get("format_version")
+    if version != FORMAT_VERSION:
+        raise ArtefactError(f"{path}: expected format version {FORMAT_VERSION}, found {version}. Make it again with this abignet.")
+
+
+def _conform(frame: pd.DataFrame, columns: Mapping[str, str], path: str) -> pd.DataFrame:
+    missing = [name for name in columns if name not in frame.columns]
+    if missing:
+        raise ArtefactError(f"{path}: column{'s' if len(missing) > 1 else ''} {', '.join(missing)} missing; found {', '.join(frame.columns)}.")
+    ordered = frame[[*columns, *(name for name in frame.columns if name not in columns)]].copy()
+    for name, dtype in columns.items():
+        try:
+            ordered[name] = ordered[name].astype(np.dtype(dtype) if dtype != "str" else object)
+        except (TypeError, ValueError) as error:
+            raise ArtefactError(f"{path}: column {name} cannot be {dtype} ({error}).") from error
+    return ordered.reset_index(drop=True)

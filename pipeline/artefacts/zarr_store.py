@@ -1,0 +1,82 @@
+"""Zarr v3 stores, written whole by one writer, consolidated, with checksums."""
+
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import zarr
+from zarr.codecs import BloscCodec, Crc32cCodec
+from zarr.errors import ZarrUserWarning
+
+from pipeline.artefacts.atomic import writing
+from pipeline.errors import ArtefactError
+
+CHUNK_ROWS = 1024
+"""Rows in an inner chunk; a shard holds a whole array, since it has one writer."""
+
+
+def write_store(path: str | Path, arrays: Mapping[str, npt.NDArray[Any]], attributes: Mapping[str, Any]) -> None:
+    """Write a group of arrays (names may hold ``/``) with its attributes, atomically."""
+    with writing(path) as temporary, warnings.catch_warnings():
+        # Consolidated metadata is not in the v3 specification yet; readers fall back without it.
+        warnings.simplefilter("ignore", ZarrUserWarning)
+        group = zarr.open_group(temporary, mode="w", zarr_format=3)
+        for name, array in arrays.items():
+            _create(group, name, np.ascontiguousarray(array))
+        group.attrs.update(dict(attributes))
+        zarr.consolidate_metadata(group.store)
+
+
+def _create(group: zarr.Group, name: str, array: npt.NDArray[Any]) -> None:
+    # The long axis is the last of edge_index (2, E) and the first of everything else.
+    long_axis = array.ndim - 1 if array.shape[0] == 2 and array.ndim == 2 else 0
+    chunks = tuple(min(max(size, 1), CHUNK_ROWS) if axis == long_axis else max(size, 1) for axis, size in enumerate(array.shape))
+    shards = tuple(-(-max(size, 1) // chunk) * chunk for size, chunk in zip(array.shape, chunks, strict=True))
+    created = group.create_array(
+        name,
+        shape=array.shape,
+        dtype=array.dtype,
+        chunks=chunks,
+        shards=shards,
+        compressors=(BloscCodec(cname="zstd", clevel=3), Crc32cCodec()),
+    )
+    if array.size:
+        created[...] = array
+
+
+def open_store(path: str | Path, kind: str) -> zarr.Group:
+    """Open a store for reading.
+
+    Raises
+    ------
+    ArtefactError
+        If there is no readable Zarr group at ``path``.
+    """
+    if not Path(path).is_dir():
+        raise ArtefactError(f"{path}: expected a Zarr store of {kind}; there is no such folder.")
+    try:
+        return zarr.open_group(Path(path), mode="r")
+    except (OSError, ValueError, KeyError) as error:
+        raise ArtefactError(f"{path}: expected a Zarr store of {kind}; it cannot be opened ({error}). Make it again.") from error
+
+
+def read_array(group: zarr.Group, name: str, path: str | Path) -> npt.NDArray[Any]:
+    """Read one whole array of an open store.
+
+    Raises
+    ------
+    ArtefactError
+        If the array is missing or damaged.
+    """
+    try:
+        array = group[name]
+        if not isinstance(array, zarr.Array):
+            raise KeyError(name)
+        return np.asarray(array[...])
+    except KeyError as error:
+        raise ArtefactError(f"{path}: array {name!r} is missing.") from error
+    except (OSError, ValueError, RuntimeError) as error:
+        raise ArtefactError(f"{path}: array {name!r} is damaged ({error}). Make the store again.") from error

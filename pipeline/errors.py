@@ -1,0 +1,60 @@
+"""The one hierarchy of errors that a user can cause and mend.
+
+Every message names the thing at fault, what was expected, what was found and what to
+do.  The command line turns an ``AbignetError`` into one line and exit code 2; anything
+else is a defect of ours and keeps its traceback.
+"""
+
+from collections.abc import Sequence
+
+
+class AbignetError(Exception):
+    """Something the user gave cannot be used; the message says what to do."""
+
+
+class ConfigError(AbignetError):
+    """A configuration key or value is unknown, out of bounds or contradictory."""
+
+
+class SheetError(AbignetError):
+    """A sheet of slides has faults; all of them are listed, each with its row.
+
+    Parameters
+    ----------
+    sheet
+        Path of the sheet as the user gave it.
+    faults
+        One sentence a fault, in row order.
+    """
+
+    def __init__(self, sheet: str, faults: Sequence[str]) -> None:
+        self.faults = tuple(faults)
+        count = f"{len(self.faults)} fault{'s' if len(self.faults) != 1 else ''}"
+        super().__init__(f"{sheet}: {count}:\n" + "\n".join(f"  {fault}" for fault in self.faults))
+
+
+class SlideError(AbignetError):
+    """A slide or image cannot be read or lacks what is needed.
+
+    ``on_bad_slide: exclude`` applies to this error and to no other.
+    """
+
+
+class MissingMppError(AbignetError):
+    """A slide has no pixel size, neither in the file nor in the sheet."""
+
+
+class ArtefactError(AbignetError):
+    """A file of the pipeline is missing, foreign, half-written or of another version."""
+
+
+class WeightsError(AbignetError):
+    """Network weights are missing, corrupt or of another architecture."""
+
+
+class CohortError(AbignetError):
+    """The cohort cannot be split or trained on as asked."""
+
+
+class DeviceError(AbignetError):
+    """The requested device is not available."""
