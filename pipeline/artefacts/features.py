@@ -48,6 +48,8 @@ class FeatureStore:
         Further node features by name, float32 (n_tiles, d).
     reason
         Why there is no tile, else None.
+    dropped
+        Number of tiles that were left out here, by reason.
     params, source, upstream
         Provenance: all parameters by stage, source digest, digests of inputs.
     """
@@ -63,6 +65,7 @@ class FeatureStore:
     valid: npt.NDArray[np.bool_] | None = None
     embeddings: Mapping[str, npt.NDArray[np.float32]] = field(default_factory=dict)
     reason: str | None = None
+    dropped: Mapping[str, int] = field(default_factory=dict)
     params: Mapping[str, Any] = field(default_factory=dict)
     source: str = ""
     upstream: Mapping[str, str] = field(default_factory=dict)
@@ -127,6 +130,7 @@ def write_features(path: str | Path, store: FeatureStore) -> None:
         "upstream": dict(store.upstream),
         "packages": dict(store.packages),
         "reason": store.reason,
+        "dropped": dict(store.dropped),
     }
     write_store(path, arrays, attributes)
 
@@ -168,6 +172,7 @@ def _read_zarr(path: str | Path) -> FeatureStore:
         valid=read_array(group, "valid", path).astype(np.bool_) if "valid" in group else None,
         embeddings={name: read_array(group, f"{EMBEDDINGS}/{name}", path) for name in embedding_names},
         reason=attributes.get("reason"),  # type: ignore[arg-type]
+        dropped=attributes.get("dropped") or {},  # type: ignore[arg-type]
         params=attributes.get("params") or {},  # type: ignore[arg-type]
         source=str(attributes.get("source") or ""),
         upstream=attributes.get("upstream") or {},  # type: ignore[arg-type]
