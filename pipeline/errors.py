@@ -6,6 +6,10 @@ else is a defect of ours and keeps its traceback.
 """
 
 from collections.abc import Sequence
+from typing import Literal
+
+OnBadSlide = Literal["stop", "exclude"]
+"""What a stage does with a slide that raises ``SlideError``: fail, or write an empty artefact with the error as reason."""
 
 
 class AbignetError(Exception):

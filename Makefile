@@ -1,0 +1,50 @@
+# `make demo` and `make test` do all set-up on a machine with Python 3.11; `make help` lists the rest.
+SHELL := /bin/bash
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+CORES ?= $(shell nproc)
+STAMP := $(VENV)/.installed
+
+.PHONY: help demo test test-all lint format real clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+demo: $(STAMP) ## synthetic slides with known truth, through every stage, to the report
+	$(BIN)/abignet synth slides --out demo/slides
+	$(BIN)/snakemake --configfile config/demo/config.yaml --cores $(CORES)
+	@echo "report: $$PWD/demo/results/report/demo/index.html"
+
+test: $(STAMP) ## the default test suite
+	$(BIN)/python -m pytest
+
+test-all: $(STAMP) ## the slow tests as well
+	$(BIN)/python -m pytest -m 'not gpu and not network'
+
+lint: $(STAMP) ## everything that is checked without running the pipeline
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/codespell
+	$(BIN)/snakemake --lint --configfile config/test/config.yaml
+
+format: $(STAMP) ## rewrite the code in the house format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	$(BIN)/snakefmt Snakefile workflow
+
+real: $(STAMP) ## the same workflow on the real images in the folder that ABIGNET_REAL_DATA names
+	$(BIN)/python config/real/make_sheet.py "$$ABIGNET_REAL_DATA" real/slides.csv
+	$(BIN)/snakemake --configfile config/real/config.yaml --cores $(CORES)
+	@echo "report: $$PWD/real/results/report/real/index.html"
+
+clean: ## remove what the demo and the real run made
+	rm -rf demo real

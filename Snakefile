@@ -1,0 +1,82 @@
+# From slides to a report. The stages in the order of the science:
+#   slides.csv -> tile_slide -> segment_nuclei -> build_cell_graphs -> cache_features
+#              -> split_cohort -> train_fold -> evaluate -> write_report
+# Named targets stand at the end; `snakemake --list` prints them.
+
+from snakemake.utils import min_version
+
+min_version("9.20")
+
+
+configfile: workflow.source_path("config/config.yaml")
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/tiling.smk"
+include: "workflow/rules/nuclei.smk"
+include: "workflow/rules/cell_graphs.smk"
+include: "workflow/rules/features.smk"
+include: "workflow/rules/training.smk"
+include: "workflow/rules/prediction.smk"
+include: "workflow/rules/report.smk"
+
+
+wildcard_constraints:
+    slide=SLIDE_ID_PATTERN,
+    method="[a-z_]+",
+    seed="[0-9]+",
+    fold="[0-9]+",
+
+
+localrules:
+    all,
+    tiles,
+    nuclei,
+    cell_graphs,
+    features,
+    train,
+    report,
+    geojson,
+
+
+rule all:
+    default_target: True
+    input:
+        rules.write_report.output.page,
+        wanted_predictions(),
+        expand(rules.export_geojson.output, slide=COMPUTED),
+
+
+rule tiles:
+    input:
+        expand(rules.tile_slide.output, slide=COMPUTED),
+
+
+rule nuclei:
+    input:
+        expand(rules.segment_nuclei.output, slide=COMPUTED),
+
+
+rule cell_graphs:
+    input:
+        expand(rules.build_cell_graphs.output, slide=COMPUTED),
+
+
+rule features:
+    input:
+        expand(f"{OUT}/features/{{slide}}.zarr", slide=COMPUTED + IMPORTED),
+
+
+rule train:
+    input:
+        rules.evaluate.output,
+
+
+rule report:
+    input:
+        rules.write_report.output.page,
+
+
+rule geojson:
+    input:
+        expand(rules.export_geojson.output, slide=COMPUTED),

@@ -1,0 +1,21 @@
+rule build_cell_graphs:
+    input:
+        tiles=rules.tile_slide.output.tiles,
+        nuclei=rules.segment_nuclei.output.nuclei,
+    output:
+        cell_graphs=directory(f"{OUT}/cell_graphs/{{slide}}.zarr"),
+    log:
+        f"{OUT}/logs/build_cell_graphs/{{slide}}.log",
+    benchmark:
+        f"{OUT}/benchmarks/build_cell_graphs/{{slide}}.tsv"
+    conda:
+        "../../envs/cellgraph.yaml"
+    threads: 1
+    resources:
+        mem_mb=more_memory(4000),
+        runtime=120,
+    params:
+        cell_graphs=section("cell_graphs"),
+        source=source_digest("pipeline.cellgraph"),
+    script:
+        "../scripts/build_cell_graphs.py"

@@ -1,0 +1,117 @@
+# The only functions of the workflow: what the sheet and the configuration mean for rules.
+
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+from pipeline.artefacts.sheet import read_sheet, require_trainable
+from pipeline.config import check_config
+from pipeline.errors import AbignetError
+from pipeline.nuclei.weights import resolve_weights
+from pipeline.provenance import source_digest
+
+SLIDE_ID_PATTERN = "[A-Za-z0-9][A-Za-z0-9._-]*"
+NOTHING = "(?!)"
+
+
+def stopping(function, *arguments):
+    """Call a function of the library; its user errors stop the workflow with their message."""
+    try:
+        return function(*arguments)
+    except AbignetError as error:
+        raise WorkflowError(str(error)) from error
+
+
+def new_slides():
+    """Rows of the sheet of new slides, all of them without label."""
+    if config["prediction"]["sheet"] is None:
+        return ()
+    rows = stopping(read_sheet, config["prediction"]["sheet"])
+    repeated = sorted({row.slide_id for row in rows} & {row.slide_id for row in COHORT})
+    if repeated:
+        raise WorkflowError(f"prediction.sheet: {', '.join(repeated)} also in the cohort's sheet; ids must be unique")
+    return rows
+
+
+def section(name):
+    """A section of the configuration, hashable where it can be."""
+    return {key: tuple(v) if isinstance(v, list) else v for key, v in config[name].items()}
+
+
+def environment(room):
+    """Path of a room's conda environment; the CUDA one where CUDA is asked for."""
+    return f"../../envs/{room}-cuda.yaml" if config["device"] == "cuda" else f"../../envs/{room}.yaml"
+
+
+def more_memory(mem_mb):
+    """Memory that doubles with every attempt at a job."""
+    return lambda wildcards, attempt: mem_mb * 2 ** (attempt - 1)
+
+
+def row_values(wildcards):
+    """What the sheet says of how a slide is read."""
+    row = SLIDES[wildcards.slide]
+    return {"mpp": row.mpp, "path": row.path.name}
+
+
+def slide_file(wildcards):
+    return str(SLIDES[wildcards.slide].path)
+
+
+def mask_file(wildcards):
+    mask = SLIDES[wildcards.slide].mask
+    return [] if mask is None else str(mask)
+
+
+def imported_file(wildcards):
+    return str(SLIDES[wildcards.slide].features)
+
+
+def feature_caches(slides):
+    return [f"{OUT}/features/{slide}.zarr" for slide in slides]
+
+
+def labelled_caches(wildcards):
+    """Caches of the labelled slides; without two classes there is nothing to train."""
+    stopping(require_trainable, COHORT, config["sheet"])
+    return feature_caches(row.slide_id for row in LABELLED)
+
+
+def unlabelled_caches(wildcards):
+    if not UNLABELLED:
+        raise WorkflowError(
+            f"nothing to predict: every slide of {config['sheet']} has a label. "
+            "Leave the label empty, or name a sheet of new slides in the config key prediction.sheet."
+        )
+    return feature_caches(row.slide_id for row in UNLABELLED)
+
+
+def wanted_predictions():
+    """The table of predictions where a slide has no label, else nothing."""
+    return [f"{OUT}/predictions/{RUN}.csv"] if UNLABELLED else []
+
+
+def plain(row):
+    """A row of the sheet as text and numbers, so that Snakemake notices a change."""
+    return {key: str(value) if isinstance(value, Path) else value for key, value in vars(row).items()}
+
+
+def alternatives(slides):
+    return "|".join(slide.replace(".", r"\.") for slide in slides) or NOTHING
+
+
+stopping(check_config, config)
+
+OUT = config["outdir"].rstrip("/")
+RUN = config["run"]
+COHORT = stopping(read_sheet, config["sheet"])
+LABELLED = tuple(row for row in COHORT if row.label is not None)
+UNLABELLED = tuple(row for row in COHORT if row.label is None) + new_slides()
+SLIDES = {row.slide_id: row for row in (*LABELLED, *UNLABELLED)}
+COMPUTED = [row.slide_id for row in SLIDES.values() if row.features is None]
+IMPORTED = [row.slide_id for row in SLIDES.values() if row.features is not None]
+METHODS = config["training"]["methods"]
+SEEDS = config["training"]["seeds"]
+FOLDS = sorted({row.fold for row in LABELLED if row.fold is not None}) or list(range(config["splits"]["folds"]))
+WEIGHTS = stopping(resolve_weights, config["nuclei"]["weights"])
+GPUS = 1 if config["device"] == "cuda" else 0

@@ -1,0 +1,49 @@
+ruleorder: import_features > cache_features
+
+
+rule cache_features:
+    input:
+        tiles=rules.tile_slide.output.tiles,
+        nuclei=rules.segment_nuclei.output.nuclei,
+        cell_graphs=rules.build_cell_graphs.output.cell_graphs,
+    output:
+        features=directory(f"{OUT}/features/{{slide}}.zarr"),
+    log:
+        f"{OUT}/logs/cache_features/{{slide}}.log",
+    benchmark:
+        f"{OUT}/benchmarks/cache_features/{{slide}}.tsv"
+    conda:
+        "../../envs/cellgraph.yaml"
+    threads: 1
+    resources:
+        mem_mb=more_memory(4000),
+        runtime=240,
+    params:
+        features=section("features"),
+        source=source_digest("pipeline.cellgraph"),
+    script:
+        "../scripts/cache_features.py"
+
+
+rule import_features:
+    input:
+        imported=imported_file,
+    output:
+        features=directory(f"{OUT}/features/{{slide}}.zarr"),
+    wildcard_constraints:
+        slide=alternatives(IMPORTED),
+    log:
+        f"{OUT}/logs/import_features/{{slide}}.log",
+    benchmark:
+        f"{OUT}/benchmarks/import_features/{{slide}}.tsv"
+    conda:
+        "../../envs/cellgraph.yaml"
+    threads: 1
+    resources:
+        mem_mb=more_memory(2000),
+        runtime=30,
+    params:
+        features=section("features"),
+        source=source_digest(),
+    script:
+        "../scripts/import_features.py"

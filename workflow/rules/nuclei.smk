@@ -1,0 +1,25 @@
+rule segment_nuclei:
+    input:
+        slide=slide_file,
+        tiles=rules.tile_slide.output.tiles,
+        weights=str(WEIGHTS),
+    output:
+        nuclei=f"{OUT}/nuclei/{{slide}}.parquet",
+    log:
+        f"{OUT}/logs/segment_nuclei/{{slide}}.log",
+    benchmark:
+        f"{OUT}/benchmarks/segment_nuclei/{{slide}}.tsv"
+    conda:
+        environment("nuclei")
+    threads: config["nuclei"]["threads"]
+    resources:
+        mem_mb=more_memory(4000),
+        runtime=24 * 60,
+        gpu=GPUS,
+    params:
+        nuclei=section("nuclei"),
+        device=config["device"],
+        on_bad_slide=config["on_bad_slide"],
+        source=source_digest("pipeline.nuclei"),
+    script:
+        "../scripts/segment_nuclei.py"

@@ -1,0 +1,26 @@
+rule predict:
+    input:
+        model=f"{OUT}/training/{RUN}/{config['prediction']['method']}/final/model.pt",
+        features=unlabelled_caches,
+    output:
+        predictions=f"{OUT}/predictions/{RUN}.csv",
+        excluded=f"{OUT}/predictions/{RUN}.excluded.csv",
+    log:
+        f"{OUT}/logs/predict/{RUN}.log",
+    benchmark:
+        f"{OUT}/benchmarks/predict/{RUN}.tsv"
+    conda:
+        environment("training")
+    threads: config["training"]["threads"]
+    resources:
+        mem_mb=more_memory(8000),
+        runtime=240,
+        gpu=GPUS,
+    params:
+        rows=[plain(row) for row in UNLABELLED],
+        features=f"{OUT}/features",
+        threads=config["training"]["threads"],
+        device=config["device"],
+        source=source_digest("pipeline.training"),
+    script:
+        "../scripts/predict.py"

@@ -1,0 +1,65 @@
+rule write_report:
+    input:
+        tiles=expand(rules.tile_slide.output.tiles, slide=COMPUTED),
+        overviews=expand(rules.tile_slide.output.overview, slide=COMPUTED),
+        nuclei=expand(rules.segment_nuclei.output.nuclei, slide=COMPUTED),
+        splits=rules.split_cohort.output.splits,
+        excluded=rules.split_cohort.output.excluded,
+        metrics=rules.evaluate.output.metrics,
+        comparison=rules.evaluate.output.comparison,
+        histories=expand(rules.train_fold.output.history, method=METHODS, seed=SEEDS, fold=FOLDS),
+        graphs=expand(rules.train_fold.output.graphs, method=METHODS, seed=SEEDS, fold=FOLDS),
+        predictions=wanted_predictions(),
+    output:
+        page=report(
+            f"{OUT}/report/{RUN}/index.html",
+            caption="../report/write_report.rst",
+            category="Results",
+        ),
+        figures=directory(f"{OUT}/report/{RUN}/figures"),
+    log:
+        f"{OUT}/logs/write_report/{RUN}.log",
+    benchmark:
+        f"{OUT}/benchmarks/write_report/{RUN}.tsv"
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=more_memory(4000),
+        runtime=120,
+    params:
+        report=section("report"),
+        rows=[plain(row) for row in SLIDES.values()],
+        config=config,
+        outdir=OUT,
+        methods=METHODS,
+        seeds=SEEDS,
+        folds=FOLDS,
+        source=source_digest("pipeline.report"),
+    script:
+        "../scripts/write_report.py"
+
+
+rule export_geojson:
+    input:
+        tiles=rules.tile_slide.output.tiles,
+        nuclei=rules.segment_nuclei.output.nuclei,
+        features=f"{OUT}/features/{{slide}}.zarr",
+    output:
+        nuclei=f"{OUT}/geojson/{{slide}}.nuclei.geojson.gz",
+        patches=f"{OUT}/geojson/{{slide}}.patches.geojson",
+    log:
+        f"{OUT}/logs/export_geojson/{{slide}}.log",
+    benchmark:
+        f"{OUT}/benchmarks/export_geojson/{{slide}}.tsv"
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=more_memory(2000),
+        runtime=60,
+    params:
+        report=section("report"),
+        source=source_digest("pipeline.report"),
+    script:
+        "../scripts/export_geojson.py"

@@ -1,0 +1,121 @@
+rule split_cohort:
+    input:
+        features=labelled_caches,
+    output:
+        splits=f"{OUT}/training/{RUN}/splits.csv",
+        excluded=f"{OUT}/training/{RUN}/excluded.csv",
+        provenance=f"{OUT}/training/{RUN}/provenance.json",
+    log:
+        f"{OUT}/logs/split_cohort/{RUN}.log",
+    benchmark:
+        f"{OUT}/benchmarks/split_cohort/{RUN}.tsv"
+    conda:
+        "../../envs/training.yaml"
+    threads: 1
+    resources:
+        mem_mb=more_memory(2000),
+        runtime=60,
+    params:
+        splits=section("splits"),
+        seeds=SEEDS,
+        rows=[plain(row) for row in LABELLED],
+        features=f"{OUT}/features",
+        source=source_digest("pipeline.training"),
+    script:
+        "../scripts/split_cohort.py"
+
+
+rule train_fold:
+    input:
+        splits=rules.split_cohort.output.splits,
+        provenance=rules.split_cohort.output.provenance,
+    output:
+        model=f"{OUT}/training/{RUN}/{{method}}/seed_{{seed}}/fold_{{fold}}/model.pt",
+        history=f"{OUT}/training/{RUN}/{{method}}/seed_{{seed}}/fold_{{fold}}/history.csv",
+        predictions=f"{OUT}/training/{RUN}/{{method}}/seed_{{seed}}/fold_{{fold}}/predictions.csv",
+        graphs=directory(f"{OUT}/training/{RUN}/{{method}}/seed_{{seed}}/fold_{{fold}}/graphs.zarr"),
+        provenance=f"{OUT}/training/{RUN}/{{method}}/seed_{{seed}}/fold_{{fold}}/provenance.json",
+    log:
+        f"{OUT}/logs/train_fold/{RUN}/{{method}}/seed_{{seed}}/fold_{{fold}}.log",
+    benchmark:
+        f"{OUT}/benchmarks/train_fold/{RUN}/{{method}}/seed_{{seed}}/fold_{{fold}}.tsv"
+    conda:
+        environment("training")
+    threads: config["training"]["threads"]
+    resources:
+        mem_mb=more_memory(8000),
+        runtime=24 * 60,
+        gpu=GPUS,
+    params:
+        training=training_section(),
+        features=f"{OUT}/features",
+        device=config["device"],
+        source=source_digest("pipeline.training"),
+    script:
+        "../scripts/train_fold.py"
+
+
+rule train_final:
+    input:
+        splits=rules.split_cohort.output.splits,
+        provenance=rules.split_cohort.output.provenance,
+    output:
+        model=f"{OUT}/training/{RUN}/{{method}}/final/model.pt",
+        history=f"{OUT}/training/{RUN}/{{method}}/final/history.csv",
+        provenance=f"{OUT}/training/{RUN}/{{method}}/final/provenance.json",
+    log:
+        f"{OUT}/logs/train_final/{RUN}/{{method}}.log",
+    benchmark:
+        f"{OUT}/benchmarks/train_final/{RUN}/{{method}}.tsv"
+    conda:
+        environment("training")
+    threads: config["training"]["threads"]
+    resources:
+        mem_mb=more_memory(8000),
+        runtime=24 * 60,
+        gpu=GPUS,
+    params:
+        training=training_section(),
+        splits=section("splits"),
+        seed=SEEDS[0],
+        features=f"{OUT}/features",
+        device=config["device"],
+        source=source_digest("pipeline.training"),
+    script:
+        "../scripts/train_final.py"
+
+
+rule evaluate:
+    input:
+        predictions=expand(
+            rules.train_fold.output.predictions, method=METHODS, seed=SEEDS, fold=FOLDS
+        ),
+    output:
+        metrics=expand(
+            f"{OUT}/training/{RUN}/{{method}}/seed_{{seed}}/metrics.json",
+            method=METHODS,
+            seed=SEEDS,
+        ),
+        comparison=report(
+            f"{OUT}/training/{RUN}/comparison.csv",
+            caption="../report/evaluate.rst",
+            category="Results",
+        ),
+    log:
+        f"{OUT}/logs/evaluate/{RUN}.log",
+    benchmark:
+        f"{OUT}/benchmarks/evaluate/{RUN}.tsv"
+    conda:
+        "../../envs/training.yaml"
+    threads: 1
+    resources:
+        mem_mb=more_memory(4000),
+        runtime=60,
+    params:
+        training_dir=f"{OUT}/training/{RUN}",
+        methods=METHODS,
+        seeds=SEEDS,
+        folds=FOLDS,
+        source=source_digest("pipeline.training"),
+    script:
+        "../scripts/evaluate.py"

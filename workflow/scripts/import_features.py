@@ -1,0 +1,12 @@
+"""Rule import_features: node features that another tool made into the feature cache."""
+
+from pipeline.artefacts.import_features import import_features
+from pipeline.logs import job_log
+
+with job_log(snakemake.log[0]):
+    import_features(
+        snakemake.input.imported,
+        snakemake.output.features,
+        slide_id=snakemake.wildcards.slide,
+        source=snakemake.params.source,
+    )

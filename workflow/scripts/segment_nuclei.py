@@ -1,0 +1,17 @@
+"""Rule segment_nuclei: the kept tiles of one slide to one table of nuclei."""
+
+from pipeline.logs import job_log
+from pipeline.nuclei.params import NucleiParams
+from pipeline.nuclei.segment_nuclei import segment_nuclei
+
+with job_log(snakemake.log[0]):
+    segment_nuclei(
+        snakemake.input.slide,
+        snakemake.input.tiles,
+        snakemake.output.nuclei,
+        slide_id=snakemake.wildcards.slide,
+        params=NucleiParams(**snakemake.params.nuclei),
+        device=snakemake.params.device,
+        on_bad_slide=snakemake.params.on_bad_slide,
+        source=snakemake.params.source,
+    )
