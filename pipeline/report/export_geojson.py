@@ -28,8 +28,9 @@ def export_geojson(
 
     Nuclei become ``detection`` objects with their measures; patches become
     ``annotation`` squares classified kept or dropped, with ``tissue_fraction``,
-    ``n_nuclei`` and, with ``features_path``, ``graph_node`` (row in the feature store)
-    and every defined feature.  Empty tables give empty, valid collections.
+    ``n_nuclei`` where nuclei were looked for and, with ``features_path``, ``graph_node``
+    (row in the feature store) and every defined feature.  Empty tables give empty, valid
+    collections.
 
     Parameters
     ----------
@@ -88,12 +89,17 @@ def _write_nuclei(nuclei: HeadedTable, nuclei_path: str | Path, out_path: str | 
 
 def _patch_numbers(nuclei: HeadedTable, tiles: HeadedTable, store: FeatureStore | None) -> dict[int, dict[str, float]]:
     counts = nuclei.frame["tile_id"].value_counts()
-    numbers = {int(tile): {"n_nuclei": float(counts.get(tile, 0))} for tile in tiles.frame["tile_id"]}
+    # Nuclei are looked for in kept tiles only: a dropped tile has no count, not a count of zero.
+    kept = tiles.frame.loc[tiles.frame["kept"], "tile_id"]
+    numbers = {int(tile): {"n_nuclei": float(counts.get(tile, 0))} for tile in kept}
     if store is None:
         return numbers
+    # Corners, not ids, join the two: imported stores number their tiles on their own.
+    tile_at = {(row.x_l0, row.y_l0): int(row.tile_id) for row in tiles.frame.itertuples(index=False)}
     values = store.features if store.valid is None else np.where(store.valid, store.features, np.nan)
-    for node, tile in enumerate(store.tile_id.tolist()):
-        if tile in numbers:
+    for node, corner in enumerate(store.coords.tolist()):
+        tile = tile_at.get(tuple(corner))
+        if tile is not None:
             named = zip(store.feature_names, values[node].tolist(), strict=True)
-            numbers[tile] |= {"graph_node": float(node), **dict(named)}
+            numbers.setdefault(tile, {}).update({"graph_node": float(node), **dict(named)})
     return numbers

@@ -1,0 +1,126 @@
+"""Delaunay triangulation of the nuclei of every tile.
+
+Nuclei at the very same place are one site.  Sites are put in order of x, then y, before Qhull sees them, so the result does
+not depend on the order of the nuclei, not even where four sites lie on one circle and more than one triangulation is right.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.spatial import Delaunay, QhullError
+
+from pipeline.cellgraph.csr import Bools, Floats, Ints, offsets_of_counts, offsets_of_tiles, tile_of_each
+
+FLATNESS = 1e-12
+"""Guard: a triangle whose doubled area is below this share of its longest side squared is three sites on a line."""
+
+
+@dataclass(frozen=True)
+class Triangulation:
+    """Delaunay triangulation of the distinct sites of every tile.
+
+    Attributes
+    ----------
+    xy
+        float64 (n_sites, 2), grouped by tile, each tile moved to its smallest x and y.
+    offsets
+        int64 (n_tiles + 1,), sites of each tile.
+    triangles
+        int64 (n_triangles, 3), sites of each triangle, grouped by tile, flat ones left out; none in a tile of fewer than
+        three sites, or of sites on a line.
+    links
+        int64 (2, n_links), pairs of sites that hold a Euclidean minimum spanning tree of each triangulated tile: sides of
+        all triangles, flat ones too, and a link from each site that Qhull left out to the nearest it kept.
+    triangulated
+        bool (n_tiles,).
+    """
+
+    xy: Floats
+    offsets: Ints
+    triangles: Ints
+    links: Ints
+    triangulated: Bools
+
+
+def triangulate(xy: Floats, offsets: Ints) -> Triangulation:
+    """Triangulate every tile of points ``xy`` (n, 2)."""
+    sites, site_offsets = distinct_sites(xy, offsets)
+    triangles, links = [np.zeros((0, 3), np.int64)], [np.zeros((2, 0), np.int64)]
+    triangulated = np.zeros(len(offsets) - 1, np.bool_)
+    for tile, (start, stop) in enumerate(zip(site_offsets[:-1], site_offsets[1:], strict=True)):
+        found = _qhull(sites[start:stop])
+        if found is not None:
+            triangulated[tile] = True
+            triangles.append(found.simplices + start)
+            links.append(found.coplanar[:, [0, 2]].T + start)
+    corners = np.concatenate(triangles).astype(np.int64)
+    every_link = np.concatenate([*links, distinct_sides(corners, len(sites))[0]], axis=1)
+    return Triangulation(sites, site_offsets, corners[~_flat(sites, corners)], every_link, triangulated)
+
+
+def distinct_sites(xy: Floats, offsets: Ints) -> tuple[Floats, Ints]:
+    """Distinct places of each tile's points, by x then y, moved to the tile's smallest x and y; and their offsets."""
+    tile = tile_of_each(offsets)
+    order = np.lexsort((xy[:, 1], xy[:, 0], tile))
+    points, tiles = xy[order], tile[order]
+    first = np.ones(len(points), np.bool_)
+    first[1:] = (tiles[1:] != tiles[:-1]) | (points[1:] != points[:-1]).any(axis=1)
+    sites, site_tiles = points[first], tiles[first]
+    site_offsets = offsets_of_tiles(site_tiles, len(offsets) - 1)
+    corner = np.full((len(offsets) - 1, 2), np.inf)
+    np.minimum.at(corner, site_tiles, sites)
+    return sites - corner[site_tiles], site_offsets
+
+
+def _qhull(sites: Floats) -> Delaunay | None:
+    if len(sites) < 3:
+        return None
+    try:
+        return Delaunay(sites)
+    except QhullError:
+        # Qhull refuses sites on a line; there is no triangle then.
+        return None
+
+
+def _flat(xy: Floats, triangles: Ints) -> Bools:
+    doubled_area = 2.0 * triangle_areas(xy, triangles)
+    longest = triangle_sides(xy, triangles).max(axis=1, initial=0.0)
+    return doubled_area <= FLATNESS * longest**2
+
+
+def triangle_areas(xy: Floats, triangles: Ints) -> Floats:
+    """Area of each triangle, (n_triangles,)."""
+    u, v = xy[triangles[:, 1]] - xy[triangles[:, 0]], xy[triangles[:, 2]] - xy[triangles[:, 0]]
+    return 0.5 * np.abs(u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0])
+
+
+def triangle_sides(xy: Floats, triangles: Ints) -> Floats:
+    """Lengths of the three sides of each triangle, (n_triangles, 3)."""
+    return np.stack(
+        [np.hypot(*(xy[triangles[:, i]] - xy[triangles[:, j]]).T) for i, j in ((0, 1), (1, 2), (2, 0))], axis=1
+    )
+
+
+def distinct_sides(triangles: Ints, n_sites: int) -> tuple[Ints, Ints]:
+    """Sides of ``triangles``, each once and sorted, int64 (2, n_sides), and in how many triangles each stands."""
+    ends = np.sort(np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]]), axis=1)
+    keys, counts = np.unique(ends[:, 0] * max(n_sites, 1) + ends[:, 1], return_counts=True)
+    return np.stack(np.divmod(keys, max(n_sites, 1))), counts
+
+
+def per_tile(triangulation: Triangulation, site: Ints) -> Ints:
+    """Offsets over tiles of elements that belong to ``site``, whose tiles do not decrease."""
+    tile = np.searchsorted(triangulation.offsets, site, side="right") - 1
+    return offsets_of_tiles(tile, len(triangulation.offsets) - 1)
+
+
+__all__ = [
+    "Triangulation",
+    "distinct_sides",
+    "distinct_sites",
+    "offsets_of_counts",
+    "per_tile",
+    "triangle_areas",
+    "triangle_sides",
+    "triangulate",
+]

@@ -1,0 +1,90 @@
+"""The ``abignet`` command: the other doorway to the functions that the rules call.
+
+Exit codes: 0 done; 1 a defect of abignet (with traceback); 2 a user error (one message,
+with ``--debug`` also the traceback); 130 interrupted.
+"""
+
+import logging
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib import import_module
+
+import click
+
+from pipeline import __version__
+from pipeline.errors import AbignetError
+from pipeline.logs import LINE_FORMAT, ROOT_LOGGER
+
+COMMANDS = {
+    "doctor": "Check this machine: versions, weights, devices, readers.",
+    "tile": "Find the tissue of a slide and lay the grid of tiles.",
+    "segment": "Segment the nuclei of a whole image.",
+    "graphs": "Build the cell graphs of a slide from its tiles and nuclei.",
+    "features": "Compute the feature caches of a sheet of slides.",
+    "train": "Split, train and evaluate on a sheet of slides.",
+    "predict": "Apply a trained model to feature caches.",
+    "train-nuclei": "Train a compact nucleus segmentation network.",
+    "import-h5": "Bring TRIDENT or CLAM features into the feature cache.",
+    "synth": "Make synthetic slides or planted cohorts with known truth.",
+}
+"""Commands in the order of the science, with the line that ``abignet --help`` shows."""
+
+
+class _Commands(click.Group):
+    """Imports a command's module only when the command is called, so that help is instant."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"pipeline.commands.{cmd_name.replace('-', '_')}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="abignet")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error and debug messages (anywhere on the line).")
+@click.option("--quiet", is_flag=True, help="Show warnings and errors only.")
+def abignet(debug: bool, quiet: bool) -> None:
+    """Learned patch graphs for histopathology, stage by stage.
+
+    The whole pipeline runs as `snakemake --cores 8`; these commands run its stages one
+    by one with the same functions.
+    """
+    level = logging.DEBUG if debug else logging.WARNING if quiet else logging.INFO
+    logging.basicConfig(format=LINE_FORMAT, datefmt="%H:%M:%S", stream=sys.stderr)
+    logging.getLogger(ROOT_LOGGER).setLevel(level)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with its code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in given
+    ordered = (["--debug"] if debug else []) + [argument for argument in given if argument != "--debug"]
+    sys.exit(_exit_code(ordered, debug))
+
+
+def _exit_code(arguments: list[str], debug: bool) -> int:
+    try:
+        abignet.main(args=arguments, prog_name="abignet", standalone_mode=False)
+    except click.exceptions.Exit as request:
+        return request.exit_code
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        return 130
+    except AbignetError as error:
+        if debug:
+            traceback.print_exc()
+        click.echo(f"error: {error}", err=True)
+        return 2
+    return 0

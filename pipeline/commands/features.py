@@ -1,0 +1,147 @@
+"""``abignet features``: tiles, nuclei, graphs and cache of every slide of a sheet, in one process."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pipeline.artefacts.atomic import writing
+from pipeline.artefacts.import_features import import_features
+from pipeline.artefacts.sheet import SlideRow, read_sheet
+from pipeline.commands.options import EXISTING_FILE, NEW_DIRECTORY, config_options, configured, device_option
+from pipeline.config import params
+from pipeline.errors import AbignetError
+from pipeline.logs import get_logger, progress
+from pipeline.provenance import source_digest
+
+log = get_logger("features")
+
+
+@click.command("features")
+@click.option("--sheet", "sheet_path", type=EXISTING_FILE, required=True, help="Sheet of slides (.csv).")
+@click.option("--out", "out_dir", type=NEW_DIRECTORY, required=True, help="Folder for {slide_id}.zarr and work/.")
+@click.option("--force", is_flag=True, help="Compute again what is up to date.")
+@device_option
+@config_options
+def command(
+    sheet_path: Path,
+    out_dir: Path,
+    force: bool,
+    device: str | None,
+    config_path: Path | None,
+    settings: tuple[str, ...],
+) -> None:
+    """Compute the feature caches of a sheet of slides.
+
+    Slides whose cache was made from the same file with the same settings and source are
+    left as they are.  A slide that fails does not stop the others; the command then ends
+    with exit code 2 and names it.
+    """
+    rows = read_sheet(sheet_path)
+    stages = Stages(out_dir, configured(config_path, settings, device=device))
+    failures = {}
+    for row in progress(rows, description="features", unit="slides", total=len(rows)):
+        try:
+            stages.up_to_date(row, force=force) or stages.run(row)
+        except AbignetError as error:
+            log.error("%s: %s", row.slide_id, error)
+            failures[row.slide_id] = error
+    click.echo(f"{out_dir}: {len(rows) - len(failures)} of {len(rows)} feature caches")
+    if failures:
+        listed = "\n".join(f"  {slide_id}: {error}" for slide_id, error in failures.items())
+        raise AbignetError(f"{len(failures)} of {len(rows)} slides failed:\n{listed}")
+
+
+@dataclass(frozen=True)
+class Stages:
+    """The four stages from slide to feature cache, with the paths they meet by.
+
+    Attributes
+    ----------
+    out_dir
+        Caches go here, everything between into its ``work`` folder.
+    config
+        A checked configuration.
+    """
+
+    out_dir: Path
+    config: Mapping[str, Any]
+
+    def cache(self, slide_id: str) -> Path:
+        """Feature cache of a slide."""
+        return self.out_dir / f"{slide_id}.zarr"
+
+    def work(self, slide_id: str, suffix: str) -> Path:
+        """Intermediate file of a slide."""
+        return self.out_dir / "work" / f"{slide_id}.{suffix}"
+
+    def up_to_date(self, row: SlideRow, *, force: bool) -> bool:
+        """Whether the cache was made from the same file, row, settings and source."""
+        key = self.work(row.slide_id, "key.json")
+        return not force and self.cache(row.slide_id).is_dir() and key.is_file() and key.read_text() == self.key(row)
+
+    def key(self, row: SlideRow) -> str:
+        """Everything that the cache of ``row`` depends on, as JSON."""
+        files = {
+            name: (str(path), path.stat().st_size, path.stat().st_mtime_ns)
+            for name, path in (("path", row.path), ("features", row.features), ("mask", row.mask))
+            if path is not None
+        }
+        sections = {name: self.config[name] for name in ("tiling", "nuclei", "cell_graphs", "features", "on_bad_slide")}
+        source = source_digest("pipeline.tiling", "pipeline.nuclei", "pipeline.cellgraph")
+        return json.dumps({"files": files, "mpp": row.mpp, "config": sections, "source": source}, sort_keys=True)
+
+    def run(self, row: SlideRow) -> bool:
+        """Make the cache of one slide."""
+        self.work(row.slide_id, "key.json").unlink(missing_ok=True)
+        if row.features is not None:
+            import_features(row.features, self.cache(row.slide_id), slide_id=row.slide_id, source=source_digest())
+        else:
+            self._compute(row)
+        with writing(self.work(row.slide_id, "key.json")) as temporary:
+            temporary.write_text(self.key(row))
+        return True
+
+    def _compute(self, row: SlideRow) -> None:
+        from pipeline.cellgraph.build_cell_graphs import build_cell_graphs
+        from pipeline.cellgraph.cache_features import cache_features
+        from pipeline.cellgraph.params import CellGraphParams, FeatureParams
+        from pipeline.nuclei.params import NucleiParams
+        from pipeline.nuclei.segment_nuclei import segment_nuclei
+        from pipeline.tiling.params import TilingParams
+        from pipeline.tiling.tile_slide import tile_slide
+
+        work: Callable[[str], Path] = lambda suffix: self.work(row.slide_id, suffix)  # noqa: E731
+        tiles, nuclei, graphs = work("tiles.parquet"), work("nuclei.parquet"), work("cell_graphs.zarr")
+        assert row.path is not None
+        tile_slide(
+            row.path,
+            tiles,
+            work("png"),
+            slide_id=row.slide_id,
+            mpp=row.mpp,
+            mask_path=row.mask,
+            params=params(self.config, "tiling", TilingParams),
+            on_bad_slide=self.config["on_bad_slide"],
+            source=source_digest("pipeline.tiling"),
+        )
+        segment_nuclei(
+            row.path,
+            tiles,
+            nuclei,
+            slide_id=row.slide_id,
+            params=params(self.config, "nuclei", NucleiParams),
+            device=self.config["device"],
+            on_bad_slide=self.config["on_bad_slide"],
+            source=source_digest("pipeline.nuclei"),
+        )
+        source = source_digest("pipeline.cellgraph")
+        graph_params = params(self.config, "cell_graphs", CellGraphParams)
+        feature_params = params(self.config, "features", FeatureParams)
+        build_cell_graphs(tiles, nuclei, graphs, slide_id=row.slide_id, params=graph_params, source=source)
+        cache_features(
+            tiles, nuclei, graphs, self.cache(row.slide_id), slide_id=row.slide_id, params=feature_params, source=source
+        )

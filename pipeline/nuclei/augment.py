@@ -1,0 +1,148 @@
+"""Training crops from outlined images: turned, rescaled, restained, blurred; arrays in, arrays out.
+
+Frame: pixels of the rescaled image, (row, col) in arrays and (x, y) in warp matrices.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.nuclei.stain import (
+    Floats,
+    Rgb,
+    StainScale,
+    estimate_stain_scale,
+    hed_from_rgb,
+    network_input,
+    rgb_from_hed,
+)
+
+Labels = npt.NDArray[np.int32]
+
+SCALE_RANGE = (0.7, 1.4)
+STAIN_GAIN = 0.25
+"""Largest relative change of a stain's concentration (HED augmentation, Tellez et al. 2018)."""
+STAIN_SHIFT = 0.06
+"""Largest change of a stain's concentration by addition."""
+BRIGHTNESS = 0.1
+BLUR_SIGMA_PX = 1.2
+NOISE_SIGMA = 8.0
+JPEG_QUALITY = (30, 95)
+P_BLUR, P_NOISE, P_JPEG = 0.3, 0.25, 0.3
+
+
+@dataclass(frozen=True)
+class OutlinedImage:
+    """An image at the training scale with its nuclei.
+
+    Attributes
+    ----------
+    rgb
+        (h, w, 3).
+    labels
+        (h, w), 0 = background.
+    stain
+        Stain scale of the whole image.
+    """
+
+    rgb: Rgb
+    labels: Labels
+    stain: StainScale
+
+
+def median_diameter_px(labels: npt.NDArray[np.integer]) -> float:
+    """Median diameter of the circles with the nuclei's areas; 0 without nuclei."""
+    areas = np.bincount(labels.ravel())[1:]
+    areas = areas[areas > 0]
+    return float(np.median(np.sqrt(4 * areas / np.pi))) if areas.size else 0.0
+
+
+def rescaled(rgb: Rgb, labels: npt.NDArray[np.integer], diameter_px: float) -> OutlinedImage:
+    """Image whose median nucleus has ``diameter_px``; one without nuclei keeps its size."""
+    found = median_diameter_px(labels)
+    factor = diameter_px / found if found else 1.0
+    height, width = (max(1, round(side * factor)) for side in labels.shape)
+    way = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
+    image = cv2.resize(rgb, (width, height), interpolation=way)
+    outlines = cv2.resize(labels.astype(np.int32), (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
+    return OutlinedImage(image.astype(np.uint8), outlines.astype(np.int32), estimate_stain_scale([rgb]))
+
+
+def random_crop(
+    image: OutlinedImage, size_px: int, generator: np.random.Generator
+) -> tuple[Floats, Labels]:
+    """One augmented crop as network channels (2, size, size) and labels (size, size).
+
+    What lies outside the image is white and without nuclei.
+    """
+    matrix = _random_warp(image.labels.shape, size_px, generator)
+    size = (size_px, size_px)
+    rgb = cv2.warpAffine(image.rgb, matrix, size, flags=cv2.INTER_LINEAR, borderValue=(255, 255, 255))
+    labels = cv2.warpAffine(image.labels, matrix, size, flags=cv2.INTER_NEAREST, borderValue=0)
+    coloured, stain = _restain(rgb.astype(np.uint8), image.stain, generator)
+    degraded = _degrade(coloured, generator)
+    return network_input(degraded, stain, "haematoxylin_luminance"), labels.astype(np.int32)
+
+
+def blank_crop(size_px: int, generator: np.random.Generator) -> tuple[Floats, Labels]:
+    """Empty glass or faint even stain with noise: network channels, and labels without a nucleus."""
+    colour = generator.uniform(200, 255) + generator.normal(0, 6, 3)
+    tint = np.clip(generator.normal(colour, generator.uniform(0.5, 6), (size_px, size_px, 3)), 0, 255)
+    sigma = generator.uniform(0.3, 3)
+    rgb = cv2.GaussianBlur(tint.astype(np.float32), (0, 0), sigma)
+    scale = StainScale(generator.uniform(0, 0.1), generator.uniform(0.6, 1.6))
+    channels = network_input(np.clip(rgb, 0, 255).astype(np.uint8), scale, "haematoxylin_luminance")
+    return channels, np.zeros((size_px, size_px), dtype=np.int32)
+
+
+def _random_warp(shape: Sequence[int], size_px: int, generator: np.random.Generator) -> npt.NDArray[np.float64]:
+    height, width = shape
+    factor = np.exp(generator.uniform(*np.log(SCALE_RANGE)))
+    angle = generator.uniform(0, 2 * np.pi)
+    mirror = generator.choice((-1.0, 1.0))
+    linear = factor * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    linear = linear @ np.diag([mirror, 1.0])
+    # A crop that reaches past the image on both sides is centred; else its centre stays inside.
+    reach = size_px / factor / 2 * 0.8
+    centre = np.array([_inner_point(side, reach, generator) for side in (width, height)])
+    shift = size_px / 2 - linear @ centre
+    return np.column_stack([linear, shift])
+
+
+def _inner_point(side: float, reach: float, generator: np.random.Generator) -> float:
+    low, high = min(reach, side / 2), max(side - reach, side / 2)
+    return float(generator.uniform(low, high))
+
+
+def _restain(rgb: Rgb, stain: StainScale, generator: np.random.Generator) -> tuple[Rgb, StainScale]:
+    gain = generator.uniform(1 - STAIN_GAIN, 1 + STAIN_GAIN, 3).astype(np.float32)
+    # One gain for all stains stands for the thickness of the section.
+    gain *= np.float32(np.exp(generator.uniform(-0.35, 0.35)))
+    shift = generator.uniform(-STAIN_SHIFT, STAIN_SHIFT, 3).astype(np.float32)
+    coloured = rgb_from_hed(hed_from_rgb(rgb) * gain + shift)
+    low = max(0.0, stain.low * float(gain[0]) + float(shift[0]))
+    high = stain.high * float(gain[0]) + float(shift[0])
+    # A slide's scale is estimated from other tissue than the crop's: glass lowers one end, few nuclei the other.
+    low *= generator.uniform(0, 1)
+    high = low + max(high - low, 0.1) * float(np.exp(generator.uniform(-0.35, 0.3)))
+    return coloured, StainScale(low, high)
+
+
+def _degrade(rgb: Rgb, generator: np.random.Generator) -> Rgb:
+    contrast = generator.uniform(1 - BRIGHTNESS, 1 + BRIGHTNESS)
+    image = 255 - (255 - rgb.astype(np.float32)) * contrast
+    image *= generator.uniform(1 - BRIGHTNESS, 1)
+    chances = generator.random(3)
+    if chances[0] < P_BLUR:
+        image = cv2.GaussianBlur(image, (0, 0), generator.uniform(0.3, BLUR_SIGMA_PX))
+    if chances[1] < P_NOISE:
+        image = image + generator.normal(0, generator.uniform(1, NOISE_SIGMA), image.shape)
+    degraded: Rgb = np.clip(image, 0, 255).astype(np.uint8)
+    if chances[2] < P_JPEG:
+        quality = int(generator.integers(*JPEG_QUALITY))
+        _, encoded = cv2.imencode(".jpg", degraded[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
+        degraded = np.ascontiguousarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR)[..., ::-1]).astype(np.uint8)
+    return degraded

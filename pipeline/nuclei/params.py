@@ -1,0 +1,148 @@
+"""What a user may set of the nucleus stage: segmentation and the training of its network."""
+
+from dataclasses import dataclass
+
+from pipeline.errors import ConfigError
+
+SHIPPED_WEIGHTS = "he-nuclei-compact"
+"""Name of the weights that come with the package."""
+
+
+@dataclass(frozen=True)
+class NucleiParams:
+    """How nuclei are found in tiles; section ``nuclei`` of the configuration.
+
+    Attributes
+    ----------
+    weights
+        ``he-nuclei-compact``, the path of a weights file, or the name of one inside
+        ``$CELLPOSE_LOCAL_MODELS_PATH``.
+    nucleus_diameter_um
+        Diameter that is scaled to the diameter the network was trained on, um, 2 to 50.  8 um
+        leaves tiles at 0.5 um/px as they are for the shipped weights.
+    flow_threshold
+        A nucleus whose flows differ from the network's by more than this mean square is
+        dropped; 0 keeps all (Stringer et al. 2021), 0 to 10.
+    cellprob_threshold
+        Logit above which a pixel belongs to a nucleus, -6 to 6 (Stringer et al. 2021).
+    min_area_um2
+        Nuclei smaller than this are dropped, um^2, 0 to 1000.
+    halo_um
+        Width of the rim read around each tile, so that nuclei on its border are seen whole,
+        um, 0 to 200.
+    batch_size
+        Tiles in one forward pass, 1 to 256.
+    stain_tiles
+        Tiles of a slide from which its stain scale is estimated, 1 to 10000.
+    stain_low_percentile, stain_high_percentile
+        Percentiles of haematoxylin over these tiles that become 0 and 1, 0 to 100.
+    image_tile_px
+        Side of the tiles into which ``segment_image`` cuts an image, pixels at the network's
+        resolution, 64 to 8192.
+    seed
+        Of the choice of the tiles for the stain scale.
+    """
+
+    weights: str = SHIPPED_WEIGHTS
+    nucleus_diameter_um: float = 8.0
+    flow_threshold: float = 0.4
+    cellprob_threshold: float = 0.0
+    min_area_um2: float = 8.0
+    halo_um: float = 24.0
+    batch_size: int = 2
+    stain_tiles: int = 24
+    stain_low_percentile: float = 1.0
+    stain_high_percentile: float = 99.0
+    image_tile_px: int = 512
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Check every bound."""
+        if not self.weights:
+            raise ConfigError("nuclei.weights: expected a name or path, found an empty text.")
+        _bounded("nuclei.nucleus_diameter_um", self.nucleus_diameter_um, 2, 50)
+        _bounded("nuclei.flow_threshold", self.flow_threshold, 0, 10)
+        _bounded("nuclei.cellprob_threshold", self.cellprob_threshold, -6, 6)
+        _bounded("nuclei.min_area_um2", self.min_area_um2, 0, 1000)
+        _bounded("nuclei.halo_um", self.halo_um, 0, 200)
+        _bounded("nuclei.batch_size", self.batch_size, 1, 256)
+        _bounded("nuclei.stain_tiles", self.stain_tiles, 1, 10000)
+        _bounded("nuclei.stain_low_percentile", self.stain_low_percentile, 0, 100)
+        _bounded("nuclei.stain_high_percentile", self.stain_high_percentile, 0, 100)
+        _bounded("nuclei.image_tile_px", self.image_tile_px, 64, 8192)
+        _bounded("nuclei.seed", self.seed, 0, 2**32 - 1)
+        if self.stain_low_percentile >= self.stain_high_percentile:
+            raise ConfigError(
+                f"nuclei.stain_low_percentile: expected less than stain_high_percentile "
+                f"({self.stain_high_percentile}), found {self.stain_low_percentile}."
+            )
+
+
+@dataclass(frozen=True)
+class NucleiTrainingParams:
+    """How the compact network is trained; options of ``abignet train-nuclei``.
+
+    Attributes
+    ----------
+    steps, warmup_steps
+        Optimiser steps in all, and those over which the learning rate rises linearly before
+        it falls by a cosine to 0.
+    batch_size, crop_px
+        Crops in a step, and their side in pixels (a multiple of 8).
+    diameter_px
+        Every image is rescaled until its median nucleus has this diameter, pixels.
+    base_channels
+        Channels of the first level; each of the three further levels doubles them.
+    learning_rate, weight_decay
+        Of AdamW (Loshchilov & Hutter 2019).
+    synthetic_fraction, blank_fraction
+        Shares of crops painted by a generator, and of crops of empty glass.
+    held_out_fraction
+        Share of the real images kept for choosing the best step, never trained on.
+    validate_every
+        Steps between two looks at the held-out images; a checkpoint is written at each.
+    seed
+        Of the initial weights, the held-out images and every crop.
+    """
+
+    steps: int = 4000
+    warmup_steps: int = 100
+    batch_size: int = 8
+    crop_px: int = 144
+    diameter_px: float = 16.0
+    base_channels: int = 16
+    learning_rate: float = 2e-3
+    weight_decay: float = 1e-4
+    synthetic_fraction: float = 0.2
+    blank_fraction: float = 0.03
+    held_out_fraction: float = 0.12
+    validate_every: int = 200
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Check every bound."""
+        _bounded("steps", self.steps, 1, 10**7)
+        _bounded("warmup_steps", self.warmup_steps, 0, self.steps)
+        _bounded("batch_size", self.batch_size, 1, 1024)
+        _bounded("crop_px", self.crop_px, 32, 2048)
+        _bounded("diameter_px", self.diameter_px, 6, 100)
+        _bounded("base_channels", self.base_channels, 2, 256)
+        _bounded("learning_rate", self.learning_rate, 0, 1)
+        _bounded("weight_decay", self.weight_decay, 0, 1)
+        _bounded("synthetic_fraction", self.synthetic_fraction, 0, 1)
+        _bounded("blank_fraction", self.blank_fraction, 0, 1)
+        _bounded("held_out_fraction", self.held_out_fraction, 0, 0.9)
+        _bounded("validate_every", self.validate_every, 1, 10**7)
+        _bounded("seed", self.seed, 0, 2**32 - 1)
+        if self.crop_px % 8:
+            raise ConfigError(f"crop_px: expected a multiple of 8, found {self.crop_px}.")
+
+    @property
+    def channels(self) -> tuple[int, ...]:
+        """Channels of the network's input and of its four levels."""
+        return (2, *(self.base_channels * factor for factor in (1, 2, 4, 8)))
+
+
+def _bounded(key: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        raise ConfigError(f"{key}: expected {low} to {high}, found {value}.")

@@ -1,0 +1,216 @@
+"""A cohort whose class shows only in pairs of patches, with the true pairs known.
+
+Every image holds pairs of patches that share a key (a direction in ``key_dim``
+dimensions) and distractors with keys of their own.  Each patch carries a sign.  In
+class ``1`` most pairs agree in sign, in class ``0`` most disagree; a single patch tells
+nothing.  The columns [key, one-hot kind, sign, nuisance] are mixed by one random
+rotation for the whole cohort, so no column means anything by itself.
+
+What a pooled statistic can know: the sum of signs has a larger spread in class ``1``,
+worth an accuracy of 0.60 at the default parameters.  Products of sign and key, pooled
+and squared, would tell more, but a network has to find them first.
+"""
+
+import csv
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.artefacts.atomic import writing
+from pipeline.artefacts.features import FeatureStore, write_features
+from pipeline.errors import ConfigError
+from pipeline.logs import progress
+from pipeline.provenance import package_versions
+
+N_KINDS = 3
+"""Kinds of patch: first of a pair, second of a pair, distractor."""
+
+KEY_NORM = 2.0
+"""Length of a key before its noise."""
+
+TILE_PX = 256
+MPP = 0.5
+
+
+@dataclass(frozen=True)
+class PlantedParams:
+    """What is planted.
+
+    Attributes
+    ----------
+    n_images
+        Number of images, half of each class; at least 2.
+    n_pairs, n_distractors
+        Pairs (at least 1) and single patches (at least 0) an image.
+    key_dim, nuisance_dim
+        Dimensions of the key (at least 1) and of pure noise (at least 0).
+    key_noise, nuisance_noise
+        SD of the noise on each dimension of a key, and of each nuisance dimension.
+    agreement
+        Share of pairs that agree in class ``1`` and disagree in class ``0``; 0.5 to 1.
+    planted
+        False makes the control: pairs agree by the toss of a coin whatever the class.
+    images_per_case
+        Images of one patient, at least 1; a patient has one class.
+    """
+
+    n_images: int = 300
+    n_pairs: int = 16
+    n_distractors: int = 8
+    key_dim: int = 8
+    nuisance_dim: int = 8
+    key_noise: float = 0.15
+    nuisance_noise: float = 0.7
+    agreement: float = 0.75
+    planted: bool = True
+    images_per_case: int = 1
+
+    def __post_init__(self) -> None:
+        least = {"n_images": 2, "n_pairs": 1, "n_distractors": 0, "key_dim": 1, "nuisance_dim": 0, "images_per_case": 1}
+        for key, bound in least.items():
+            if getattr(self, key) < bound:
+                raise ConfigError(f"planted.{key}: expected at least {bound}, found {getattr(self, key)}.")
+        if min(self.key_noise, self.nuisance_noise) < 0:
+            raise ConfigError("planted.key_noise and planted.nuisance_noise: expected at least 0.")
+        if not 0.5 <= self.agreement <= 1:
+            raise ConfigError(f"planted.agreement: expected 0.5 to 1, found {self.agreement}.")
+
+    @property
+    def n_patches(self) -> int:
+        """Patches an image."""
+        return 2 * self.n_pairs + self.n_distractors
+
+    @property
+    def n_features(self) -> int:
+        """Columns of the node features."""
+        return self.key_dim + N_KINDS + 1 + self.nuisance_dim
+
+
+@dataclass(frozen=True)
+class PlantedImage:
+    """One image of the cohort and its truth.
+
+    Attributes
+    ----------
+    slide_id, case_id, label
+        Names; the label is ``"0"`` or ``"1"``.
+    features
+        float32 (n_patches, n_features), rotated.
+    coords
+        int64 (n_patches, 2), level-0 (x, y) of each tile's top-left corner; pairs lie anywhere.
+    pairs
+        int64 (2, n_pairs), rows of ``features`` that belong together.
+    """
+
+    slide_id: str
+    case_id: str
+    label: str
+    features: npt.NDArray[np.float32]
+    coords: npt.NDArray[np.int64]
+    pairs: npt.NDArray[np.int64]
+
+
+def plant_images(params: PlantedParams, seed: int) -> list[PlantedImage]:
+    """Images of a planted cohort, in memory; classes alternate by patient."""
+    rotation_seed, *image_seeds = np.random.SeedSequence(seed).spawn(params.n_images + 1)
+    rotation = random_rotation(params.n_features, np.random.default_rng(rotation_seed))
+    return [_plant(params, index, rotation, np.random.default_rng(child)) for index, child in enumerate(image_seeds)]
+
+
+def random_rotation(size: int, rng: np.random.Generator) -> npt.NDArray[np.float64]:
+    """Orthogonal matrix (size, size), uniform over the group (QR with the signs of R fixed; Mezzadri 2007)."""
+    orthogonal, upper = np.linalg.qr(rng.normal(size=(size, size)))
+    return orthogonal * np.sign(np.diag(upper))
+
+
+def _plant(
+    params: PlantedParams, index: int, rotation: npt.NDArray[np.float64], rng: np.random.Generator
+) -> PlantedImage:
+    case = index // params.images_per_case
+    label = case % 2
+    plain = _patches(params, label, rng)
+    order = rng.permutation(params.n_patches)
+    place = np.argsort(order)
+    return PlantedImage(
+        slide_id=f"planted_{index:05d}",
+        case_id=f"case_{case:05d}",
+        label=str(label),
+        features=(plain[order] @ rotation).astype(np.float32),
+        coords=_grid(params.n_patches),
+        pairs=np.stack([place[: params.n_pairs], place[params.n_pairs : 2 * params.n_pairs]]).astype(np.int64),
+    )
+
+
+def _patches(params: PlantedParams, label: int, rng: np.random.Generator) -> npt.NDArray[np.float64]:
+    """Unrotated patches: firsts of the pairs, their seconds in the same order, distractors."""
+    n_pairs, n_single = params.n_pairs, params.n_distractors
+    keys = rng.normal(size=(n_pairs + n_single, params.key_dim))
+    keys *= KEY_NORM / np.linalg.norm(keys, axis=1, keepdims=True)
+    key = np.concatenate([keys[:n_pairs], keys])
+    kind = np.repeat(np.eye(N_KINDS), [n_pairs, n_pairs, n_single], axis=0)
+    sign = _signs(params, label, rng)
+    noise = rng.normal(size=key.shape) * params.key_noise
+    nuisance = rng.normal(size=(params.n_patches, params.nuisance_dim)) * params.nuisance_noise
+    return np.concatenate([key + noise, kind, sign[:, None], nuisance], axis=1)
+
+
+def _signs(params: PlantedParams, label: int, rng: np.random.Generator) -> npt.NDArray[np.float64]:
+    """Sign of each patch; of the pairs exactly ``round(agreement * n_pairs)`` follow the class."""
+    following = rng.permutation(params.n_pairs) < round(params.agreement * params.n_pairs)
+    agrees = following == bool(label) if params.planted else rng.random(params.n_pairs) < 0.5
+    first = rng.choice([-1.0, 1.0], size=params.n_pairs)
+    return np.concatenate([first, np.where(agrees, first, -first), rng.choice([-1.0, 1.0], size=params.n_distractors)])
+
+
+def _grid(n_patches: int) -> npt.NDArray[np.int64]:
+    columns = int(np.ceil(np.sqrt(n_patches)))
+    position = np.arange(n_patches)
+    return np.stack([position % columns, position // columns], axis=1).astype(np.int64) * TILE_PX
+
+
+def write_planted_cohort(out_dir: str | Path, params: PlantedParams, seed: int) -> Path:
+    """Write a planted cohort as feature caches with a sheet.
+
+    ``features/{slide_id}.zarr`` hold the patches, ``truth/{slide_id}.npz`` the array
+    ``pairs`` int64 (2, n_pairs), ``slides.csv`` the columns slide_id, features, label,
+    case_id.
+
+    Returns
+    -------
+    The sheet's path.
+    """
+    out = Path(out_dir)
+    (out / "truth").mkdir(parents=True, exist_ok=True)
+    images = plant_images(params, seed)
+    versions = package_versions()
+    for image in progress(images, description="planted cohort", unit="images", total=len(images)):
+        write_features(out / "features" / f"{image.slide_id}.zarr", _store(image, params, seed, versions))
+        with writing(out / "truth" / f"{image.slide_id}.npz") as temporary:
+            np.savez(temporary, pairs=image.pairs)
+    return _write_sheet(out / "slides.csv", images)
+
+
+def _store(image: PlantedImage, params: PlantedParams, seed: int, versions: Mapping[str, str]) -> FeatureStore:
+    return FeatureStore(
+        slide_id=image.slide_id,
+        features=image.features,
+        feature_names=tuple(f"rotated_{column}" for column in range(params.n_features)),
+        coords=image.coords,
+        tile_id=np.arange(params.n_patches, dtype=np.int64),
+        mpp=MPP,
+        tile_px=TILE_PX,
+        tile_width_l0=float(TILE_PX),
+        params={"planted": {**asdict(params), "seed": seed}},
+        packages=versions,
+    )
+
+
+def _write_sheet(path: Path, images: list[PlantedImage]) -> Path:
+    with writing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as stream:
+        sheet = csv.writer(stream, lineterminator="\n")
+        sheet.writerow(["slide_id", "features", "label", "case_id"])
+        sheet.writerows([i.slide_id, f"features/{i.slide_id}.zarr", i.label, i.case_id] for i in images)
+    return path

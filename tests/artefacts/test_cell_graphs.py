@@ -1,0 +1,50 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pipeline.artefacts.cell_graphs import CellGraphs, empty_cell_graphs, read_cell_graphs, write_cell_graphs
+from pipeline.errors import ArtefactError
+from pipeline.provenance import record
+
+PROVENANCE = record(params={}, source="x")
+
+
+@pytest.fixture
+def graphs():
+    return CellGraphs(
+        tile_id=np.array([3, 5]),
+        nucleus_id=np.array([10, 11, 12]),
+        node_offsets=np.array([0, 2, 3]),
+        edge_index=np.array([[0, 1], [1, 0]]),
+        edge_offsets=np.array([0, 2, 2]),
+        length_um=np.array([4.0, 4.0], np.float32),
+        delta_orientation=np.array([0.1, 0.1], np.float32),
+    )
+
+
+def test_round_trip(tmp_path, graphs):
+    write_cell_graphs(tmp_path / "g.zarr", graphs, slide_id="s", reason=None, provenance=PROVENANCE)
+    read, header = read_cell_graphs(tmp_path / "g.zarr")
+    for name, values in vars(graphs).items():
+        np.testing.assert_array_equal(getattr(read, name), values)
+    assert (header["slide_id"], header["reason"]) == ("s", None)
+
+
+def test_a_slide_without_tiles_is_a_valid_store(tmp_path):
+    write_cell_graphs(tmp_path / "g.zarr", empty_cell_graphs(), slide_id="s", reason="no tissue found", provenance=PROVENANCE)
+    read, header = read_cell_graphs(tmp_path / "g.zarr")
+    assert read.edge_index.shape == (2, 0)
+    assert header["reason"] == "no tissue found"
+
+
+def test_inconsistent_offsets_are_refused(tmp_path, graphs):
+    broken = replace(graphs, node_offsets=np.array([0, 2, 9]))
+    write_cell_graphs(tmp_path / "g.zarr", broken, slide_id="s", reason=None, provenance=PROVENANCE)
+    with pytest.raises(ArtefactError, match="half-written"):
+        read_cell_graphs(tmp_path / "g.zarr")
+
+
+def test_a_missing_store_is_named(tmp_path):
+    with pytest.raises(ArtefactError, match=r"g\.zarr: expected a Zarr store of cell_graphs"):
+        read_cell_graphs(tmp_path / "g.zarr")

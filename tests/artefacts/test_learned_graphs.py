@@ -1,0 +1,20 @@
+import numpy as np
+import pytest
+
+from pipeline.artefacts.learned_graphs import LearnedGraph, read_learned_graph, write_learned_graphs
+from pipeline.errors import ArtefactError
+from pipeline.provenance import record
+
+
+def test_round_trip_of_a_graph_and_of_an_empty_one(tmp_path):
+    edges = np.array([[0, 1], [1, 0]])
+    graph = LearnedGraph(edges, np.array([0.75, 0.75], np.float32), np.array([True, False]))
+    nothing = LearnedGraph(np.zeros((2, 0), np.int64), np.zeros(0, np.float32), np.zeros(0, bool))
+    write_learned_graphs(tmp_path / "g.zarr", {"s.1": graph, "s2": nothing}, record(params={}, source="x"))
+    read = read_learned_graph(tmp_path / "g.zarr", "s.1")
+    np.testing.assert_array_equal(read.edge_index, edges)
+    np.testing.assert_array_equal(read.weight, graph.weight)
+    np.testing.assert_array_equal(read.kept, graph.kept)
+    assert read_learned_graph(tmp_path / "g.zarr", "s2").edge_index.shape == (2, 0)
+    with pytest.raises(ArtefactError, match="'s3/edge_index' is missing"):
+        read_learned_graph(tmp_path / "g.zarr", "s3")

@@ -1,0 +1,76 @@
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+
+import pytest
+
+from pipeline import provenance
+from pipeline.provenance import PACKAGE_ROOT, file_digest, record, source_digest
+
+
+@pytest.fixture
+def edit(tmp_path, monkeypatch):
+    """A copy of the package whose files can be edited, and the digest after an edit."""
+    root = tmp_path / "pipeline"
+    shutil.copytree(PACKAGE_ROOT, root, ignore=shutil.ignore_patterns("__pycache__", "*.pt"))
+    monkeypatch.setattr(provenance, "PACKAGE_ROOT", root)
+
+    def digest_after(file: str, before: str = "", after: str = "", room: str = "pipeline.tiling") -> str:
+        path = root / file
+        text = path.read_text(encoding="utf-8")
+        assert before in text
+        path.write_text(text.replace(before, after, 1), encoding="utf-8")
+        provenance._part_digest.cache_clear()
+        return source_digest(room)
+
+    yield digest_after
+    provenance._part_digest.cache_clear()
+
+
+def test_a_comment_or_docstring_changes_nothing(edit):
+    before = edit("units.py")
+    assert edit("units.py", "def um_from_px", "# why\n\n\ndef um_from_px") == before
+    assert edit("units.py", "Length in micrometres of", "The length of") == before
+
+
+def test_a_changed_line_changes_the_room_and_what_stands_on_the_foundation(edit):
+    before = edit("units.py")
+    assert edit("units.py", "length_px * mpp", "length_px * mpp * 1") != before
+
+
+def test_another_room_changes_nothing(edit):
+    before = edit("units.py")
+    assert edit("report/__init__.py", "", "answer = 42\n") == before
+    assert edit("report/__init__.py", "", "answer = 43\n", room="pipeline.report") != before
+
+
+def test_a_room_that_does_not_exist_is_an_error():
+    with pytest.raises(FileNotFoundError, match="atelier"):
+        source_digest("pipeline.atelier")
+
+
+def test_the_launcher_needs_only_the_standard_library():
+    code = "import sys, pipeline.provenance as p; p.source_digest(); print(sorted({'numpy', 'pandas', 'torch'} & set(sys.modules)))"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=PACKAGE_ROOT.parent)
+    assert out.stdout.strip() == "[]"
+
+
+def test_file_digest_covers_names_and_contents(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "x").write_text("same")
+    assert file_digest(tmp_path / "a") == file_digest(tmp_path / "b")
+    (tmp_path / "b" / "x").rename(tmp_path / "b" / "y")
+    assert file_digest(tmp_path / "a") != file_digest(tmp_path / "b")
+
+
+def test_a_record_is_json_ready_and_holds_all_parameters():
+    @dataclass(frozen=True)
+    class Params:
+        widths: tuple[int, ...] = (1, 2)
+
+    made = record(params=Params(), source="abc", upstream={"tiles": "123"})
+    assert made["params"] == {"widths": [1, 2]}
+    assert made["upstream"] == {"tiles": "123"}
+    assert "numpy" in made["packages"]
