@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import Delaunay, QhullError
 
-from pipeline.cellgraph.csr import Bools, Floats, Ints, offsets_of_counts, offsets_of_tiles, tile_of_each
+from pipeline.cellgraph.csr import Bools, Floats, Ints, offsets_of_tiles, segment_min, tile_of_each
 
 FLATNESS = 1e-12
 """Guard: a triangle whose doubled area is below this share of its longest side squared is three sites on a line."""
@@ -67,9 +67,7 @@ def distinct_sites(xy: Floats, offsets: Ints) -> tuple[Floats, Ints]:
     first[1:] = (tiles[1:] != tiles[:-1]) | (points[1:] != points[:-1]).any(axis=1)
     sites, site_tiles = points[first], tiles[first]
     site_offsets = offsets_of_tiles(site_tiles, len(offsets) - 1)
-    corner = np.full((len(offsets) - 1, 2), np.inf)
-    np.minimum.at(corner, site_tiles, sites)
-    return sites - corner[site_tiles], site_offsets
+    return sites - segment_min(sites, site_offsets)[site_tiles], site_offsets
 
 
 def _qhull(sites: Floats) -> Delaunay | None:
@@ -107,20 +105,3 @@ def distinct_sides(triangles: Ints, n_sites: int) -> tuple[Ints, Ints]:
     keys, counts = np.unique(ends[:, 0] * max(n_sites, 1) + ends[:, 1], return_counts=True)
     return np.stack(np.divmod(keys, max(n_sites, 1))), counts
 
-
-def per_tile(triangulation: Triangulation, site: Ints) -> Ints:
-    """Offsets over tiles of elements that belong to ``site``, whose tiles do not decrease."""
-    tile = np.searchsorted(triangulation.offsets, site, side="right") - 1
-    return offsets_of_tiles(tile, len(triangulation.offsets) - 1)
-
-
-__all__ = [
-    "Triangulation",
-    "distinct_sides",
-    "distinct_sites",
-    "offsets_of_counts",
-    "per_tile",
-    "triangle_areas",
-    "triangle_sides",
-    "triangulate",
-]

@@ -22,16 +22,18 @@ from pipeline.nuclei.stain import (
 
 Labels = npt.NDArray[np.int32]
 
-SCALE_RANGE = (0.7, 1.4)
+SCALE_RANGE = (0.6, 1.4)
 STAIN_GAIN = 0.25
 """Largest relative change of a stain's concentration (HED augmentation, Tellez et al. 2018)."""
 STAIN_SHIFT = 0.06
 """Largest change of a stain's concentration by addition."""
+COUNTERSTAIN = 0.9
+"""Largest concentration of eosin painted around nuclei, for images stained with haematoxylin alone."""
 BRIGHTNESS = 0.1
 BLUR_SIGMA_PX = 1.2
 NOISE_SIGMA = 8.0
 JPEG_QUALITY = (30, 95)
-P_BLUR, P_NOISE, P_JPEG = 0.3, 0.25, 0.3
+P_COUNTERSTAIN, P_BLUR, P_NOISE, P_JPEG = 0.4, 0.3, 0.25, 0.3
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ def random_crop(
     size = (size_px, size_px)
     rgb = cv2.warpAffine(image.rgb, matrix, size, flags=cv2.INTER_LINEAR, borderValue=(255, 255, 255))
     labels = cv2.warpAffine(image.labels, matrix, size, flags=cv2.INTER_NEAREST, borderValue=0)
-    coloured, stain = _restain(rgb.astype(np.uint8), image.stain, generator)
+    coloured, stain = _restain(rgb.astype(np.uint8), labels, image.stain, generator)
     degraded = _degrade(coloured, generator)
     return network_input(degraded, stain, "haematoxylin_luminance"), labels.astype(np.int32)
 
@@ -117,18 +119,38 @@ def _inner_point(side: float, reach: float, generator: np.random.Generator) -> f
     return float(generator.uniform(low, high))
 
 
-def _restain(rgb: Rgb, stain: StainScale, generator: np.random.Generator) -> tuple[Rgb, StainScale]:
+def _restain(
+    rgb: Rgb, labels: Labels, stain: StainScale, generator: np.random.Generator
+) -> tuple[Rgb, StainScale]:
     gain = generator.uniform(1 - STAIN_GAIN, 1 + STAIN_GAIN, 3).astype(np.float32)
     # One gain for all stains stands for the thickness of the section.
     gain *= np.float32(np.exp(generator.uniform(-0.35, 0.35)))
     shift = generator.uniform(-STAIN_SHIFT, STAIN_SHIFT, 3).astype(np.float32)
-    coloured = rgb_from_hed(hed_from_rgb(rgb) * gain + shift)
+    hed = hed_from_rgb(rgb) * gain + shift
+    if generator.random() < P_COUNTERSTAIN:
+        hed[..., 1] += _counterstain(labels, generator)
+    coloured = rgb_from_hed(hed)
     low = max(0.0, stain.low * float(gain[0]) + float(shift[0]))
     high = stain.high * float(gain[0]) + float(shift[0])
     # A slide's scale is estimated from other tissue than the crop's: glass lowers one end, few nuclei the other.
     low *= generator.uniform(0, 1)
     high = low + max(high - low, 0.1) * float(np.exp(generator.uniform(-0.35, 0.3)))
     return coloured, StainScale(low, high)
+
+
+def _counterstain(labels: Labels, generator: np.random.Generator) -> Floats:
+    """Uneven eosin (h, w), fainter in nuclei."""
+    coarse, fine = (_smooth_noise(labels.shape, int(cells), generator) for cells in generator.integers((3, 12), (10, 50)))
+    strength = generator.uniform(0, COUNTERSTAIN)
+    outside = 1 - generator.uniform(0.3, 1) * cv2.GaussianBlur((labels > 0).astype(np.float32), (0, 0), 1.0)
+    field: Floats = (strength * np.clip(0.6 + 0.3 * coarse + 0.2 * fine, 0, None) * outside).astype(np.float32)
+    return field
+
+
+def _smooth_noise(shape: Sequence[int], cells: int, generator: np.random.Generator) -> Floats:
+    grid = generator.standard_normal((cells, cells)).astype(np.float32)
+    smooth: Floats = cv2.resize(grid, (shape[1], shape[0]), interpolation=cv2.INTER_CUBIC).astype(np.float32)
+    return smooth
 
 
 def _degrade(rgb: Rgb, generator: np.random.Generator) -> Rgb:

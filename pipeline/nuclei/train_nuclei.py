@@ -18,18 +18,12 @@ from cellpose.resnet_torch import CPnet
 from pipeline.artefacts.atomic import writing
 from pipeline.errors import ArtefactError, CohortError
 from pipeline.logs import get_logger
-from pipeline.nuclei.augment import Labels, OutlinedImage, blank_crop, random_crop, rescaled
-from pipeline.nuclei.engine import (
-    FLOW_FACTOR,
-    build_network,
-    choose_device,
-    flows_from_labels,
-    forward,
-    labels_from_output,
-)
+from pipeline.nuclei.augment import Labels, OutlinedImage, rescaled
+from pipeline.nuclei.crops import batches_ahead, image_pool
+from pipeline.nuclei.engine import FLOW_FACTOR, build_network, choose_device, forward, labels_from_output
 from pipeline.nuclei.params import NucleiParams, NucleiTrainingParams
 from pipeline.nuclei.scoring import Matches, match_nuclei
-from pipeline.nuclei.stain import Floats, Rgb, network_input
+from pipeline.nuclei.stain import Rgb, network_input
 from pipeline.nuclei.weights import Weights, save_weights
 
 INPUT = "haematoxylin_luminance"
@@ -79,20 +73,6 @@ def learning_rate_factor(step: int, params: NucleiTrainingParams) -> float:
     return 0.5 * (1 + math.cos(math.pi * share))
 
 
-def training_batch(
-    real: Sequence[OutlinedImage],
-    synthetic: Sequence[OutlinedImage],
-    params: NucleiTrainingParams,
-    step: int,
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Inputs, flows and insides of one step; depends on the seed and the step only, so a training can be resumed."""
-    generator = np.random.default_rng((params.seed, step))
-    crops = [_one_crop(real, synthetic, params, generator) for _ in range(params.batch_size)]
-    inputs, flows, inside = (np.stack(parts) for parts in zip(*crops, strict=True))
-    batch = torch.from_numpy(inputs).contiguous(memory_format=torch.channels_last)
-    return batch, torch.from_numpy(flows), torch.from_numpy(inside)
-
-
 def train_nuclei(
     images: Sequence[tuple[Rgb, Labels]],
     out_path: str | Path,
@@ -132,10 +112,10 @@ def train_nuclei(
     torch.set_num_threads(threads)
     place = choose_device(device)
     kept, held_out = _split(len(images), params)
-    real = [rescaled(*images[index], params.diameter_px) for index in kept]
+    real = image_pool([rescaled(*images[index], params.diameter_px) for index in kept])
+    painted = image_pool([rescaled(*pair, params.diameter_px) for pair in synthetic])
     unseen = [rescaled(*images[index], params.diameter_px) for index in held_out]
-    painted = [rescaled(*pair, params.diameter_px) for pair in synthetic]
-    if not real and not painted:
+    if not real.images and not painted.images:
         raise CohortError(f"train-nuclei: expected images to train on, found {len(images)} of which {len(held_out)} are held out.")
 
     torch.manual_seed(params.seed)
@@ -145,10 +125,10 @@ def train_nuclei(
     state = _resume(checkpoint, network, optimiser, params)
     best, history, losses = state["best"], state["history"], state["losses"]
 
-    for step in range(state["step"], params.steps):
+    for step, batch in batches_ahead(real, painted, params, first=state["step"]):
         for group in optimiser.param_groups:
             group["lr"] = params.learning_rate * learning_rate_factor(step, params)
-        inputs, flows, inside = (part.to(place) for part in training_batch(real, painted, params, step))
+        inputs, flows, inside = (part.to(place) for part in batch)
         network.train()
         loss = flow_loss(network(inputs)[0], flows, inside)
         optimiser.zero_grad(set_to_none=True)
@@ -189,32 +169,6 @@ def _split(n_images: int, params: NucleiTrainingParams) -> tuple[list[int], list
     order = np.random.default_rng(params.seed).permutation(n_images)
     n_held_out = round(n_images * params.held_out_fraction)
     return sorted(order[n_held_out:].tolist()), sorted(order[:n_held_out].tolist())
-
-
-def _one_crop(
-    real: Sequence[OutlinedImage],
-    synthetic: Sequence[OutlinedImage],
-    params: NucleiTrainingParams,
-    generator: np.random.Generator,
-) -> tuple[Floats, Floats, Floats]:
-    chance = generator.random()
-    if chance < params.blank_fraction:
-        inputs, labels = blank_crop(params.crop_px, generator)
-        return inputs, flows_from_labels(labels), (labels > 0).astype(np.float32)
-    painted = chance < params.blank_fraction + params.synthetic_fraction
-    pool = synthetic if (painted and synthetic) or not real else real
-    # A rim of one nucleus lets flows of cut nuclei point to where their middles are.
-    rim = int(params.diameter_px)
-    image = pool[_weighted_choice(pool, generator)]
-    inputs, labels = random_crop(image, params.crop_px + 2 * rim, generator)
-    flows = flows_from_labels(labels)
-    inner = (slice(rim, -rim), slice(rim, -rim))
-    return inputs[:, *inner], flows[:, *inner], (labels[inner] > 0).astype(np.float32)
-
-
-def _weighted_choice(pool: Sequence[OutlinedImage], generator: np.random.Generator) -> int:
-    sides = np.array([math.sqrt(image.labels.size) for image in pool])
-    return int(generator.choice(len(pool), p=sides / sides.sum()))
 
 
 def _resume(

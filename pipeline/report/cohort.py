@@ -72,23 +72,33 @@ class SlideSummary:
     records: tuple[StageRecord, ...] = ()
 
 
+TEXT_COLUMNS = frozenset({"slide_id", "case_id", "label", "predicted", "reason", "role", "method", "reference"})
+"""Columns that stay text even where every cell looks like a number."""
+
+
 def read_csv(path: Path, columns: Sequence[str]) -> pd.DataFrame:
-    """Read a CSV with ids and labels as text.
+    """Read a CSV: ids and labels as text, columns of numbers as numbers (empty cells NaN), the rest as text.
 
     Raises
     ------
     ArtefactError
         If the file is missing, unreadable or lacks one of ``columns``.
     """
-    text = {name: "str" for name in ("slide_id", "case_id", "label", "predicted", "reason", "role", "method")}
     try:
-        frame = pd.read_csv(path, dtype=text, keep_default_na=False, na_values={})
+        frame = pd.read_csv(path, dtype="str", keep_default_na=False)
     except (OSError, ValueError) as error:
         raise ArtefactError(f"{path}: expected a CSV file with {', '.join(columns)}; {error}. Make it again.") from error
     missing = [name for name in columns if name not in frame.columns]
     if missing:
         raise ArtefactError(f"{path}: column {', '.join(missing)} missing; found {', '.join(map(str, frame.columns))}.")
-    return frame
+    return frame.apply(lambda column: column if column.name in TEXT_COLUMNS else _numeric(column))
+
+
+def _numeric(column: "pd.Series[str]") -> "pd.Series[Any]":
+    try:
+        return pd.to_numeric(column.replace("", "nan"))
+    except ValueError:
+        return column
 
 
 def read_cohort(sources: ReportSources) -> tuple[SlideSummary, ...]:

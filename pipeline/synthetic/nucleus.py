@@ -39,7 +39,7 @@ class Stain:
     haematoxylin_cv: float = 0.18
     eosin: float = 0.62
     basophilia: float = 0.3
-    tilt: float = 0.45
+    tilt: float = 0.55
     chromatin: float = 0.16
     vesicular: float = 0.3
     irregular: float = 0.05
@@ -55,7 +55,7 @@ class Stain:
             tilt=float(rng.uniform(0.0, 0.9)),
             chromatin=float(rng.uniform(0.05, 0.3)),
             vesicular=float(rng.uniform(0.0, 0.9)),
-            irregular=float(rng.uniform(0.01, 0.1)),
+            irregular=float(rng.uniform(0.0, 0.07)),
         )
 
 
@@ -94,7 +94,7 @@ def _draw_looks(count: int, stain: Stain, rng: np.random.Generator) -> npt.NDArr
     vesicular = np.where(rng.random(count) < stain.vesicular, rng.uniform(0.5, 1.0, count), rng.uniform(0, 0.25, count))
     softness = rng.uniform(0.8, 2.2, count)
     nucleolus = rng.uniform(-0.45, 0.45, (count, 2))
-    amplitude = stain.irregular * np.abs(rng.standard_normal((count, len(LOBES)))) / np.sqrt(len(LOBES))
+    amplitude = stain.irregular * np.clip(np.abs(rng.standard_normal((count, len(LOBES)))), 0, 2) / np.sqrt(len(LOBES))
     phase = rng.uniform(0.0, 2 * np.pi, (count, len(LOBES)))
     return np.column_stack([density, vesicular, softness, nucleolus, amplitude, phase])
 

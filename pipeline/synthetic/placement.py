@@ -158,7 +158,8 @@ def _without_overlap(placed: Floats, candidates: Floats, gap_um: float) -> Float
     for earlier, later in pairs.tolist():
         if keep[earlier] and later >= len(placed):
             keep[later] = False
-    return nuclei[keep]
+    kept: Floats = nuclei[keep]
+    return kept
 
 
 def _touching(nuclei: Floats, pairs: npt.NDArray[Any], gap_um: float) -> npt.NDArray[np.bool_]:

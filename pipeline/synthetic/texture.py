@@ -83,12 +83,11 @@ def smooth_noise(
 
 def ridges(noise: FloatPlane, sharpness: float) -> FloatPlane:
     """Bright lines along the zeros of ``noise``: fibres and membranes, values in [0, 1]."""
-    return np.exp(-np.abs(noise) * np.float32(sharpness), dtype=np.float32)
+    return np.asarray(np.exp(-np.abs(noise) * np.float32(sharpness)), np.float32)
 
 
 def enlarge(cells: npt.NDArray[np.generic], cell_um: float, canvas: Canvas) -> FloatPlane:
     """Bilinear enlargement of values on square cells of ``cell_um``, the first at the top-left corner."""
-    rows, cols = cells.shape
     step = canvas.mpp / cell_um
     padded = np.pad(cells.astype(np.float32), 2, mode="edge")
     grid = Image.fromarray(padded)

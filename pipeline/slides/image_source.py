@@ -1,0 +1,111 @@
+"""Plain images (PNG, JPEG, WebP, BMP, TIFF), held in memory as RGB.
+
+Stored pixels are the frame: EXIF orientation is not applied.  Resolution tags of plain
+images are not believed, because editors write 72 dpi whatever the microscope was; OME
+metadata is.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import tifffile
+from PIL import Image
+
+from pipeline.slides.resolution import ome_mpp
+from pipeline.slides.source import WHITE, Level, over_white
+
+TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+UNREADABLE = (
+    OSError,
+    ValueError,
+    KeyError,
+    IndexError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    Image.DecompressionBombError,
+)
+"""What decoders raise on foreign, damaged or oversized files."""
+
+
+class ImageSource:
+    """A plain image in memory, one level; see ``PixelSource``."""
+
+    def __init__(self, path: Path) -> None:
+        self.vendor = "image"
+        self.file_mpp: tuple[float, float] | None = None
+        with path.open("rb") as stream:
+            is_tiff = stream.read(4) in TIFF_MAGIC
+        if is_tiff:
+            self._picture, self.file_mpp = _read_tiff(path)
+        else:
+            self._picture = _read_with_pillow(path)
+        self.levels: tuple[Level, ...] = (Level(self._picture.width, self._picture.height, 1.0),)
+
+    def read(self, level: int, x_l0: int, y_l0: int, width: int, height: int) -> Image.Image:
+        """See ``PixelSource.read``."""
+        x0, y0 = max(x_l0, 0), max(y_l0, 0)
+        x1, y1 = min(x_l0 + width, self._picture.width), min(y_l0 + height, self._picture.height)
+        if (x0, y0, x1, y1) == (x_l0, y_l0, x_l0 + width, y_l0 + height):
+            return self._picture.crop((x0, y0, x1, y1))
+        box = Image.new("RGB", (width, height), WHITE)
+        if x0 < x1 and y0 < y1:
+            box.paste(self._picture.crop((x0, y0, x1, y1)), (x0 - x_l0, y0 - y_l0))
+        return box
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+def _read_with_pillow(path: Path) -> Image.Image:
+    with Image.open(path) as picture:
+        picture.load()
+        if picture.mode == "F":
+            raise ValueError("grey levels are floating-point numbers without a known range")
+        if picture.mode.startswith("I"):
+            return _rgb_from_array(np.asarray(picture).astype(np.uint16))
+        return over_white(picture)
+
+
+def _read_tiff(path: Path) -> tuple[Image.Image, tuple[float, float] | None]:
+    """First image of a TIFF at its finest level, and its OME pixel size."""
+    with tifffile.TiffFile(path) as file:
+        series = file.series[0]
+        page = series.keyframe
+        pixels = _as_rows_cols_samples(series.asarray(), series.axes)
+        if page.photometric == tifffile.PHOTOMETRIC.PALETTE:
+            pixels = np.moveaxis(np.asarray(page.colormap), 0, -1)[pixels[..., 0]]
+        elif page.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
+            pixels = ~pixels
+        elif page.photometric == tifffile.PHOTOMETRIC.SEPARATED:
+            raise ValueError("the image is CMYK")
+        return _rgb_from_array(pixels), ome_mpp(file.ome_metadata)
+
+
+def _as_rows_cols_samples(pixels: npt.NDArray[Any], axes: str) -> npt.NDArray[Any]:
+    """View (row, col, sample) of an image whose axes are named as tifffile names them."""
+    keep = [i for i, size in enumerate(pixels.shape) if size > 1 or axes[i] in "YX"]
+    pixels, axes = pixels.reshape([pixels.shape[i] for i in keep]), "".join(axes[i] for i in keep)
+    axes = axes.replace("C", "S")
+    if sorted(axes) == ["X", "Y"]:
+        return np.moveaxis(pixels, [axes.index("Y"), axes.index("X")], [0, 1])[..., None]
+    if sorted(axes) == ["S", "X", "Y"] and pixels.shape[axes.index("S")] in (3, 4):
+        return np.moveaxis(pixels, [axes.index("Y"), axes.index("X"), axes.index("S")], [0, 1, 2])
+    raise ValueError(f"axes {axes} of shape {pixels.shape} are not one grey, RGB or RGBA image")
+
+
+def _rgb_from_array(pixels: npt.NDArray[Any]) -> Image.Image:
+    """RGB of (row, col) or (row, col, sample) integers, scaled from the range of their type."""
+    if pixels.dtype == np.bool_:
+        pixels = pixels.astype(np.uint8) * np.uint8(255)
+    if pixels.dtype.kind != "u":
+        raise ValueError(
+            f"pixels are {pixels.dtype}, whose range is not known; expected 8- or 16-bit unsigned integers"
+        )
+    if pixels.dtype != np.uint8:
+        pixels = np.rint(pixels / (np.iinfo(pixels.dtype).max / 255.0)).astype(np.uint8)
+    samples = pixels[..., 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels
+    return over_white(Image.fromarray(np.ascontiguousarray(samples)))

@@ -1,0 +1,151 @@
+"""Parameters of splitting and of training, one to one with the config's sections."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.errors import ConfigError
+
+
+def check_bounds(section: str, key: str, value: Any, low: float, high: float, *, open_ends: bool = False) -> None:
+    """Check a number of the config; None passes, since it means the method's own value.
+
+    Raises
+    ------
+    ConfigError
+        If ``value`` is not within [low, high], or (low, high) when ``open_ends``.
+    """
+    if value is None:
+        return
+    inside = low < value < high if open_ends else low <= value <= high
+    if not inside:
+        between = "between (exclusive)" if open_ends else "from"
+        raise ConfigError(f"{section}.{key}: expected a number {between} {low:g} to {high:g}, found {value!r}.")
+
+
+@dataclass(frozen=True)
+class SplitParams:
+    """How a cohort is divided, always by whole patients.
+
+    Attributes
+    ----------
+    folds
+        Number of cross-validation folds, 2 to 100; the sheet's ``fold`` column beats it.
+    structure_share
+        Share of the images outside the test fold that fit the graph generator (upper
+        level of the bilevel problem), between 0 and 1.
+    select_share
+        Share of the images outside the test fold that decide when to stop, 0 to below 1;
+        0 keeps the last iterate.
+    """
+
+    folds: int = 5
+    structure_share: float = 0.25
+    select_share: float = 0.15
+
+    def __post_init__(self) -> None:
+        check_bounds("splits", "folds", self.folds, 2, 100)
+        check_bounds("splits", "structure_share", self.structure_share, 0, 1, open_ends=True)
+        check_bounds("splits", "select_share", self.select_share, 0, 0.9)
+        if self.structure_share + self.select_share >= 1:
+            raise ConfigError(
+                "splits: structure_share + select_share must leave images for training (below 1), "
+                f"found {self.structure_share} + {self.select_share}."
+            )
+
+
+@dataclass(frozen=True)
+class TrainingParams:
+    """How models are trained; None means the value of the method's preset (``presets.py``).
+
+    Attributes
+    ----------
+    epochs
+        Most passes over the training images, 1 to 100,000 (paper: 200).
+    patience
+        Epochs without a better loss on the ``select`` images before stopping; 0 never
+        stops and keeps the last iterate (paper: 0).
+    batch_size
+        Images an optimiser step, 1 to 4096 (paper: 1).
+    learning_rate
+        Step size of the classifier, above 0 to 1 (paper: 1e-4).
+    generator_learning_rate
+        Step size of the graph generator, above 0 to 1 (paper: 1e-3).
+    weight_decay
+        Decoupled weight decay of both (AdamW), 0 to 1 (paper: 0).
+    dropout
+        Share of hidden units dropped, 0 to 0.95.
+    hidden
+        Width of the classifier's layers, 1 to 4096; the paper's widths are fixed.
+    layers
+        Graph layers of the classifier, 1 to 16; the paper's number is fixed.
+    heads
+        Heads of the ``metric`` generator, 1 to 64.
+    projection
+        Dimensions a head of the ``metric`` generator projects to, 1 to 1024.
+    temperature
+        Start of the factor on the cosine in the ``metric`` generator, above 0 to 1000;
+        larger is sharper. It is learned.
+    target_degree
+        Neighbours a patch keeps (per head), 0 to 10,000; 0 keeps all.
+    spatial_term
+        Whether the ``metric`` generator also sees the distance of two patches.
+    gradient_clip
+        Largest norm of the generator's gradient, 0 to 1e6; 0 does not clip (paper: 1).
+    outlier_clip_sd
+        Standardised features beyond this many SD are set to it, 0 to 1e6; 0 does not
+        clip (paper: 0).
+    class_weights
+        Whether the loss weighs classes by their inverse frequency in training.
+    nan_indicator
+        Whether each feature with undefined values gets a 0/1 column beside it.
+    stochastic_evaluation
+        Whether ``pair_mlp`` keeps its noise at evaluation, as published.
+    threads
+        Intra-op threads of torch, 1 to 256; changes sums, hence recorded.
+    """
+
+    epochs: int | None = None
+    patience: int | None = None
+    batch_size: int | None = None
+    learning_rate: float | None = None
+    generator_learning_rate: float | None = None
+    weight_decay: float | None = None
+    dropout: float | None = None
+    hidden: int | None = None
+    layers: int | None = None
+    heads: int | None = None
+    projection: int | None = None
+    temperature: float | None = None
+    target_degree: int | None = None
+    spatial_term: bool | None = None
+    gradient_clip: float | None = None
+    outlier_clip_sd: float | None = None
+    class_weights: bool | None = None
+    nan_indicator: bool = False
+    stochastic_evaluation: bool = False
+    threads: int = 1
+
+    def __post_init__(self) -> None:
+        for key, (low, high, open_ends) in TRAINING_BOUNDS.items():
+            check_bounds("training", key, getattr(self, key), low, high, open_ends=open_ends)
+
+
+TRAINING_BOUNDS: dict[str, tuple[float, float, bool]] = {
+    "epochs": (1, 100_000, False),
+    "patience": (0, 100_000, False),
+    "batch_size": (1, 4096, False),
+    "learning_rate": (0, 1, True),
+    "generator_learning_rate": (0, 1, True),
+    "weight_decay": (0, 1, False),
+    "dropout": (0, 0.95, False),
+    "hidden": (1, 4096, False),
+    "layers": (1, 16, False),
+    "heads": (1, 64, False),
+    "projection": (1, 1024, False),
+    "temperature": (0, 1000, True),
+    "target_degree": (0, 10_000, False),
+    "gradient_clip": (0, 1e6, False),
+    "outlier_clip_sd": (0, 1e6, False),
+    "threads": (1, 256, False),
+}
+"""Lowest and highest value of each number, and whether the ends themselves are refused."""

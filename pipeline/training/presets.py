@@ -1,0 +1,159 @@
+"""The methods by name: which generator, which classifier, how many levels, which numbers.
+
+``paper_a`` and ``paper_b`` follow ABiG-Net (Paul et al. 2025, arXiv 2510.13188) and its
+public code; every other method shares ours' settings, so that a comparison shows the
+graph and not the budget.
+"""
+
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Literal
+
+from pipeline.errors import ConfigError
+from pipeline.training.params import TrainingParams
+
+GeneratorName = Literal["none", "pair_mlp", "metric", "cosine", "spatial"]
+ClassifierName = Literal["relational", "paper_gcn", "mean_pool", "attention_mil", "logistic"]
+Levels = Literal["bilevel", "one"]
+Alternation = Literal["step", "pass"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every number of one training run; see ``TrainingParams`` for the meaning."""
+
+    epochs: int = 200
+    patience: int = 30
+    batch_size: int = 16
+    learning_rate: float = 1e-3
+    generator_learning_rate: float = 3e-3
+    weight_decay: float = 1e-2
+    dropout: float = 0.1
+    hidden: int = 64
+    layers: int = 2
+    heads: int = 4
+    projection: int = 16
+    temperature: float = 8.0
+    target_degree: int = 0
+    spatial_term: bool = False
+    gradient_clip: float = 1.0
+    outlier_clip_sd: float = 8.0
+    class_weights: bool = True
+    nan_indicator: bool = False
+    stochastic_evaluation: bool = False
+    threads: int = 1
+
+
+@dataclass(frozen=True)
+class MethodSpec:
+    """What a method is, beside its numbers.
+
+    Attributes
+    ----------
+    name
+        As the user writes it.
+    generator
+        Where the patch graph comes from.
+    classifier
+        What reads nodes and graph.
+    levels
+        ``bilevel``: classifier on ``train``, generator on ``structure``; ``one``:
+        everything on both together, so that no method sees fewer images.
+    alternation
+        Bilevel only: an upper step after each lower ``step``, or after a whole ``pass``.
+    jumping_knowledge
+        Paper's variant A: concatenate the mean readouts of all layers.
+    draws
+        Gumbel draws averaged in a training step of ``pair_mlp``.
+    edge_penalty
+        Weight of mean absolute adjacency in the upper loss.
+    settings
+        The method's own numbers.
+    """
+
+    name: str
+    generator: GeneratorName
+    classifier: ClassifierName
+    levels: Levels = "one"
+    alternation: Alternation = "step"
+    jumping_knowledge: bool = False
+    draws: int = 1
+    edge_penalty: float = 0.0
+    settings: Settings = Settings()
+
+
+PAPER_SETTINGS = Settings(
+    epochs=200,
+    patience=0,
+    batch_size=1,
+    learning_rate=1e-4,
+    generator_learning_rate=1e-3,
+    weight_decay=0.0,
+    dropout=0.2,
+    gradient_clip=1.0,
+    outlier_clip_sd=0.0,
+    class_weights=False,
+)
+
+PAPER_EDGE_PENALTY = 1e-5
+"""Lambda of the published regulariser on mean |A|."""
+
+PAPER_DRAWS_B = 5
+"""Gumbel draws averaged by the published variant B."""
+
+METHODS: dict[str, MethodSpec] = {
+    spec.name: spec
+    for spec in (
+        MethodSpec("default", "metric", "relational", levels="bilevel"),
+        MethodSpec(
+            "paper_a",
+            "pair_mlp",
+            "paper_gcn",
+            levels="bilevel",
+            alternation="pass",
+            jumping_knowledge=True,
+            edge_penalty=PAPER_EDGE_PENALTY,
+            settings=PAPER_SETTINGS,
+        ),
+        MethodSpec(
+            "paper_b",
+            "pair_mlp",
+            "paper_gcn",
+            levels="bilevel",
+            alternation="pass",
+            draws=PAPER_DRAWS_B,
+            edge_penalty=PAPER_EDGE_PENALTY,
+            settings=replace(PAPER_SETTINGS, dropout=0.0),
+        ),
+        MethodSpec("mean_pool", "none", "mean_pool"),
+        MethodSpec("attention_mil", "none", "attention_mil"),
+        MethodSpec("cosine_graph", "cosine", "relational", settings=Settings(target_degree=8)),
+        MethodSpec("spatial_graph", "spatial", "relational", settings=Settings(target_degree=8)),
+        MethodSpec("joint", "metric", "relational"),
+        MethodSpec("logistic", "none", "logistic"),
+    )
+}
+
+
+def method_spec(name: str, params: TrainingParams) -> MethodSpec:
+    """Preset ``name`` with the numbers that ``params`` gives in place of its own.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such method.
+    """
+    if name not in METHODS:
+        raise ConfigError(f"method: expected one of {', '.join(METHODS)}; found {name!r}.")
+    preset = METHODS[name]
+    given = {key: value for key, value in asdict(params).items() if value is not None}
+    known = {field.name for field in fields(Settings)}
+    return replace(preset, settings=replace(preset.settings, **{k: v for k, v in given.items() if k in known}))
+
+
+def spec_from_plain(plain: dict[str, object]) -> MethodSpec:
+    """Inverse of ``dataclasses.asdict`` for a ``MethodSpec``."""
+    settings = plain["settings"]
+    if not isinstance(settings, dict):
+        raise ConfigError(f"settings of a stored method: expected a mapping, found {settings!r}.")
+    rest = {key: value for key, value in plain.items() if key != "settings"}
+    return MethodSpec(**rest, settings=Settings(**settings))  # type: ignore[arg-type]
