@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 import h5py
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,7 +18,7 @@ from pipeline.artefacts import nuclei as nucleus_files
 from pipeline.artefacts.sheet import SlideRow
 from pipeline.artefacts.tables import HEADER_KEY, check_header
 from pipeline.artefacts.tiles import read_tiles
-from pipeline.artefacts.zarr_store import open_store
+from pipeline.artefacts.zarr_store import open_store, read_array
 from pipeline.errors import ArtefactError
 from pipeline.report.sources import ReportSources
 
@@ -166,18 +168,34 @@ def _graph_facts(path: Path | None) -> dict[str, Any]:
     """Shape and attributes alone."""
     if path is None:
         return {}
+    n_patches = len(patch_corners(path)[0])
+    if path.suffix == ".h5":
+        return {"n_patches": n_patches, "record": StageRecord("imported features", "")}
+    attributes = dict(open_store(path, feature_files.KIND).attrs)
+    record = StageRecord("cache_features", str(attributes.get("source") or ""))
+    return {"n_patches": n_patches, "reason": attributes.get("reason"), "record": record}
+
+
+def patch_corners(path: Path) -> tuple[npt.NDArray[np.int64], float | None]:
+    """Corners of a feature store's patches, int64 (n, 2) level-0 (x, y), and their side in level-0 pixels or None.
+
+    The features themselves stay unread: embeddings of a cohort do not fit a report's memory.
+
+    Raises
+    ------
+    ArtefactError
+        If the store cannot be read.
+    """
     if path.suffix == ".h5":
         try:
             with h5py.File(path, "r") as file:
-                return {"n_patches": int(file["coords"].shape[-2]), "record": StageRecord("imported features", "")}
+                corners, width = np.asarray(file["coords"], np.int64), file["coords"].attrs.get("patch_size_level0")
         except (OSError, KeyError) as error:
             raise ArtefactError(f"{path}: expected an HDF5 file with 'coords' (N, 2); {error}.") from error
+        return corners.reshape(-1, 2), None if width is None else float(width)
     group = open_store(path, feature_files.KIND)
-    if "coords" not in group:
-        raise ArtefactError(f"{path}: array 'coords' is missing.")
-    attributes = dict(group.attrs)
-    record = StageRecord("cache_features", str(attributes.get("source") or ""))
-    return {"n_patches": int(group["coords"].shape[0]), "reason": attributes.get("reason"), "record": record}  # type: ignore[union-attr]
+    side = group.attrs.get("tile_width_l0")
+    return read_array(group, "coords", path).astype(np.int64), None if side is None else float(side)  # type: ignore[arg-type]
 
 
 def class_names(cohort: Sequence[SlideSummary]) -> tuple[str, ...]:

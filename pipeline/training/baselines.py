@@ -1,5 +1,7 @@
 """What the learned graph is compared with: fixed graphs, and no graph at all."""
 
+from abc import abstractmethod
+
 import numpy as np
 import torch
 from sklearn.linear_model import LogisticRegression
@@ -20,25 +22,29 @@ class NeighbourGraph(GraphGenerator):
     Parameters
     ----------
     degree
-        Nearest neighbours of a node before making them mutual; all others if there are fewer.
+        Nearest neighbours of a node before making them mutual; 0, or more than there are,
+        takes all others.
     """
+
+    dense = False
 
     def __init__(self, degree: int) -> None:
         super().__init__()
         self.degree = degree
 
+    @abstractmethod
     def closeness(self, batch: GraphBatch) -> Tensor:
         """What makes neighbours near, (B, N, N); larger is nearer."""
-        raise NotImplementedError
 
+    @abstractmethod
     def edge_scores(self, batch: GraphBatch) -> Tensor:
         """Score in [0, 1] of every pair, were it an edge, (B, N, N)."""
-        raise NotImplementedError
 
     def edges(self, batch: GraphBatch) -> Tensor:
         """Edges, bool (B, N, N), both directions."""
         closeness = self.closeness(batch).masked_fill(~batch.pair_mask, -torch.inf)
-        places = closeness.topk(min(self.degree, closeness.shape[-1]), dim=-1).indices
+        n_nodes = closeness.shape[-1]
+        places = closeness.topk(min(self.degree or n_nodes, n_nodes), dim=-1).indices
         nearest = torch.zeros_like(batch.pair_mask).scatter(-1, places, value=True)
         return (nearest | nearest.transpose(1, 2)) & batch.pair_mask
 

@@ -27,6 +27,9 @@ MASKED = -1e9
 class GraphGenerator(nn.Module, ABC):
     """Weights between the patches of an image."""
 
+    dense = True
+    """Whether every pair has a score, and not only the edges."""
+
     @abstractmethod
     def forward(self, batch: GraphBatch) -> Tensor:
         """Adjacency weights, float32 (B, H, N, N)."""

@@ -110,8 +110,8 @@ UNLABELLED = tuple(row for row in COHORT if row.label is None) + new_slides()
 SLIDES = {row.slide_id: row for row in (*LABELLED, *UNLABELLED)}
 COMPUTED = [row.slide_id for row in SLIDES.values() if row.features is None]
 IMPORTED = [row.slide_id for row in SLIDES.values() if row.features is not None]
-METHODS = config["training"]["methods"]
-SEEDS = config["training"]["seeds"]
+METHODS = config["methods"]
+SEEDS = config["seeds"]
 FOLDS = sorted({row.fold for row in LABELLED if row.fold is not None}) or list(range(config["splits"]["folds"]))
 WEIGHTS = stopping(resolve_weights, config["nuclei"]["weights"])
 GPUS = 1 if config["device"] == "cuda" else 0

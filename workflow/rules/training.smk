@@ -47,7 +47,7 @@ rule train_fold:
         runtime=24 * 60,
         gpu=GPUS,
     params:
-        training=training_section(),
+        training=section("training"),
         features=f"{OUT}/features",
         device=config["device"],
         source=source_digest("pipeline.training"),
@@ -75,7 +75,7 @@ rule train_final:
         runtime=24 * 60,
         gpu=GPUS,
     params:
-        training=training_section(),
+        training=section("training"),
         splits=section("splits"),
         seed=SEEDS[0],
         features=f"{OUT}/features",

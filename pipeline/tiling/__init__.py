@@ -1,0 +1,1 @@
+"""Tissue mask, grid of tiles and the picture to judge them by."""

@@ -1,0 +1,89 @@
+"""What can be set in tiling."""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from pipeline.errors import ConfigError
+
+Edge = Literal["skip", "pad"]
+
+BOUNDS: dict[str, tuple[float, float]] = {
+    "tile_px": (16, 8192),
+    "mpp": (0.05, 16.0),
+    "min_tissue_fraction": (0.0, 1.0),
+    "mask_mpp": (0.5, 64.0),
+    "smoothing_um": (0.0, 200.0),
+    "closing_um": (0.0, 500.0),
+    "min_region_area_um2": (0.0, 1e9),
+    "fill_holes_um2": (0.0, 1e9),
+    "chroma_low": (0.0, 255.0),
+    "chroma_high": (0.0, 255.0),
+    "black_below": (0.0, 255.0),
+    "overview_px": (200, 8000),
+}
+
+
+@dataclass(frozen=True)
+class TilingParams:
+    """Grid and tissue mask.
+
+    Attributes
+    ----------
+    tile_px
+        Side of a tile in pixels at ``mpp``, 16 to 8192.
+    mpp
+        Working resolution of tiles, um/px, 0.05 to 16.
+    min_tissue_fraction
+        Least share of a tile's area that is tissue, 0 to 1 (ABiG-Net: 0.15).
+    edge
+        Tiles that reach beyond the right or lower border: ``skip``, or ``pad`` with white.
+    mask_mpp
+        Coarsest resolution of the tissue mask, um/px, 0.5 to 64; see ``tissue.mask_mpp_for``.
+    smoothing_um
+        SD of the Gaussian that smooths colours before the threshold, um, 0 to 200.
+    closing_um
+        Gaps of tissue up to about twice this width are bridged, um, 0 to 500.
+    min_region_area_um2
+        Smaller pieces of tissue are dropped as dust, um2; never one that fills
+        ``min_tissue_fraction`` of a tile by itself.
+    fill_holes_um2
+        Smaller holes in tissue (lumina, vessels) count as tissue, um2.
+    chroma_low, chroma_high
+        Otsu's threshold on chroma (largest minus smallest of R, G, B; 0 to 255) is held in
+        this interval: glass has up to about 6, pale stroma from about 15.
+    black_below
+        Where R, G and B are all below, there is a scanner's filling, not tissue; 0 to 255.
+    overview_px
+        Longer side of the slide in the overview picture, 200 to 8000.
+    """
+
+    tile_px: int = 512
+    mpp: float = 0.5
+    min_tissue_fraction: float = 0.15
+    edge: Edge = "skip"
+    mask_mpp: float = 8.0
+    smoothing_um: float = 6.0
+    closing_um: float = 16.0
+    min_region_area_um2: float = 20_000.0
+    fill_holes_um2: float = 50_000.0
+    chroma_low: float = 10.0
+    chroma_high: float = 24.0
+    black_below: float = 35.0
+    overview_px: int = 1400
+
+    def __post_init__(self) -> None:
+        for key, (low, high) in BOUNDS.items():
+            value = getattr(self, key)
+            if not low <= value <= high:
+                raise ConfigError(f"tiling.{key}: found {value}; expected {low:g} to {high:g}.")
+        if self.edge not in get_args(Edge):
+            raise ConfigError(f"tiling.edge: found {self.edge!r}; expected one of {', '.join(get_args(Edge))}.")
+        if self.chroma_low > self.chroma_high:
+            raise ConfigError(
+                f"tiling.chroma_low: found {self.chroma_low}; expected at most chroma_high, {self.chroma_high}."
+            )
+
+    @property
+    def tile_um(self) -> float:
+        """Side of a tile in micrometres."""
+        return self.tile_px * self.mpp

@@ -1,0 +1,56 @@
+"""The same seed and inputs, the same bits: seeds, threads and deterministic kernels."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from pipeline.errors import DeviceError
+
+CUBLAS_WORKSPACE = ":4096:8"
+"""Workspace with which cuBLAS is deterministic (NVIDIA, cuBLAS documentation)."""
+
+
+def resolve_device(name: str) -> torch.device:
+    """Device of ``auto``, ``cpu`` or ``cuda``; ``auto`` takes CUDA when there is one.
+
+    Raises
+    ------
+    DeviceError
+        If CUDA is asked for and missing, or the name is another.
+    """
+    if name not in ("auto", "cpu", "cuda"):
+        raise DeviceError(f"device: expected auto, cpu or cuda; found {name!r}.")
+    available = torch.cuda.is_available()
+    if name == "cuda" and not available:
+        raise DeviceError("device: cuda is asked for, but torch finds no CUDA device; set device to auto or cpu.")
+    return torch.device("cuda" if available and name != "cpu" else "cpu")
+
+
+def derived_seed(seed: int, *purpose: str | int) -> int:
+    """Seed below 2**63 for one purpose, such as ``(fold, method, "order")``."""
+    text = "/".join(str(part) for part in (seed, *purpose))
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
+
+
+@contextmanager
+def deterministic_torch(seed: int, threads: int, device: torch.device) -> Iterator[None]:
+    """Run a block with torch seeded, ``threads`` intra-op threads and deterministic kernels.
+
+    Random state, threads and the choice of kernels are put back afterwards.
+    """
+    previous_threads = torch.get_num_threads()
+    previous_kernels = torch.are_deterministic_algorithms_enabled()
+    if device.type == "cuda":
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", CUBLAS_WORKSPACE)
+    try:
+        torch.set_num_threads(threads)
+        torch.use_deterministic_algorithms(True)
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+            torch.manual_seed(seed)
+            yield
+    finally:
+        torch.set_num_threads(previous_threads)
+        torch.use_deterministic_algorithms(previous_kernels)

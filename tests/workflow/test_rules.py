@@ -1,0 +1,102 @@
+import ast
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+RULES = [
+    "tile_slide",
+    "segment_nuclei",
+    "build_cell_graphs",
+    "cache_features",
+    "import_features",
+    "split_cohort",
+    "train_fold",
+    "train_final",
+    "evaluate",
+    "predict",
+    "write_report",
+    "export_geojson",
+]
+TARGETS = ["all", "tiles", "nuclei", "cell_graphs", "features", "train", "predict", "report", "geojson"]
+DIRECTIVES = {"input", "output", "log", "benchmark", "conda", "threads", "resources", "params", "script"}
+
+
+def blocks(text: str) -> dict[str, str]:
+    parts = re.split(r"^rule (\w+):$", text, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+WORK = {
+    name: body for file in sorted((ROOT / "workflow/rules").glob("*.smk")) for name, body in blocks(file.read_text()).items()
+}
+
+
+def directives(body: str) -> list[str]:
+    return re.findall(r"^    (\w+):", body, flags=re.MULTILINE)
+
+
+def test_the_rules_are_those_of_the_design():
+    assert sorted(WORK) == sorted(RULES)
+    named = set(blocks((ROOT / "Snakefile").read_text())) | {"predict"}
+    assert named == set(TARGETS)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_each_rule_has_every_directive_once(rule):
+    found = directives(WORK[rule])
+    assert set(found) >= DIRECTIVES
+    assert len(found) == len(set(found))
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_each_rule_names_its_log_benchmark_script_and_resources_after_itself(rule):
+    body = WORK[rule]
+    assert f"/logs/{rule}/" in body
+    assert f"/benchmarks/{rule}/" in body
+    assert f'"../scripts/{rule}.py"' in body
+    assert "mem_mb=" in body
+    assert "runtime=" in body
+    assert "source=source_digest(" in body
+    for directive in ("input", "output"):
+        content = re.search(rf"^    {directive}:\n((?:        .*\n)+)", body, flags=re.MULTILINE).group(1)
+        assert re.match(r" {8}\w+=", content), f"{directive} of {rule} is not named"
+
+
+@pytest.mark.parametrize("rule", ["segment_nuclei", "train_fold", "train_final", "predict"])
+def test_rules_with_a_network_ask_for_a_gpu_by_the_config(rule):
+    assert "gpu=GPUS" in WORK[rule]
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_script_reads_calls_one_function_and_writes(rule):
+    tree = ast.parse((ROOT / f"workflow/scripts/{rule}.py").read_text())
+    assert ast.get_docstring(tree).startswith(f"Rule {rule}:")
+    forbidden = (ast.FunctionDef, ast.If, ast.For, ast.While, ast.Lambda, ast.Try)
+    assert not [node for node in ast.walk(tree) if isinstance(node, forbidden)]
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and getattr(node.func, "id", "") == rule]
+    assert len(calls) == 1
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_the_source_digest_covers_the_rooms_that_the_script_imports(rule):
+    script = (ROOT / f"workflow/scripts/{rule}.py").read_text()
+    rooms = set(re.findall(r"^from pipeline\.(tiling|nuclei|cellgraph|training|report)\b", script, flags=re.MULTILINE))
+    digested = set(re.findall(r"pipeline\.(\w+)", re.search(r"source_digest\((.*?)\)", WORK[rule]).group(1)))
+    assert digested == rooms
+
+
+def test_functions_live_in_common_alone():
+    for file in [*sorted((ROOT / "workflow/rules").glob("*.smk")), ROOT / "Snakefile"]:
+        if file.name != "common.smk":
+            assert "\ndef " not in file.read_text()
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "envs").glob("*.yaml")), ids=lambda file: file.stem)
+def test_environments_pin_every_package_from_conda_forge(file):
+    environment = yaml.safe_load(file.read_text())
+    assert environment["channels"] == ["conda-forge", "nodefaults"]
+    unpinned = [entry for entry in environment["dependencies"] if "=" not in entry and entry not in ("pip", "__cuda")]
+    assert unpinned == []
