@@ -20,7 +20,9 @@ def checked_offsets(offsets: npt.ArrayLike, total: int) -> Ints:
     """
     found = np.asarray(offsets)
     if found.ndim != 1 or len(found) == 0 or found.dtype.kind not in "iu":
-        raise ValueError(f"offsets must be a one-dimensional array of integers, found shape {found.shape}, {found.dtype}.")
+        raise ValueError(
+            f"offsets must be a one-dimensional array of integers, found shape {found.shape}, {found.dtype}."
+        )
     checked = found.astype(np.int64)
     if checked[0] != 0 or checked[-1] != total or (np.diff(checked) < 0).any():
         raise ValueError(f"offsets must rise from 0 to {total}, found {checked[0]} to {checked[-1]}.")
@@ -41,7 +43,9 @@ def checked_points(xy: npt.ArrayLike) -> Floats:
     if points.ndim != 2 or points.shape[1] != 2:
         raise ValueError(f"points must be of shape (n, 2), found {points.shape}.")
     if not np.isfinite(points).all():
-        raise ValueError(f"points must be finite; {int((~np.isfinite(points)).any(axis=1).sum())} of {len(points)} are not.")
+        raise ValueError(
+            f"points must be finite; {int((~np.isfinite(points)).any(axis=1).sum())} of {len(points)} are not."
+        )
     return points
 
 

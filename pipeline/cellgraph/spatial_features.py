@@ -14,7 +14,15 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.cellgraph import voronoi
-from pipeline.cellgraph.csr import Floats, Ints, checked_offsets, checked_points, offsets_of_tiles, segment_sum, tile_of_each
+from pipeline.cellgraph.csr import (
+    Floats,
+    Ints,
+    checked_offsets,
+    checked_points,
+    offsets_of_tiles,
+    segment_sum,
+    tile_of_each,
+)
 from pipeline.cellgraph.neighbours import count_within, nearest_distances
 from pipeline.cellgraph.populations import Populations, summarise
 from pipeline.cellgraph.spanning_tree import branch_lengths, with_coincident

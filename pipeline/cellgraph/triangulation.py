@@ -104,4 +104,3 @@ def distinct_sides(triangles: Ints, n_sites: int) -> tuple[Ints, Ints]:
     ends = np.sort(np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]]), axis=1)
     keys, counts = np.unique(ends[:, 0] * max(n_sites, 1) + ends[:, 1], return_counts=True)
     return np.stack(np.divmod(keys, max(n_sites, 1))), counts
-

@@ -41,6 +41,8 @@ class NucleiParams:
         resolution, 64 to 8192.
     seed
         Of the choice of the tiles for the stain scale.
+    threads
+        Intra-op threads of torch on a CPU, 1 to 256; changes sums, hence recorded.
     """
 
     weights: str = SHIPPED_WEIGHTS
@@ -55,6 +57,7 @@ class NucleiParams:
     stain_high_percentile: float = 99.0
     image_tile_px: int = 512
     seed: int = 0
+    threads: int = 1
 
     def __post_init__(self) -> None:
         """Check every bound."""
@@ -71,6 +74,7 @@ class NucleiParams:
         _bounded("nuclei.stain_high_percentile", self.stain_high_percentile, 0, 100)
         _bounded("nuclei.image_tile_px", self.image_tile_px, 64, 8192)
         _bounded("nuclei.seed", self.seed, 0, 2**32 - 1)
+        _bounded("nuclei.threads", self.threads, 1, 256)
         if self.stain_low_percentile >= self.stain_high_percentile:
             raise ConfigError(
                 f"nuclei.stain_low_percentile: expected less than stain_high_percentile "

@@ -6,6 +6,7 @@ exact and rounding never adds up.
 """
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +18,29 @@ from pipeline.units import l0_from_px
 WHOLE_TILE_TOLERANCE = 1e-6
 """Guard: a slide of n tiles less rounding has n tiles."""
 
+SHARE_TOLERANCE = 1e-9
+"""Guard: a share computed as 0.15 less rounding reaches 0.15."""
+
 OUTSIDE_MASK = "outside the mask"
+
+
+@dataclass(frozen=True)
+class TileShares:
+    """Shares of each tile's area, float64 (n_tiles,), 0 to 1.
+
+    Attributes
+    ----------
+    tissue
+        Tissue.
+    inside
+        Inside the mask drawn by hand; 1 where there is none.
+    usable
+        Tissue inside that mask.
+    """
+
+    tissue: npt.NDArray[np.float64]
+    inside: npt.NDArray[np.float64]
+    usable: npt.NDArray[np.float64]
 
 
 def make_grid(width_l0: int, height_l0: int, slide_mpp: float, params: TilingParams) -> pd.DataFrame:
@@ -89,26 +112,13 @@ def _interpolated(
     return np.asarray(upper * (1 - v) + lower * v, np.float64)
 
 
-def judge_tiles(
-    grid: pd.DataFrame,
-    tissue_fraction: npt.NDArray[np.float64],
-    usable_fraction: npt.NDArray[np.float64],
-    min_tissue_fraction: float,
-) -> pd.DataFrame:
-    """Add the columns tissue_fraction, kept and reason to a grid.
-
-    Parameters
-    ----------
-    tissue_fraction
-        Share of tissue.
-    usable_fraction
-        Share of tissue inside the mask drawn by hand; the same where there is none.
-        This one decides and is written down.
-    """
-    # A grain of tolerance, so that a share computed as 0.15 less rounding passes 0.15.
-    kept = (usable_fraction >= min_tissue_fraction - 1e-9) & (usable_fraction > 0)
-    poor = np.where(
-        tissue_fraction >= min_tissue_fraction - 1e-9, OUTSIDE_MASK, f"tissue fraction below {min_tissue_fraction:g}"
+def judge_tiles(grid: pd.DataFrame, tissue: TileShares, *, min_tissue_fraction: float) -> pd.DataFrame:
+    """Add the columns tissue_fraction (the usable share), kept and reason to a grid."""
+    least = min_tissue_fraction - SHARE_TOLERANCE
+    kept = (tissue.usable >= least) & (tissue.inside > 0)
+    reasons = np.select(
+        [kept, (tissue.inside == 0) | (tissue.tissue >= least), tissue.tissue == 0],
+        ["", OUTSIDE_MASK, "no tissue"],
+        f"tissue fraction below {min_tissue_fraction:g}",
     )
-    poor = np.where(tissue_fraction == 0, "no tissue", poor)
-    return grid.assign(tissue_fraction=usable_fraction, kept=kept, reason=np.where(kept, "", poor))
+    return grid.assign(tissue_fraction=tissue.usable, kept=kept, reason=reasons.astype(object))

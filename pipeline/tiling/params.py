@@ -34,7 +34,8 @@ class TilingParams:
     mpp
         Working resolution of tiles, um/px, 0.05 to 16.
     min_tissue_fraction
-        Least share of a tile's area that is tissue, 0 to 1 (ABiG-Net: 0.15).
+        Least share of a tile's area that is tissue, 0 to 1 (ABiG-Net: 0.15);
+        0 keeps every tile.
     edge
         Tiles that reach beyond the right or lower border: ``skip``, or ``pad`` with white.
     mask_mpp

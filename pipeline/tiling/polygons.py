@@ -56,7 +56,8 @@ def read_polygon_mask(
             target |= _rasterised(rings, scale, shape)
     if not features:
         raise _fault(path, "it holds no feature")
-    return (inside if n_including else np.ones(shape, bool)) & ~outside
+    allowed = inside if n_including else np.ones(shape, bool)
+    return np.asarray(allowed & ~outside, np.bool_)
 
 
 def _load(path: str | Path) -> dict[str, Any]:

@@ -1,0 +1,74 @@
+"""CSV artefacts: fixed columns, fixed number format, so the same rows give the same bytes."""
+
+import csv
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pipeline.artefacts.atomic import writing
+from pipeline.errors import ArtefactError
+
+FLOAT_FORMAT = "%.9g"
+"""Nine digits tell any two float32 apart."""
+
+
+def write_csv(path: str | Path, frame: pd.DataFrame, columns: Mapping[str, str]) -> None:
+    """Write ``frame`` as CSV in UTF-8, atomically; undefined values are empty cells.
+
+    Parameters
+    ----------
+    columns
+        Name to dtype of the columns that must be there; further ones follow them.
+
+    Raises
+    ------
+    ArtefactError
+        If a column is missing or cannot take its dtype.
+    """
+    checked = _conform(frame, columns, path)
+    with writing(path) as temporary:
+        checked.to_csv(temporary, index=False, float_format=FLOAT_FORMAT, lineterminator="\n", encoding="utf-8")
+
+
+def read_csv(path: str | Path, kind: str, columns: Mapping[str, str]) -> pd.DataFrame:
+    """Read a CSV artefact; columns beyond ``columns`` stay text.
+
+    Raises
+    ------
+    ArtefactError
+        If the file is missing or unreadable, or lacks a column, or a cell breaks its dtype.
+    """
+    try:
+        frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
+    except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError, csv.Error) as error:
+        raise ArtefactError(f"{path}: expected a CSV file of {kind}; it cannot be read ({error}).") from error
+    return _conform(frame, columns, path)
+
+
+def _conform(frame: pd.DataFrame, columns: Mapping[str, str], path: str | Path) -> pd.DataFrame:
+    missing = [name for name in columns if name not in frame.columns]
+    if missing:
+        raise ArtefactError(
+            f"{path}: column{'s' if len(missing) > 1 else ''} {', '.join(missing)} missing; "
+            f"found {', '.join(map(str, frame.columns)) or 'none'}."
+        )
+    ordered = frame[[*columns, *(name for name in frame.columns if name not in columns)]].copy()
+    for name, dtype in columns.items():
+        try:
+            ordered[name] = typed_column(ordered[name], dtype)
+        except (TypeError, ValueError, KeyError) as error:
+            raise ArtefactError(f"{path}: column {name} cannot be {dtype} ({error}).") from error
+    return ordered.reset_index(drop=True)
+
+
+def typed_column(column: "pd.Series[str]", dtype: str) -> "pd.Series[str]":
+    """``column`` as ``dtype``: ``str``, ``bool`` (True or False), or a numpy dtype, where '' is NaN for floats."""
+    if dtype == "str":
+        return column.astype(object)
+    if dtype == "bool":
+        return column.map({"True": True, "False": False, True: True, False: False}).astype(np.bool_)  # type: ignore[return-value]
+    if dtype.startswith("float"):
+        return column.replace("", np.nan).astype(np.dtype(dtype))  # type: ignore[return-value]
+    return column.astype(np.dtype(dtype))  # type: ignore[return-value]

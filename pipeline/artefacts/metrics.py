@@ -1,0 +1,70 @@
+"""``metrics.json`` of one method and seed, and ``comparison.csv`` over methods."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from pipeline.artefacts.csv_files import read_csv, write_csv
+from pipeline.artefacts.json_files import read_json, write_json
+from pipeline.errors import ArtefactError
+
+METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "auroc", "ece", "brier")
+"""Metrics of a fold; each is a number, or null where it is undefined."""
+
+KEYS = ("method", "seed", "folds", "mean", "sd", "ci95")
+"""What every ``metrics.json`` holds: ``folds`` a list of {fold, <metric>..., n}; ``mean``,
+``sd`` (ddof=1) a number and ``ci95`` [low, high] by metric, null where undefined."""
+
+COMPARISON_COLUMNS: dict[str, str] = {
+    "method": "str",
+    "n_runs": "int64",  # seeds x folds
+    "n_images": "int64",  # distinct test images
+    **{f"{metric}_{part}": "float64" for metric in METRICS for part in ("mean", "sd")},  # over runs, sd with ddof=1
+    "reference": "str",  # the method compared with
+    "accuracy_difference": "float64",  # method minus reference over the same images
+    "p_value": "float64",  # exact sign-flip test over patients, two-sided
+    "p_holm": "float64",  # Holm-corrected over the other methods
+}
+
+
+def write_metrics(path: str | Path, metrics: Mapping[str, Any]) -> None:
+    """Write the metrics of one method and seed."""
+    write_json(path, _checked(metrics, path))
+
+
+def read_metrics(path: str | Path) -> dict[str, Any]:
+    """Read the metrics of one method and seed.
+
+    Raises
+    ------
+    ArtefactError
+        If the file cannot be read or lacks a key.
+    """
+    metrics = read_json(path, "metrics")
+    _checked(metrics, path)
+    return metrics
+
+
+def write_comparison(path: str | Path, frame: pd.DataFrame) -> None:
+    """Write the comparison of methods, one row a method."""
+    write_csv(path, frame, COMPARISON_COLUMNS)
+
+
+def read_comparison(path: str | Path) -> pd.DataFrame:
+    """Read the comparison of methods.
+
+    Raises
+    ------
+    ArtefactError
+        If the file cannot be read.
+    """
+    return read_csv(path, "comparison of methods", COMPARISON_COLUMNS)
+
+
+def _checked(metrics: Mapping[str, Any], path: str | Path) -> Mapping[str, Any]:
+    missing = [key for key in KEYS if key not in metrics]
+    if missing:
+        raise ArtefactError(f"{path}: expected metrics with {', '.join(KEYS)}; missing {', '.join(missing)}.")
+    return metrics

@@ -1,0 +1,116 @@
+"""``predictions.csv`` and ``history.csv``: what a model said, and how it was trained."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from pipeline.artefacts.csv_files import read_csv, typed_column, write_csv
+from pipeline.errors import ArtefactError
+
+PROBABILITY_PREFIX = "p_"
+
+SUM_TOLERANCE = 1e-4
+"""Guard: how far the probabilities of an image may be from summing to 1."""
+
+COLUMNS: dict[str, str] = {
+    "slide_id": "str",
+    "case_id": "str",
+    "label": "str",  # empty when unknown
+    "predicted": "str",
+    # then p_<class>, float64, one a class
+}
+
+HISTORY_COLUMNS: dict[str, str] = {
+    "epoch": "int64",  # counted from 0
+    "lower_loss": "float64",  # classifier's steps, mean over the epoch
+    "lower_accuracy": "float64",
+    "upper_loss": "float64",  # generator's steps; empty for one-level methods
+    "upper_accuracy": "float64",
+    "select_loss": "float64",  # after the epoch; empty without select images
+    "select_accuracy": "float64",
+    "tau": "float64",  # temperature of the relaxation; empty without one
+    "mean_degree": "float64",  # effective neighbours of a patch; empty without a graph
+    "selected": "bool",  # the epoch whose weights were kept
+}
+
+
+def prediction_frame(
+    slide_ids: Sequence[str],
+    case_ids: Sequence[str],
+    labels: Sequence[str | None],
+    class_names: Sequence[str],
+    probabilities: npt.NDArray[np.float64],
+) -> pd.DataFrame:
+    """Table of predictions; the predicted class is the most probable, the first of equals.
+
+    Parameters
+    ----------
+    probabilities
+        float64 (n_slides, n_classes).
+    """
+    most = probabilities.argmax(axis=1) if len(probabilities) else np.zeros(0, np.int64)
+    frame = pd.DataFrame(
+        {
+            "slide_id": list(slide_ids),
+            "case_id": list(case_ids),
+            "label": [label or "" for label in labels],
+            "predicted": [class_names[index] for index in most],
+        },
+        dtype=object,
+    )
+    for column, name in enumerate(class_names):
+        frame[f"{PROBABILITY_PREFIX}{name}"] = probabilities[:, column]
+    return frame
+
+
+def write_predictions(path: str | Path, frame: pd.DataFrame) -> None:
+    """Write predictions; see ``prediction_frame``."""
+    write_csv(path, frame, COLUMNS)
+
+
+def read_predictions(path: str | Path) -> pd.DataFrame:
+    """Read predictions and check their probabilities.
+
+    Raises
+    ------
+    ArtefactError
+        If the file cannot be read, holds no class, or a row's probabilities do not sum to 1.
+    """
+    frame = read_csv(path, "predictions", COLUMNS)
+    probabilities = [f"{PROBABILITY_PREFIX}{name}" for name in class_names(frame)]
+    if not probabilities:
+        raise ArtefactError(f"{path}: expected one column {PROBABILITY_PREFIX}<class> a class, found none.")
+    try:
+        for column in probabilities:
+            frame[column] = typed_column(frame[column], "float64")
+    except ValueError as error:
+        raise ArtefactError(f"{path}: column {column}: expected probabilities ({error}).") from error
+    wrong = frame[~(np.abs(frame[probabilities].sum(axis=1) - 1) <= SUM_TOLERANCE)]
+    if len(wrong):
+        raise ArtefactError(f"{path}: the probabilities of slide {wrong['slide_id'].iloc[0]!r} do not sum to 1.")
+    return frame
+
+
+def class_names(frame: pd.DataFrame) -> tuple[str, ...]:
+    """Classes of a table of predictions, in its order."""
+    names = [str(column) for column in frame.columns if str(column).startswith(PROBABILITY_PREFIX)]
+    return tuple(name.removeprefix(PROBABILITY_PREFIX) for name in names)
+
+
+def write_history(path: str | Path, frame: pd.DataFrame) -> None:
+    """Write a training history; see ``HISTORY_COLUMNS``."""
+    write_csv(path, frame, HISTORY_COLUMNS)
+
+
+def read_history(path: str | Path) -> pd.DataFrame:
+    """Read a training history.
+
+    Raises
+    ------
+    ArtefactError
+        If the file cannot be read.
+    """
+    return read_csv(path, "training history", HISTORY_COLUMNS)

@@ -1,0 +1,147 @@
+"""Rule ``build_cell_graphs``: from the tile and nucleus tables of a slide to one cell graph per kept tile."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pipeline.artefacts.cell_graphs import CellGraphs, empty_cell_graphs, write_cell_graphs
+from pipeline.artefacts.nuclei import PAPER_MEASURES, read_nuclei
+from pipeline.artefacts.tables import HeadedTable
+from pipeline.artefacts.tiles import kept_tiles, read_tiles
+from pipeline.cellgraph.axes import has_axis
+from pipeline.cellgraph.csr import Floats, offsets_of_counts
+from pipeline.cellgraph.graphs import TiledNuclei, build_graphs_batch
+from pipeline.cellgraph.params import CellGraphParams
+from pipeline.errors import ArtefactError
+from pipeline.logs import get_logger
+from pipeline.provenance import digests, record
+
+LOG = get_logger("cell_graphs")
+
+
+def build_cell_graphs(
+    tiles_path: str | Path,
+    nuclei_path: str | Path,
+    graphs_path: str | Path,
+    *,
+    slide_id: str,
+    params: CellGraphParams,
+    source: str,
+) -> None:
+    """Write ``cell_graphs/{slide}.zarr``.
+
+    A slide without kept tiles or without nuclei gets an empty store with the reason of the table that is empty.
+
+    Parameters
+    ----------
+    tiles_path, nuclei_path
+        Tables of this slide.
+    graphs_path
+        Store to write.
+    slide_id
+        The slide that both tables must be of.
+    params
+        Which nuclei are joined.
+    source
+        Source digest of this room.
+
+    Raises
+    ------
+    ArtefactError
+        If a table is missing, damaged, of another slide, or nuclei belong to a tile that is not there.
+    """
+    tiles, nuclei = read_tiles(tiles_path), read_nuclei(nuclei_path)
+    check_slide(tiles, tiles_path, slide_id)
+    check_slide(nuclei, nuclei_path, slide_id)
+    provenance = record(params=params, source=source, upstream=digests({"tiles": tiles_path, "nuclei": nuclei_path}))
+    reason = tiles.reason or nuclei.reason
+    graphs = empty_cell_graphs() if reason else _graphs(tiles, nuclei, nuclei_path, params)
+    write_cell_graphs(graphs_path, graphs, slide_id=slide_id, reason=reason, provenance=provenance)
+    LOG.info(
+        "%s: %d tiles, %d nuclei, %d edges%s",
+        slide_id,
+        len(graphs.tile_id),
+        len(graphs.nucleus_id),
+        graphs.edge_index.shape[1] // 2,
+        f" ({reason})" if reason else "",
+    )
+
+
+def check_slide(table: HeadedTable, path: str | Path, slide_id: str) -> None:
+    """Check that ``table`` is of ``slide_id``.
+
+    Raises
+    ------
+    ArtefactError
+        If it is of another slide.
+    """
+    if table.header.get("slide_id") != slide_id:
+        raise ArtefactError(
+            f"{path}: expected a table of slide {slide_id}, found {table.header.get('slide_id')!r}. "
+            "Make it again for this slide."
+        )
+
+
+def _graphs(tiles: HeadedTable, nuclei: HeadedTable, nuclei_path: str | Path, params: CellGraphParams) -> CellGraphs:
+    tile_id = kept_tiles(tiles)["tile_id"].to_numpy(np.int64)
+    _check_owners(tiles, nuclei, nuclei_path)
+    # Nuclei go by tile in the order of the tile table, then by their own number.
+    place = pd.Series(np.arange(len(tile_id)), index=tile_id)
+    position = place.reindex(nuclei.frame["tile_id"]).to_numpy(np.float64)
+    rows = np.flatnonzero(np.isfinite(position))
+    rows = rows[np.argsort(position[rows], kind="stable")]
+    node_offsets = offsets_of_counts(np.bincount(position[rows].astype(np.int64), minlength=len(tile_id)))
+    mpp = float(nuclei.header["mpp"])
+    found = build_graphs_batch(tiled_nuclei(nuclei.frame.iloc[rows], node_offsets, params, mpp), params, mpp=mpp)
+    return CellGraphs(
+        tile_id=tile_id,
+        nucleus_id=nuclei.frame["nucleus_id"].to_numpy(np.int64)[rows],
+        node_offsets=node_offsets,
+        edge_index=found.edge_index,
+        edge_offsets=found.edge_offsets,
+        length_um=found.length_um.astype(np.float32),
+        delta_orientation=found.delta_orientation.astype(np.float32),
+    )
+
+
+def _check_owners(tiles: HeadedTable, nuclei: HeadedTable, nuclei_path: str | Path) -> None:
+    strangers = ~nuclei.frame["tile_id"].isin(tiles.frame["tile_id"])
+    if strangers.any():
+        raise ArtefactError(
+            f"{nuclei_path}: {int(strangers.sum())} nuclei belong to tiles that the tile table does not have; "
+            "the two tables are not of one run. Segment the nuclei again."
+        )
+
+
+def tiled_nuclei(
+    frame: pd.DataFrame, node_offsets: np.ndarray[tuple[int], np.dtype[np.int64]], params: CellGraphParams, mpp: float
+) -> TiledNuclei:
+    """Nuclei of ``frame``, grouped by tile, ready to be joined.
+
+    Parameters
+    ----------
+    frame
+        Rows of a nucleus table.
+    node_offsets
+        int64 (n_tiles + 1,).
+    params
+        ``min_eccentricity`` says which nuclei have an axis.
+    mpp
+        Resolution of segmentation in um/px; lengths of the raw measures are in its pixels, as in the paper.
+    """
+    orientation = frame["orientation_rad"].to_numpy(np.float64)
+    return TiledNuclei(
+        xy_um=frame[["x_um", "y_um"]].to_numpy(np.float64),
+        orientation_rad=orientation,
+        axis_reliable=has_axis(frame["eccentricity"].to_numpy(np.float64), orientation, params.min_eccentricity),
+        raw_measures=raw_measures(frame, mpp),
+        node_offsets=node_offsets,
+    )
+
+
+def raw_measures(frame: pd.DataFrame, mpp: float) -> Floats:
+    """The paper's twelve measures of each nucleus, float64 (n, 12), lengths in px and areas in px^2 at ``mpp``."""
+    power = np.array([2 if name.endswith("_um2") else 1 if name.endswith("_um") else 0 for name in PAPER_MEASURES])
+    measures: Floats = frame[list(PAPER_MEASURES)].to_numpy(np.float64) / mpp**power
+    return measures

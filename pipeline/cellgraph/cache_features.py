@@ -1,0 +1,193 @@
+"""Rule ``cache_features``: from the cell graphs of a slide to one feature vector per tile."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from pipeline.artefacts.cell_graphs import CellGraphs, read_cell_graphs
+from pipeline.artefacts.features import FeatureStore, write_features
+from pipeline.artefacts.nuclei import read_nuclei
+from pipeline.artefacts.tables import HeadedTable
+from pipeline.artefacts.tiles import read_tiles
+from pipeline.cellgraph.axes import has_axis
+from pipeline.cellgraph.build_cell_graphs import check_slide
+from pipeline.cellgraph.csr import Floats, Ints, offsets_of_counts
+from pipeline.cellgraph.graph_features import GRAPH_FEATURE_NAMES, graph_features_batch
+from pipeline.cellgraph.neighbours import pairs_within
+from pipeline.cellgraph.orientation_features import ORIENTATION_FEATURE_NAMES, orientation_features_batch
+from pipeline.cellgraph.params import FeatureParams
+from pipeline.cellgraph.spatial_features import spatial_feature_names, spatial_features_batch
+from pipeline.errors import ArtefactError
+from pipeline.logs import get_logger
+from pipeline.provenance import digests, record
+
+LOG = get_logger("features")
+
+
+@dataclass(frozen=True)
+class _Upstream:
+    """The three artefacts of one slide that features are made from."""
+
+    tiles: HeadedTable
+    nuclei: HeadedTable
+    graphs: CellGraphs
+    graphs_header: dict[str, Any]
+
+    @property
+    def reason(self) -> str | None:
+        return self.tiles.reason or self.nuclei.reason or self.graphs_header["reason"]
+
+    @property
+    def params(self) -> dict[str, Any]:
+        headers = {"tiling": self.tiles.header, "nuclei": self.nuclei.header, "cell_graphs": self.graphs_header}
+        return {stage: header["provenance"]["params"] for stage, header in headers.items()}
+
+
+def cache_features(
+    tiles_path: str | Path,
+    nuclei_path: str | Path,
+    graphs_path: str | Path,
+    features_path: str | Path,
+    *,
+    slide_id: str,
+    params: FeatureParams,
+    source: str,
+) -> None:
+    """Write ``features/{slide}.zarr``.
+
+    Tiles with fewer than ``params.min_nuclei`` nuclei are left out and counted in ``dropped``.  A slide with nothing
+    upstream, or with no tile left, gets an empty store with its reason.
+
+    Parameters
+    ----------
+    tiles_path, nuclei_path, graphs_path
+        Artefacts of this slide.
+    features_path
+        Store to write.
+    slide_id
+        The slide that all three must be of.
+    params
+        Which tiles and which features.
+    source
+        Source digest of this room.
+
+    Raises
+    ------
+    ArtefactError
+        If an input is missing, damaged or of another slide, or they do not fit together.
+    """
+    upstream = _read(tiles_path, nuclei_path, graphs_path, slide_id)
+    paths = {"tiles": tiles_path, "nuclei": nuclei_path, "cell_graphs": graphs_path}
+    provenance = record(params=params, source=source, upstream=digests(paths))
+    counts = np.diff(upstream.graphs.node_offsets)
+    kept = counts >= params.min_nuclei
+    features = _features(upstream, kept, params)
+    missing = np.isnan(features)
+    tile_rows = _tile_rows(upstream, tiles_path).iloc[np.flatnonzero(kept)]
+    n_dropped = int((~kept).sum())
+    store = FeatureStore(
+        slide_id=slide_id,
+        features=features,
+        feature_names=feature_names(params),
+        coords=tile_rows[["x_l0", "y_l0"]].to_numpy(np.int64),
+        tile_id=tile_rows["tile_id"].to_numpy(np.int64),
+        **_geometry(upstream.tiles.frame),
+        valid=~missing if missing.any() else None,
+        reason=upstream.reason or _reason(counts, kept, params.min_nuclei),
+        dropped={f"fewer than {params.min_nuclei} nuclei": n_dropped} if n_dropped else {},
+        params={**upstream.params, "features": provenance["params"]},
+        source=source,
+        upstream=provenance["upstream"],
+        packages=provenance["packages"],
+    )
+    write_features(features_path, store)
+    LOG.info("%s: %d tiles, %d features, %d tiles dropped", slide_id, *features.shape, n_dropped)
+
+
+def feature_names(params: FeatureParams) -> tuple[str, ...]:
+    """Names of the features that ``params`` ask for, in the order of the store."""
+    blocks: dict[str, tuple[str, ...]] = {
+        "paper": (*spatial_feature_names(params.neighbour_radii_px), *GRAPH_FEATURE_NAMES),
+        "orientation": ORIENTATION_FEATURE_NAMES,
+    }
+    return tuple(name for block in params.blocks for name in blocks[block])
+
+
+def _read(tiles_path: str | Path, nuclei_path: str | Path, graphs_path: str | Path, slide_id: str) -> _Upstream:
+    tiles, nuclei = read_tiles(tiles_path), read_nuclei(nuclei_path)
+    check_slide(tiles, tiles_path, slide_id)
+    check_slide(nuclei, nuclei_path, slide_id)
+    graphs, header = read_cell_graphs(graphs_path)
+    if header.get("slide_id") != slide_id:
+        raise ArtefactError(f"{graphs_path}: expected graphs of slide {slide_id}, found {header.get('slide_id')!r}.")
+    made_from = header["provenance"]["upstream"]
+    if made_from != digests({"tiles": tiles_path, "nuclei": nuclei_path}):
+        raise ArtefactError(
+            f"{graphs_path}: the cell graphs were made from other tables than {tiles_path} and {nuclei_path}. "
+            "Build the cell graphs again."
+        )
+    return _Upstream(tiles, nuclei, graphs, header)
+
+
+def _tile_rows(upstream: _Upstream, tiles_path: str | Path) -> pd.DataFrame:
+    """Rows of the tile table in the order of the graphs."""
+    return upstream.tiles.frame.set_index("tile_id", drop=False).loc[upstream.graphs.tile_id]
+
+
+def _geometry(tiles: pd.DataFrame) -> dict[str, Any]:
+    """``mpp``, ``tile_px`` and ``tile_width_l0`` of the grid; None where there is no tile to tell."""
+    if tiles.empty:
+        return {"mpp": None, "tile_px": None, "tile_width_l0": None}
+    first = tiles.iloc[0]
+    return {
+        "mpp": float(first["mpp"]),
+        "tile_px": int(first["tile_px"]),
+        "tile_width_l0": float(first["width_l0"]),
+    }
+
+
+def _reason(counts: Ints, kept: npt.NDArray[np.bool_], min_nuclei: int) -> str | None:
+    if kept.any():
+        return None
+    return f"no tile has at least {min_nuclei} nuclei (the fullest has {counts.max(initial=0)})"
+
+
+def _features(upstream: _Upstream, kept: npt.NDArray[np.bool_], params: FeatureParams) -> npt.NDArray[np.float32]:
+    if not kept.any():
+        return np.zeros((0, len(feature_names(params))), np.float32)
+    nodes, edges, offsets = _of_kept_tiles(upstream.graphs, kept)
+    frame = upstream.nuclei.frame.set_index("nucleus_id").loc[nodes]
+    xy_um = frame[["x_um", "y_um"]].to_numpy(np.float64)
+    blocks = []
+    if "paper" in params.blocks:
+        xy_px = xy_um / float(upstream.tiles.frame["mpp"].iloc[0])
+        blocks += [
+            spatial_features_batch(xy_px, offsets, radii_px=params.neighbour_radii_px),
+            graph_features_batch(offsets, edges),
+        ]
+    if "orientation" in params.blocks:
+        neighbours = edges
+        if params.orientation_neighbours == "radius":
+            neighbours, _ = pairs_within(xy_um, offsets, params.orientation_radius_um)
+        blocks.append(_orientation_block(frame, neighbours, offsets, upstream.params["cell_graphs"]))
+    return np.concatenate(blocks, axis=1).astype(np.float32)
+
+
+def _orientation_block(frame: pd.DataFrame, neighbours: Ints, offsets: Ints, graph_params: dict[str, Any]) -> Floats:
+    orientation = frame["orientation_rad"].to_numpy(np.float64)
+    reliable = has_axis(frame["eccentricity"].to_numpy(np.float64), orientation, graph_params["min_eccentricity"])
+    xy_um = frame[["x_um", "y_um"]].to_numpy(np.float64)
+    return orientation_features_batch(xy_um, orientation, neighbours, offsets, axis_reliable=reliable)
+
+
+def _of_kept_tiles(graphs: CellGraphs, kept: npt.NDArray[np.bool_]) -> tuple[Ints, Ints, Ints]:
+    """Nucleus numbers, edges renumbered over them and node offsets of the tiles that are ``kept``."""
+    counts = np.diff(graphs.node_offsets)
+    of_kept = np.repeat(kept, counts)
+    number = np.cumsum(of_kept) - 1
+    edges = number[graphs.edge_index[:, of_kept[graphs.edge_index[0]]]]
+    return graphs.nucleus_id[of_kept], edges, offsets_of_counts(counts[kept])

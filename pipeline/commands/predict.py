@@ -1,0 +1,58 @@
+"""``abignet predict``."""
+
+from pathlib import Path
+
+import click
+
+from pipeline.artefacts.sheet import SlideRow, read_sheet
+from pipeline.commands.options import EXISTING, EXISTING_FILE, NEW_FILE
+from pipeline.commands.train import feature_files
+from pipeline.errors import ArtefactError
+from pipeline.provenance import source_digest
+
+
+@click.command("predict")
+@click.option("--model", "model_path", type=EXISTING_FILE, required=True, help="model.pt of a training.")
+@click.option("--sheet", "sheet_path", type=EXISTING_FILE, help="Sheet of slides; without it every cache of --features.")
+@click.option("--features", "features_path", type=EXISTING, help="Folder of {slide_id}.zarr or .h5, or one such file.")
+@click.option("--out", "out_path", type=NEW_FILE, required=True, help="Table of predictions to write (.csv).")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+def command(
+    model_path: Path, sheet_path: Path | None, features_path: Path | None, out_path: Path, device: str
+) -> None:
+    """Apply a trained model to feature caches.
+
+    Slides without any patch are listed with their reason in `{out}.excluded.csv`.
+    """
+    from pipeline.training.predict import predict
+
+    rows, files = _wanted(sheet_path, features_path)
+    predict(
+        model_path,
+        files,
+        out_path,
+        rows=rows,
+        device=device,
+        source=source_digest("pipeline.training"),
+    )
+    click.echo(f"{out_path}: {len(rows)} slides")
+
+
+def _wanted(sheet_path: Path | None, features_path: Path | None) -> tuple[list[SlideRow], dict[str, Path]]:
+    if sheet_path is not None:
+        rows = list(read_sheet(sheet_path))
+        return rows, feature_files(rows, features_path, sheet_path)
+    if features_path is None:
+        raise ArtefactError("predict: expected --sheet, --features or both; found neither")
+    files = _caches(features_path)
+    return [SlideRow(slide_id, case_id=slide_id) for slide_id in files], files
+
+
+def _caches(path: Path) -> dict[str, Path]:
+    if path.suffix in (".zarr", ".h5"):
+        return {path.stem: path}
+    found = sorted(file for file in path.iterdir() if file.suffix in (".zarr", ".h5"))
+    twice = sorted({file.stem for file in found if [other.stem for other in found].count(file.stem) > 1})
+    if not found or twice:
+        raise ArtefactError(f"{path}: expected one .zarr or .h5 a slide, found {len(found)}; given twice: {', '.join(twice) or 'none'}")
+    return {file.stem: file for file in found}

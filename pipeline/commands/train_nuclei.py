@@ -1,0 +1,101 @@
+"""``abignet train-nuclei``: the only place where the nucleus room meets painted tissue."""
+
+from pathlib import Path
+
+import click
+
+from pipeline.commands.options import NEW_FILE
+from pipeline.errors import ArtefactError
+from pipeline.logs import progress
+
+PAINTED_PX = 384
+PAINTED_MPP = 0.5
+FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp"})
+
+
+@click.command("train-nuclei")
+@click.option("--images", "images_dir", type=FOLDER, required=True, help="H&E images.")
+@click.option("--masks", "masks_dir", type=FOLDER, required=True, help="Label images of the same stems, 0 = background.")
+@click.option("--out", "out_path", type=NEW_FILE, required=True, help="Weights to write (.pt).")
+@click.option("--synthetic", "n_synthetic", type=click.IntRange(min=0), default=240, show_default=True, help="Painted images to add.")
+@click.option("--steps", type=click.IntRange(min=1), help="Optimiser steps. [default: of NucleiTrainingParams]")
+@click.option("--batch-size", type=click.IntRange(min=1), help="Crops a step.")
+@click.option("--crop-px", type=click.IntRange(min=32), help="Side of a crop, pixels; a multiple of 8.")
+@click.option("--diameter-px", type=float, help="Median nucleus diameter that images are rescaled to, pixels.")
+@click.option("--base-channels", type=click.IntRange(min=2), help="Channels of the first level; 16 is half of Cellpose's.")
+@click.option("--learning-rate", type=float, help="Of AdamW.")
+@click.option("--synthetic-fraction", type=click.FloatRange(0, 1), help="Share of painted crops.")
+@click.option("--seed", type=click.IntRange(min=0), help="Of weights, held-out images and crops.")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="CPU threads of torch.")
+@click.option("--licence", default="BSD-3-Clause", show_default=True, help="Licence to store with the weights.")
+def command(
+    images_dir: Path,
+    masks_dir: Path,
+    out_path: Path,
+    n_synthetic: int,
+    device: str,
+    threads: int,
+    licence: str,
+    **numbers: float | None,
+) -> None:
+    """Train a compact nucleus segmentation network.
+
+    A training that was cut off goes on from its last checkpoint beside the weights.
+    """
+    from pipeline.nuclei.params import NucleiTrainingParams
+    from pipeline.nuclei.train_nuclei import train_nuclei
+    from pipeline.provenance import file_digest
+
+    params = NucleiTrainingParams(**{key: value for key, value in numbers.items() if value is not None})  # type: ignore[arg-type]
+    result = train_nuclei(
+        outlined_images(images_dir, masks_dir),
+        out_path,
+        synthetic=painted_images(n_synthetic, params.seed),
+        params=params,
+        device=device,
+        threads=threads,
+        licence=licence,
+        provenance={"images": file_digest(images_dir), "masks": file_digest(masks_dir), "synthetic": n_synthetic},
+    )
+    click.echo(f"{out_path}: best step {result.best_step}, AP@0.5 {result.average_precision:.3f} on held-out images")
+
+
+def outlined_images(images_dir: Path, masks_dir: Path) -> list:  # type: ignore[type-arg]
+    """Pairs of image uint8 (h, w, 3) and labels int32 (h, w), by file stem.
+
+    Raises
+    ------
+    ArtefactError
+        If there is no image, or an image has no mask.
+    """
+    import numpy as np
+    from PIL import Image
+    from skimage.io import imread
+
+    masks = {file.stem: file for file in masks_dir.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES}
+    images = sorted(file for file in images_dir.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES)
+    without = [file.name for file in images if file.stem not in masks]
+    if not images or without:
+        raise ArtefactError(
+            f"{images_dir}: expected images that each have a mask of the same stem in {masks_dir}; "
+            f"found {len(images)} images, {len(without)} of them without mask ({', '.join(without[:5])})."
+        )
+    return [
+        (np.asarray(Image.open(file).convert("RGB")), np.asarray(imread(masks[file.stem])).astype(np.int32)) for file in images
+    ]
+
+
+def painted_images(n_images: int, seed: int) -> list:  # type: ignore[type-arg]
+    """Painted tissue of random make-up, in the form of ``outlined_images``."""
+    import numpy as np
+
+    from pipeline.synthetic.tissue import paint_tissue, random_spec
+
+    painted = []
+    for index in progress(range(n_images), description="painting", unit="images", total=n_images):
+        rng = np.random.default_rng((seed, index))
+        tissue = paint_tissue(random_spec(rng), width_px=PAINTED_PX, height_px=PAINTED_PX, mpp=PAINTED_MPP, rng=rng)
+        painted.append((tissue.rgb, tissue.labels))
+    return painted

@@ -1,0 +1,52 @@
+"""How training went."""
+
+from pipeline.report.blocks import Block, Gallery, Section, Text
+from pipeline.report.charts_training import curve_columns, learning_curves
+from pipeline.report.findings import Findings
+from pipeline.report.style import Figure
+from pipeline.report.wording import listed, plural, title
+
+SERIES = {
+    "lower": "lower, the classifier's loss on the train part",
+    "upper": "upper, the graph generator's loss on the structure part",
+    "select": "select, the part that chooses the epoch",
+    "train": "train, the part that fits the classifier",
+    "structure": "structure, the part that fits the graph",
+}
+"""What a series of ``history.csv`` is measured on."""
+
+
+def training(findings: Findings) -> Section:
+    """Learning curves of every method that keeps a history."""
+    histories = findings.results.histories
+    drawn = [m for m in findings.sources.methods if any(curve_columns(histories[m], end) for end in ("_loss", "_accuracy"))]
+    without = [title(method) for method in findings.sources.methods if method not in drawn]
+    blocks: list[Block] = []
+    if drawn:
+        blocks.append(Gallery([_figure(findings, method) for method in drawn], "large", _note(findings, drawn)))
+    if without:
+        blocks.append(Text(f"No learning curve, because no loss by epoch was kept: {listed(without, 20)}."))
+    return Section("training", "Learning curves", blocks)
+
+
+def _note(findings: Findings, methods: list[str]) -> str:
+    columns = {column for method in methods for column in findings.results.histories[method].columns}
+    names = {column.rpartition("_")[0] for column in columns if column.endswith(("_loss", "_accuracy"))}
+    known = [text for name, text in SERIES.items() if name in names]
+    return (
+        "Thin lines are single folds and seeds, bold lines their mean over those still training at that epoch. "
+        + (f"Series: {'; '.join(known)}. " if known else "")
+        + "Test folds appear in none of them."
+    )
+
+
+def _figure(findings: Findings, method: str) -> Figure:
+    history = findings.results.histories[method]
+    n_runs = len(history[["seed", "fold"]].drop_duplicates())
+    return Figure(
+        f"learning_{method}",
+        "svg",
+        learning_curves(history),
+        f"{title(method)}: {plural(n_runs, 'training run')}, up to {plural(int(history['epoch'].nunique()), 'epoch')}.",
+        f"Learning curves of {title(method)}",
+    )
