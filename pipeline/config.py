@@ -57,7 +57,9 @@ def check_config(config: Mapping[str, Any]) -> None:
     errors = sorted(_validator().iter_errors(dict(config)), key=lambda error: list(map(str, error.absolute_path)))
     faults = [fault for error in errors for fault in _describe(error)]
     if faults:
-        raise ConfigError("config: " + f"{len(faults)} fault{'s' if len(faults) > 1 else ''}:\n" + "\n".join(f"  {f}" for f in faults))
+        raise ConfigError(
+            "config: " + f"{len(faults)} fault{'s' if len(faults) > 1 else ''}:\n" + "\n".join(f"  {f}" for f in faults)
+        )
 
 
 def params(config: Mapping[str, Any], section: str, kind: type[ParamsT]) -> ParamsT:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 OnBadSlide = Literal["stop", "exclude"]
-"""What a stage does with a slide that raises ``SlideError``: fail, or write an empty artefact with the error as reason."""
+"""What a stage does on ``SlideError``: fail, or write an empty artefact with the error as reason."""
 
 
 class AbignetError(Exception):

@@ -96,12 +96,18 @@ def test_all_faults_name_themselves_at_once(overlay):
     with pytest.raises(ConfigError) as caught:
         load_config(overlay({"tilling": {}, "tiling": {"tile_px": 0, "colour": "red"}, "device": "gpu"}))
     message = str(caught.value)
-    for expected in ("tilling: unknown key", "tiling.colour: unknown key", "tiling.tile_px", "device: 'gpu' is not one of"):
+    for expected in (
+        "tilling: unknown key",
+        "tiling.colour: unknown key",
+        "tiling.tile_px",
+        "device: 'gpu' is not one of",
+    ):
         assert expected in message
 
 
 @pytest.mark.parametrize(
-    ("setting", "expected"), [("epochs", "expected key=value"), ("tempo=3", "no such key"), ("training.tempo=3", "training.tempo")]
+    ("setting", "expected"),
+    [("epochs", "expected key=value"), ("tempo=3", "no such key"), ("training.tempo=3", "training.tempo")],
 )
 def test_a_wrong_setting_names_itself(setting, expected):
     with pytest.raises(ConfigError, match=expected):

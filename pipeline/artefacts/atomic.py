@@ -36,11 +36,11 @@ def _replace(source: Path, target: Path) -> None:
         # A folder cannot be renamed onto a folder that holds files.
         previous = target.with_name(f".previous-{os.getpid()}-{target.name}")
         _remove(previous)
-        os.rename(target, previous)
-        os.rename(source, target)
+        target.rename(previous)
+        source.rename(target)
         _remove(previous)
     else:
-        os.replace(source, target)
+        source.replace(target)
 
 
 def _remove(path: Path) -> None:

@@ -65,7 +65,9 @@ def empty_cell_graphs() -> CellGraphs:
     """Graphs of a slide without tiles."""
     none = np.zeros(0, np.int64)
     start = np.zeros(1, np.int64)
-    return CellGraphs(none, none, start, np.zeros((2, 0), np.int64), start, np.zeros(0, np.float32), np.zeros(0, np.float32))
+    return CellGraphs(
+        none, none, start, np.zeros((2, 0), np.int64), start, np.zeros(0, np.float32), np.zeros(0, np.float32)
+    )
 
 
 def write_cell_graphs(

@@ -11,6 +11,7 @@ from typing import Any
 import h5py
 import numpy as np
 import numpy.typing as npt
+import zarr
 
 from pipeline.artefacts.zarr_store import open_store, read_array, write_store
 from pipeline.errors import ArtefactError
@@ -83,7 +84,8 @@ def check_features(store: FeatureStore, path: str | Path) -> FeatureStore:
     n_tiles, n_features = store.features.shape if store.features.ndim == 2 else (-1, -1)
     expectations = {
         "features must be two-dimensional": store.features.ndim == 2,
-        f"feature_names must hold {n_features} names, found {len(store.feature_names)}": len(store.feature_names) == n_features,
+        f"feature_names must hold {n_features} names, found {len(store.feature_names)}": len(store.feature_names)
+        == n_features,
         f"coords must be ({n_tiles}, 2), found {store.coords.shape}": store.coords.shape == (n_tiles, 2),
         f"tile_id must be ({n_tiles},), found {store.tile_id.shape}": store.tile_id.shape == (n_tiles,),
         "features must not be infinite": not np.isinf(store.features).any(),
@@ -96,7 +98,9 @@ def check_features(store: FeatureStore, path: str | Path) -> FeatureStore:
     missing = np.isnan(store.features)
     marked = np.zeros_like(missing) if store.valid is None else ~store.valid
     if (missing & ~marked).any():
-        raise ArtefactError(f"{path}: {int((missing & ~marked).sum())} values are NaN without valid = False beside them.")
+        raise ArtefactError(
+            f"{path}: {int((missing & ~marked).sum())} values are NaN without valid = False beside them."
+        )
     return store
 
 
@@ -150,33 +154,34 @@ def read_features(path: str | Path) -> FeatureStore:
 
 def _read_zarr(path: str | Path) -> FeatureStore:
     group = open_store(path, KIND)
-    attributes = dict(group.attrs)
-    if attributes.get("format_version") != FORMAT_VERSION:
+    attributes: dict[str, Any] = dict(group.attrs)
+    version = attributes.get("format_version")
+    if version != FORMAT_VERSION:
         raise ArtefactError(
-            f"{path}: expected a feature cache of format version {FORMAT_VERSION}, found {attributes.get('format_version')}. "
+            f"{path}: expected a feature cache of format version {FORMAT_VERSION}, found {version}. "
             "Make it again, or import it with `abignet import-h5`."
         )
     features = read_array(group, "features", path).astype(np.float32)
     names = attributes.get("feature_names")
     embeddings = group[EMBEDDINGS] if EMBEDDINGS in group else None
-    embedding_names = sorted(embeddings.array_keys()) if embeddings is not None else []  # type: ignore[union-attr]
+    embedding_names = sorted(embeddings.array_keys()) if isinstance(embeddings, zarr.Group) else []
     return FeatureStore(
         slide_id=str(attributes.get("slide_id") or Path(path).stem),
         features=features,
-        feature_names=tuple(names) if isinstance(names, list) else _anonymous(features.shape[-1]),  # type: ignore[arg-type]
+        feature_names=tuple(names) if isinstance(names, list) else _anonymous(features.shape[-1]),
         coords=read_array(group, "coords", path).astype(np.int64),
         tile_id=read_array(group, "tile_id", path).astype(np.int64),
-        mpp=attributes.get("mpp"),  # type: ignore[arg-type]
-        tile_px=attributes.get("tile_px"),  # type: ignore[arg-type]
-        tile_width_l0=attributes.get("tile_width_l0"),  # type: ignore[arg-type]
+        mpp=attributes.get("mpp"),
+        tile_px=attributes.get("tile_px"),
+        tile_width_l0=attributes.get("tile_width_l0"),
         valid=read_array(group, "valid", path).astype(np.bool_) if "valid" in group else None,
         embeddings={name: read_array(group, f"{EMBEDDINGS}/{name}", path) for name in embedding_names},
-        reason=attributes.get("reason"),  # type: ignore[arg-type]
-        dropped=attributes.get("dropped") or {},  # type: ignore[arg-type]
-        params=attributes.get("params") or {},  # type: ignore[arg-type]
+        reason=attributes.get("reason"),
+        dropped=attributes.get("dropped") or {},
+        params=attributes.get("params") or {},
         source=str(attributes.get("source") or ""),
-        upstream=attributes.get("upstream") or {},  # type: ignore[arg-type]
-        packages=attributes.get("packages") or {},  # type: ignore[arg-type]
+        upstream=attributes.get("upstream") or {},
+        packages=attributes.get("packages") or {},
     )
 
 
@@ -188,7 +193,8 @@ def _read_h5(path: Path) -> FeatureStore:
             attributes = dict(file["coords"].attrs)
     except (OSError, KeyError) as error:
         raise ArtefactError(
-            f"{path}: expected an HDF5 file of TRIDENT or CLAM with datasets 'features' (N, D) and 'coords' (N, 2); {error}."
+            f"{path}: expected an HDF5 file of TRIDENT or CLAM with datasets 'features' (N, D) and 'coords' (N, 2); "
+            f"{error}."
         ) from error
     # Some encoders' files carry a leading batch axis of one.
     features = features[0] if features.ndim == 3 and features.shape[0] == 1 else features

@@ -14,7 +14,9 @@ PROVENANCE = "provenance.json"
 def write_json(path: str | Path, content: Mapping[str, Any]) -> None:
     """Write ``content`` atomically, keys in their order; NaN is refused, null is not."""
     with writing(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n", encoding="utf-8")
+        temporary.write_text(
+            json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
 
 
 def read_json(path: str | Path, kind: str) -> dict[str, Any]:

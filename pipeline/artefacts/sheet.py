@@ -106,7 +106,9 @@ def _read_cells(sheet: Path) -> list[tuple[int, dict[str, str]]]:
         with sheet.open(encoding="utf-8-sig", newline="") as stream:
             lines = list(csv.reader(stream))
     except FileNotFoundError as error:
-        raise SheetError(str(sheet), ["no such file; write a sheet with at least the columns slide_id and path"]) from error
+        raise SheetError(
+            str(sheet), ["no such file; write a sheet with at least the columns slide_id and path"]
+        ) from error
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise SheetError(str(sheet), [f"expected a CSV file in UTF-8, found: {error}"]) from error
     columns = [name.strip() for name in lines[0]] if lines else []
@@ -118,7 +120,9 @@ def _read_cells(sheet: Path) -> list[tuple[int, dict[str, str]]]:
         if not any(text.strip() for text in line):
             continue
         if len(line) > len(columns):
-            faults.append(f"row {number}: expected {len(columns)} cells, found {len(line)}; quote cells that hold a comma")
+            faults.append(
+                f"row {number}: expected {len(columns)} cells, found {len(line)}; quote cells that hold a comma"
+            )
         cells.append((number, {c: t.strip() for c, t in zip(columns, line, strict=False) if t.strip()}))
     if faults:
         raise SheetError(str(sheet), faults)
@@ -187,7 +191,8 @@ def _duplicate_faults(numbered: list[tuple[int, dict[str, str]]]) -> list[str]:
         if "slide_id" in cells:
             places[cells["slide_id"]].append(number)
     return [
-        f"row {numbers[1]}, column slide_id: {slide_id!r} stands in rows {', '.join(map(str, numbers))}; ids must be unique"
+        f"row {numbers[1]}, column slide_id: {slide_id!r} stands in rows {', '.join(map(str, numbers))}; "
+        "ids must be unique"
         for slide_id, numbers in places.items()
         if len(numbers) > 1
     ]
@@ -209,7 +214,10 @@ def _fold_faults(rows: list[tuple[int, SlideRow]]) -> list[str]:
     for case_id, places in folds.items():
         if len(places) > 1:
             where = ", ".join(f"fold {fold} (row {number})" for fold, number in places.items())
-            faults.append(f"row {max(places.values())}, column fold: patient {case_id!r} is in {where}; a patient must be in one fold")
+            faults.append(
+                f"row {max(places.values())}, column fold: patient {case_id!r} is in {where}; "
+                "a patient must be in one fold"
+            )
     given = {row.fold for _, row in labelled if row.fold is not None}
     if len(given) == 1:
         faults.append(f"column fold: expected at least two folds, found only fold {given.pop()}")

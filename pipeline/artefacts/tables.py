@@ -72,10 +72,14 @@ def read_table(path: str | Path, kind: str, columns: Mapping[str, str]) -> Heade
     try:
         table = pq.read_table(path)
     except (OSError, pa.ArrowInvalid) as error:
-        raise ArtefactError(f"{path}: expected a table of {kind}; it cannot be read ({error}). Make it again.") from error
+        raise ArtefactError(
+            f"{path}: expected a table of {kind}; it cannot be read ({error}). Make it again."
+        ) from error
     raw = (table.schema.metadata or {}).get(HEADER_KEY)
     if raw is None:
-        raise ArtefactError(f"{path}: expected a table of {kind} written by abignet; found a parquet file without its header.")
+        raise ArtefactError(
+            f"{path}: expected a table of {kind} written by abignet; found a parquet file without its header."
+        )
     header = json.loads(raw)
     check_header(header, kind, str(path))
     return HeadedTable(_conform(table.to_pandas(), columns, str(path)), header)
@@ -93,13 +97,18 @@ def check_header(header: Mapping[str, Any], kind: str, path: str) -> None:
         raise ArtefactError(f"{path}: expected {kind}, found {header.get('kind')!r}.")
     version = header.get("provenance", {}).get("format_version")
     if version != FORMAT_VERSION:
-        raise ArtefactError(f"{path}: expected format version {FORMAT_VERSION}, found {version}. Make it again with this abignet.")
+        raise ArtefactError(
+            f"{path}: expected format version {FORMAT_VERSION}, found {version}. Make it again with this abignet."
+        )
 
 
 def _conform(frame: pd.DataFrame, columns: Mapping[str, str], path: str) -> pd.DataFrame:
     missing = [name for name in columns if name not in frame.columns]
     if missing:
-        raise ArtefactError(f"{path}: column{'s' if len(missing) > 1 else ''} {', '.join(missing)} missing; found {', '.join(frame.columns)}.")
+        raise ArtefactError(
+            f"{path}: column{'s' if len(missing) > 1 else ''} {', '.join(missing)} missing; "
+            f"found {', '.join(frame.columns)}."
+        )
     ordered = frame[[*columns, *(name for name in frame.columns if name not in columns)]].copy()
     for name, dtype in columns.items():
         try:

@@ -94,4 +94,5 @@ def ownership_l0(tiles: pd.DataFrame) -> npt.NDArray[np.int64]:
     pitch = tiles["width_l0"].to_numpy(np.float64)
     x_end = np.rint((tiles["col"].to_numpy() + 1) * pitch)
     y_end = np.rint((tiles["row"].to_numpy() + 1) * pitch)
-    return np.stack([tiles["x_l0"], tiles["y_l0"], x_end, y_end], axis=1).astype(np.int64)
+    boxes = np.stack([tiles["x_l0"].to_numpy(), tiles["y_l0"].to_numpy(), x_end, y_end], axis=1)
+    return boxes.astype(np.int64)

@@ -33,7 +33,9 @@ def write_store(path: str | Path, arrays: Mapping[str, npt.NDArray[Any]], attrib
 def _create(group: zarr.Group, name: str, array: npt.NDArray[Any]) -> None:
     # The long axis is the last of edge_index (2, E) and the first of everything else.
     long_axis = array.ndim - 1 if array.shape[0] == 2 and array.ndim == 2 else 0
-    chunks = tuple(min(max(size, 1), CHUNK_ROWS) if axis == long_axis else max(size, 1) for axis, size in enumerate(array.shape))
+    chunks = tuple(
+        min(max(size, 1), CHUNK_ROWS) if axis == long_axis else max(size, 1) for axis, size in enumerate(array.shape)
+    )
     shards = tuple(-(-max(size, 1) // chunk) * chunk for size, chunk in zip(array.shape, chunks, strict=True))
     created = group.create_array(
         name,
@@ -60,7 +62,9 @@ def open_store(path: str | Path, kind: str) -> zarr.Group:
     try:
         return zarr.open_group(Path(path), mode="r")
     except (OSError, ValueError, KeyError) as error:
-        raise ArtefactError(f"{path}: expected a Zarr store of {kind}; it cannot be opened ({error}). Make it again.") from error
+        raise ArtefactError(
+            f"{path}: expected a Zarr store of {kind}; it cannot be opened ({error}). Make it again."
+        ) from error
 
 
 def read_array(group: zarr.Group, name: str, path: str | Path) -> npt.NDArray[Any]:

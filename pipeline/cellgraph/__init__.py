@@ -1,8 +1,8 @@
 """Cell graphs and features: which nuclei belong together, and what their arrangement says of a patch.
 
-Arrays in, arrays out.  ``spatial_features``, ``graph_features``, ``orientation_features`` and ``histomicstk_features`` take
-the nuclei of one patch; their ``_batch`` forms take those of many patches, row by row the same.  Definitions are in
-``docs/features.md``.
+Arrays in, arrays out.  ``spatial_features``, ``graph_features``, ``orientation_features`` and
+``histomicstk_features`` take the nuclei of one patch; their ``_batch`` forms take those of many patches, row by row
+the same.  Definitions are in ``docs/features.md``.
 """
 
 from pipeline.cellgraph.graph_features import GRAPH_FEATURE_NAMES, graph_features, graph_features_batch

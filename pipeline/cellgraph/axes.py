@@ -1,4 +1,4 @@
-"""Axial angles: directions without a sense, where theta and theta + pi are the same (Mardia and Jupp 2000, section 1.3)."""
+"""Axial angles: directions without a sense, theta and theta + pi being the same (Mardia and Jupp 2000, section 1.3)."""
 
 import numpy as np
 
@@ -15,7 +15,7 @@ def axial_difference(a_rad: Floats, b_rad: Floats) -> Floats:
 
 
 def doubled(theta_rad: Floats) -> Floats:
-    """cos and sin of twice the angle, (n, 2): the vectors that axial statistics average."""
+    """Cosine and sine of twice the angle, (n, 2): the vectors that axial statistics average."""
     return np.stack([np.cos(2.0 * theta_rad), np.sin(2.0 * theta_rad)], axis=-1)
 
 
@@ -29,4 +29,5 @@ def mean_axis(mean_doubled: Floats) -> Floats:
 def has_axis(eccentricity: Floats, orientation_rad: Floats, min_eccentricity: float) -> Bools:
     """Nuclei whose axis means something: eccentricity at least ``min_eccentricity`` and both values finite."""
     finite = np.isfinite(eccentricity) & np.isfinite(orientation_rad)
-    return finite & (np.nan_to_num(eccentricity) >= min_eccentricity)
+    reliable: Bools = finite & (np.nan_to_num(eccentricity) >= min_eccentricity)
+    return reliable

@@ -1,9 +1,10 @@
 """Co-occurrence of binned axes over neighbouring nuclei, and the thirteen statistics of Cell Orientation Entropy.
 
 Lee, Ali, Veltri, Epstein, Christudass and Madabhushi 2013 ("Cell orientation entropy (COrE): predicting biochemical
-recurrence from prostate cancer tissue microarrays", MICCAI) bin the axes in the image's own frame, so their values turn with
-the section.  Here a bin is the angle to the *local mean axis* and differences are axial, so neither a rotation nor a
-reflection of the tissue changes a value; and one matrix pools a whole patch instead of one for each cluster of cells.
+recurrence from prostate cancer tissue microarrays", MICCAI) bin the axes in the image's own frame, so their values
+turn with the section.  Here a bin is the angle to the *local mean axis* and differences are axial, so neither a
+rotation nor a reflection of the tissue changes a value; and one matrix pools a whole patch instead of one for each
+cluster of cells.
 """
 
 import numpy as np
@@ -14,6 +15,9 @@ N_BINS = 18
 """Bins of 10 degrees over the 180 degrees of an axis (Lee et al. 2013)."""
 
 BIN_RAD = np.pi / N_BINS
+
+ZERO = 1e-12
+"""Guard: variances and entropies below this are 0; sines of multiples of pi and logarithms of 1 are not exactly so."""
 
 CORE_NAMES = (
     "core_contrast_energy",
@@ -44,7 +48,8 @@ def cooccurrence(bin_a: Ints, bin_b: Ints, tile: Ints, n_tiles: int) -> Floats:
     counts = np.bincount(flat, minlength=n_tiles * N_BINS**2).reshape(n_tiles, N_BINS, N_BINS)
     symmetric = (counts + counts.transpose(0, 2, 1)).astype(np.float64)
     total = symmetric.sum(axis=(1, 2), keepdims=True)
-    return symmetric / np.where(total > 0, total, np.nan)
+    frequency: Floats = symmetric / np.where(total > 0, total, np.nan)
+    return frequency
 
 
 def core_statistics(frequency: Floats) -> Floats:
@@ -58,9 +63,10 @@ def core_statistics(frequency: Floats) -> Floats:
     Returns
     -------
     numpy.ndarray
-        float64 (n_tiles, 13), see ``CORE_NAMES``.  Contrast is the axial distance of the two bins, 0 to 9; intensity the
-        mean of the two bins' axial distances from the local mean axis, 0 to 9; both in bins of 10 degrees.  Entropies are in
-        nats.  NaN for a matrix of NaN, for the correlation of a constant and for information that has no entropy to share.
+        float64 (n_tiles, 13), see ``CORE_NAMES``.  Contrast is the axial distance of the two bins, 0 to 9; intensity
+        the mean of the two bins' axial distances from the local mean axis, 0 to 9; both in bins of 10 degrees.
+        Entropies are in nats.  NaN for a matrix of NaN, for the correlation of a constant and for information that
+        has no entropy to share.
     """
     deviation = np.minimum(np.arange(N_BINS), N_BINS - np.arange(N_BINS))
     between = np.abs(np.subtract.outer(np.arange(N_BINS), np.arange(N_BINS)))
@@ -109,8 +115,8 @@ def _correlation(frequency: Floats) -> Floats:
     value = np.sin(2.0 * BIN_RAD * np.arange(N_BINS))
     product = np.einsum("tab,a,b->t", frequency, value, value)
     square = frequency.sum(axis=2) @ value**2
-    # Sines of multiples of pi are not exactly 0.
-    return product / np.where(square > 1e-12, square, np.nan)
+    correlation: Floats = product / np.where(square > ZERO, square, np.nan)
+    return correlation
 
 
 def _information(frequency: Floats) -> tuple[Floats, Floats]:
@@ -119,4 +125,4 @@ def _information(frequency: Floats) -> tuple[Floats, Floats]:
     joint, single = entropy(frequency.reshape(len(frequency), -1)), entropy(margin)
     # With equal margins HXY1 and HXY2 are both twice the entropy of the margin.
     shared = np.maximum(2.0 * single - joint, 0.0)
-    return -shared / np.where(single > 1e-12, single, np.nan), np.sqrt(1.0 - np.exp(-2.0 * shared))
+    return -shared / np.where(single > ZERO, single, np.nan), np.sqrt(1.0 - np.exp(-2.0 * shared))

@@ -1,9 +1,11 @@
 """The 18 graph features of ABiG-Net: connectivity, hop distances and spectra of the cell graph of a patch.
 
-Paul et al. 2025 (arXiv 2510.13188); the set goes back to Bilgin, Demir, Nagi and Yener 2007 ("Cell-graph mining for breast
-tissue modeling and classification").  Distances are hops.  Eccentricity is taken over *reachable* nuclei, so an isolated
-nucleus has 0 and makes the radius 0.
+Paul et al. 2025 (arXiv 2510.13188); the set goes back to Bilgin, Demir, Nagi and Yener 2007 ("Cell-graph mining for
+breast tissue modeling and classification").  Distances are hops.  Eccentricity is taken over *reachable* nuclei, so
+an isolated nucleus has 0 and makes the radius 0.
 """
+
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -67,7 +69,8 @@ def graph_features_batch(
     node_offsets
         int (n_patches + 1,); patch p has nodes ``node_offsets[p]`` up to ``node_offsets[p + 1]``.
     edge_index
-        int (2, n_edges), nodes numbered over all patches, in one direction or both; repeats and self-loops do not count.
+        int (2, n_edges), nodes numbered over all patches, in one direction or both; repeats and self-loops do not
+        count.
     edge_offsets
         int (n_patches + 1,), optional: where the edges of each patch begin; checked against ``edge_index``.
 
@@ -87,7 +90,7 @@ def graph_features_batch(
     n_nodes = np.diff(graphs.node_offsets)
     hops = hop_statistics(graphs)
     columns = [*_connectivity(graphs, hops), *_distances(graphs, hops)]
-    features = np.concatenate([np.stack(columns, axis=1, dtype=np.float64), _spectral_rows(graphs)], axis=1)
+    features: Floats = np.concatenate([np.stack(columns, axis=1, dtype=np.float64), _spectral_rows(graphs)], axis=1)
     # Of a patch without nuclei the counts alone are defined.
     counts = [GRAPH_FEATURE_NAMES.index(name) for name in ("n_components", "n_vertices", "n_edges")]
     features[np.ix_(n_nodes == 0, np.setdiff1d(np.arange(features.shape[1]), counts))] = np.nan
@@ -144,7 +147,7 @@ def _spectral_rows(graphs: SimpleGraphs) -> Floats:
     """Features 13-18."""
     rows = np.full((len(graphs.node_offsets) - 1, len(SPECTRAL_FEATURE_NAMES)), np.nan)
     edge_offsets = graphs.edge_offsets[graphs.node_offsets]
-    for tile, (start, stop) in enumerate(zip(graphs.node_offsets[:-1], graphs.node_offsets[1:], strict=True)):
+    for tile, (start, stop) in enumerate(pairwise(graphs.node_offsets)):
         if stop > start:
             edges = graphs.edges[:, edge_offsets[tile] : edge_offsets[tile + 1]] - start
             rows[tile] = spectral_features(int(stop - start), edges)

@@ -94,12 +94,13 @@ def build_graphs_batch(nuclei: TiledNuclei, params: CellGraphParams, *, mpp: flo
 
 def _joined(nuclei: TiledNuclei, params: CellGraphParams, pairs: Ints, delta: Floats) -> Bools:
     if params.kind == "paper":
-        return cosine_similarity(nuclei.raw_measures, pairs) >= params.paper_min_cosine
+        similar: Bools = cosine_similarity(nuclei.raw_measures, pairs) >= params.paper_min_cosine
+        return similar
     if params.kind == "radius":
         return np.ones(pairs.shape[1], np.bool_)
     axes = nuclei.axis_reliable[pairs].all(axis=0)
-    agreeing = axes & (delta <= np.deg2rad(params.max_delta_orientation_deg))
-    return agreeing | ~axes if params.axisless_nuclei == "join_by_distance" else agreeing
+    agreeing: Bools = axes & (delta <= np.deg2rad(params.max_delta_orientation_deg))
+    return agreeing if params.axisless_nuclei == "leave_unjoined" else agreeing | ~axes
 
 
 def cosine_similarity(raw_measures: Floats, pairs: Ints) -> Floats:

@@ -2,9 +2,9 @@
 
 Written from the definitions (Doyle et al. 2008, ISBI), for comparison with that package; defined for any set of nuclei.
 Statistics: values farther than 3 population SD from the mean are dropped again and again; then mean, population SD,
-min/max ratio and ``disorder = SD / (mean + SD)``.  Populations: area, perimeter and largest width of the bounded Voronoi
-cells; sides (each once) and areas of the Delaunay triangles; branches of the minimum spanning tree; number of other nuclei
-within each distance; distance to the k-th neighbour.
+min/max ratio and ``disorder = SD / (mean + SD)``.  Populations: area, perimeter and largest width of the bounded
+Voronoi cells; sides (each once) and areas of the Delaunay triangles; branches of the minimum spanning tree; number of
+other nuclei within each distance; distance to the k-th neighbour.
 """
 
 from collections.abc import Sequence
@@ -95,7 +95,7 @@ def histomicstk_features_batch(
         "mst_branches": branch_lengths(triangulation),
         **_density_populations(points, checked, sorted(neighbor_distances), sorted(neighbor_counts)),
     }
-    features = {}
+    features: dict[str, Floats] = {}
     for name, population in populations.items():
         summary = summarise(without_outliers(population), ddof=0)
         features |= {f"{name}_{theirs}": getattr(summary, ours) for theirs, ours in STATISTICS.items()}

@@ -1,7 +1,7 @@
 """Hop distances between all nuclei of a tile and triangles of neighbours, all tiles at once.
 
-A set of nodes of one tile is a row of bits, so that a breadth-first search from every node of every tile takes one pass over
-the edges per hop.
+A set of nodes of one tile is a row of bits, so that a breadth-first search from every node of every tile takes one
+pass over the edges per hop.
 """
 
 from collections.abc import Iterator
@@ -92,7 +92,8 @@ def _own_bit(local: Ints) -> Bits:
 def local_clustering(hops: Hops, degree: Ints) -> Floats:
     """Share of the pairs of a node's neighbours that are joined (Watts and Strogatz 1998); 0 below two neighbours."""
     pairs = degree * (degree - 1) // 2
-    return hops.triangles / np.maximum(pairs, 1)
+    share: Floats = hops.triangles / np.maximum(pairs, 1)
+    return share
 
 
 def closeness(hops: Hops, tile_size: Ints) -> Floats:
@@ -100,4 +101,5 @@ def closeness(hops: Hops, tile_size: Ints) -> Floats:
 
     ``reached / total * reached / (tile_size - 1)``; 0 for a node that reaches none.
     """
-    return hops.reached**2 / np.maximum(hops.total * (tile_size - 1), 1)
+    scaled: Floats = hops.reached**2 / np.maximum(hops.total * (tile_size - 1), 1)
+    return scaled

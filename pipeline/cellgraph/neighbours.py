@@ -1,7 +1,7 @@
 """Distances to the nearest nuclei and numbers of nuclei near by, within each tile.
 
-All tiles of a slide share one tree: a third coordinate sets tiles so far apart that they cannot meet, and leaves x and y,
-hence every distance within a tile, exactly as they are.
+All tiles of a slide share one tree: a third coordinate sets tiles so far apart that they cannot meet, and leaves x
+and y, hence every distance within a tile, exactly as they are.
 """
 
 from collections.abc import Sequence
@@ -46,7 +46,7 @@ def count_within(xy: Floats, offsets: Ints, radii: Sequence[float]) -> Ints:
 
 
 def nearest_distances(xy: Floats, offsets: Ints, k: int) -> Floats:
-    """Distances to the ``k`` nearest other points of the same tile, nearest first, (n, k); NaN where there are fewer."""
+    """Distances to the ``k`` nearest other points of the tile, nearest first, (n, k); NaN where there are fewer."""
     if len(xy) == 0:
         return np.zeros((0, k))
     # No distance within a tile reaches half the gap.

@@ -3,8 +3,8 @@
 Axes have no sense, so every angle enters doubled.  All values stay as they are when the tissue is moved, turned or
 mirrored.  Nuclei without a reliable axis have no part in them but for the share they leave.
 
-Below, theta_i is the axis of nucleus i, N(i) its neighbours with a reliable axis, and an edge joins two nuclei with reliable
-axes.  In the order of ``ORIENTATION_FEATURE_NAMES``:
+Below, theta_i is the axis of nucleus i, N(i) its neighbours with a reliable axis, and an edge joins two nuclei with
+reliable axes.  In the order of ``ORIENTATION_FEATURE_NAMES``:
 
 1. share of nuclei with a reliable axis;
 2. nematic order ``S = |mean exp(2 i theta)|``, 0 (no order) to 1 (parallel) (de Gennes and Prost 1993, in the plane);
@@ -13,8 +13,8 @@ axes.  In the order of ``ORIENTATION_FEATURE_NAMES``:
    ``|mean over N(i) and i of exp(2 i theta)|``;
 6. agreement ``mean cos 2 (theta_i - theta_j)`` over edges, -1 (perpendicular) to 1 (parallel);
 7. to 9. the same over edges of length (0, 12], (12, 22] and (22, 32] um;
-10. and 11. mean and sample SD of ``cos 2 (phi_ij - theta_i)`` over both ends of all edges, phi the direction of the edge:
-    1 where nuclei lie end to end, -1 where they stand side by side, as in a palisade;
+10. and 11. mean and sample SD of ``cos 2 (phi_ij - theta_i)`` over both ends of all edges, phi the direction of the
+    edge: 1 where nuclei lie end to end, -1 where they stand side by side, as in a palisade;
 12. to 24. the thirteen statistics of Cell Orientation Entropy, relative to the local mean axis (``cooccurrence``).
 """
 
@@ -25,7 +25,7 @@ import numpy.typing as npt
 
 from pipeline.cellgraph.axes import doubled, mean_axis
 from pipeline.cellgraph.cooccurrence import CORE_NAMES, N_BINS, axial_bin, cooccurrence, core_statistics, entropy
-from pipeline.cellgraph.csr import Bools, Floats, Ints, checked_points, offsets_of_tiles, segment_sum
+from pipeline.cellgraph.csr import Bools, Floats, checked_points, offsets_of_tiles, segment_sum
 from pipeline.cellgraph.populations import Populations, Summary, summarise
 from pipeline.cellgraph.simple_graph import SimpleGraphs, simple_graphs
 
@@ -93,8 +93,8 @@ def orientation_features(
     Returns
     -------
     numpy.ndarray
-        float64 (24,), see ``ORIENTATION_FEATURE_NAMES``; NaN where undefined: all but the share without a reliable axis, 4
-        to 24 without an edge, SDs of one value, and what needs a mean axis where axes cancel.
+        float64 (24,), see ``ORIENTATION_FEATURE_NAMES``; NaN where undefined: all but the share without a reliable
+        axis, 4 to 24 without an edge, SDs of one value, and what needs a mean axis where axes cancel.
 
     Raises
     ------
@@ -121,7 +121,8 @@ def orientation_features_batch(
     Parameters
     ----------
     xy_um, orientation_rad, edge_index, axis_reliable
-        As in ``orientation_features``, for the nuclei of all patches, grouped by patch; edges number them over all patches.
+        As in ``orientation_features``, for the nuclei of all patches, grouped by patch; edges number them over all
+        patches.
     node_offsets
         int (n_patches + 1,); patch p has rows ``node_offsets[p]:node_offsets[p + 1]``.
 
@@ -222,5 +223,5 @@ def _core(axes: _Axes) -> Floats:
     source, target = axes.graphs.edges
     reference = mean_axis(_neighbourhood_means(axes))[source]
     known = ~np.isnan(reference)
-    bins = [axial_bin((axes.theta[end] - reference)[known]) for end in (source, target)]
-    return core_statistics(cooccurrence(*bins, axes.graphs.tile[source[known]], axes.n_patches))
+    at_source, at_target = (axial_bin((axes.theta[end] - reference)[known]) for end in (source, target))
+    return core_statistics(cooccurrence(at_source, at_target, axes.graphs.tile[source[known]], axes.n_patches))

@@ -1,7 +1,7 @@
 """Euclidean minimum spanning tree of the nuclei of every tile.
 
-The tree is sought among the sides of the Delaunay triangulation, which hold it (Shamos and Hoey 1975), and among all pairs
-where a tile has none.  The lengths of a minimum spanning tree are the same for every such tree.
+The tree is sought among the sides of the Delaunay triangulation, which hold it (Shamos and Hoey 1975), and among all
+pairs where a tile has none.  The lengths of a minimum spanning tree are the same for every such tree.
 """
 
 import numpy as np

@@ -1,10 +1,11 @@
 """The 51 spatial features of ABiG-Net: Voronoi, Delaunay, spanning tree and density of the nuclei of a patch.
 
-The set of Doyle et al. 2008 (ISBI, "Automated grading of breast cancer histopathology using spectral clustering with textural
-and architectural image features") as ABiG-Net has it (Paul et al. 2025, arXiv 2510.13188), without removal of outliers.
+The set of Doyle et al. 2008 (ISBI, "Automated grading of breast cancer histopathology using spectral clustering with
+textural and architectural image features") as ABiG-Net has it (Paul et al. 2025, arXiv 2510.13188), without removal
+of outliers.
 
-SD is the sample standard deviation, disorder ``1 - 1 / (1 + SD / mean)``, min_max the smallest over the largest value.  A
-value that is not defined is NaN, never 0; ``docs/features.md`` says when that is.
+SD is the sample standard deviation, disorder ``1 - 1 / (1 + SD / mean)``, min_max the smallest over the largest
+value.  A value that is not defined is NaN, never 0; ``docs/features.md`` says when that is.
 """
 
 from collections.abc import Sequence

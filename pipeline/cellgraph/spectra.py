@@ -5,7 +5,7 @@ import numpy as np
 from pipeline.cellgraph.csr import Floats, Ints
 
 SNAP = 1e-9
-"""Guard: eigenvalues nearer than this to 0, 1 or 2 are exactly that, so the bounds of the slopes do not hang on rounding."""
+"""Guard: eigenvalues nearer than this to 0, 1 or 2 are that number: bounds of the slopes do not hang on rounding."""
 
 SPECTRAL_FEATURE_NAMES = (
     "laplacian_energy",
@@ -31,8 +31,8 @@ def spectral_features(n_nodes: int, edges: Ints) -> Floats:
     -------
     numpy.ndarray
         float64 (6,), see ``SPECTRAL_FEATURE_NAMES``: sum of |lambda - 2 m / n| and sum of lambda over the eigenvalues
-        lambda of the Laplacian D - A; slopes of the eigenvalues of the normalised Laplacian in [1, 2) and in [0, 1); largest
-        eigenvalue of A and sum of the absolute eigenvalues of A.
+        lambda of the Laplacian D - A; slopes of the eigenvalues of the normalised Laplacian in [1, 2) and in [0, 1);
+        largest eigenvalue of A and sum of the absolute eigenvalues of A.
     """
     adjacency = np.zeros((n_nodes, n_nodes))
     adjacency[edges[0], edges[1]] = 1.0

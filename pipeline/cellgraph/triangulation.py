@@ -1,10 +1,12 @@
 """Delaunay triangulation of the nuclei of every tile.
 
-Nuclei at the very same place are one site.  Sites are put in order of x, then y, before Qhull sees them, so the result does
-not depend on the order of the nuclei, not even where four sites lie on one circle and more than one triangulation is right.
+Nuclei at the very same place are one site.  Sites are put in order of x, then y, before Qhull sees them, so the
+result does not depend on the order of the nuclei, not even where four sites lie on one circle and more than one
+triangulation is right.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from scipy.spatial import Delaunay, QhullError
@@ -26,11 +28,11 @@ class Triangulation:
     offsets
         int64 (n_tiles + 1,), sites of each tile.
     triangles
-        int64 (n_triangles, 3), sites of each triangle, grouped by tile, flat ones left out; none in a tile of fewer than
-        three sites, or of sites on a line.
+        int64 (n_triangles, 3), sites of each triangle, grouped by tile, flat ones left out; none in a tile of fewer
+        than three sites, or of sites on a line.
     links
-        int64 (2, n_links), pairs of sites that hold a Euclidean minimum spanning tree of each triangulated tile: sides of
-        all triangles, flat ones too, and a link from each site that Qhull left out to the nearest it kept.
+        int64 (2, n_links), pairs of sites that hold a Euclidean minimum spanning tree of each triangulated tile:
+        sides of all triangles, flat ones too, and a link from each site that Qhull left out to the nearest it kept.
     triangulated
         bool (n_tiles,).
     """
@@ -47,7 +49,7 @@ def triangulate(xy: Floats, offsets: Ints) -> Triangulation:
     sites, site_offsets = distinct_sites(xy, offsets)
     triangles, links = [np.zeros((0, 3), np.int64)], [np.zeros((2, 0), np.int64)]
     triangulated = np.zeros(len(offsets) - 1, np.bool_)
-    for tile, (start, stop) in enumerate(zip(site_offsets[:-1], site_offsets[1:], strict=True)):
+    for tile, (start, stop) in enumerate(pairwise(site_offsets)):
         found = _qhull(sites[start:stop])
         if found is not None:
             triangulated[tile] = True
@@ -83,13 +85,15 @@ def _qhull(sites: Floats) -> Delaunay | None:
 def _flat(xy: Floats, triangles: Ints) -> Bools:
     doubled_area = 2.0 * triangle_areas(xy, triangles)
     longest = triangle_sides(xy, triangles).max(axis=1, initial=0.0)
-    return doubled_area <= FLATNESS * longest**2
+    flat: Bools = doubled_area <= FLATNESS * longest**2
+    return flat
 
 
 def triangle_areas(xy: Floats, triangles: Ints) -> Floats:
     """Area of each triangle, (n_triangles,)."""
     u, v = xy[triangles[:, 1]] - xy[triangles[:, 0]], xy[triangles[:, 2]] - xy[triangles[:, 0]]
-    return 0.5 * np.abs(u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0])
+    areas: Floats = 0.5 * np.abs(u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0])
+    return areas
 
 
 def triangle_sides(xy: Floats, triangles: Ints) -> Floats:

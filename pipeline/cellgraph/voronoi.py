@@ -1,7 +1,7 @@
 """Bounded Voronoi cells of the nuclei of every tile, from their Delaunay triangulation.
 
-The vertices of the cell of a site are the circumcentres of its triangles, in the order of the triangles around it.  Cells of
-sites on the convex hull are unbounded and left out; bounded ones are not clipped to the tile.
+The vertices of the cell of a site are the circumcentres of its triangles, in the order of the triangles around it.
+Cells of sites on the convex hull are unbounded and left out; bounded ones are not clipped to the tile.
 """
 
 from dataclasses import dataclass
@@ -64,7 +64,8 @@ def circumcentres(xy: Floats, triangles: Ints) -> Floats:
     doubled_cross = 2.0 * (u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0])
     x = (v[:, 1] * uu - u[:, 1] * vv) / doubled_cross
     y = (u[:, 0] * vv - v[:, 0] * uu) / doubled_cross
-    return origin + np.stack([x, y], axis=1)
+    centres: Floats = origin + np.stack([x, y], axis=1)
+    return centres
 
 
 def _without_repeats(vertices: Floats, offsets: Ints) -> tuple[Floats, Ints]:

@@ -11,7 +11,19 @@ from pipeline import __version__
 from pipeline.errors import AbignetError
 from pipeline.provenance import package_versions, source_digest
 
-REQUIRED = ("cellpose.dynamics", "h5py", "numba", "openslide", "pandas", "pyarrow", "shapely", "skimage", "snakemake", "torch", "zarr")
+REQUIRED = (
+    "cellpose.dynamics",
+    "h5py",
+    "numba",
+    "openslide",
+    "pandas",
+    "pyarrow",
+    "shapely",
+    "skimage",
+    "snakemake",
+    "torch",
+    "zarr",
+)
 
 
 @click.command("doctor")
@@ -20,7 +32,9 @@ def command() -> None:
 
     Ends with exit code 2 when something that the default configuration needs is missing.
     """
-    click.echo(f"abignet {__version__} (source {source_digest()}), Python {platform.python_version()}, {platform.platform()}")
+    click.echo(
+        f"abignet {__version__} (source {source_digest()}), Python {platform.python_version()}, {platform.platform()}"
+    )
     for name, version in package_versions().items():
         click.echo(f"  {name:20} {version}")
     faults = [*_import_faults(), *_weights_faults()]
@@ -39,7 +53,10 @@ def _import_faults() -> list[str]:
         try:
             import_module(name)
         except ImportError as error:
-            faults.append(f"{name} cannot be imported ({error}); install the packages of pyproject.toml with {sys.executable} -m pip")
+            faults.append(
+                f"{name} cannot be imported ({error}); "
+                f"install the packages of pyproject.toml with {sys.executable} -m pip"
+            )
     return faults
 
 
@@ -59,4 +76,6 @@ def _report_devices() -> None:
     import torch
 
     devices = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
-    click.echo(f"CUDA: {', '.join(devices) or 'none; networks run on the CPU'}; torch threads: {torch.get_num_threads()}")
+    click.echo(
+        f"CUDA: {', '.join(devices) or 'none; networks run on the CPU'}; torch threads: {torch.get_num_threads()}"
+    )

@@ -13,13 +13,13 @@ from pipeline.provenance import source_digest
 
 @click.command("predict")
 @click.option("--model", "model_path", type=EXISTING_FILE, required=True, help="model.pt of a training.")
-@click.option("--sheet", "sheet_path", type=EXISTING_FILE, help="Sheet of slides; without it every cache of --features.")
+@click.option(
+    "--sheet", "sheet_path", type=EXISTING_FILE, help="Sheet of slides; without it every cache of --features."
+)
 @click.option("--features", "features_path", type=EXISTING, help="Folder of {slide_id}.zarr or .h5, or one such file.")
 @click.option("--out", "out_path", type=NEW_FILE, required=True, help="Table of predictions to write (.csv).")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
-def command(
-    model_path: Path, sheet_path: Path | None, features_path: Path | None, out_path: Path, device: str
-) -> None:
+def command(model_path: Path, sheet_path: Path | None, features_path: Path | None, out_path: Path, device: str) -> None:
     """Apply a trained model to feature caches.
 
     Slides without any patch are listed with their reason in `{out}.excluded.csv`.
@@ -54,5 +54,7 @@ def _caches(path: Path) -> dict[str, Path]:
     found = sorted(file for file in path.iterdir() if file.suffix in (".zarr", ".h5"))
     twice = sorted({file.stem for file in found if [other.stem for other in found].count(file.stem) > 1})
     if not found or twice:
-        raise ArtefactError(f"{path}: expected one .zarr or .h5 a slide, found {len(found)}; given twice: {', '.join(twice) or 'none'}")
+        raise ArtefactError(
+            f"{path}: expected one .zarr or .h5 a slide, found {len(found)}; given twice: {', '.join(twice) or 'none'}"
+        )
     return {file.stem: file for file in found}

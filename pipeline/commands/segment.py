@@ -35,7 +35,7 @@ def command(
     """
     from pipeline.nuclei.params import NucleiParams
     from pipeline.nuclei.segment_image import segment_image
-    from pipeline.report.geojson import nuclei_geojson
+    from pipeline.report.export_geojson import nuclei_geojson
 
     config = configured(config_path, settings, nuclei__weights=weights, device=device)
     n_nuclei = segment_image(

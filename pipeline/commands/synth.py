@@ -13,11 +13,15 @@ def command() -> None:
 
 
 @command.command("slides")
-@click.option("--out", "out_dir", type=NEW_DIRECTORY, required=True, help="Folder for slides.csv, the slides and truth/.")
+@click.option(
+    "--out", "out_dir", type=NEW_DIRECTORY, required=True, help="Folder for slides.csv, the slides and truth/."
+)
 @click.option("--slides", "n_slides", type=click.IntRange(min=2), help="Labelled slides.")
 @click.option("--size-px", type=click.IntRange(min=64), help="Side of a slide in pixels.")
 @click.option("--mpp", type=float, help="um per pixel.")
-@click.option("--bad", multiple=True, type=click.Choice(["empty", "truncated"]), help="Add such a slide; may be repeated.")
+@click.option(
+    "--bad", multiple=True, type=click.Choice(["empty", "truncated"]), help="Add such a slide; may be repeated."
+)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 def slides(
     out_dir: Path, n_slides: int | None, size_px: int | None, mpp: float | None, bad: tuple[str, ...], seed: int
@@ -36,7 +40,9 @@ def slides(
 
 
 @command.command("planted")
-@click.option("--out", "out_dir", type=NEW_DIRECTORY, required=True, help="Folder for slides.csv, features/ and truth/.")
+@click.option(
+    "--out", "out_dir", type=NEW_DIRECTORY, required=True, help="Folder for slides.csv, features/ and truth/."
+)
 @click.option("--images", "n_images", type=click.IntRange(min=2), help="Images, half of each class.")
 @click.option("--pairs", "n_pairs", type=click.IntRange(min=1), help="Pairs of patches an image that carry the class.")
 @click.option("--distractors", "n_distractors", type=click.IntRange(min=0), help="Other patches an image.")

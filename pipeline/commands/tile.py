@@ -47,7 +47,9 @@ def command(
         source=source_digest("pipeline.tiling"),
     )
     table = read_tiles(tiles_path)
-    click.echo(f"{tiles_path}: {int(table.frame['kept'].sum())} of {len(table.frame)} tiles kept" + _because(table.reason))
+    click.echo(
+        f"{tiles_path}: {int(table.frame['kept'].sum())} of {len(table.frame)} tiles kept" + _because(table.reason)
+    )
 
 
 def _because(reason: str | None) -> str:

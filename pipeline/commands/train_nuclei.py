@@ -16,14 +16,25 @@ IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", "
 
 @click.command("train-nuclei")
 @click.option("--images", "images_dir", type=FOLDER, required=True, help="H&E images.")
-@click.option("--masks", "masks_dir", type=FOLDER, required=True, help="Label images of the same stems, 0 = background.")
+@click.option(
+    "--masks", "masks_dir", type=FOLDER, required=True, help="Label images of the same stems, 0 = background."
+)
 @click.option("--out", "out_path", type=NEW_FILE, required=True, help="Weights to write (.pt).")
-@click.option("--synthetic", "n_synthetic", type=click.IntRange(min=0), default=240, show_default=True, help="Painted images to add.")
+@click.option(
+    "--synthetic",
+    "n_synthetic",
+    type=click.IntRange(min=0),
+    default=240,
+    show_default=True,
+    help="Painted images to add.",
+)
 @click.option("--steps", type=click.IntRange(min=1), help="Optimiser steps. [default: of NucleiTrainingParams]")
 @click.option("--batch-size", type=click.IntRange(min=1), help="Crops a step.")
 @click.option("--crop-px", type=click.IntRange(min=32), help="Side of a crop, pixels; a multiple of 8.")
 @click.option("--diameter-px", type=float, help="Median nucleus diameter that images are rescaled to, pixels.")
-@click.option("--base-channels", type=click.IntRange(min=2), help="Channels of the first level; 16 is half of Cellpose's.")
+@click.option(
+    "--base-channels", type=click.IntRange(min=2), help="Channels of the first level; 16 is half of Cellpose's."
+)
 @click.option("--learning-rate", type=float, help="Of AdamW.")
 @click.option("--synthetic-fraction", type=click.FloatRange(0, 1), help="Share of painted crops.")
 @click.option("--seed", type=click.IntRange(min=0), help="Of weights, held-out images and crops.")
@@ -83,7 +94,8 @@ def outlined_images(images_dir: Path, masks_dir: Path) -> list:  # type: ignore[
             f"found {len(images)} images, {len(without)} of them without mask ({', '.join(without[:5])})."
         )
     return [
-        (np.asarray(Image.open(file).convert("RGB")), np.asarray(imread(masks[file.stem])).astype(np.int32)) for file in images
+        (np.asarray(Image.open(file).convert("RGB")), np.asarray(imread(masks[file.stem])).astype(np.int32))
+        for file in images
     ]
 
 

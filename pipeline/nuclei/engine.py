@@ -4,7 +4,7 @@ Frame: network pixels, arrays (row, col).
 """
 
 from collections.abc import Sequence
-from typing import Literal
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -15,10 +15,9 @@ from cellpose.resnet_torch import CPnet
 from pipeline.errors import DeviceError, WeightsError
 from pipeline.nuclei.params import NucleiParams
 from pipeline.nuclei.stain import Floats, Rgb, StainScale, network_input
-from pipeline.nuclei.weights import Weights
+from pipeline.nuclei.weights import Weights, load_weights
 
 Labels = npt.NDArray[np.int32]
-DeviceName = Literal["auto", "cpu", "cuda"]
 
 KERNEL_PX = 3
 OUTPUTS = 3
@@ -177,6 +176,12 @@ class NucleusFinder:
             for output in outputs
         )
         return [_resized_labels(labels, (width, height)) for labels in found]
+
+
+def open_finder(path: Path, params: NucleiParams, *, device: str, threads: int) -> NucleusFinder:
+    """Finder with the weights file at ``path``; sets torch's threads, which change sums, to ``threads``."""
+    torch.set_num_threads(threads)
+    return NucleusFinder(load_weights(path), params, choose_device(device))
 
 
 def _resized(rgb: Rgb, size: tuple[int, int]) -> Rgb:

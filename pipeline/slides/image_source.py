@@ -5,6 +5,7 @@ images are not believed, because editors write 72 dpi whatever the microscope wa
 metadata is.
 """
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ from pipeline.slides.resolution import ome_mpp
 from pipeline.slides.source import WHITE, Level, over_white
 
 TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+MAX_PIXELS = 500_000_000
+"""Largest image held in memory (1.5 GB as RGB); larger ones belong into a pyramid."""
 
 UNREADABLE = (
     OSError,
@@ -74,6 +78,7 @@ def _read_tiff(path: Path) -> tuple[Image.Image, tuple[float, float] | None]:
     """First image of a TIFF at its finest level, and its OME pixel size."""
     with tifffile.TiffFile(path) as file:
         series = file.series[0]
+        _check_size(series.shape, series.axes)
         page = series.keyframe
         pixels = _as_rows_cols_samples(series.asarray(), series.axes)
         if page.photometric == tifffile.PHOTOMETRIC.PALETTE:
@@ -83,6 +88,14 @@ def _read_tiff(path: Path) -> tuple[Image.Image, tuple[float, float] | None]:
         elif page.photometric == tifffile.PHOTOMETRIC.SEPARATED:
             raise ValueError("the image is CMYK")
         return _rgb_from_array(pixels), ome_mpp(file.ome_metadata)
+
+
+def _check_size(shape: tuple[int, ...], axes: str) -> None:
+    n_pixels = math.prod(size for size, axis in zip(shape, axes, strict=True) if axis in "YX")
+    if n_pixels > MAX_PIXELS:
+        raise ValueError(
+            f"{n_pixels:,} pixels are more than the {MAX_PIXELS:,} held in memory; make it a tiled pyramid"
+        )
 
 
 def _as_rows_cols_samples(pixels: npt.NDArray[Any], axes: str) -> npt.NDArray[Any]:

@@ -60,12 +60,15 @@ class TissueLayout:
     kappa
         float64 (rows, cols), concentration of the doubled angle about the doubled axis
         (von Mises); 0 is isotropic, and the nematic order is ``I1(kappa) / I0(kappa)``.
+    density
+        float64 (rows, cols), relative density of nuclei; None is even.
     """
 
     cell_um: float
     tissue: npt.NDArray[np.bool_]
     axis_rad: Floats
     kappa: Floats
+    density: Floats | None = None
 
     def cell_of(self, xy_um: Floats) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
         """Row and column of the cells that hold points (n, 2); points outside go to the nearest cell."""
@@ -122,17 +125,18 @@ def _relative_density(layout: TissueLayout, clustering: float, rng: np.random.Ge
     rows, cols = layout.tissue.shape
     noise = smooth_noise(Canvas(cols, rows, layout.cell_um), CLUSTER_UM, rng)
     within = ndimage.binary_erosion(layout.tissue, border_value=1)
-    density = np.where(within, np.exp(clustering * noise), 0.0)
+    relative = 1.0 if layout.density is None else layout.density
+    density = np.where(within, relative * np.exp(clustering * noise), 0.0)
     return np.asarray(density / max(density.max(), 1e-12), np.float64)
 
 
 def _throw(
-    layout: TissueLayout, density: Floats, count: int, extent_um: tuple[float, float], rng: np.random.Generator
+    layout: TissueLayout, relative_density: Floats, count: int, extent_um: tuple[float, float], rng: np.random.Generator
 ) -> Floats:
-    share = max(float(density.mean()), 1e-3)
+    share = max(float(relative_density.mean()), 1e-3)
     darts = rng.random((int(count / share) + 1, 2)) * np.asarray(extent_um)
     row, col = layout.cell_of(darts)
-    return np.asarray(darts[rng.random(len(darts)) < density[row, col]][:count], np.float64)
+    return np.asarray(darts[rng.random(len(darts)) < relative_density[row, col]][:count], np.float64)
 
 
 def _with_shapes(xy_um: Floats, layout: TissueLayout, shape: NucleusShape, rng: np.random.Generator) -> Floats:

@@ -58,7 +58,7 @@ def draw_overview(
     tiles, header
         The tile table; see ``pipeline.artefacts.tiles``.
     """
-    height, width = thumbnail.shape[:2]
+    width = thumbnail.shape[1]
     boxes = _boxes_px(tiles, width / header["width_l0"])
     canvas = thumbnail.copy()
     _veil(canvas, boxes[tiles["kept"].to_numpy(bool)])
@@ -101,7 +101,7 @@ def scale_bar_um(width_um: float) -> float:
 def _boxes_px(tiles: pd.DataFrame, scale: float) -> npt.NDArray[np.int64]:
     corner = tiles[["x_l0", "y_l0"]].to_numpy(np.float64)
     side = tiles[["width_l0"]].to_numpy(np.float64)
-    return np.rint(np.hstack([corner, corner + side]) * scale).astype(np.int64)
+    return np.asarray(np.rint(np.hstack([corner, corner + side]) * scale), np.int64)
 
 
 def _veil(canvas: npt.NDArray[np.uint8], kept: npt.NDArray[np.int64]) -> None:

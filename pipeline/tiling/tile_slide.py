@@ -94,11 +94,18 @@ def tile_open_slide(slide: SlideReader, params: TilingParams, mask_path: str | P
     thumbnail = slide.thumbnail(mask_mpp_for(*size_um, slide.mpp, params))
     tissue = tissue_mask(thumbnail, size_um[0] / thumbnail.shape[1], params)
     size_l0 = {"width_l0": slide.width_l0, "height_l0": slide.height_l0}
-    inside = np.ones_like(tissue) if mask_path is None else read_polygon_mask(mask_path, **size_l0, shape=tissue.shape)
+    inside = _drawn_mask(slide, mask_path, tissue.shape)
     grid = make_grid(slide.width_l0, slide.height_l0, slide.mpp, params)
     shares = TileShares(*(area_fraction(mask, grid, **size_l0) for mask in (tissue, inside, tissue & inside)))
     tiles = judge_tiles(grid, shares, min_tissue_fraction=params.min_tissue_fraction)
     return TiledSlide(tiles, tissue & inside, _reason(slide, tiles, tissue, inside, params))
+
+
+def _drawn_mask(slide: SlideReader, mask_path: str | Path | None, shape: tuple[int, ...]) -> Mask:
+    if mask_path is None:
+        return np.ones(shape, np.bool_)
+    rows, cols = shape
+    return read_polygon_mask(mask_path, width_l0=slide.width_l0, height_l0=slide.height_l0, shape=(rows, cols))
 
 
 def _reason(slide: SlideReader, tiles: pd.DataFrame, tissue: Mask, inside: Mask, params: TilingParams) -> str | None:

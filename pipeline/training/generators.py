@@ -65,6 +65,8 @@ class PairMLP(GraphGenerator):
         Whether evaluation is noisy as well.
     """
 
+    relaxation: Tensor
+
     def __init__(self, n_features: int, *, draws: int = 1, stochastic_evaluation: bool = False) -> None:
         super().__init__()
         first, second = PAIR_MLP_WIDTHS
@@ -72,16 +74,16 @@ class PairMLP(GraphGenerator):
         self.rest = nn.Sequential(nn.ReLU(), nn.Linear(first, second), nn.ReLU(), nn.Linear(second, 1))
         self.draws = draws
         self.stochastic_evaluation = stochastic_evaluation
-        self._tau = TAU_START
+        self.register_buffer("relaxation", torch.tensor(TAU_START))
 
     @property
     def tau(self) -> float:
-        """Temperature of the relaxation."""
-        return self._tau
+        """Temperature of the relaxation, stored with the weights."""
+        return float(self.relaxation)
 
     def start_epoch(self, epoch: int) -> None:
         """Lower tau by its factor for each epoch passed."""
-        self._tau = max(TAU_FLOOR, TAU_START * TAU_DECAY**epoch)
+        self.relaxation.fill_(max(TAU_FLOOR, TAU_START * TAU_DECAY**epoch))
 
     def logits(self, x: Tensor) -> Tensor:
         """Logit of every ordered pair, (B, N, N), from x (B, N, d).
@@ -98,11 +100,11 @@ class PairMLP(GraphGenerator):
         """Relaxed adjacency (B, 1, N, N), noisy in training."""
         logits = self.logits(batch.x)
         noisy = self.training or self.stochastic_evaluation
-        relaxed = torch.sigmoid(logits / self._tau) if not noisy else self._relaxed(logits)
+        relaxed = torch.sigmoid(logits / self.relaxation) if not noisy else self._relaxed(logits)
         return self._finished(relaxed, batch).unsqueeze(1)
 
     def _relaxed(self, logits: Tensor) -> Tensor:
-        draws = [torch.sigmoid((logits + standard_gumbel(logits)) / self._tau) for _ in range(self.draws)]
+        draws = [torch.sigmoid((logits + standard_gumbel(logits)) / self.relaxation) for _ in range(self.draws)]
         return torch.stack(draws).mean(dim=0)
 
     def _finished(self, relaxed: Tensor, batch: GraphBatch) -> Tensor:
@@ -112,7 +114,7 @@ class PairMLP(GraphGenerator):
 
     def scores(self, batch: GraphBatch) -> tuple[Tensor, Tensor]:
         """Noise-free symmetrised adjacency; kept where it exceeds 0.5, the published cut."""
-        score = self._finished(torch.sigmoid(self.logits(batch.x) / self._tau), batch) * batch.pair_mask
+        score = self._finished(torch.sigmoid(self.logits(batch.x) / self.relaxation), batch) * batch.pair_mask
         return score, score > 0.5
 
 

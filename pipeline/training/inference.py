@@ -32,8 +32,12 @@ def predict_logits(model: ImageClassifier, images: Sequence[NodeImage]) -> Tenso
     return torch.cat([model(batch).cpu() for _, batch in batches(images, EVALUATION_BATCH)])
 
 
-def predict_probabilities(model: ImageClassifier, images: Sequence[NodeImage]) -> npt.NDArray[np.float64]:
-    """Class probabilities, float64 (n_images, n_classes)."""
+def predict_probabilities(
+    model: ImageClassifier, images: Sequence[NodeImage], *, n_classes: int
+) -> npt.NDArray[np.float64]:
+    """Class probabilities, float64 (n_images, n_classes); there may be no image."""
+    if not images:
+        return np.zeros((0, n_classes))
     probabilities: npt.NDArray[np.float64] = predict_logits(model, images).double().softmax(dim=-1).numpy()
     return probabilities
 

@@ -15,7 +15,7 @@ def test_a_file_appears_only_when_the_block_succeeds(tmp_path):
 def test_a_failure_leaves_what_was_there(tmp_path):
     target = tmp_path / "table.csv"
     target.write_text("old")
-    with pytest.raises(RuntimeError), writing(target) as temporary:
+    with pytest.raises(RuntimeError), writing(target) as temporary:  # noqa: PT012
         temporary.write_text("half")
         raise RuntimeError
     assert target.read_text() == "old"

@@ -32,7 +32,9 @@ def test_round_trip(tmp_path, graphs):
 
 
 def test_a_slide_without_tiles_is_a_valid_store(tmp_path):
-    write_cell_graphs(tmp_path / "g.zarr", empty_cell_graphs(), slide_id="s", reason="no tissue found", provenance=PROVENANCE)
+    write_cell_graphs(
+        tmp_path / "g.zarr", empty_cell_graphs(), slide_id="s", reason="no tissue found", provenance=PROVENANCE
+    )
     read, header = read_cell_graphs(tmp_path / "g.zarr")
     assert read.edge_index.shape == (2, 0)
     assert header["reason"] == "no tissue found"

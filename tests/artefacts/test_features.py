@@ -58,11 +58,20 @@ def test_the_store_is_as_the_contract_says(tmp_path, store):
     assert group["tile_id"].dtype == np.int64
     assert group["embeddings/uni"].shape == (4, 2)
     assert group.attrs["feature_names"] == ["a", "b", "c"]
-    assert {"format_version", "slide_id", "mpp", "tile_px", "tile_width_l0", "params", "source", "reason"} <= set(group.attrs)
+    assert {"format_version", "slide_id", "mpp", "tile_px", "tile_width_l0", "params", "source", "reason"} <= set(
+        group.attrs
+    )
 
 
 def test_a_slide_without_tiles_needs_a_reason(tmp_path, store):
-    empty = replace(store, features=np.zeros((0, 3), np.float32), coords=np.zeros((0, 2)), tile_id=np.zeros(0), valid=None, embeddings={})
+    empty = replace(
+        store,
+        features=np.zeros((0, 3), np.float32),
+        coords=np.zeros((0, 2)),
+        tile_id=np.zeros(0),
+        valid=None,
+        embeddings={},
+    )
     with pytest.raises(ArtefactError, match="must say its reason"):
         write_features(tmp_path / "s1.zarr", empty)
     write_features(tmp_path / "s1.zarr", replace(empty, reason="no tissue found"))
@@ -88,7 +97,9 @@ def test_an_inconsistent_store_is_never_written(tmp_path, store, change, message
 
 def test_a_damaged_shard_is_noticed(tmp_path, store):
     write_features(tmp_path / "s1.zarr", store)
-    shard = next(path for path in (tmp_path / "s1.zarr" / "features").rglob("*") if path.is_file() and path.name != "zarr.json")
+    shard = next(
+        path for path in (tmp_path / "s1.zarr" / "features").rglob("*") if path.is_file() and path.name != "zarr.json"
+    )
     content = bytearray(shard.read_bytes())
     content[3] ^= 0xFF
     shard.write_bytes(bytes(content))

@@ -12,7 +12,9 @@ HEADER = {"kind": "things", "slide_id": "s1", "reason": None, "provenance": reco
 
 @pytest.fixture
 def frame():
-    return pd.DataFrame({"count": [1, 2], "share": [0.5, np.nan], "kept": [True, False], "reason": ["", "why"], "more": [7, 8]})
+    return pd.DataFrame(
+        {"count": [1, 2], "share": [0.5, np.nan], "kept": [True, False], "reason": ["", "why"], "more": [7, 8]}
+    )
 
 
 def test_what_is_written_is_read_with_its_header(tmp_path, frame):

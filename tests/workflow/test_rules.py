@@ -30,7 +30,9 @@ def blocks(text: str) -> dict[str, str]:
 
 
 WORK = {
-    name: body for file in sorted((ROOT / "workflow/rules").glob("*.smk")) for name, body in blocks(file.read_text()).items()
+    name: body
+    for file in sorted((ROOT / "workflow/rules").glob("*.smk"))
+    for name, body in blocks(file.read_text()).items()
 }
 
 

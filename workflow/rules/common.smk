@@ -114,4 +114,6 @@ METHODS = config["methods"]
 SEEDS = config["seeds"]
 FOLDS = sorted({row.fold for row in LABELLED if row.fold is not None}) or list(range(config["splits"]["folds"]))
 WEIGHTS = stopping(resolve_weights, config["nuclei"]["weights"])
+if UNLABELLED and config["prediction"]["method"] not in METHODS:
+    raise WorkflowError(f"config: prediction.method: expected one of methods ({', '.join(METHODS)}), found {config['prediction']['method']}")
 GPUS = 1 if config["device"] == "cuda" else 0

@@ -1,0 +1,108 @@
+"""From nodes and roles to a trained model: classes, scaler, weights, loop."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+
+import pandas as pd
+import torch
+
+from pipeline.errors import CohortError
+from pipeline.training.batches import NodeImage, pack
+from pipeline.training.baselines import LogisticPooled
+from pipeline.training.bilevel import EpochRecord, TrainingImages, fit
+from pipeline.training.checkpoint import TrainedModel, node_image
+from pipeline.training.determinism import derived_seed, deterministic_torch
+from pipeline.training.model import ImageClassifier, build_model
+from pipeline.training.nodes import CohortNodes, nonempty
+from pipeline.training.presets import MethodSpec
+from pipeline.training.scaling import fit_scaler
+
+FITTING_ROLES = ("train", "structure", "select")
+
+
+def fit_model(
+    cohort: CohortNodes, rows: pd.DataFrame, spec: MethodSpec, *, seed: int, purpose: str, device: torch.device
+) -> tuple[TrainedModel, pd.DataFrame]:
+    """Train ``spec`` on the rows whose role is not ``test``.
+
+    Nothing of a test row enters: neither its features, nor its label, nor its number.
+
+    Parameters
+    ----------
+    rows
+        Columns slide_id, label, role.
+    purpose
+        With ``seed`` and the method's name the seed of weights, dropout, noise and order.
+
+    Returns
+    -------
+    The model, and its history with the columns of ``artefacts.predictions.HISTORY_COLUMNS``.
+
+    Raises
+    ------
+    CohortError
+        If a level has no image, fewer than two classes are there, or an image has no node.
+    """
+    used = rows[rows["role"].isin(FITTING_ROLES)]
+    nonempty(cohort, used["slide_id"])
+    classes = class_names_of(used)
+    trained = used.loc[used["role"] == "train", "slide_id"]
+    settings = spec.settings
+    scaler = fit_scaler(
+        [cohort.slides[slide_id].x for slide_id in trained],
+        cohort.feature_names,
+        nan_indicator=settings.nan_indicator,
+        clip_sd=settings.outlier_clip_sd,
+    )
+    by_role: dict[str, list[NodeImage]] = {role: [] for role in FITTING_ROLES}
+    for row in used.itertuples():
+        slide = cohort.slides[str(row.slide_id)]
+        by_role[str(row.role)].append(node_image(slide, scaler, classes.index(str(row.label)), device))
+    images = TrainingImages(**by_role)
+    weights_seed = derived_seed(seed, purpose, spec.name, "weights")
+    with deterministic_torch(weights_seed, settings.threads, device):
+        network = build_model(spec, scaler.n_outputs, len(classes)).to(device)
+        history = _fit(network, images, spec, len(classes), derived_seed(seed, purpose, spec.name, "order"))
+    model = TrainedModel(network.eval(), scaler, spec, cohort.feature_names, classes)
+    return model, pd.DataFrame([asdict(record) for record in history], columns=list(EpochRecord.__annotations__))
+
+
+def _fit(
+    network: ImageClassifier, images: TrainingImages, spec: MethodSpec, n_classes: int, order_seed: int
+) -> list[EpochRecord]:
+    if isinstance(network.classifier, LogisticPooled):
+        network.classifier.fit(pack([*images.train, *images.structure]), balanced=spec.settings.class_weights)
+        return []
+    weight = class_weight(images, n_classes, balanced=spec.settings.class_weights)
+    return fit(network, images, spec, weight.to(images.train[0].x.device), order_seed=order_seed)
+
+
+def class_weight(images: TrainingImages, n_classes: int, *, balanced: bool) -> torch.Tensor:
+    """Weight of each class, n / (n_classes n_c) over ``train`` and ``structure``; all 1 unless ``balanced``."""
+    labels = torch.tensor([image.label for image in (*images.train, *images.structure)])
+    counts = torch.bincount(labels, minlength=n_classes)
+    return len(labels) / (n_classes * counts.clamp_min(1)) if balanced else torch.ones(n_classes)
+
+
+def class_names_of(rows: pd.DataFrame) -> tuple[str, ...]:
+    """Sorted classes of ``rows``.
+
+    Raises
+    ------
+    CohortError
+        If there are fewer than two.
+    """
+    names = tuple(sorted(set(rows["label"])))
+    if len(names) < 2:
+        raise CohortError(f"training needs images of at least two classes outside the test fold, found {list(names)}.")
+    return names
+
+
+def provenance_params(spec: MethodSpec, **place: object) -> Mapping[str, object]:
+    """All parameters of a training job: the method with its numbers, and ``place`` (seed, fold)."""
+    return {**place, "method": asdict(spec)}
+
+
+def ordered_ids(rows: pd.DataFrame, roles: Sequence[str]) -> list[str]:
+    """Slides of ``rows`` with one of ``roles``, in row order."""
+    return [str(slide_id) for slide_id in rows.loc[rows["role"].isin(roles), "slide_id"]]

@@ -1,0 +1,101 @@
+"""Rule ``predict``: a trained model on images it has not seen."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from pipeline.artefacts.json_files import write_json
+from pipeline.artefacts.predictions import prediction_frame, write_predictions
+from pipeline.artefacts.sheet import SlideRow
+from pipeline.artefacts.splits import EXCLUDED_COLUMNS, write_excluded
+from pipeline.errors import CohortError
+from pipeline.logs import get_logger
+from pipeline.provenance import file_digest, record
+from pipeline.training.checkpoint import TrainedModel, read_model
+from pipeline.training.determinism import deterministic_torch, resolve_device
+from pipeline.training.fitting import provenance_params
+from pipeline.training.inference import predict_probabilities
+from pipeline.training.nodes import CohortNodes, check_feature_names, load_nodes
+from pipeline.training.presets import MethodSpec
+
+log = get_logger("training")
+
+STOCHASTIC_SEED = 0
+"""Seed of a model that keeps its noise at evaluation."""
+
+
+def predict(
+    model_path: str | Path,
+    features: Path | Mapping[str, Path],
+    out_path: str | Path,
+    *,
+    rows: Sequence[SlideRow],
+    device: str,
+    source: str,
+) -> None:
+    """Predict ``rows``, in their order.
+
+    Beside ``{stem}.csv`` stand ``{stem}.excluded.csv`` (slides without a patch, with the
+    reason) and ``{stem}.provenance.json``.
+
+    Parameters
+    ----------
+    features
+        Feature file by slide, or the folder of ``{slide_id}.zarr``.
+
+    Raises
+    ------
+    ArtefactError
+        If the model or a cache cannot be read.
+    CohortError
+        If the caches do not hold the features the model was trained on.
+    """
+    place = resolve_device(device)
+    model = read_model(model_path, place)
+    cohort = load_nodes(features, [row.slide_id for row in rows])
+    check_cohort(cohort, model, model_path)
+    full = [row for row in rows if len(cohort.slides[row.slide_id].x)]
+    with deterministic_torch(STOCHASTIC_SEED, model.spec.settings.threads, place):
+        images = model.images([cohort.slides[row.slide_id] for row in full], place)
+        probabilities = predict_probabilities(model.network, images, n_classes=len(model.class_names))
+    frame = prediction_frame(
+        [row.slide_id for row in full],
+        [row.case_id for row in full],
+        [row.label for row in full],
+        model.class_names,
+        probabilities,
+    )
+    out = Path(out_path)
+    write_predictions(out, frame)
+    _write_excluded(out.with_suffix(".excluded.csv"), rows, cohort)
+    upstream = {"model": file_digest(model_path), "features": cohort.digest()}
+    write_json(out.with_suffix(".provenance.json"), _provenance(model.spec, source, upstream))
+
+
+def check_cohort(cohort: CohortNodes, model: TrainedModel, model_path: str | Path) -> None:
+    """Check that a cohort holds the features of a model.
+
+    Raises
+    ------
+    CohortError
+        If the names differ; slides without a patch do not count.
+    """
+    with_nodes = [slide_id for slide_id, nodes in cohort.slides.items() if len(nodes.x)]
+    if with_nodes:
+        check_feature_names(cohort.feature_names, model.feature_names, f"slide {with_nodes[0]}", f"model {model_path}")
+
+
+def _write_excluded(path: Path, rows: Sequence[SlideRow], cohort: CohortNodes) -> None:
+    empty = [
+        (row.slide_id, row.case_id, row.label or "", cohort.slides[row.slide_id].reason)
+        for row in rows
+        if not len(cohort.slides[row.slide_id].x)
+    ]
+    for slide_id, _, _, reason in empty:
+        log.warning("slide %s is not predicted: it has no patch (%s)", slide_id, reason)
+    write_excluded(path, pd.DataFrame(empty, columns=list(EXCLUDED_COLUMNS)))
+
+
+def _provenance(spec: MethodSpec, source: str, upstream: Mapping[str, str]) -> dict[str, object]:
+    return record(params=provenance_params(spec), source=source, upstream=upstream)

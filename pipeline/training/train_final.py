@@ -1,0 +1,65 @@
+"""Rule ``train_final``: one method on all labelled slides, for prediction."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from pipeline.artefacts.json_files import write_provenance
+from pipeline.artefacts.predictions import write_history
+from pipeline.artefacts.splits import read_splits
+from pipeline.errors import CohortError
+from pipeline.logs import get_logger
+from pipeline.provenance import file_digest, record
+from pipeline.training.assignment import LabelledSlide
+from pipeline.training.checkpoint import write_model
+from pipeline.training.determinism import resolve_device
+from pipeline.training.fitting import fit_model, ordered_ids, provenance_params
+from pipeline.training.nodes import load_nodes
+from pipeline.training.params import SplitParams, TrainingParams
+from pipeline.training.presets import method_spec
+from pipeline.training.split_cohort import final_table
+from pipeline.training.train_fold import role_counts
+
+log = get_logger("training")
+
+
+def train_final(
+    splits_path: str | Path,
+    features: Path | Mapping[str, Path],
+    out_dir: str | Path,
+    *,
+    method: str,
+    seed: int,
+    params: TrainingParams,
+    split_params: SplitParams,
+    device: str,
+    source: str,
+) -> None:
+    """Train on every slide of the splits, with roles drawn over all of them.
+
+    Writes ``model.pt``, ``history.csv`` and ``provenance.json`` to ``out_dir``.  How good
+    the model is, the folds tell; nothing is left to test it on.
+
+    Raises
+    ------
+    ArtefactError, CohortError, ConfigError, DeviceError
+        See ``train_fold``.
+    """
+    spec = method_spec(method, params)
+    place = resolve_device(device)
+    splits = read_splits(splits_path)
+    slides = [
+        LabelledSlide(str(row.slide_id), str(row.case_id), str(row.label))
+        for row in splits.drop_duplicates("slide_id").itertuples()
+    ]
+    if not slides:
+        raise CohortError(f"{splits_path}: no slide to train on.")
+    rows = final_table(slides, split_params, seed)
+    cohort = load_nodes(features, ordered_ids(rows, ["train", "structure", "select"]))
+    log.info("%s, seed %d, final: %s", method, seed, role_counts(rows))
+    model, history = fit_model(cohort, rows, spec, seed=seed, purpose="final", device=place)
+    out = Path(out_dir)
+    write_model(out / "model.pt", model, source=source)
+    write_history(out / "history.csv", history)
+    stages = {**provenance_params(spec, seed=seed), "splits": split_params.__dict__}
+    upstream = {"splits": file_digest(splits_path), "features": cohort.digest()}
+    write_provenance(out, record(params=stages, source=source, upstream=upstream))

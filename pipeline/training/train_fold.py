@@ -1,0 +1,98 @@
+"""Rule ``train_fold``: one method, seed and fold to a model, its predictions and its graphs."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+import torch
+
+from pipeline.artefacts.json_files import write_provenance
+from pipeline.artefacts.learned_graphs import write_learned_graphs
+from pipeline.artefacts.predictions import prediction_frame, write_history, write_predictions
+from pipeline.artefacts.splits import fold_rows, read_splits
+from pipeline.errors import CohortError
+from pipeline.logs import get_logger
+from pipeline.provenance import file_digest, record
+from pipeline.training.checkpoint import TrainedModel, write_model
+from pipeline.training.determinism import derived_seed, deterministic_torch, resolve_device
+from pipeline.training.fitting import fit_model, ordered_ids, provenance_params
+from pipeline.training.inference import learned_graphs, predict_probabilities
+from pipeline.training.nodes import CohortNodes, load_nodes, nonempty
+from pipeline.training.params import TrainingParams
+from pipeline.training.presets import method_spec
+
+log = get_logger("training")
+
+
+def train_fold(
+    splits_path: str | Path,
+    features: Path | Mapping[str, Path],
+    out_dir: str | Path,
+    *,
+    method: str,
+    seed: int,
+    fold: int,
+    params: TrainingParams,
+    device: str,
+    source: str,
+) -> None:
+    """Train on one fold and predict its test images.
+
+    Writes ``model.pt``, ``history.csv``, ``predictions.csv``, ``graphs.zarr`` and
+    ``provenance.json`` to ``out_dir``.
+
+    Parameters
+    ----------
+    features
+        Folder of ``{slide_id}.zarr``, or the file of each slide.
+    device
+        ``auto``, ``cpu`` or ``cuda``.
+
+    Raises
+    ------
+    ArtefactError, CohortError, ConfigError, DeviceError
+        If inputs are damaged, do not fit each other, or ask for what is not there.
+    """
+    spec = method_spec(method, params)
+    place = resolve_device(device)
+    rows = fold_rows(read_splits(splits_path), seed, fold, splits_path)
+    cohort = load_nodes(features, ordered_ids(rows, ["train", "structure", "select", "test"]))
+    log.info("%s, seed %d, fold %d: %s", method, seed, fold, role_counts(rows))
+    model, history = fit_model(cohort, rows, spec, seed=seed, purpose=f"fold {fold}", device=place)
+    out = Path(out_dir)
+    upstream = {"splits": file_digest(splits_path), "features": cohort.digest()}
+    provenance = record(params=provenance_params(spec, seed=seed, fold=fold), source=source, upstream=upstream)
+    write_model(out / "model.pt", model, source=source)
+    write_history(out / "history.csv", history)
+    _write_test(out, model, cohort, rows[rows["role"] == "test"], seed, provenance, place)
+    write_provenance(out, provenance)
+
+
+def role_counts(rows: pd.DataFrame) -> str:
+    """Images by role and class, in words."""
+    counts = rows.groupby(["role", "label"]).size()
+    return ", ".join(f"{role} {label}: {count}" for (role, label), count in counts.items())
+
+
+def _write_test(
+    out: Path,
+    model: TrainedModel,
+    cohort: CohortNodes,
+    test: pd.DataFrame,
+    seed: int,
+    provenance: Mapping[str, object],
+    device: torch.device,
+) -> None:
+    """Predictions and graphs of the test images."""
+    unknown = sorted(set(test["label"]) - set(model.class_names))
+    if unknown:
+        raise CohortError(f"class {unknown[0]!r} is only in the test fold; the model knows {', '.join(model.class_names)}.")
+    slide_ids = [str(slide_id) for slide_id in test["slide_id"]]
+    nonempty(cohort, slide_ids)
+    with deterministic_torch(derived_seed(seed, "test"), model.spec.settings.threads, device):
+        images = model.images([cohort.slides[slide_id] for slide_id in slide_ids], device)
+        probabilities = predict_probabilities(model.network, images, n_classes=len(model.class_names))
+        graphs = learned_graphs(model.network, images)
+    frame = prediction_frame(slide_ids, list(test["case_id"]), list(test["label"]), model.class_names, probabilities)
+    write_predictions(out / "predictions.csv", frame)
+    write_learned_graphs(out / "graphs.zarr", dict(zip(slide_ids, graphs, strict=True)), provenance)

@@ -1,0 +1,73 @@
+import pytest
+
+
+@pytest.fixture(scope="module")
+def fresh(new_run):
+    return new_run("fresh")
+
+
+def output(done) -> str:
+    return done.stdout + done.stderr
+
+
+def test_an_unreadable_slide_stops_its_own_job_only_and_is_named(fresh):
+    done = fresh.snakemake("tiles")
+    assert done.returncode != 0
+    tables = {path.stem for path in (fresh.results / "tiles").glob("*.parquet")}
+    failed = {path.stem for path in (fresh.results / "logs/tile_slide").glob("*.log") if "error:" in path.read_text()}
+    assert len(failed) == 1
+    assert len(tables) == 11
+    assert f"error: {failed.pop()}" in output(done)
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({"tilling": {"tile_px": 3}}, "tilling: unknown key"),
+        ({"tiling": {"tile_px": -1}}, "tiling.tile_px: -1 is less than the minimum"),
+        ({"nuclei": {"weights": "nothing.pt"}}, "nothing.pt"),
+        ({"sheet": "none.csv"}, "none.csv"),
+        ({"prediction": {"method": "joint"}}, "prediction.method"),
+    ],
+)
+def test_a_wrong_configuration_stops_before_any_job(fresh, changed, expected):
+    done = fresh.snakemake("tiles", "--dry-run", changed=changed)
+    assert done.returncode != 0
+    assert expected in output(done)
+
+
+def with_sheet(run, text: str):
+    (run.folder / "other.csv").write_text(text)
+    return {"sheet": "other.csv"}
+
+
+def test_all_faults_of_a_sheet_are_reported_at_once(fresh):
+    done = fresh.snakemake("tiles", "--dry-run", changed=with_sheet(fresh, "slide_id,path\na b,x.tif\nc,missing.tif\n"))
+    assert done.returncode != 0
+    assert "row 2, column slide_id" in output(done)
+    assert "row 3, column path: no such file" in output(done)
+
+
+def test_one_class_is_enough_for_features_and_not_for_training(fresh):
+    changed = with_sheet(fresh, "slide_id,path,label\na,slides/slides/s01.tif,x\nb,slides/slides/s02.tif,x\n")
+    assert fresh.snakemake("features", "--dry-run", changed=changed).returncode == 0
+    done = fresh.snakemake("train", "--dry-run", changed=changed)
+    assert done.returncode != 0
+    assert "at least two classes, found x (2 slides)" in output(done)
+
+
+def test_a_slide_without_mpp_says_what_to_write_where(fresh):
+    from PIL import Image
+
+    Image.new("RGB", (300, 300), "pink").save(fresh.folder / "plain.png")
+    done = fresh.snakemake("tiles", changed=with_sheet(fresh, "slide_id,path\nplain,plain.png\n"))
+    assert done.returncode != 0
+    assert "error: plain" in output(done)
+    assert "column `mpp`" in output(done) or "column mpp" in output(done)
+
+
+def test_predicting_without_a_slide_to_predict_says_so(fresh):
+    changed = with_sheet(fresh, "slide_id,path,label\na,slides/slides/s01.tif,x\nb,slides/slides/s02.tif,y\n")
+    done = fresh.snakemake("predict", "--dry-run", changed=changed)
+    assert done.returncode != 0
+    assert "nothing to predict" in output(done)
