@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -63,12 +64,12 @@ def _conform(frame: pd.DataFrame, columns: Mapping[str, str], path: str | Path) 
     return ordered.reset_index(drop=True)
 
 
-def typed_column(column: "pd.Series[str]", dtype: str) -> "pd.Series[str]":
+def typed_column(column: "pd.Series[Any]", dtype: str) -> "pd.Series[Any]":
     """``column`` as ``dtype``: ``str``, ``bool`` (True or False), or a numpy dtype, where '' is NaN for floats."""
     if dtype == "str":
         return column.astype(object)
     if dtype == "bool":
-        return column.map({"True": True, "False": False, True: True, False: False}).astype(np.bool_)  # type: ignore[return-value]
+        return column.map({"True": True, "False": False, True: True, False: False}).astype(np.bool_)
     if dtype.startswith("float"):
-        return column.replace("", np.nan).astype(np.dtype(dtype))  # type: ignore[return-value]
-    return column.astype(np.dtype(dtype))  # type: ignore[return-value]
+        return column.replace("", np.nan).astype(np.dtype(dtype))
+    return column.astype(np.dtype(dtype))

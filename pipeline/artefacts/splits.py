@@ -66,12 +66,13 @@ def check_splits(frame: pd.DataFrame, path: str | Path) -> pd.DataFrame:
     if len(twice):
         first = twice.iloc[0]
         raise CohortError(f"{path}: slide {first.slide_id!r} stands twice in fold {first.fold} of seed {first.seed}.")
-    roles = frame.groupby(["seed", "fold", "case_id"], sort=True)["role"].unique()
-    leaks = roles[roles.map(len) > 1]
+    roles = frame[["seed", "fold", "case_id", "role"]].drop_duplicates()
+    leaks = roles.groupby(["seed", "fold", "case_id"], as_index=False)["role"].agg(["nunique", " and ".join])
+    leaks = leaks[leaks["nunique"] > 1]
     if len(leaks):
         named = "; ".join(
-            f"patient {case!r} is in {' and '.join(sorted(found))} (seed {seed}, fold {fold})"
-            for (seed, fold, case), found in leaks.head(5).items()
+            f"patient {leak.case_id!r} is in {leak.join} (seed {leak.seed}, fold {leak.fold})"
+            for leak in leaks.head(5).itertuples()
         )
         raise CohortError(f"{path}: leak: {len(leaks)} patients have two roles in one fold: {named}. Split again.")
     return frame

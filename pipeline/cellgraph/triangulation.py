@@ -30,34 +30,25 @@ class Triangulation:
     triangles
         int64 (n_triangles, 3), sites of each triangle, grouped by tile, flat ones left out; none in a tile of fewer
         than three sites, or of sites on a line.
-    links
-        int64 (2, n_links), pairs of sites that hold a Euclidean minimum spanning tree of each triangulated tile:
-        sides of all triangles, flat ones too, and a link from each site that Qhull left out to the nearest it kept.
-    triangulated
-        bool (n_tiles,).
+    sides
+        int64 (2, n_sides), sides of all triangles, flat ones too, each once, sorted.  They join all sites of a
+        tile unless these lie on a line, or so nearly that Qhull left some out.
     """
 
     xy: Floats
     offsets: Ints
     triangles: Ints
-    links: Ints
-    triangulated: Bools
+    sides: Ints
 
 
 def triangulate(xy: Floats, offsets: Ints) -> Triangulation:
     """Triangulate every tile of points ``xy`` (n, 2)."""
     sites, site_offsets = distinct_sites(xy, offsets)
-    triangles, links = [np.zeros((0, 3), np.int64)], [np.zeros((2, 0), np.int64)]
-    triangulated = np.zeros(len(offsets) - 1, np.bool_)
-    for tile, (start, stop) in enumerate(pairwise(site_offsets)):
-        found = _qhull(sites[start:stop])
-        if found is not None:
-            triangulated[tile] = True
-            triangles.append(found.simplices + start)
-            links.append(found.coplanar[:, [0, 2]].T + start)
-    corners = np.concatenate(triangles).astype(np.int64)
-    every_link = np.concatenate([*links, distinct_sides(corners, len(sites))[0]], axis=1)
-    return Triangulation(sites, site_offsets, corners[~_flat(sites, corners)], every_link, triangulated)
+    triangles = [np.zeros((0, 3), np.int64)]
+    triangles += [_qhull(sites[start:stop]) + start for start, stop in pairwise(site_offsets)]
+    corners = np.concatenate(triangles)
+    sides, _ = distinct_sides(corners, len(sites))
+    return Triangulation(sites, site_offsets, corners[~_flat(sites, corners)], sides)
 
 
 def distinct_sites(xy: Floats, offsets: Ints) -> tuple[Floats, Ints]:
@@ -72,14 +63,16 @@ def distinct_sites(xy: Floats, offsets: Ints) -> tuple[Floats, Ints]:
     return sites - segment_min(sites, site_offsets)[site_tiles], site_offsets
 
 
-def _qhull(sites: Floats) -> Delaunay | None:
+def _qhull(sites: Floats) -> Ints:
+    none = np.zeros((0, 3), np.int64)
     if len(sites) < 3:
-        return None
+        return none
     try:
-        return Delaunay(sites)
+        triangles: Ints = Delaunay(sites).simplices.astype(np.int64)
     except QhullError:
-        # Qhull refuses sites on a line; there is no triangle then.
-        return None
+        # Qhull refuses sites on a line, which have no triangle.
+        return none
+    return triangles
 
 
 def _flat(xy: Floats, triangles: Ints) -> Bools:

@@ -3,12 +3,15 @@
 Frame: pixels of the rescaled image, (row, col) in arrays and (x, y) in warp matrices.
 """
 
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from pipeline.nuclei.stain import (
     Floats,
@@ -55,14 +58,14 @@ class OutlinedImage:
     stain: StainScale
 
 
-def median_diameter_px(labels: npt.NDArray[np.integer]) -> float:
+def median_diameter_px(labels: npt.NDArray[np.integer[Any]]) -> float:
     """Median diameter of the circles with the nuclei's areas; 0 without nuclei."""
     areas = np.bincount(labels.ravel())[1:]
     areas = areas[areas > 0]
     return float(np.median(np.sqrt(4 * areas / np.pi))) if areas.size else 0.0
 
 
-def rescaled(rgb: Rgb, labels: npt.NDArray[np.integer], diameter_px: float) -> OutlinedImage:
+def rescaled(rgb: Rgb, labels: npt.NDArray[np.integer[Any]], diameter_px: float) -> OutlinedImage:
     """Image whose median nucleus has ``diameter_px``; one without nuclei keeps its size."""
     found = median_diameter_px(labels)
     factor = diameter_px / found if found else 1.0
@@ -73,9 +76,7 @@ def rescaled(rgb: Rgb, labels: npt.NDArray[np.integer], diameter_px: float) -> O
     return OutlinedImage(image.astype(np.uint8), outlines.astype(np.int32), estimate_stain_scale([rgb]))
 
 
-def random_crop(
-    image: OutlinedImage, size_px: int, generator: np.random.Generator
-) -> tuple[Floats, Labels]:
+def random_crop(image: OutlinedImage, size_px: int, generator: np.random.Generator) -> tuple[Floats, Labels]:
     """One augmented crop as network channels (2, size, size) and labels (size, size).
 
     What lies outside the image is white and without nuclei.
@@ -83,10 +84,11 @@ def random_crop(
     matrix = _random_warp(image.labels.shape, size_px, generator)
     size = (size_px, size_px)
     rgb = cv2.warpAffine(image.rgb, matrix, size, flags=cv2.INTER_LINEAR, borderValue=(255, 255, 255))
-    labels = cv2.warpAffine(image.labels, matrix, size, flags=cv2.INTER_NEAREST, borderValue=0)
-    coloured, stain = _restain(rgb.astype(np.uint8), labels, image.stain, generator)
+    outlines = cv2.warpAffine(image.labels, matrix, size, flags=cv2.INTER_NEAREST, borderValue=0)
+    labels = np.asarray(outlines, np.int32)
+    coloured, stain = _restain(np.asarray(rgb, np.uint8), labels, image.stain, generator)
     degraded = _degrade(coloured, generator)
-    return network_input(degraded, stain, "haematoxylin_luminance"), labels.astype(np.int32)
+    return network_input(degraded, stain, "haematoxylin_luminance"), labels
 
 
 def blank_crop(size_px: int, generator: np.random.Generator) -> tuple[Floats, Labels]:
@@ -119,9 +121,7 @@ def _inner_point(side: float, reach: float, generator: np.random.Generator) -> f
     return float(generator.uniform(low, high))
 
 
-def _restain(
-    rgb: Rgb, labels: Labels, stain: StainScale, generator: np.random.Generator
-) -> tuple[Rgb, StainScale]:
+def _restain(rgb: Rgb, labels: Labels, stain: StainScale, generator: np.random.Generator) -> tuple[Rgb, StainScale]:
     gain = generator.uniform(1 - STAIN_GAIN, 1 + STAIN_GAIN, 3).astype(np.float32)
     # One gain for all stains stands for the thickness of the section.
     gain *= np.float32(np.exp(generator.uniform(-0.35, 0.35)))
@@ -140,7 +140,9 @@ def _restain(
 
 def _counterstain(labels: Labels, generator: np.random.Generator) -> Floats:
     """Uneven eosin (h, w), fainter in nuclei."""
-    coarse, fine = (_smooth_noise(labels.shape, int(cells), generator) for cells in generator.integers((3, 12), (10, 50)))
+    coarse, fine = (
+        _smooth_noise(labels.shape, int(cells), generator) for cells in generator.integers((3, 12), (10, 50))
+    )
     strength = generator.uniform(0, COUNTERSTAIN)
     outside = 1 - generator.uniform(0.3, 1) * cv2.GaussianBlur((labels > 0).astype(np.float32), (0, 0), 1.0)
     field: Floats = (strength * np.clip(0.6 + 0.3 * coarse + 0.2 * fine, 0, None) * outside).astype(np.float32)
@@ -155,16 +157,19 @@ def _smooth_noise(shape: Sequence[int], cells: int, generator: np.random.Generat
 
 def _degrade(rgb: Rgb, generator: np.random.Generator) -> Rgb:
     contrast = generator.uniform(1 - BRIGHTNESS, 1 + BRIGHTNESS)
-    image = 255 - (255 - rgb.astype(np.float32)) * contrast
-    image *= generator.uniform(1 - BRIGHTNESS, 1)
+    light = 255 - (255 - rgb.astype(np.float32)) * contrast
+    light *= generator.uniform(1 - BRIGHTNESS, 1)
     chances = generator.random(3)
     if chances[0] < P_BLUR:
-        image = cv2.GaussianBlur(image, (0, 0), generator.uniform(0.3, BLUR_SIGMA_PX))
+        light = np.asarray(cv2.GaussianBlur(light, (0, 0), generator.uniform(0.3, BLUR_SIGMA_PX)))
     if chances[1] < P_NOISE:
-        image = image + generator.normal(0, generator.uniform(1, NOISE_SIGMA), image.shape)
-    degraded: Rgb = np.clip(image, 0, 255).astype(np.uint8)
-    if chances[2] < P_JPEG:
-        quality = int(generator.integers(*JPEG_QUALITY))
-        _, encoded = cv2.imencode(".jpg", degraded[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
-        degraded = np.ascontiguousarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR)[..., ::-1]).astype(np.uint8)
-    return degraded
+        light = light + generator.normal(0, generator.uniform(1, NOISE_SIGMA), light.shape)
+    degraded = np.asarray(np.clip(light, 0, 255), np.uint8)
+    return _compress(degraded, int(generator.integers(*JPEG_QUALITY))) if chances[2] < P_JPEG else degraded
+
+
+def _compress(rgb: Rgb, quality: int) -> Rgb:
+    """Image as JPEG of that quality shows it."""
+    memory = io.BytesIO()
+    Image.fromarray(rgb).save(memory, format="JPEG", quality=quality)
+    return np.asarray(Image.open(memory), np.uint8)

@@ -4,13 +4,17 @@ Frame: network pixels, arrays (row, col).
 """
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import cv2
+import numba
 import numpy as np
 import numpy.typing as npt
 import torch
 from cellpose.resnet_torch import CPnet
+from skimage import measure
 
 from pipeline.errors import DeviceError, WeightsError
 from pipeline.nuclei.params import NucleiParams
@@ -45,7 +49,9 @@ def choose_device(name: str) -> torch.device:
         raise DeviceError(f"device: expected auto, cpu or cuda, found {name!r}.")
     present = torch.cuda.is_available()
     if name == "cuda" and not present:
-        raise DeviceError("device: cuda was asked for, but PyTorch finds no CUDA GPU; use cpu or auto, or mend the driver.")
+        raise DeviceError(
+            "device: cuda was asked for, but PyTorch finds no CUDA GPU; use cpu or auto, or mend the driver."
+        )
     return torch.device("cuda" if name != "cpu" and present else "cpu")
 
 
@@ -76,7 +82,9 @@ def load_network(weights: Weights, device: torch.device) -> CPnet:
     try:
         network.load_state_dict(dict(weights.state), strict=True)
     except RuntimeError as error:
-        raise WeightsError(f"weights {weights.name}: the tensors do not fit a CPnet of channels {weights.channels} ({error}).") from error
+        raise WeightsError(
+            f"weights {weights.name}: the tensors do not fit a CPnet of channels {weights.channels} ({error})."
+        ) from error
     return network.eval().to(device)
 
 
@@ -94,36 +102,46 @@ def forward(network: CPnet, inputs: Floats, device: torch.device) -> Floats:
 
 def flows_from_labels(labels: Labels) -> Floats:
     """Unit vectors (2, h, w) along y and x towards the middle of each nucleus, 0 outside (Stringer et al. 2021)."""
-    from cellpose import dynamics
-
     if not labels.any():
         return np.zeros((2, *labels.shape), dtype=np.float32)
-    flows: Floats = dynamics.masks_to_flows(labels.astype(np.int64), device=torch.device("cpu")).astype(np.float32)
+    flows: Floats = _dynamics().masks_to_flows(labels.astype(np.int64), device=torch.device("cpu")).astype(np.float32)
     return flows
 
 
-def labels_from_output(output: Floats, params: NucleiParams, *, diameter_px: float, min_area_px: float) -> Labels:
+def labels_from_output(output: Floats, params: NucleiParams, *, diameter_px: float) -> Labels:
     """Nuclei (h, w) from the network's output (3, h, w): pixels that flow to one place are one nucleus.
 
     Parameters
     ----------
     diameter_px
         Of a typical nucleus, which sets the number of steps.
-    min_area_px
-        Smaller nuclei are dropped.
     """
-    from cellpose import dynamics
-
-    labels = dynamics.compute_masks(
+    labels = _dynamics().compute_masks(
         output[:2],
         output[2],
         niter=int(np.ceil(diameter_px * STEPS_PER_DIAMETER)),
         cellprob_threshold=params.cellprob_threshold,
         flow_threshold=params.flow_threshold,
-        min_size=max(1, int(np.ceil(min_area_px))),
+        min_size=1,
         device=torch.device("cpu"),
     )
     return np.asarray(labels, dtype=np.int32)
+
+
+def whole_nuclei(labels: npt.NDArray[np.int32], min_area_px: float) -> Labels:
+    """Largest connected piece of each label where it has ``min_area_px`` or more, numbered 1 to n."""
+    pieces, n_pieces = measure.label(labels, connectivity=1, return_num=True)
+    owner = np.zeros(n_pieces + 1, dtype=np.int64)
+    owner[pieces] = labels
+    area = np.bincount(pieces.ravel(), minlength=n_pieces + 1)
+    area[0] = 0
+    by_owner = np.lexsort((-area, owner))
+    first = np.diff(owner[by_owner], prepend=-1) > 0
+    largest = by_owner[first]
+    kept = largest[(owner[largest] > 0) & (area[largest] >= min_area_px)]
+    number = np.zeros(n_pieces + 1, dtype=np.int32)
+    number[kept] = np.arange(1, len(kept) + 1)
+    return np.asarray(number[pieces], np.int32)
 
 
 class NucleusFinder:
@@ -170,12 +188,9 @@ class NucleusFinder:
         size = (max(1, round(width * factor)), max(1, round(height * factor)))
         inputs = np.stack([network_input(_resized(rgb, size), stain, self.weights.input) for rgb in rgbs])
         outputs = forward(self.network, inputs, self.device)
-        min_area_px = self.params.min_area_um2 / self.network_mpp() ** 2
-        found = (
-            labels_from_output(output, self.params, diameter_px=self.weights.diameter_px, min_area_px=min_area_px)
-            for output in outputs
-        )
-        return [_resized_labels(labels, (width, height)) for labels in found]
+        found = (labels_from_output(output, self.params, diameter_px=self.weights.diameter_px) for output in outputs)
+        min_area_px = self.params.min_area_um2 / mpp**2
+        return [whole_nuclei(_resized_labels(labels, (width, height)), min_area_px) for labels in found]
 
 
 def open_finder(path: Path, params: NucleiParams, *, device: str, threads: int) -> NucleusFinder:
@@ -195,7 +210,24 @@ def _resized(rgb: Rgb, size: tuple[int, int]) -> Rgb:
 def _resized_labels(labels: Labels, size: tuple[int, int]) -> Labels:
     if labels.shape == size[::-1]:
         return labels
-    resized = cv2.resize(labels, size, interpolation=cv2.INTER_NEAREST_EXACT)
-    kept, numbered = np.unique(resized, return_inverse=True)
-    first = 0 if kept[0] == 0 else 1
-    return (numbered.reshape(resized.shape) + first).astype(np.int32)
+    return np.asarray(cv2.resize(labels, size, interpolation=cv2.INTER_NEAREST_EXACT), np.int32)
+
+
+@cache
+def _dynamics() -> Any:
+    """``cellpose.dynamics`` with its kernels cached on disk.
+
+    On import it compiles kernels anew each time, for seconds, because they are declared with
+    signatures; of these only two are used here.
+    """
+    was_disabled = numba.config.DISABLE_JIT
+    numba.config.DISABLE_JIT = True
+    try:
+        from cellpose import dynamics
+    finally:
+        numba.config.DISABLE_JIT = was_disabled
+    for name in ("map_coordinates", "_extend_centers"):
+        kernel = getattr(dynamics, name)
+        if not hasattr(kernel, "py_func"):
+            setattr(dynamics, name, numba.njit(kernel, cache=True, nogil=True))
+    return dynamics

@@ -72,4 +72,3 @@ def nuclei_by_tile(
     logger.info(
         "%s: %d nuclei in %d tiles, %.0f nuclei/s", slide.slide_id, n_nuclei, len(tiles), n_nuclei / max(seconds, 1e-9)
     )
-

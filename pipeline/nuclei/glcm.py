@@ -52,7 +52,8 @@ def cooccurrence(labels: Labels, levels: npt.NDArray[np.uint8], boxes: npt.NDArr
     pairs = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1] - 1)
     counts[:, 0, 0] += pairs - counts.sum(axis=(1, 2))
     symmetric = counts + counts.transpose(0, 2, 1)
-    return symmetric / np.maximum(symmetric.sum(axis=(1, 2), keepdims=True), 1)
+    normed: Floats = symmetric / np.maximum(symmetric.sum(axis=(1, 2), keepdims=True), 1)
+    return normed
 
 
 def glcm_measures(matrices: Floats) -> dict[str, Floats]:
@@ -80,9 +81,7 @@ def _neighbour(
     return np.where(inside, labels[rows, held], 0), levels[rows, held].astype(np.int64)
 
 
-def _count(
-    owner: Labels, first: npt.NDArray[np.int64], second: npt.NDArray[np.int64], n_nuclei: int
-) -> Floats:
+def _count(owner: Labels, first: npt.NDArray[np.int64], second: npt.NDArray[np.int64], n_nuclei: int) -> Floats:
     flat = ((owner.astype(np.int64) - 1) * LEVELS + first) * LEVELS + second
     counts = np.bincount(flat, minlength=n_nuclei * LEVELS * LEVELS)
     return counts.reshape(n_nuclei, LEVELS, LEVELS).astype(np.float64)
@@ -95,4 +94,5 @@ def _correlation(matrices: Floats, level: Floats) -> Floats:
     variance = marginal @ level**2 - mean**2
     product = np.einsum("nij,i,j->n", matrices, level, level)
     even = variance < 1e-12
-    return np.where(even, 1.0, (product - mean**2) / np.where(even, 1.0, variance))
+    correlation: Floats = np.where(even, 1.0, (product - mean**2) / np.where(even, 1.0, variance))
+    return correlation

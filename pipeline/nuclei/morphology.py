@@ -4,6 +4,8 @@ Frames: arrays (row, col) in pixels; results in micrometres, (x, y) with y down,
 the top-left corner of the label image's first pixel.
 """
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -99,15 +101,16 @@ def perimeters(labels: Labels, n_nuclei: int) -> Floats:
     code = (centre > 0).astype(np.int64)
     for rows, cols, weight in _RING:
         code += weight * ((border[1 + rows : 1 + rows + height, 1 + cols : 1 + cols + width] == centre) & (centre > 0))
-    return np.bincount(centre.ravel(), weights=_RING_LENGTHS[code].ravel(), minlength=n_nuclei + 1)[1:]
+    lengths = np.bincount(centre.ravel(), weights=_RING_LENGTHS[code].ravel(), minlength=n_nuclei + 1)
+    return lengths[1:].astype(np.float64)
 
 
 def _moments(labels: Labels, grey: npt.NDArray[np.uint8], n_nuclei: int) -> dict[str, Floats]:
     rows, cols = np.nonzero(labels)
     owner = labels[rows, cols] - 1
 
-    def total(values: npt.NDArray[np.generic]) -> Floats:
-        return np.bincount(owner, weights=values, minlength=n_nuclei)
+    def total(values: npt.NDArray[Any]) -> Floats:
+        return np.bincount(owner, weights=values, minlength=n_nuclei).astype(np.float64)
 
     area = np.bincount(owner, minlength=n_nuclei).astype(np.float64)
     x, y = total(cols) / area, total(rows) / area

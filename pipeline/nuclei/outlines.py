@@ -42,8 +42,9 @@ def trace(labels: Labels, boxes: npt.NDArray[np.int64]) -> list[npt.NDArray[np.f
 
 def outline_polygons(borders: list[npt.NDArray[np.float64]]) -> Polygons:
     """Polygons (n,) around the traced pixels, half a pixel outside their centres."""
-    closed = [np.vstack([border, border[:1]]) for border in borders]
-    coordinates, owner = _stacked(closed)
+    # A border without area is a line walked there and back, whose ends are those of the open line.
+    walks = [border if _is_line(border) else _closed(border) for border in borders]
+    coordinates, owner = _stacked(walks)
     lines = shapely.linestrings(coordinates, indices=owner)
     # A line buffered to both sides stays one piece where a nucleus is a single pixel wide.
     around = shapely.buffer(lines, HALF_PX, join_style="mitre", mitre_limit=MITRE_LIMIT, cap_style="square")
@@ -57,7 +58,7 @@ def hull_areas(borders: list[npt.NDArray[np.float64]]) -> npt.NDArray[np.float64
 
     By Pick's theorem, so that a nucleus without a hollow has exactly its own area.
     """
-    coordinates, owner = _stacked([np.vstack([border, border[:1]]) for border in borders])
+    coordinates, owner = _stacked([_closed(border) for border in borders])
     hulls = shapely.convex_hull(shapely.linestrings(coordinates, indices=owner))
     corners, hull = shapely.get_coordinates(hulls, return_index=True)
     steps = np.rint(np.abs(np.diff(corners, axis=0))).astype(np.int64)
@@ -67,6 +68,14 @@ def hull_areas(borders: list[npt.NDArray[np.float64]]) -> npt.NDArray[np.float64
     on_border[shapely.get_dimensions(hulls) < 2] *= 2
     areas: npt.NDArray[np.float64] = shapely.area(hulls) + on_border / 2 + 1
     return areas
+
+
+def _is_line(border: npt.NDArray[np.float64]) -> bool:
+    return len(border) > 1 and cv2.contourArea(border.astype(np.float32)) == 0
+
+
+def _closed(border: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    return np.vstack([border, border[:1]])
 
 
 def _stacked(parts: list[npt.NDArray[np.float64]]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.intp]]:

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
-Labels = npt.NDArray[np.integer]
+Labels = npt.NDArray[np.integer[Any]]
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,8 @@ def overlap_iou(truth: Labels, predicted: Labels) -> npt.NDArray[np.float64]:
     shape = (len(truth_ids), len(predicted_ids))
     pairs = np.bincount(true.ravel() * shape[1] + pred.ravel(), minlength=shape[0] * shape[1]).reshape(shape)
     union = pairs.sum(axis=1, keepdims=True) + pairs.sum(axis=0, keepdims=True) - pairs
-    iou = pairs / union
-    return iou[truth_ids != 0][:, predicted_ids != 0]
+    iou: npt.NDArray[np.float64] = (pairs / union)[truth_ids != 0][:, predicted_ids != 0]
+    return iou
 
 
 def match_nuclei(truth: Labels, predicted: Labels, threshold: float) -> Matches:

@@ -38,7 +38,7 @@ class StainScale:
 
 def optical_density(rgb: Rgb) -> Floats:
     """Optical density of each channel of ``rgb`` (..., 3)."""
-    return _OPTICAL_DENSITY[rgb]
+    return np.asarray(_OPTICAL_DENSITY[rgb], np.float32)
 
 
 def hed_from_rgb(rgb: Rgb) -> Floats:
@@ -49,13 +49,13 @@ def hed_from_rgb(rgb: Rgb) -> Floats:
 def rgb_from_hed(hed: Floats) -> Rgb:
     """Colours (..., 3) of the concentrations ``hed``; inverse of ``hed_from_rgb`` but for rounding."""
     intensity = np.exp(-(hed @ RGB_FROM_HED)) * 256 - 1
-    return np.clip(np.rint(intensity), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(intensity), 0, 255), np.uint8)
 
 
 def haematoxylin(rgb: Rgb) -> Floats:
     """Concentration (...) of haematoxylin in ``rgb`` (..., 3), never below 0."""
     red, green, blue = (_OPTICAL_DENSITY * weight for weight in HED_FROM_RGB[:, 0])
-    return np.maximum(red[rgb[..., 0]] + green[rgb[..., 1]] + blue[rgb[..., 2]], 0)
+    return np.asarray(np.maximum(red[rgb[..., 0]] + green[rgb[..., 1]] + blue[rgb[..., 2]], 0), np.float32)
 
 
 def darkness(rgb: Rgb) -> Floats:
@@ -97,7 +97,7 @@ def network_input(rgb: Rgb, scale: StainScale, kind: str) -> Floats:
     """
     stain = (haematoxylin(rgb) - scale.low) / (scale.high - scale.low)
     if kind == "haematoxylin_luminance":
-        return np.stack([stain, darkness(rgb)]).astype(np.float32)
+        return np.asarray(np.stack([stain, darkness(rgb)]), np.float32)
     if kind == "haematoxylin":
-        return np.stack([stain, np.zeros_like(stain)]).astype(np.float32)
+        return np.asarray(np.stack([stain, np.zeros_like(stain)]), np.float32)
     raise ValueError(f"kind: expected haematoxylin_luminance or haematoxylin, found {kind!r}")

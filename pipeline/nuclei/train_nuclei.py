@@ -20,13 +20,16 @@ from pipeline.errors import ArtefactError, CohortError
 from pipeline.logs import get_logger
 from pipeline.nuclei.augment import Labels, OutlinedImage, rescaled
 from pipeline.nuclei.crops import batches_ahead, image_pool
-from pipeline.nuclei.engine import FLOW_FACTOR, build_network, choose_device, forward, labels_from_output
+from pipeline.nuclei.engine import FLOW_FACTOR, build_network, choose_device, forward, labels_from_output, whole_nuclei
 from pipeline.nuclei.params import NucleiParams, NucleiTrainingParams
 from pipeline.nuclei.scoring import Matches, match_nuclei
 from pipeline.nuclei.stain import Rgb, network_input
-from pipeline.nuclei.weights import Weights, save_weights
+from pipeline.nuclei.weights import NetworkInput, Weights, save_weights
 
-INPUT = "haematoxylin_luminance"
+INPUT: NetworkInput = "haematoxylin_luminance"
+MIN_AREA_PX = 16
+"""Found nuclei smaller than this count for nothing in validation."""
+
 logger = get_logger("nuclei")
 
 
@@ -116,7 +119,9 @@ def train_nuclei(
     painted = image_pool([rescaled(*pair, params.diameter_px) for pair in synthetic])
     unseen = [rescaled(*images[index], params.diameter_px) for index in held_out]
     if not real.images and not painted.images:
-        raise CohortError(f"train-nuclei: expected images to train on, found {len(images)} of which {len(held_out)} are held out.")
+        raise CohortError(
+            f"train-nuclei: expected images to train on, found {len(images)} of which {len(held_out)} are held out."
+        )
 
     torch.manual_seed(params.seed)
     network = build_network(params.channels, style=False).to(place)
@@ -140,7 +145,9 @@ def train_nuclei(
         if done % params.validate_every == 0 or done == params.steps:
             precision = validate(network, unseen, params, place)
             history.append({"step": done, "loss": float(np.mean(losses)), "average_precision": precision})
-            logger.info("step %d of %d: loss %.4f, held-out AP@0.5 %.3f", done, params.steps, np.mean(losses), precision)
+            logger.info(
+                "step %d of %d: loss %.4f, held-out AP@0.5 %.3f", done, params.steps, np.mean(losses), precision
+            )
             losses.clear()
             if not unseen or precision >= best["average_precision"]:
                 best = {"step": done, "average_precision": precision}
@@ -157,11 +164,13 @@ def validate(
         return math.nan
     network.eval()
     total = Matches(0, 0, 0)
+    rim = math.ceil(3 * params.diameter_px)
     for image in images:
-        inputs = network_input(image.rgb, image.stain, INPUT)[None]
-        output = forward(network, inputs, device)[0]
-        found = labels_from_output(output, NucleiParams(), diameter_px=params.diameter_px, min_area_px=16)
-        total += match_nuclei(image.labels, found, 0.5)
+        # White around the image, as beyond the border of a slide.
+        framed = np.pad(image.rgb, ((rim, rim), (rim, rim), (0, 0)), constant_values=255)
+        output = forward(network, network_input(framed, image.stain, INPUT)[None], device)[0]
+        found = labels_from_output(output, NucleiParams(), diameter_px=params.diameter_px)
+        total += match_nuclei(image.labels, whole_nuclei(found[rim:-rim, rim:-rim], MIN_AREA_PX), 0.5)
     return total.average_precision
 
 
@@ -178,7 +187,9 @@ def _resume(
         return {"step": 0, "best": {"step": 0, "average_precision": -math.inf}, "history": [], "losses": []}
     stored = torch.load(checkpoint, map_location="cpu", weights_only=True)
     if stored["params"] != asdict(params):
-        raise ArtefactError(f"{checkpoint}: made with other parameters ({stored['params']}); remove it or ask for these.")
+        raise ArtefactError(
+            f"{checkpoint}: made with other parameters ({stored['params']}); remove it or ask for these."
+        )
     network.load_state_dict(stored["network"])
     optimiser.load_state_dict(stored["optimiser"])
     logger.info("going on after step %d of %d", stored["step"], params.steps)
@@ -221,7 +232,7 @@ def _save_best(
         digest="",
         state=network.state_dict(),
         channels=params.channels,
-        input="haematoxylin_luminance",
+        input=INPUT,
         diameter_px=params.diameter_px,
         style=False,
         licence=licence,

@@ -136,7 +136,9 @@ def _read(path: Path) -> dict[str, Any]:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except (RuntimeError, ValueError, EOFError, KeyError, OSError, pickle.UnpicklingError) as error:
         first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise WeightsError(f"weights {path}: expected a file of torch.save; it cannot be read ({first_line}).") from error
+        raise WeightsError(
+            f"weights {path}: expected a file of torch.save; it cannot be read ({first_line})."
+        ) from error
     if not isinstance(content, dict):
         raise WeightsError(f"weights {path}: expected a dictionary, found {type(content).__name__}.")
     return content

@@ -13,8 +13,13 @@ SERIES_COLOURS = {
     "upper": CATEGORICAL[1],
     "structure": CATEGORICAL[1],
     "select": CATEGORICAL[2],
+    "mean": CATEGORICAL[3],
 }
 """The two levels and the selection set keep their colour from figure to figure."""
+
+
+PANELS = {"loss": "_loss", "accuracy": "_accuracy", "neighbours of a patch": "_degree"}
+"""Title of each panel and the ending of the columns in it; a panel without values is left out."""
 
 
 def curve_columns(history: pd.DataFrame, ending: str) -> list[str]:
@@ -23,14 +28,14 @@ def curve_columns(history: pd.DataFrame, ending: str) -> list[str]:
 
 
 def learning_curves(history: pd.DataFrame) -> bytes:
-    """Losses beside accuracies against the epoch: thin lines are folds, the bold line their mean.
+    """One panel per kind of column against the epoch: thin lines are folds, the bold line their mean.
 
     Parameters
     ----------
     history
-        Columns ``epoch``, ``seed``, ``fold`` and any ``*_loss`` and ``*_accuracy``.
+        Columns ``epoch``, ``seed``, ``fold`` and those of ``PANELS``.
     """
-    panels = [(title, curve_columns(history, ending)) for title, ending in (("loss", "_loss"), ("accuracy", "_accuracy"))]
+    panels = [(title, curve_columns(history, ending)) for title, ending in PANELS.items()]
     drawn_panels = [(title, columns) for title, columns in panels if columns]
     with house_style():
         drawn = canvas(2.9 * len(drawn_panels) + 0.2, 2.35)
@@ -48,7 +53,8 @@ def _draw_series(axes: Axes, history: pd.DataFrame, columns: Sequence[str], titl
         for _, run in history.groupby(["seed", "fold"], sort=True):
             axes.plot(run["epoch"], run[column], color=colour, linewidth=0.6, alpha=0.4)
         mean = history.groupby("epoch")[column].mean()
-        axes.plot(mean.index, mean.to_numpy(), color=colour, linewidth=1.9, label=name)
+        axes.plot(mean.index.to_numpy(), mean.to_numpy(), color=colour, linewidth=1.9, label=name)
     axes.set_title(title)
     axes.set_xlabel("epoch")
-    axes.legend(loc="best", handlelength=1.2)
+    if len(columns) > 1:
+        axes.legend(loc="best", handlelength=1.2)

@@ -9,13 +9,13 @@ from typing import Any, Literal
 import h5py
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.artefacts import features as feature_files
 from pipeline.artefacts import nuclei as nucleus_files
 from pipeline.artefacts.sheet import SlideRow
+from pipeline.artefacts.splits import read_excluded, read_splits
 from pipeline.artefacts.tables import HEADER_KEY, check_header
 from pipeline.artefacts.tiles import read_tiles
 from pipeline.artefacts.zarr_store import open_store, read_array
@@ -74,35 +74,6 @@ class SlideSummary:
     records: tuple[StageRecord, ...] = ()
 
 
-TEXT_COLUMNS = frozenset({"slide_id", "case_id", "label", "predicted", "reason", "role", "method", "reference"})
-"""Columns that stay text even where every cell looks like a number."""
-
-
-def read_csv(path: Path, columns: Sequence[str]) -> pd.DataFrame:
-    """Read a CSV: ids and labels as text, columns of numbers as numbers (empty cells NaN), the rest as text.
-
-    Raises
-    ------
-    ArtefactError
-        If the file is missing, unreadable or lacks one of ``columns``.
-    """
-    try:
-        frame = pd.read_csv(path, dtype="str", keep_default_na=False)
-    except (OSError, ValueError) as error:
-        raise ArtefactError(f"{path}: expected a CSV file with {', '.join(columns)}; {error}. Make it again.") from error
-    missing = [name for name in columns if name not in frame.columns]
-    if missing:
-        raise ArtefactError(f"{path}: column {', '.join(missing)} missing; found {', '.join(map(str, frame.columns))}.")
-    return frame.apply(lambda column: column if column.name in TEXT_COLUMNS else _numeric(column))
-
-
-def _numeric(column: "pd.Series[str]") -> "pd.Series[Any]":
-    try:
-        return pd.to_numeric(column.replace("", "nan"))
-    except ValueError:
-        return column
-
-
 def read_cohort(sources: ReportSources) -> tuple[SlideSummary, ...]:
     """Summary of every slide, in the order of the sheet.
 
@@ -111,9 +82,9 @@ def read_cohort(sources: ReportSources) -> tuple[SlideSummary, ...]:
     ArtefactError
         If a table, a store, ``splits.csv`` or ``excluded.csv`` cannot be read.
     """
-    excluded = read_csv(sources.excluded, ("slide_id", "reason"))
+    excluded = read_excluded(sources.excluded)
     reasons = dict(zip(excluded["slide_id"], excluded["reason"], strict=True))
-    split = set(read_csv(sources.splits, ("slide_id", "seed", "fold", "role"))["slide_id"])
+    split = set(read_splits(sources.splits)["slide_id"])
     return tuple(_summary(row, sources, reasons, row.slide_id in split) for row in sources.slides)
 
 

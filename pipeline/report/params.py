@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass, fields
 
+from pipeline.artefacts.metrics import METRICS
 from pipeline.errors import ConfigError
 
-METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "auroc", "ece", "brier")
-"""Metrics of ``metrics.json``, in the order in which they are shown."""
 
 LOWER_IS_BETTER = frozenset({"ece", "brier"})
 

@@ -1,8 +1,7 @@
 """What the methods achieved: metrics, test predictions and histories of a run."""
 
-import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,12 +11,11 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.stats import chi2
 
+from pipeline.artefacts.metrics import read_comparison, read_metrics
+from pipeline.artefacts.predictions import PROBABILITY_PREFIX, read_history, read_predictions
 from pipeline.errors import ArtefactError
-from pipeline.report.cohort import read_csv
 from pipeline.report.params import LOWER_IS_BETTER
 from pipeline.report.sources import ReportSources
-
-PROBABILITY_PREFIX = "p_"
 
 
 @dataclass(frozen=True)
@@ -100,56 +98,52 @@ def read_results(sources: ReportSources) -> Results:
     Raises
     ------
     ArtefactError
-        If metrics or predictions of a method, seed or fold are missing or unreadable.
+        If metrics, predictions or the history of a method, seed or fold are missing or unreadable.
     """
     pairs = [(method, seed) for method in sources.methods for seed in sources.seeds]
-    comparison = read_csv(sources.comparison, ("method",)) if sources.comparison.exists() else None
     return Results(
-        {pair: read_metrics(sources.metrics(*pair), *pair) for pair in pairs},
-        {method: _read_folds(sources, method, "predictions.csv") for method in sources.methods},
-        {method: _read_folds(sources, method, "history.csv") for method in sources.methods},
-        comparison,
+        {pair: read_seed_metrics(sources.metrics(*pair), *pair) for pair in pairs},
+        {method: _read_folds(sources, method, "predictions.csv", read_predictions) for method in sources.methods},
+        {method: _read_folds(sources, method, "history.csv", read_history) for method in sources.methods},
+        read_comparison(sources.comparison) if sources.comparison.exists() else None,
     )
 
 
-def read_metrics(path: Path, method: str, seed: int) -> SeedMetrics:
+def read_seed_metrics(path: Path, method: str, seed: int) -> SeedMetrics:
     """Read one ``metrics.json``.
 
     Raises
     ------
     ArtefactError
-        If the file is missing, is no JSON or lacks a key.
+        If the file is missing or has another shape.
     """
+    content = read_metrics(path)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
         folds = pd.DataFrame(content["folds"])
-        intervals = {metric: None if pair is None else _interval(pair) for metric, pair in content["ci95"].items()}
         metrics = [name for name in folds.columns if name not in ("fold", "n")]
         folds[metrics] = folds[metrics].astype(np.float64)
-        return SeedMetrics(method, seed, folds, content["mean"], content["sd"], intervals)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        intervals = {metric: _interval(pair) for metric, pair in content["ci95"].items()}
+        return SeedMetrics(method, seed, folds, dict(content["mean"]), dict(content["sd"]), intervals)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ArtefactError(
-            f"{path}: expected metrics with folds, mean, sd and ci95; found {type(error).__name__}: {error}. Evaluate again."
+            f"{path}: expected folds, mean and sd by metric and ci95 as [low, high]; {error}. Evaluate again."
         ) from error
 
 
-def _interval(pair: Any) -> tuple[float, float]:
+def _interval(pair: Any) -> tuple[float, float] | None:
+    if pair is None or pair[0] is None or pair[1] is None:
+        return None
     low, high = pair
     return float(low), float(high)
 
 
-def _read_folds(sources: ReportSources, method: str, name: str) -> pd.DataFrame:
-    parts = []
-    for seed in sources.seeds:
-        for fold in sources.folds:
-            path = sources.fold_folder(method, seed, fold) / name
-            if name == "history.csv":
-                if not path.exists() or not path.read_text(encoding="utf-8").strip():
-                    continue
-                part = read_csv(path, ("epoch",))
-            else:
-                part = read_csv(path, ("slide_id", "label", "predicted"))
-            parts.append(part.assign(seed=seed, fold=fold))
+def _read_folds(sources: ReportSources, method: str, name: str, read: Callable[[Path], pd.DataFrame]) -> pd.DataFrame:
+    """Rows of one file of every seed and fold, with both beside them; an empty frame when there is no row."""
+    parts = [
+        read(sources.fold_folder(method, seed, fold) / name).assign(seed=seed, fold=fold)
+        for seed in sources.seeds
+        for fold in sources.folds
+    ]
     filled = [part for part in parts if len(part)]
     return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame()
 

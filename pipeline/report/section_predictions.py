@@ -1,9 +1,8 @@
 """Predictions for slides without a label."""
 
+from pipeline.artefacts.predictions import PROBABILITY_PREFIX, read_predictions
 from pipeline.report.blocks import Column, Section, Table, Text
-from pipeline.report.cohort import read_csv
 from pipeline.report.findings import Findings
-from pipeline.report.results import PROBABILITY_PREFIX
 from pipeline.report.wording import decimal, plural
 
 
@@ -18,7 +17,7 @@ def predictions(findings: Findings) -> Section:
             else f"{plural(unlabelled, 'slide has', 'slides have')} no label, but this run made no prediction"
         )
         return Section("predictions", "Predictions", [Text(f"No predictions: {why}.")])
-    frame = read_csv(path, ("slide_id", "predicted"))
+    frame = read_predictions(path)
     if frame.empty:
         return Section("predictions", "Predictions", [Text("No predictions: no slide without label had a patch to predict from.")])
     probabilities = [name for name in frame.columns if name.startswith(PROBABILITY_PREFIX)]

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 from markupsafe import Markup
 
-from pipeline.errors import ArtefactError
+from pipeline.artefacts.json_files import PROVENANCE, read_json
 from pipeline.provenance import package_versions
 from pipeline.report.blocks import Block, Column, Details, Section, Table, Text
 from pipeline.report.findings import Findings
@@ -23,7 +23,7 @@ CITATION = Markup(
 
 def provenance(findings: Findings, source: str) -> Section:
     """Steps, sources, packages, configuration and citation."""
-    trained = _training_record(findings.sources.training / "provenance.json")
+    trained = _training_record(findings.sources.training / PROVENANCE)
     blocks: list[Block] = [Text(_steps(findings)), _stages(findings, trained, source), _packages(trained), Text(CITATION)]
     config = yaml.safe_dump(json.loads(json.dumps(dict(findings.sources.config))), sort_keys=False, allow_unicode=True)
     if findings.sources.config:
@@ -52,11 +52,7 @@ def _steps(findings: Findings) -> str:
 def _training_record(path: Path) -> dict[str, Any]:
     if not path.exists():
         return {}
-    try:
-        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ArtefactError(f"{path}: expected JSON, found {error}. Split the cohort again.") from error
-    return record
+    return read_json(path, "the provenance of the splits")
 
 
 def _stages(findings: Findings, trained: dict[str, Any], source: str) -> Table:

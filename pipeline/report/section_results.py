@@ -1,19 +1,21 @@
 """What the methods achieved on the test folds."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from pipeline.artefacts.metrics import METRICS
 from pipeline.report.blocks import Block, Column, FoldedTable, Gallery, Section, Table, Text
 from pipeline.report.charts_results import confusion_matrix, fold_dots, reliability_curve, roc
 from pipeline.report.cohort import patients
 from pipeline.report.findings import Findings
-from pipeline.report.params import LOWER_IS_BETTER, METRICS
+from pipeline.report.params import LOWER_IS_BETTER
 from pipeline.report.results import SeedMetrics, confusion, probability_columns, reliability
 from pipeline.report.style import Figure
-from pipeline.report.wording import count, decimal, interval, listed, mean_sd, plural, probability, title
+from pipeline.report.wording import NONE, count, decimal, interval, listed, mean_sd, plural, probability, title
 
 SIGNIFICANT = 0.05
 """Level of the one sentence on Holm-corrected tests."""
@@ -42,13 +44,12 @@ def _comparison(findings: Findings) -> list[Block]:
         return [Text(f"Only one method was run ({title(findings.sources.methods[0])}); there is nothing to compare it with.")]
     if frame is None or frame.empty:
         return [Text("No comparison of methods: the run has no comparison.csv.")]
-    table = generic_comparison(frame, findings.sources.reference_method)
-    return [table, *([Text(_tests_in_words(frame, findings))] if "p_holm" in frame else [])]
+    return [comparison_table(frame), Text(_tests_in_words(frame))]
 
 
-def _tests_in_words(frame: pd.DataFrame, findings: Findings) -> str:
+def _tests_in_words(frame: pd.DataFrame) -> str:
     tested = frame[frame["p_holm"].notna()]
-    reference = title(findings.sources.reference_method)
+    reference = title(str(frame["reference"].iloc[0]))
     different = [title(str(name)) for name in tested.loc[tested["p_holm"] < SIGNIFICANT, "method"]]
     if not different:
         return (
@@ -58,11 +59,12 @@ def _tests_in_words(frame: pd.DataFrame, findings: Findings) -> str:
     return f"After Holm's correction these differ from {reference} at the {SIGNIFICANT:.0%} level: {listed(different)}."
 
 
-def generic_comparison(frame: pd.DataFrame, reference: str) -> Table:
+def comparison_table(frame: pd.DataFrame) -> Table:
     """``comparison.csv`` as it stands, each ``x_mean`` and ``x_sd`` joined to one column."""
+    reference = str(frame["reference"].iloc[0])
     joined = [name.removesuffix("_mean") for name in frame.columns if name.endswith("_mean")]
     parts = {f"{metric}_{part}" for metric in joined for part in ("mean", "sd")}
-    plain = [name for name in frame.columns if name not in parts and name != "method"]
+    plain = [name for name in frame.columns if name not in parts and name not in ("method", "reference")]
     rows = []
     for record in frame.to_dict("records"):
         means = (mean_sd(record[f"{metric}_mean"], record.get(f"{metric}_sd")) for metric in joined)
@@ -72,8 +74,9 @@ def generic_comparison(frame: pd.DataFrame, reference: str) -> Table:
     return Table(
         columns,
         rows,
-        f"Methods against the reference, {title(reference)} (set off), n = {len(rows)} methods; mean ± SD. p: paired test on the same "
-        "test images; p holm: corrected for the number of methods (Holm 1979).",
+        f"Methods against the reference, {title(reference)} (set off), n = {len(rows)} methods; mean ± sample SD over runs (seeds × folds). "
+        "Difference: method minus reference on the same images. p: exact two-sided sign-flip test over patients; p Holm: corrected "
+        "for the number of methods compared.",
         marked=marked,
     )
 
@@ -81,9 +84,12 @@ def generic_comparison(frame: pd.DataFrame, reference: str) -> Table:
 def _plain_cell(name: Any, value: Any) -> str:
     if isinstance(value, str):
         return value
-    if str(name) == "p" or str(name).startswith("p_"):
-        return probability(float(value))
-    return count(int(value)) if float(value).is_integer() and str(name).startswith("n_") else decimal(float(value))
+    number = float(value)
+    if str(name).startswith("p_"):
+        return probability(number)
+    if str(name).endswith("_difference"):
+        return NONE if math.isnan(number) else f"{number:+.3f}"
+    return count(int(number)) if str(name).startswith("n_") else decimal(number)
 
 
 def _shown_metrics(seeds: Sequence[SeedMetrics]) -> list[str]:
@@ -100,11 +106,15 @@ def _metrics_table(findings: Findings) -> Table:
         rows.append((title(entry.method), str(entry.seed), count(len(entry.folds)), *cells))
     columns = [Column("method"), *(Column(title(name), numeric=True) for name in ("seed", "folds", *metrics))]
     folds = len(findings.sources.folds)
-    spread = "one fold: no SD and no interval" if folds == 1 else "mean ± sample SD over test folds, below it the 95 % interval of the mean"
+    spread = "one fold, so no SD" if folds == 1 else "mean ± sample SD over test folds"
     return Table(
-        columns, rows, f"Metrics of every method and seed: {spread}.", searchable=len(rows) > 12,
+        columns,
+        rows,
+        f"Metrics of every method and seed: {spread}; below it the 95 % interval of the mean over folds (percentile bootstrap, "
+        "patients resampled within folds; it does not cover the chance of training itself).",
+        searchable=len(rows) > 12,
         marked=frozenset(i for i, entry in enumerate(seeds) if entry.method == findings.sources.reference_method),
-    )  # fmt: skip
+    )
 
 
 def _folds_table(findings: Findings) -> FoldedTable:

@@ -1,17 +1,15 @@
 """How training went."""
 
 from pipeline.report.blocks import Block, Gallery, Section, Text
-from pipeline.report.charts_training import curve_columns, learning_curves
+from pipeline.report.charts_training import PANELS, curve_columns, learning_curves
 from pipeline.report.findings import Findings
 from pipeline.report.style import Figure
 from pipeline.report.wording import listed, plural, title
 
 SERIES = {
-    "lower": "lower, the classifier's loss on the train part",
-    "upper": "upper, the graph generator's loss on the structure part",
+    "lower": "lower, the classifier's steps on the train part",
+    "upper": "upper, the graph generator's steps on the structure part",
     "select": "select, the part that chooses the epoch",
-    "train": "train, the part that fits the classifier",
-    "structure": "structure, the part that fits the graph",
 }
 """What a series of ``history.csv`` is measured on."""
 
@@ -19,7 +17,7 @@ SERIES = {
 def training(findings: Findings) -> Section:
     """Learning curves of every method that keeps a history."""
     histories = findings.results.histories
-    drawn = [m for m in findings.sources.methods if any(curve_columns(histories[m], end) for end in ("_loss", "_accuracy"))]
+    drawn = [m for m in findings.sources.methods if any(curve_columns(histories[m], end) for end in PANELS.values())]
     without = [title(method) for method in findings.sources.methods if method not in drawn]
     blocks: list[Block] = []
     if drawn:
@@ -31,7 +29,7 @@ def training(findings: Findings) -> Section:
 
 def _note(findings: Findings, methods: list[str]) -> str:
     columns = {column for method in methods for column in findings.results.histories[method].columns}
-    names = {column.rpartition("_")[0] for column in columns if column.endswith(("_loss", "_accuracy"))}
+    names = {column.rpartition("_")[0] for column in columns}
     known = [text for name, text in SERIES.items() if name in names]
     return (
         "Thin lines are single folds and seeds, bold lines their mean over those still training at that epoch. "

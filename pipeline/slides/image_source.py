@@ -6,6 +6,8 @@ metadata is.
 """
 
 import math
+import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +27,15 @@ MAX_PIXELS = 500_000_000
 UNREADABLE = (
     OSError,
     ValueError,
-    KeyError,
-    IndexError,
+    ArithmeticError,
+    LookupError,
     RuntimeError,
     SyntaxError,
     TypeError,
+    EOFError,
+    struct.error,
+    zlib.error,
+    tifffile.TiffFileError,
     Image.DecompressionBombError,
 )
 """What decoders raise on foreign, damaged or oversized files."""
@@ -82,7 +88,9 @@ def _read_tiff(path: Path) -> tuple[Image.Image, tuple[float, float] | None]:
         page = series.keyframe
         pixels = _as_rows_cols_samples(series.asarray(), series.axes)
         if page.photometric == tifffile.PHOTOMETRIC.PALETTE:
-            pixels = np.moveaxis(np.asarray(page.colormap), 0, -1)[pixels[..., 0]]
+            # Colour maps hold 16 bits; writers differ in the lower byte (65,535 or 65,280 for full).
+            colours = (np.asarray(page.colormap) >> 8).astype(np.uint8)
+            pixels = np.moveaxis(colours, 0, -1)[pixels[..., 0]]
         elif page.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
             pixels = ~pixels
         elif page.photometric == tifffile.PHOTOMETRIC.SEPARATED:

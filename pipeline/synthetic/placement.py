@@ -4,6 +4,7 @@ Frame: micrometres, origin at the picture's top-left corner, y down.  Axes are a
 [0, pi) from +x towards +y.  Layout cells are (row, col) squares of ``cell_um``.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +19,8 @@ from pipeline.synthetic.texture import Canvas, smooth_noise
 Floats = npt.NDArray[np.float64]
 
 MAX_ROUNDS = 40
-"""Rounds of dart throwing; a density that has not been reached by then cannot be packed."""
+MIN_PROGRESS = 0.002
+"""Dart throwing ends after so many rounds, or when one adds less than this share: the rest cannot be packed."""
 
 CLUSTER_UM = 60.0
 """Grain of the density's variation: a nest of some tens of cells."""
@@ -43,6 +45,11 @@ class NucleusShape:
     aspect: float = 0.62
     aspect_sd: float = 0.08
     gap_um: float = 0.8
+
+    @property
+    def area_um2(self) -> float:
+        """Area of an ellipse with the mean axes."""
+        return math.pi / 4 * self.major_um**2 * self.aspect
 
 
 @dataclass(frozen=True)
@@ -104,15 +111,17 @@ def place_nuclei(
     """
     density = _relative_density(layout, clustering, rng)
     on_tissue_um2 = float(np.count_nonzero(layout.tissue)) * layout.cell_um**2
-    wanted = round(nuclei_per_mm2 * on_tissue_um2 * 1e-6)
-    placed = np.empty((0, 5))
+    # More than would cover the tissue cannot fit, and would only make rounds long.
+    wanted = min(round(nuclei_per_mm2 * on_tissue_um2 * 1e-6), int(on_tissue_um2 / shape.area_um2))
+    placed, fresh = np.empty((0, 5)), wanted
     for _ in range(MAX_ROUNDS):
         missing = wanted - len(placed)
-        if missing <= 0:
+        if missing <= 0 or fresh < MIN_PROGRESS * wanted:
             break
         darts = _throw(layout, density, 2 * missing + 16, extent_um, rng)
         candidates = _with_shapes(darts, layout, shape, rng)
-        placed = _without_overlap(placed, candidates, shape.gap_um)[: max(wanted, len(placed))]
+        grown = _without_overlap(placed, candidates, shape.gap_um)[:wanted]
+        placed, fresh = grown, len(grown) - len(placed)
     return pd.DataFrame(placed, columns=["x_um", "y_um", "major_um", "minor_um", "orientation_rad"])
 
 

@@ -123,7 +123,7 @@ def plant_images(params: PlantedParams, seed: int) -> list[PlantedImage]:
 def random_rotation(size: int, rng: np.random.Generator) -> npt.NDArray[np.float64]:
     """Orthogonal matrix (size, size), uniform over the group (QR with the signs of R fixed; Mezzadri 2007)."""
     orthogonal, upper = np.linalg.qr(rng.normal(size=(size, size)))
-    return orthogonal * np.sign(np.diag(upper))
+    return np.asarray(orthogonal * np.sign(np.diag(upper)), np.float64)
 
 
 def _plant(
@@ -168,7 +168,7 @@ def _signs(params: PlantedParams, label: int, rng: np.random.Generator) -> npt.N
 def _grid(n_patches: int) -> npt.NDArray[np.int64]:
     columns = int(np.ceil(np.sqrt(n_patches)))
     position = np.arange(n_patches)
-    return np.stack([position % columns, position // columns], axis=1).astype(np.int64) * TILE_PX
+    return np.asarray(np.stack([position % columns, position // columns], axis=1) * TILE_PX, np.int64)
 
 
 def write_planted_cohort(out_dir: str | Path, params: PlantedParams, seed: int) -> Path:

@@ -6,6 +6,7 @@ drawn alike for all classes; stain and density vary between patients as a nuisan
 
 import json
 import math
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -117,7 +118,7 @@ def write_synthetic_cohort(out_dir: str | Path, params: SyntheticCohortParams, s
     """
     folder = Path(out_dir)
     planned = list(plan_slides(params))
-    counts = [_write_slide(folder, slide, number, params, seed) for number, slide in enumerate(planned)]
+    counts = [_write_slide(folder, slide, params, seed) for slide in planned]
     truth = _sheet(planned).assign(
         label=[slide.tissue_class.name for slide in planned],
         fault=[slide.fault or "" for slide in planned],
@@ -137,20 +138,19 @@ def plan_slides(params: SyntheticCohortParams) -> Iterator[PlannedSlide]:
         is_mixed = patient % 4 == 3
         label = params.classes[(patient + place if is_mixed else patient + patient // 4) % n_classes]
         yield PlannedSlide(f"s{number + 1:02d}", label, True, patient)
-    patient = math.ceil(params.n_slides / per_patient)
+    first_new = math.ceil(params.n_slides / per_patient)
+    patient = first_new + params.n_unlabelled
     for fault in FAULTS:
         for number in range(params.bad.get(fault, 0)):
             yield PlannedSlide(f"{fault}{number + 1:02d}", params.classes[patient % n_classes], True, patient, fault)
             patient += 1
     for number in range(params.n_unlabelled):
-        yield PlannedSlide(f"new{number + 1:02d}", params.classes[number % n_classes], False, patient + number)
+        yield PlannedSlide(f"new{number + 1:02d}", params.classes[number % n_classes], False, first_new + number)
 
 
-def paint_slide(
-    slide: PlannedSlide, number: int, params: SyntheticCohortParams, seed: int
-) -> tuple[PaintedTissue, pd.DataFrame]:
+def paint_slide(slide: PlannedSlide, params: SyntheticCohortParams, seed: int) -> tuple[PaintedTissue, pd.DataFrame]:
     """Picture with its truth, and the domains it was made of."""
-    rng = np.random.default_rng([seed, SLIDE_STREAM, number])
+    rng = _slide_rng(slide, seed)
     canvas = Canvas(params.size_px, params.size_px, params.mpp)
     n_domains = math.ceil(round(canvas.width_um / params.domain_um, 6))
     domains = draw_domains(slide.tissue_class, n_domains, n_domains, density_contrast=params.density_contrast, rng=rng)
@@ -162,6 +162,11 @@ def paint_slide(
         spec, width_px=params.size_px, height_px=params.size_px, mpp=params.mpp, rng=rng, layout=layout
     )
     return painted, domains
+
+
+def _slide_rng(slide: PlannedSlide, seed: int) -> np.random.Generator:
+    """Stream of one slide, which does not depend on what other slides there are."""
+    return np.random.default_rng([seed, SLIDE_STREAM, zlib.crc32(slide.slide_id.encode())])
 
 
 def _patient_spec(patient: int, params: SyntheticCohortParams, seed: int) -> TissueSpec:
@@ -178,13 +183,13 @@ def _patient_spec(patient: int, params: SyntheticCohortParams, seed: int) -> Tis
     return replace(TissueSpec(), nuclei_per_mm2=density, clustering=0.1, shape=CLASS_SHAPE, stain=stain)
 
 
-def _write_slide(folder: Path, slide: PlannedSlide, number: int, params: SyntheticCohortParams, seed: int) -> int:
+def _write_slide(folder: Path, slide: PlannedSlide, params: SyntheticCohortParams, seed: int) -> int:
     """Write one slide and its truth; the number of its nuclei."""
     path = folder / _relative_path(slide)
     if slide.fault == "empty":
-        write_pyramid(path, _glass(params, np.random.default_rng([seed, SLIDE_STREAM, number])), params.mpp)
+        write_pyramid(path, _glass(params, _slide_rng(slide, seed)), params.mpp)
         return 0
-    painted, domains = paint_slide(slide, number, params, seed)
+    painted, domains = paint_slide(slide, params, seed)
     write_pyramid(path, painted.rgb, params.mpp)
     if slide.fault == "truncated":
         truncate(path)

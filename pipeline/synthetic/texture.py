@@ -13,7 +13,7 @@ from PIL import Image
 
 FloatPlane = npt.NDArray[np.float32]
 
-BICUBIC_SD = 0.81
+BICUBIC_SD = 0.903
 """Standard deviation that bicubic interpolation of unit white noise leaves on average (measured)."""
 
 MARGIN_CELLS = 3

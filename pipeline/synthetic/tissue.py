@@ -171,9 +171,8 @@ def tissue_outline(cells: Canvas, margin_um: float, rng: np.random.Generator) ->
 
 def random_spec(rng: np.random.Generator) -> TissueSpec:
     """Draw a spec from the breadth of real H&E: for training a network that segments nuclei."""
-    major_um = float(rng.uniform(5.5, 12.0))
     shape = NucleusShape(
-        major_um=major_um,
+        major_um=float(rng.uniform(5.5, 12.0)),
         major_cv=float(rng.uniform(0.08, 0.3)),
         aspect=float(rng.uniform(0.42, 0.9)),
         aspect_sd=float(rng.uniform(0.04, 0.14)),
@@ -181,7 +180,7 @@ def random_spec(rng: np.random.Generator) -> TissueSpec:
     )
     covered = float(rng.uniform(0.04, 0.42))
     return TissueSpec(
-        nuclei_per_mm2=covered * 1e6 / (math.pi / 4 * major_um**2 * shape.aspect),
+        nuclei_per_mm2=covered * 1e6 / shape.area_um2,
         clustering=float(rng.uniform(0.0, 1.1)),
         shape=shape,
         axis_rad=float(rng.uniform(0.0, math.pi)),

@@ -48,7 +48,8 @@ class TilingParams:
         Smaller pieces of tissue are dropped as dust, um2; never one that fills
         ``min_tissue_fraction`` of a tile by itself.
     fill_holes_um2
-        Smaller holes in tissue (lumina, vessels) count as tissue, um2.
+        Holes in tissue (lumina, vessels) up to this area count as tissue, um2; never one of
+        more than a quarter of a tile.
     chroma_low, chroma_high
         Otsu's threshold on chroma (largest minus smallest of R, G, B; 0 to 255) is held in
         this interval: glass has up to about 6, pale stroma from about 15.
@@ -66,7 +67,7 @@ class TilingParams:
     smoothing_um: float = 6.0
     closing_um: float = 16.0
     min_region_area_um2: float = 20_000.0
-    fill_holes_um2: float = 50_000.0
+    fill_holes_um2: float = 15_000.0
     chroma_low: float = 10.0
     chroma_high: float = 24.0
     black_below: float = 35.0

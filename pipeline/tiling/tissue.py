@@ -21,6 +21,9 @@ CELLS_PER_TILE = 32
 CELLS_PER_SIDE = 256
 """Mask cells along an image's shorter side, for small images."""
 
+LARGEST_HOLE_OF_TILE = 0.25
+"""Share of a tile's area above which a hole is never filled: a tile must not be kept for a lumen."""
+
 MAX_CELLS = 16_000_000
 """Cells to which a mask is refined; a larger slide keeps a coarser one, of at most ``mask_mpp``."""
 
@@ -55,8 +58,10 @@ def tissue_mask(rgb: npt.NDArray[np.uint8], cell_um: float, params: TilingParams
     threshold = min(max(otsu_threshold(chroma[~is_black]), params.chroma_low), params.chroma_high)
     tissue = closed((chroma > threshold) & ~is_black, params.closing_um / cell_um) & ~is_black
     cell_area_um2 = cell_um**2
-    tissue = ~without_small_regions(~tissue, params.fill_holes_um2 / cell_area_um2) & ~is_black
-    least_um2 = min(params.min_region_area_um2, params.min_tissue_fraction * params.tile_um**2)
+    tile_area_um2 = params.tile_um**2
+    largest_um2 = min(params.fill_holes_um2, LARGEST_HOLE_OF_TILE * tile_area_um2)
+    tissue = with_small_holes_filled(tissue, largest_um2 / cell_area_um2) & ~is_black
+    least_um2 = min(params.min_region_area_um2, params.min_tissue_fraction * tile_area_um2)
     return without_small_regions(tissue, least_um2 / cell_area_um2)
 
 
@@ -102,6 +107,19 @@ def without_small_regions(mask: Mask, min_area_px: float) -> Mask:
     large[0] = False
     kept: Mask = large[regions]
     return kept
+
+
+def with_small_holes_filled(mask: Mask, max_area_px: float) -> Mask:
+    """``mask`` with its holes of at most ``max_area_px`` filled; what reaches the border is no hole."""
+    holes, count = ndimage.label(~mask)
+    if count == 0:
+        return mask
+    small = np.bincount(holes.ravel()) <= max_area_px
+    border = np.concatenate([holes[0], holes[-1], holes[:, 0], holes[:, -1]])
+    small[border] = False
+    small[0] = False
+    filled: Mask = mask | small[holes]
+    return filled
 
 
 def _smoothed(rgb: npt.NDArray[np.uint8], sigma_px: float) -> npt.NDArray[np.float32]:

@@ -43,11 +43,10 @@ def assign_folds(slides: Sequence[LabelledSlide], folds: int, rng: np.random.Gen
     short = {label: len(cases) for label, cases in patients.items() if len(cases) < folds}
     if short:
         found = ", ".join(f"{label}: {count} patients" for label, count in sorted(short.items()))
+        most = min(short.values())
+        remedy = f"Use at most {most} folds (splits.folds)" if most > 1 else "Leave the class out"
         raise CohortError(
-            f"{folds} folds need at least {folds} patients of each class, found {found}. "
-            f"Use at most {min(short.values())} folds (splits.folds), or add patients."
-            if min(short.values()) > 1
-            else f"{folds} folds need at least {folds} patients of each class, found {found}. Add patients, or leave the class out."
+            f"{folds} folds need at least {folds} patients of each class, found {found}. {remedy}, or add patients."
         )
     parts = apportion(slides, [1 / folds] * folds, range(folds), rng)
     if parts is None:
@@ -76,8 +75,9 @@ def assign_roles(slides: Sequence[LabelledSlide], params: SplitParams, rng: np.r
     parts = apportion(slides, shares, (0, 1), rng)
     if parts is None:
         raise CohortError(
-            "outside the test fold the roles train and structure each need images of every class, from different patients; "
-            f"found {_counted(patients)}. Add patients, use more folds (splits.folds), or leave out the rare class."
+            "outside the test fold the roles train and structure each need images of every class, "
+            f"from different patients; found {_counted(patients)}. "
+            "Add patients, use more folds (splits.folds), or leave out the rare class."
         )
     names = ("train", "structure", "select")
     return {case_id: names[part] for case_id, part in parts.items()}

@@ -3,10 +3,11 @@
 from abc import abstractmethod
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn.functional import normalize
 
 from pipeline.training.batches import GraphBatch
 from pipeline.training.gcn import masked_mean
@@ -68,7 +69,7 @@ class CosineGraph(NeighbourGraph):
 
     def closeness(self, batch: GraphBatch) -> Tensor:
         """Cosine similarity."""
-        direction = F.normalize(batch.x, dim=-1)
+        direction = normalize(batch.x, dim=-1)
         return direction @ direction.transpose(1, 2)
 
     def edge_scores(self, batch: GraphBatch) -> Tensor:
@@ -81,7 +82,8 @@ class SpatialGraph(NeighbourGraph):
 
     def closeness(self, batch: GraphBatch) -> Tensor:
         """Negative distance in tile sides."""
-        return -torch.cdist(batch.coords, batch.coords, compute_mode="donot_use_mm_for_euclid_dist")
+        distance: Tensor = torch.cdist(batch.coords, batch.coords, compute_mode="donot_use_mm_for_euclid_dist")
+        return -distance
 
     def edge_scores(self, batch: GraphBatch) -> Tensor:
         """Always 1."""
@@ -126,7 +128,8 @@ class AttentionMIL(nn.Module):
     def attention(self, h: Tensor, mask: Tensor) -> Tensor:
         """Attention (B, N) over real nodes, summing to 1."""
         score = self.score(torch.tanh(self.tangent(h)) * torch.sigmoid(self.gate(h))).squeeze(-1)
-        return score.masked_fill(~mask, -torch.inf).softmax(dim=-1)
+        attention: Tensor = score.masked_fill(~mask, -torch.inf).softmax(dim=-1)
+        return attention
 
     def forward(self, batch: GraphBatch, weights: Tensor | None = None) -> Tensor:
         """Logits (B, n_classes)."""
@@ -182,6 +185,6 @@ class LogisticPooled(nn.Module):
         self.linear.bias.copy_(torch.from_numpy(_per_class(regression.intercept_[:, None])[:, 0]))
 
 
-def _per_class(parameters: np.ndarray) -> np.ndarray:
+def _per_class(parameters: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """One row a class; scikit-learn gives one row for two classes, the logit of the second."""
     return np.concatenate([-parameters, parameters]) / 2 if len(parameters) == 1 else parameters

@@ -53,7 +53,7 @@ class GraphBatch:
 
     @property
     def pair_mask(self) -> Tensor:
-        """bool (B, N, N), True for ordered pairs of two different real nodes."""
+        """Mask (B, N, N), True for ordered pairs of two different real nodes."""
         pairs = self.mask.unsqueeze(2) & self.mask.unsqueeze(1)
         return pairs & ~torch.eye(self.mask.shape[1], dtype=torch.bool, device=self.mask.device)
 

@@ -16,7 +16,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn.functional import cross_entropy
 
 from pipeline.errors import CohortError
 from pipeline.logs import get_logger
@@ -158,9 +158,7 @@ def fit(
     return [_marked(row, kept) for row in history]
 
 
-def schedule(
-    images: TrainingImages, spec: MethodSpec, order: torch.Generator
-) -> Iterator[tuple[Level, GraphBatch]]:
+def schedule(images: TrainingImages, spec: MethodSpec, order: torch.Generator) -> Iterator[tuple[Level, GraphBatch]]:
     """Steps of one epoch: (level, batch).
 
     A pass goes over the ``train`` images once.  Alternating by ``step`` puts an upper
@@ -202,7 +200,7 @@ def level_loss(
     with torch.set_grad_enabled(not (bilevel and level == "lower")):
         weights = model.weights(batch)
     logits: Tensor = model.classifier(batch, weights)
-    loss = F.cross_entropy(logits, batch.labels, weight=class_weight)
+    loss = cross_entropy(logits, batch.labels, weight=class_weight)
     if weights is not None and spec.edge_penalty and hold_classifier:
         loss = loss + spec.edge_penalty * weights.abs().mean()
     return loss, logits
@@ -248,9 +246,7 @@ def effective_degree(model: ImageClassifier, images: Sequence[NodeImage]) -> flo
     return total / patches
 
 
-def _record(
-    epoch: int, model: ImageClassifier, images: TrainingImages, tallies: dict[Level, _Tally]
-) -> EpochRecord:
+def _record(epoch: int, model: ImageClassifier, images: TrainingImages, tallies: dict[Level, _Tally]) -> EpochRecord:
     lower, upper = tallies["lower"].means, tallies["upper"].means
     select = evaluate_images(model, images.select) if images.select else None
     return EpochRecord(

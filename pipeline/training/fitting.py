@@ -7,8 +7,8 @@ import pandas as pd
 import torch
 
 from pipeline.errors import CohortError
-from pipeline.training.batches import NodeImage, pack
 from pipeline.training.baselines import LogisticPooled
+from pipeline.training.batches import NodeImage, pack
 from pipeline.training.bilevel import EpochRecord, TrainingImages, fit
 from pipeline.training.checkpoint import TrainedModel, node_image
 from pipeline.training.determinism import derived_seed, deterministic_torch

@@ -1,5 +1,7 @@
 """Graph classifiers over padded batches: the published GCN and ours."""
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 
@@ -47,7 +49,7 @@ class PaperGCN(nn.Module):
     def __init__(self, n_features: int, n_classes: int, *, dropout: float, jumping_knowledge: bool) -> None:
         super().__init__()
         widths = (n_features, *PAPER_WIDTHS)
-        pairs = list(zip(widths[:-1], widths[1:], strict=True))
+        pairs = list(pairwise(widths))
         self.linears = nn.ModuleList(nn.Linear(a, b) for a, b in pairs)
         self.norms = nn.ModuleList(nn.LayerNorm(b) for _, b in pairs)
         self.dropout = nn.Dropout(dropout)
@@ -79,7 +81,8 @@ def propagated(propagate: Tensor, linear: nn.Module, h: Tensor) -> Tensor:
 class RelationalLayer(nn.Module):
     r"""Self and neighbours kept apart, several heads, residual.
 
-    .. math:: h_i' = h_i + \mathrm{ReLU}\,\mathrm{LN}\big(W [h_i; \textstyle\sum_j A^1_{ij} h_j; \dots; \sum_j A^H_{ij} h_j]\big)
+    .. math:: h_i' = h_i + \mathrm{ReLU}\,\mathrm{LN}\big(W [h_i; m^1_i; \dots; m^H_i]\big),
+        \quad m^k_i = \textstyle\sum_j A^k_{ij} h_j
 
     Concatenation lets a layer compare a patch with its neighbours, which a sum cannot.
     """
@@ -110,9 +113,7 @@ class RelationalGCN(nn.Module):
         Width of nodes, number of layers, share of units dropped.
     """
 
-    def __init__(
-        self, n_features: int, n_classes: int, *, heads: int, width: int, layers: int, dropout: float
-    ) -> None:
+    def __init__(self, n_features: int, n_classes: int, *, heads: int, width: int, layers: int, dropout: float) -> None:
         super().__init__()
         self.embed = nn.Linear(n_features, width)
         self.layers = nn.ModuleList(RelationalLayer(width, heads, dropout) for _ in range(layers))

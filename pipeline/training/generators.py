@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn.functional import linear, normalize
 
 from pipeline.training.batches import GraphBatch
 
@@ -92,7 +92,7 @@ class PairMLP(GraphGenerator):
         spares the (N, N, 2d) tensor.
         """
         left, right = self.first.weight.chunk(2, dim=1)
-        pairs = F.linear(x, left, self.first.bias).unsqueeze(2) + F.linear(x, right).unsqueeze(1)
+        pairs = linear(x, left, self.first.bias).unsqueeze(2) + linear(x, right).unsqueeze(1)
         logits: Tensor = self.rest(pairs).squeeze(-1)
         return logits
 
@@ -167,7 +167,7 @@ class Metric(GraphGenerator):
     def logits(self, batch: GraphBatch) -> Tensor:
         """Scaled similarity of every ordered pair, (B, H, N, N); excluded pairs hold MASKED."""
         projected = self.project(batch.x).unflatten(-1, (self.heads, -1)).transpose(1, 2)
-        direction = F.normalize(projected, dim=-1)
+        direction = normalize(projected, dim=-1)
         logits = direction @ direction.transpose(2, 3) * self.log_temperature.exp()[:, None, None]
         if self.distance_weight is not None:
             distance = torch.cdist(batch.coords, batch.coords).log1p()

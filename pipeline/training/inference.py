@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn.functional import cross_entropy
 
 from pipeline.artefacts.learned_graphs import LearnedGraph
 from pipeline.training.batches import NodeImage, batches
@@ -47,7 +47,7 @@ def evaluate_images(model: ImageClassifier, images: Sequence[NodeImage]) -> Eval
     logits = predict_logits(model, images)
     labels = torch.tensor([image.label for image in images])
     correct = (logits.argmax(dim=-1) == labels).double().mean()
-    return Evaluation(float(F.cross_entropy(logits, labels)), float(correct))
+    return Evaluation(float(cross_entropy(logits, labels)), float(correct))
 
 
 @torch.no_grad()
@@ -55,7 +55,7 @@ def learned_graphs(model: ImageClassifier, images: Sequence[NodeImage]) -> list[
     """Noise-free patch graph of each image; fixed graphs hold their edges only, no graph none."""
     model.eval()
     if model.generator is None:
-        return [_graph(np.zeros((0, 0)), np.zeros((0, 0), bool), all_pairs=True) for _ in images]
+        return [_graph(np.zeros((0, 0), np.float32), np.zeros((0, 0), bool), all_pairs=True) for _ in images]
     graphs = []
     for positions, batch in batches(images, EVALUATION_BATCH):
         scores, kept = model.generator.scores(batch)
@@ -65,7 +65,7 @@ def learned_graphs(model: ImageClassifier, images: Sequence[NodeImage]) -> list[
     return graphs
 
 
-def _graph(score: npt.NDArray[np.floating], kept: npt.NDArray[np.bool_], *, all_pairs: bool) -> LearnedGraph:
+def _graph(score: npt.NDArray[np.float32], kept: npt.NDArray[np.bool_], *, all_pairs: bool) -> LearnedGraph:
     chosen = ~np.eye(len(score), dtype=bool) if all_pairs else kept
     source, target = np.nonzero(chosen)
     return LearnedGraph(

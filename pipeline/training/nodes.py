@@ -78,7 +78,8 @@ def feature_path(features: Path | Mapping[str, Path], slide_id: str) -> Path:
     if len(found) != 1:
         names = " and ".join(path.name for path in found) or "neither"
         raise ArtefactError(
-            f"slide {slide_id}: expected one of {candidates[0].name} and {candidates[1].name} in {features}, found {names}."
+            f"slide {slide_id}: expected one of {candidates[0].name} and {candidates[1].name} in {features}; "
+            f"found {names}."
         )
     return found[0]
 
@@ -129,7 +130,8 @@ def check_feature_names(found: Sequence[str], expected: Sequence[str], found_in:
     place, (wanted, got) = next((i, pair) for i, pair in enumerate(pairs) if pair[0] != pair[1])
     raise CohortError(
         f"{found_in}: its {len(found)} features are not the {len(expected)} of {expected_in}: feature {place} is "
-        f"{got or 'missing'!r} instead of {wanted or 'nothing'!r}. Compute the features of all slides with one configuration."
+        f"{got or 'missing'!r} instead of {wanted or 'nothing'!r}. "
+        "Compute the features of all slides with one configuration."
     )
 
 
@@ -144,7 +146,9 @@ def nonempty(cohort: CohortNodes, slide_ids: Iterable[str]) -> None:
     for slide_id in slide_ids:
         nodes = cohort.slides[slide_id]
         if not len(nodes.x):
-            raise CohortError(f"slide {slide_id}: it has no patch ({nodes.reason}), but the splits use it; split again.")
+            raise CohortError(
+                f"slide {slide_id}: it has no patch ({nodes.reason}), but the splits use it; split again."
+            )
 
 
 def _nodes(store: FeatureStore) -> SlideNodes:

@@ -9,7 +9,6 @@ from pipeline.artefacts.json_files import write_json
 from pipeline.artefacts.predictions import prediction_frame, write_predictions
 from pipeline.artefacts.sheet import SlideRow
 from pipeline.artefacts.splits import EXCLUDED_COLUMNS, write_excluded
-from pipeline.errors import CohortError
 from pipeline.logs import get_logger
 from pipeline.provenance import file_digest, record
 from pipeline.training.checkpoint import TrainedModel, read_model

@@ -11,6 +11,9 @@ from pipeline.logs import get_logger
 
 log = get_logger("training")
 
+CONSTANT_SPREAD = 1e-9
+"""Guard: SD below which, relative to its largest value, a feature counts as constant."""
+
 Floats = npt.NDArray[np.float64]
 
 
@@ -23,7 +26,8 @@ class NodeScaler:
     median
         float64 (d,), stands for undefined values.
     mean, scale
-        float64 (d,), over the training nodes after replacement; scale 1 where constant.
+        float64 (d,), over the training nodes after replacement; scale is infinite where
+        they are constant, so that such a feature is 0 everywhere, at test as well.
     indicator
         bool (d,), features that get a 0/1 column "was undefined" after all features.
     clip_sd
@@ -47,7 +51,8 @@ class NodeScaler:
         standard = (np.where(missing, self.median, x) - self.mean) / self.scale
         if self.clip_sd:
             standard = standard.clip(-self.clip_sd, self.clip_sd)
-        return np.concatenate([standard, missing[:, self.indicator]], axis=1).astype(np.float32)
+        columns = np.concatenate([standard, missing[:, self.indicator]], axis=1)
+        return np.asarray(columns, np.float32)
 
 
 def fit_scaler(
@@ -55,7 +60,7 @@ def fit_scaler(
 ) -> NodeScaler:
     """Scaler of the nodes of all ``images``, each (n, d).
 
-    A feature undefined on every training node is set to 0 everywhere, with a warning.
+    A feature undefined on every training node becomes 0 everywhere, with a warning.
 
     Raises
     ------
@@ -74,8 +79,6 @@ def fit_scaler(
     filled = np.where(missing, median, x)
     spread = filled.std(axis=0)
     # A constant column has a spread of rounding errors, not of 0.
-    constant = spread <= 1e-7 * np.maximum(np.abs(filled).max(axis=0), 1e-30)
+    constant = spread <= CONSTANT_SPREAD * np.abs(filled).max(axis=0)
     indicator = missing.any(axis=0) & ~never if nan_indicator else np.zeros(x.shape[1], bool)
-    # What is undefined everywhere in training stays constant at test, where it may be defined.
-    mean, scale = filled.mean(axis=0), np.where(constant, 1.0, spread)
-    return NodeScaler(median, mean, np.where(never, np.inf, scale), indicator, clip_sd)
+    return NodeScaler(median, filled.mean(axis=0), np.where(constant, np.inf, spread), indicator, clip_sd)

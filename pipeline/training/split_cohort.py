@@ -61,7 +61,9 @@ def split_cohort(
     out = [(row.slide_id, row.case_id, row.label, reasons[row.slide_id]) for row in labelled if reasons[row.slide_id]]
     write_excluded(excluded_path, pd.DataFrame(out, columns=list(EXCLUDED_COLUMNS)))
     if out:
-        log.warning("%d of %d labelled slides have no patch and are left out; see %s", len(out), len(labelled), excluded_path)
+        log.warning(
+            "%d of %d labelled slides have no patch and are left out; see %s", len(out), len(labelled), excluded_path
+        )
     write_splits(splits_path, split_table(kept, params, seeds))
     upstream = {f"features/{slide_id}": file_digest(path) for slide_id, path in sorted(paths.items())}
     stages = {"splits": params.__dict__, "seeds": list(seeds)}
@@ -99,8 +101,7 @@ def split_table(slides: Sequence[LabelledSlide], params: SplitParams, seeds: Seq
     tables = []
     for seed in seeds:
         folds = _folds(slides, params, seed)
-        for fold in sorted(set(folds.values())):
-            tables.append(_fold_table(slides, folds, fold, params, seed))
+        tables += [_fold_table(slides, folds, fold, params, seed) for fold in sorted(set(folds.values()))]
     return pd.concat(tables, ignore_index=True)
 
 
@@ -124,7 +125,9 @@ def _folds(slides: Sequence[LabelledSlide], params: SplitParams, seed: int) -> d
     if missing:
         raise CohortError(f"the sheet gives a fold for some labelled slides only; patient {missing[0]!r} has none.")
     if len(set(given.values())) < 2:
-        raise CohortError(f"the usable slides all lie in fold {set(given.values())} of the sheet; at least two are needed.")
+        raise CohortError(
+            f"the usable slides all lie in fold {set(given.values())} of the sheet; at least two are needed."
+        )
     return {case_id: int(fold) for case_id, fold in given.items() if fold is not None}
 
 

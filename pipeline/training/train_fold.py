@@ -9,7 +9,7 @@ import torch
 from pipeline.artefacts.json_files import write_provenance
 from pipeline.artefacts.learned_graphs import write_learned_graphs
 from pipeline.artefacts.predictions import prediction_frame, write_history, write_predictions
-from pipeline.artefacts.splits import fold_rows, read_splits
+from pipeline.artefacts.splits import ROLES, fold_rows, read_splits
 from pipeline.errors import CohortError
 from pipeline.logs import get_logger
 from pipeline.provenance import file_digest, record
@@ -53,10 +53,29 @@ def train_fold(
     ArtefactError, CohortError, ConfigError, DeviceError
         If inputs are damaged, do not fit each other, or ask for what is not there.
     """
+    rows = fold_rows(read_splits(splits_path), seed, fold, splits_path)
+    cohort = load_nodes(features, ordered_ids(rows, ROLES))
+    train_loaded_fold(
+        splits_path, cohort, out_dir, method=method, seed=seed, fold=fold, params=params, device=device, source=source
+    )
+
+
+def train_loaded_fold(
+    splits_path: str | Path,
+    cohort: CohortNodes,
+    out_dir: str | Path,
+    *,
+    method: str,
+    seed: int,
+    fold: int,
+    params: TrainingParams,
+    device: str,
+    source: str,
+) -> None:
+    """``train_fold`` on a cohort that is in memory already."""
     spec = method_spec(method, params)
     place = resolve_device(device)
     rows = fold_rows(read_splits(splits_path), seed, fold, splits_path)
-    cohort = load_nodes(features, ordered_ids(rows, ["train", "structure", "select", "test"]))
     log.info("%s, seed %d, fold %d: %s", method, seed, fold, role_counts(rows))
     model, history = fit_model(cohort, rows, spec, seed=seed, purpose=f"fold {fold}", device=place)
     out = Path(out_dir)
@@ -70,8 +89,8 @@ def train_fold(
 
 def role_counts(rows: pd.DataFrame) -> str:
     """Images by role and class, in words."""
-    counts = rows.groupby(["role", "label"]).size()
-    return ", ".join(f"{role} {label}: {count}" for (role, label), count in counts.items())
+    counts = rows.groupby(["role", "label"], as_index=False).size()
+    return ", ".join(f"{row.role} {row.label}: {row.size}" for row in counts.itertuples())
 
 
 def _write_test(
@@ -86,7 +105,9 @@ def _write_test(
     """Predictions and graphs of the test images."""
     unknown = sorted(set(test["label"]) - set(model.class_names))
     if unknown:
-        raise CohortError(f"class {unknown[0]!r} is only in the test fold; the model knows {', '.join(model.class_names)}.")
+        raise CohortError(
+            f"class {unknown[0]!r} is only in the test fold; the model knows {', '.join(model.class_names)}."
+        )
     slide_ids = [str(slide_id) for slide_id in test["slide_id"]]
     nonempty(cohort, slide_ids)
     with deterministic_torch(derived_seed(seed, "test"), model.spec.settings.threads, device):

@@ -16,9 +16,7 @@ def test_a_changed_training_parameter_reruns_only_training(finished, exclude):
 
 
 def test_a_changed_report_parameter_reruns_only_the_report(finished, exclude):
-    planned = finished.planned(changed=exclude | {"report": {"n_overlays": 1}})
-    assert set(planned) <= {"write_report", "export_geojson"}
-    assert "write_report" in planned
+    assert set(finished.planned(changed=exclude | {"report": {"n_overlays": 1}})) == {"write_report"}
 
 
 def test_a_changed_graph_parameter_reruns_from_the_graphs_on(finished, exclude):
@@ -32,7 +30,9 @@ def test_a_changed_tiling_parameter_reruns_everything(finished, exclude):
 
 
 def test_a_changed_library_function_reruns_its_stage_and_what_follows(finished, exclude):
-    with finished.edited("pipeline/cellgraph/build_cell_graphs.py", "\ndef build_cell_graphs", "\nanswer = 42\n\n\ndef build_cell_graphs"):
+    with finished.edited(
+        "pipeline/cellgraph/build_cell_graphs.py", "\ndef build_cell_graphs", "\nanswer = 42\n\n\ndef build_cell_graphs"
+    ):
         planned = set(finished.planned(changed=exclude))
     assert planned == {"build_cell_graphs", "cache_features", "export_geojson", "split_cohort"} | TRAINING
 

@@ -10,7 +10,12 @@ METHODS = ["default", "mean_pool"]
 
 def test_every_output_of_the_design_is_there(finished):
     expected = ["training/test/splits.csv", "training/test/excluded.csv", "training/test/provenance.json"]
-    expected += ["training/test/comparison.csv", "predictions/test.csv", "report/test/index.html", "report/test/figures"]
+    expected += [
+        "training/test/comparison.csv",
+        "predictions/test.csv",
+        "report/test/index.html",
+        "report/test/figures",
+    ]
     for method in METHODS:
         expected += [f"training/test/{method}/seed_0/metrics.json"]
         expected += [
@@ -36,7 +41,7 @@ def test_bad_slides_are_excluded_with_their_reasons_and_the_rest_is_trained_on(f
     assert set(splits["slide_id"]).isdisjoint(excluded.index)
     tested = splits[splits["role"] == "test"]
     assert tested["slide_id"].is_unique
-    assert (splits.groupby(["seed", "fold", "case_id"])["role"].nunique() == 1).all()
+    assert splits.groupby(["seed", "fold", "case_id"])["role"].nunique().max() == 1
 
 
 def test_metrics_are_those_of_the_predictions(finished):

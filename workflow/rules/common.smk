@@ -29,18 +29,26 @@ def new_slides():
     rows = stopping(read_sheet, config["prediction"]["sheet"])
     repeated = sorted({row.slide_id for row in rows} & {row.slide_id for row in COHORT})
     if repeated:
-        raise WorkflowError(f"prediction.sheet: {', '.join(repeated)} also in the cohort's sheet; ids must be unique")
+        raise WorkflowError(
+            f"prediction.sheet: {', '.join(repeated)} also in the cohort's sheet; ids must be unique"
+        )
     return rows
 
 
 def section(name):
     """A section of the configuration, hashable where it can be."""
-    return {key: tuple(v) if isinstance(v, list) else v for key, v in config[name].items()}
+    return {
+        key: tuple(v) if isinstance(v, list) else v for key, v in config[name].items()
+    }
 
 
 def environment(room):
     """Path of a room's conda environment; the CUDA one where CUDA is asked for."""
-    return f"../../envs/{room}-cuda.yaml" if config["device"] == "cuda" else f"../../envs/{room}.yaml"
+    return (
+        f"../../envs/{room}-cuda.yaml"
+        if config["device"] == "cuda"
+        else f"../../envs/{room}.yaml"
+    )
 
 
 def more_memory(mem_mb):
@@ -93,7 +101,10 @@ def wanted_predictions():
 
 def plain(row):
     """A row of the sheet as text and numbers, so that Snakemake notices a change."""
-    return {key: str(value) if isinstance(value, Path) else value for key, value in vars(row).items()}
+    return {
+        key: str(value) if isinstance(value, Path) else value
+        for key, value in vars(row).items()
+    }
 
 
 def alternatives(slides):
@@ -112,8 +123,12 @@ COMPUTED = [row.slide_id for row in SLIDES.values() if row.features is None]
 IMPORTED = [row.slide_id for row in SLIDES.values() if row.features is not None]
 METHODS = config["methods"]
 SEEDS = config["seeds"]
-FOLDS = sorted({row.fold for row in LABELLED if row.fold is not None}) or list(range(config["splits"]["folds"]))
+FOLDS = sorted({row.fold for row in LABELLED if row.fold is not None}) or list(
+    range(config["splits"]["folds"])
+)
 WEIGHTS = stopping(resolve_weights, config["nuclei"]["weights"])
 if UNLABELLED and config["prediction"]["method"] not in METHODS:
-    raise WorkflowError(f"config: prediction.method: expected one of methods ({', '.join(METHODS)}), found {config['prediction']['method']}")
+    raise WorkflowError(
+        f"config: prediction.method: expected one of methods ({', '.join(METHODS)}), found {config['prediction']['method']}"
+    )
 GPUS = 1 if config["device"] == "cuda" else 0

@@ -30,12 +30,12 @@ rule import_features:
         imported=imported_file,
     output:
         features=directory(f"{OUT}/features/{{slide}}.zarr"),
-    wildcard_constraints:
-        slide=alternatives(IMPORTED),
     log:
         f"{OUT}/logs/import_features/{{slide}}.log",
     benchmark:
         f"{OUT}/benchmarks/import_features/{{slide}}.tsv"
+    wildcard_constraints:
+        slide=alternatives(IMPORTED),
     conda:
         "../../envs/cellgraph.yaml"
     threads: 1

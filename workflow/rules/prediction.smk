@@ -5,6 +5,7 @@ rule predict:
     output:
         predictions=f"{OUT}/predictions/{RUN}.csv",
         excluded=f"{OUT}/predictions/{RUN}.excluded.csv",
+        provenance=f"{OUT}/predictions/{RUN}.provenance.json",
     log:
         f"{OUT}/logs/predict/{RUN}.log",
     benchmark:
@@ -19,7 +20,6 @@ rule predict:
     params:
         rows=[plain(row) for row in UNLABELLED],
         features=f"{OUT}/features",
-        threads=config["training"]["threads"],
         device=config["device"],
         source=source_digest("pipeline.training"),
     script:

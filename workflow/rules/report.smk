@@ -7,8 +7,12 @@ rule write_report:
         excluded=rules.split_cohort.output.excluded,
         metrics=rules.evaluate.output.metrics,
         comparison=rules.evaluate.output.comparison,
-        histories=expand(rules.train_fold.output.history, method=METHODS, seed=SEEDS, fold=FOLDS),
-        graphs=expand(rules.train_fold.output.graphs, method=METHODS, seed=SEEDS, fold=FOLDS),
+        histories=expand(
+            rules.train_fold.output.history, method=METHODS, seed=SEEDS, fold=FOLDS
+        ),
+        graphs=expand(
+            rules.train_fold.output.graphs, method=METHODS, seed=SEEDS, fold=FOLDS
+        ),
         predictions=wanted_predictions(),
     output:
         page=report(
@@ -30,8 +34,8 @@ rule write_report:
     params:
         report=section("report"),
         rows=[plain(row) for row in SLIDES.values()],
+        computed=COMPUTED,
         config=config,
-        outdir=OUT,
         methods=METHODS,
         seeds=SEEDS,
         folds=FOLDS,
@@ -59,7 +63,6 @@ rule export_geojson:
         mem_mb=more_memory(2000),
         runtime=60,
     params:
-        report=section("report"),
         source=source_digest("pipeline.report"),
     script:
         "../scripts/export_geojson.py"

@@ -33,7 +33,9 @@ rule train_fold:
         model=f"{OUT}/training/{RUN}/{{method}}/seed_{{seed}}/fold_{{fold}}/model.pt",
         history=f"{OUT}/training/{RUN}/{{method}}/seed_{{seed}}/fold_{{fold}}/history.csv",
         predictions=f"{OUT}/training/{RUN}/{{method}}/seed_{{seed}}/fold_{{fold}}/predictions.csv",
-        graphs=directory(f"{OUT}/training/{RUN}/{{method}}/seed_{{seed}}/fold_{{fold}}/graphs.zarr"),
+        graphs=directory(
+            f"{OUT}/training/{RUN}/{{method}}/seed_{{seed}}/fold_{{fold}}/graphs.zarr"
+        ),
         provenance=f"{OUT}/training/{RUN}/{{method}}/seed_{{seed}}/fold_{{fold}}/provenance.json",
     log:
         f"{OUT}/logs/train_fold/{RUN}/{{method}}/seed_{{seed}}/fold_{{fold}}.log",
@@ -112,7 +114,6 @@ rule evaluate:
         mem_mb=more_memory(4000),
         runtime=60,
     params:
-        training_dir=f"{OUT}/training/{RUN}",
         methods=METHODS,
         seeds=SEEDS,
         folds=FOLDS,

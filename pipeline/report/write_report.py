@@ -1,0 +1,87 @@
+"""The report of a run: one self-contained page and its figures."""
+
+from pathlib import Path
+
+from pipeline import provenance as making
+from pipeline.artefacts.atomic import writing
+from pipeline.logs import get_logger
+from pipeline.report.blocks import Section
+from pipeline.report.choose import drawn_test_images
+from pipeline.report.findings import Findings, read_findings
+from pipeline.report.page import render
+from pipeline.report.params import ReportParams
+from pipeline.report.section_cautions import cautions
+from pipeline.report.section_cohort import cohort, slides
+from pipeline.report.section_graphs import graphs
+from pipeline.report.section_nuclei import nuclei
+from pipeline.report.section_predictions import predictions
+from pipeline.report.section_provenance import provenance
+from pipeline.report.section_results import results
+from pipeline.report.section_summary import summary
+from pipeline.report.section_training import training
+from pipeline.report.sources import ReportSources
+
+log = get_logger("report")
+
+
+def write_report(sources: ReportSources, page_path: str | Path, figures_dir: str | Path, *, params: ReportParams, source: str) -> None:
+    """Write the report of a run.
+
+    The same inputs and package versions give the same bytes.
+
+    Parameters
+    ----------
+    sources
+        Files and facts of the run.
+    page_path
+        HTML file; holds every figure and loads nothing.
+    figures_dir
+        Folder that receives each figure as PNG or SVG; what was there is replaced.
+    params
+        What to show.
+    source
+        Source digest of the report.
+
+    Raises
+    ------
+    ArtefactError
+        If a file of the run is missing, unreadable or contradicts another.
+    """
+    findings = read_findings(sources, params)
+    sections = build_sections(findings, source)
+    drawn = [figure for section in sections for figure in section.figures]
+    record = making.record(params=params, source=source, upstream=making.digests(_upstream(sources)))
+    with writing(figures_dir) as folder:
+        folder.mkdir()
+        for figure in drawn:
+            (folder / figure.file_name).write_bytes(figure.content)
+    with writing(page_path) as page:
+        page.write_text(render(params.title or sources.run, sources.run, sections, record), encoding="utf-8")
+    log.info("report %s: %d sections, %d figures", sources.run, len(sections), len(drawn))
+
+
+def build_sections(findings: Findings, source: str) -> list[Section]:
+    """Sections of the page in their order."""
+    predictions_shown = findings.one_seed(findings.sources.reference_method)
+    n = findings.params.n_overlays
+    first = drawn_test_images(predictions_shown, n) if len(predictions_shown) else []
+    return [
+        summary(findings),
+        cautions(findings),
+        cohort(findings),
+        slides(findings, first),
+        nuclei(findings, first),
+        results(findings),
+        training(findings),
+        graphs(findings, first),
+        predictions(findings),
+        provenance(findings, source),
+    ]
+
+
+def _upstream(sources: ReportSources) -> dict[str, Path]:
+    """The files of training; those of single slides have their source digests on the page."""
+    named = {"splits": sources.splits, "excluded": sources.excluded}
+    optional = {"comparison": sources.comparison, "predictions": sources.predictions}
+    named |= {role: path for role, path in optional.items() if path is not None and path.exists()}
+    return named | {f"metrics/{m}/seed_{s}": sources.metrics(m, s) for m in sources.methods for s in sources.seeds}

@@ -1,0 +1,115 @@
+"""Split, train and evaluate in one process: the rules' functions one after the other."""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from pipeline.artefacts.atomic import writing
+from pipeline.artefacts.json_files import PROVENANCE, write_provenance
+from pipeline.artefacts.metrics import write_comparison
+from pipeline.artefacts.sheet import SlideRow
+from pipeline.artefacts.splits import read_splits
+from pipeline.errors import ConfigError
+from pipeline.provenance import record
+from pipeline.training.evaluate import comparison_table, evaluate_seed
+from pipeline.training.nodes import load_nodes
+from pipeline.training.params import SplitParams, TrainingParams
+from pipeline.training.presets import method_spec
+from pipeline.training.split_cohort import split_cohort
+from pipeline.training.train_fold import train_loaded_fold
+
+
+def train_cohort(
+    rows: Sequence[SlideRow],
+    features: Mapping[str, Path],
+    out_dir: str | Path,
+    *,
+    methods: Sequence[str],
+    seed: int,
+    only_fold: int | None,
+    splits: SplitParams,
+    training: TrainingParams,
+    device: str,
+    source: str,
+) -> None:
+    """Train and evaluate ``methods`` on a cohort.
+
+    With one method ``out_dir`` gets ``splits.csv``, ``excluded.csv``, ``fold_{k}/`` and
+    ``metrics.json``; with several it gets one such folder a method, and ``comparison.csv``.
+
+    Parameters
+    ----------
+    features
+        Feature file by slide.
+    only_fold
+        Train and evaluate this fold alone; None all of them.
+
+    Raises
+    ------
+    AbignetError
+        See ``split_cohort``, ``train_fold`` and ``evaluate``.
+    """
+    for method in methods:
+        method_spec(method, training)
+    out = Path(out_dir)
+    folders = {method: out if len(methods) == 1 else out / method for method in methods}
+    for folder in folders.values():
+        _share_splits(rows, features, folder, next(iter(folders.values())), splits, seed, source)
+    table = read_splits(next(iter(folders.values())) / "splits.csv")
+    folds = chosen_folds(table, only_fold)
+    cohort = load_nodes(features, list(dict.fromkeys(table["slide_id"])))
+    runs = {}
+    for method, folder in folders.items():
+        for fold in folds:
+            train_loaded_fold(
+                folder / "splits.csv",
+                cohort,
+                folder / f"fold_{fold}",
+                method=method,
+                seed=seed,
+                fold=fold,
+                params=training,
+                device=device,
+                source=source,
+            )
+        runs[method] = {seed: evaluate_seed(folder, method=method, seed=seed, folds=folds, source=source)}
+    if len(methods) > 1:
+        write_comparison(out / "comparison.csv", comparison_table(runs))
+        write_provenance(out, record(params={"methods": list(methods), "seed": seed}, source=source))
+
+
+def _share_splits(
+    rows: Sequence[SlideRow],
+    features: Mapping[str, Path],
+    folder: Path,
+    first: Path,
+    params: SplitParams,
+    seed: int,
+    source: str,
+) -> None:
+    """Split into the ``first`` folder, and give every other one the same files."""
+    if folder == first:
+        names = (folder / "splits.csv", folder / "excluded.csv")
+        split_cohort(rows, features, *names, params=params, seeds=[seed], source=source)
+        return
+    for name in ("splits.csv", "excluded.csv", PROVENANCE):
+        with writing(folder / name) as temporary:
+            shutil.copyfile(first / name, temporary)
+
+
+def chosen_folds(splits: pd.DataFrame, only_fold: int | None) -> list[int]:
+    """All folds of ``splits``, or the one asked for.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such fold.
+    """
+    folds = sorted({int(fold) for fold in splits["fold"]})
+    if only_fold is None:
+        return folds
+    if only_fold not in folds:
+        raise ConfigError(f"only-fold: expected one of {', '.join(map(str, folds))}; found {only_fold}.")
+    return [only_fold]

@@ -1,0 +1,41 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from pipeline.nuclei.engine import build_network
+from pipeline.nuclei.weights import Weights, save_weights
+from pipeline.synthetic.tissue import PaintedTissue, TissueSpec, paint_tissue
+
+TINY = (2, 4, 8, 8, 8)
+
+
+@pytest.fixture(scope="session")
+def tiny_weights() -> Weights:
+    """A CPnet too small to be any good, with random tensors."""
+    torch.manual_seed(0)
+    network = build_network(TINY, style=False)
+    return Weights("tiny", "0" * 16, network.state_dict(), TINY, "haematoxylin_luminance", 16.0, False, "none", {})
+
+
+@pytest.fixture
+def tiny_weights_path(tiny_weights: Weights, tmp_path: Path) -> Path:
+    path = tmp_path / "tiny.pt"
+    save_weights(path, tiny_weights)
+    return path
+
+
+@pytest.fixture(scope="session")
+def tissue() -> PaintedTissue:
+    """Elongated nuclei about the x axis, at 0.5 um/px, on tissue that fills the picture."""
+    spec = TissueSpec(nuclei_per_mm2=2500.0, clustering=0.2, kappa=8.0, axis_rad=0.0)
+    return paint_tissue(spec, width_px=320, height_px=256, mpp=0.5, rng=np.random.default_rng(7))
+
+
+@pytest.fixture(scope="session")
+def tissue_png(tissue: PaintedTissue, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("tissue") / "tissue.png"
+    Image.fromarray(tissue.rgb).save(path)
+    return path

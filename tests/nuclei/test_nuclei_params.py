@@ -1,0 +1,41 @@
+from typing import Any
+
+import pytest
+
+from pipeline.errors import ConfigError
+from pipeline.nuclei.params import NucleiParams, NucleiTrainingParams
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("weights", ""),
+        ("nucleus_diameter_um", 0.0),
+        ("flow_threshold", -1.0),
+        ("cellprob_threshold", 9.0),
+        ("min_area_um2", -1.0),
+        ("halo_um", 1e4),
+        ("batch_size", 0),
+        ("stain_tiles", 0),
+        ("stain_high_percentile", 101.0),
+        ("image_tile_px", 8),
+        ("nucleus_diameter_um", float("nan")),
+    ],
+)
+def test_out_of_bounds_names_key_and_value(key: str, value: Any) -> None:
+    with pytest.raises(ConfigError, match=rf"nuclei\.{key}: expected .*found"):
+        NucleiParams(**{key: value})
+
+
+def test_percentiles_must_be_in_order() -> None:
+    with pytest.raises(ConfigError, match=r"stain_low_percentile: expected less than .*60"):
+        NucleiParams(stain_low_percentile=70, stain_high_percentile=60)
+
+
+def test_crop_must_fit_the_stride() -> None:
+    with pytest.raises(ConfigError, match="crop_px: expected a multiple of 8, found 100"):
+        NucleiTrainingParams(crop_px=100)
+
+
+def test_channels_double_by_level() -> None:
+    assert NucleiTrainingParams(base_channels=16).channels == (2, 16, 32, 64, 128)

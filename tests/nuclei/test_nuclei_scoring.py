@@ -1,0 +1,51 @@
+import numpy as np
+import pytest
+
+from pipeline.nuclei.scoring import Matches, match_images, match_nuclei, overlap_iou
+
+
+def squares(*corners: tuple[int, int], side: int = 4) -> np.ndarray:
+    labels = np.zeros((12, 12), np.int32)
+    for label, (row, col) in enumerate(corners, start=1):
+        labels[row : row + side, col : col + side] = label
+    return labels
+
+
+def test_iou_counted_by_eye() -> None:
+    """Squares of 16 pixels that share 3 of 4 columns: 12 / 20."""
+    assert overlap_iou(squares((0, 0)), squares((0, 1))) == pytest.approx(np.array([[12 / 20]]))
+
+
+def test_same_picture_is_perfect_whatever_the_numbers() -> None:
+    truth = squares((0, 0), (6, 6))
+    renamed = np.where(truth == 1, 70, np.where(truth == 2, 5, 0))
+    assert match_nuclei(truth, renamed, 0.75) == Matches(2, 0, 0)
+
+
+def test_found_invented_and_missed() -> None:
+    truth = squares((0, 0), (6, 6))
+    found = squares((0, 1), (6, 0))
+    matches = match_nuclei(truth, found, 0.5)
+    assert matches == Matches(1, 1, 1)
+    assert matches.average_precision == pytest.approx(1 / 3)
+    assert matches.f1 == pytest.approx(0.5)
+    assert match_nuclei(truth, found, 0.7) == Matches(0, 2, 2)
+
+
+def test_two_halves_of_one_nucleus_count_once() -> None:
+    truth = squares((0, 0))
+    halves = truth.copy()
+    halves[:, 2:][halves[:, 2:] > 0] = 2
+    assert match_nuclei(truth, halves, 0.5) == Matches(1, 1, 0)
+
+
+def test_nothing() -> None:
+    empty = np.zeros((12, 12), np.int32)
+    assert match_nuclei(empty, empty, 0.5).average_precision == 1
+    assert match_nuclei(squares((0, 0)), empty, 0.5) == Matches(0, 0, 1)
+    assert match_nuclei(empty, squares((0, 0)), 0.5) == Matches(0, 1, 0)
+
+
+def test_counts_add_up() -> None:
+    pair = (squares((0, 0)), squares((0, 0)))
+    assert sum(match_images([pair, pair], 0.5), Matches(0, 0, 0)) == Matches(2, 0, 0)

@@ -1,0 +1,89 @@
+import csv
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pipeline.artefacts.features import read_features
+from pipeline.errors import ConfigError
+from pipeline.provenance import file_digest
+from pipeline.synthetic.planted import PlantedParams, plant_images, random_rotation, write_planted_cohort
+
+PARAMS = PlantedParams(n_images=6, n_pairs=8, n_distractors=3)
+NOISELESS = replace(PARAMS, key_noise=0.0, nuisance_noise=0.0)
+
+
+def rotation_of(params, seed):
+    child = np.random.SeedSequence(seed).spawn(params.n_images + 1)[0]
+    return random_rotation(params.n_features, np.random.default_rng(child))
+
+
+def unrotated(image, params, seed):
+    return image.features @ rotation_of(params, seed).T
+
+
+def test_the_rotation_is_orthogonal():
+    rotation = rotation_of(PARAMS, 0)
+    np.testing.assert_allclose(rotation @ rotation.T, np.eye(PARAMS.n_features), atol=1e-12)
+
+
+def test_pairs_share_their_key_and_the_layout_is_key_kind_sign_nuisance():
+    for image in plant_images(NOISELESS, seed=5):
+        plain = unrotated(image, NOISELESS, 5)
+        first, second = plain[image.pairs[0]], plain[image.pairs[1]]
+        np.testing.assert_allclose(first[:, :8], second[:, :8], atol=1e-5)
+        np.testing.assert_allclose(np.linalg.norm(plain[:, :8], axis=1), 2, atol=1e-5)
+        np.testing.assert_allclose(first[:, 8:11], np.eye(3)[[0] * 8], atol=1e-5)
+        np.testing.assert_allclose(second[:, 8:11], np.eye(3)[[1] * 8], atol=1e-5)
+        np.testing.assert_allclose(np.abs(plain[:, 11]), 1, atol=1e-5)
+        np.testing.assert_allclose(plain[:, 12:], 0, atol=1e-5)
+
+
+@pytest.mark.parametrize(("label", "agreeing"), [("1", 6), ("0", 2)])
+def test_three_quarters_of_the_pairs_follow_the_class(label, agreeing):
+    for image in plant_images(NOISELESS, seed=5):
+        if image.label == label:
+            sign = np.sign(unrotated(image, NOISELESS, 5)[:, 11])
+            assert (sign[image.pairs[0]] == sign[image.pairs[1]]).sum() == agreeing
+
+
+def test_the_control_has_no_planted_structure():
+    control = replace(NOISELESS, planted=False, n_images=200)
+    agreeing = {"0": [], "1": []}
+    for image in plant_images(control, seed=1):
+        sign = np.sign(unrotated(image, control, 1)[:, 11])
+        agreeing[image.label].append((sign[image.pairs[0]] == sign[image.pairs[1]]).mean())
+    # Mean of 800 fair coins: SD 0.018.
+    assert np.mean(agreeing["0"]) == pytest.approx(0.5, abs=0.07)
+    assert np.mean(agreeing["1"]) == pytest.approx(0.5, abs=0.07)
+
+
+def test_single_patches_tell_nothing_of_the_class():
+    images = plant_images(replace(PARAMS, n_images=600), seed=2)
+    means = np.stack([image.features.mean(axis=0) for image in images])
+    labels = np.array([image.label == "1" for image in images])
+    gap = means[labels].mean(axis=0) - means[~labels].mean(axis=0)
+    assert np.abs(gap / (means.std(axis=0) * np.sqrt(4 / 600))).max() < 4
+
+
+def test_a_patient_has_one_class_and_classes_alternate():
+    images = plant_images(replace(PARAMS, n_images=8, images_per_case=2), seed=0)
+    assert [image.label for image in images] == list("00110011")
+    assert len({image.case_id for image in images}) == 4
+
+
+def test_a_written_cohort_is_reproducible_and_readable(tmp_path):
+    sheets = [write_planted_cohort(tmp_path / name, PARAMS, seed=9) for name in ("a", "b")]
+    assert file_digest(tmp_path / "a") == file_digest(tmp_path / "b")
+    with sheets[0].open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert [row["label"] for row in rows] == list("010101")
+    image = plant_images(PARAMS, seed=9)[2]
+    np.testing.assert_array_equal(read_features(tmp_path / "a" / rows[2]["features"]).features, image.features)
+    np.testing.assert_array_equal(np.load(tmp_path / "a/truth" / f"{image.slide_id}.npz")["pairs"], image.pairs)
+
+
+@pytest.mark.parametrize("values", [{"n_pairs": 0}, {"agreement": 0.4}, {"key_noise": -1.0}])
+def test_impossible_cohorts_are_refused(values):
+    with pytest.raises(ConfigError, match=next(iter(values))):
+        PlantedParams(**values)

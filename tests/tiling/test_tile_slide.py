@@ -1,0 +1,130 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipeline.artefacts.tiles import kept_tiles, read_tiles
+from pipeline.errors import MissingMppError, SheetError, SlideError
+from pipeline.slides.reader import open_slide
+from pipeline.slides.tiles_in_order import iterate_tiles
+from pipeline.synthetic.pyramid import truncate
+from pipeline.tiling.params import TilingParams
+from pipeline.tiling.tile_slide import tile_slide
+
+PARAMS = TilingParams(tile_px=128, mpp=0.5, overview_px=400)
+
+
+def run(slide: Path, out: Path, **overrides: Any) -> Any:
+    options: dict[str, Any] = {
+        "slide_id": "s1", "mpp": None, "mask_path": None, "params": PARAMS, "on_bad_slide": "stop", "source": "x",
+    }  # fmt: skip
+    overview = overrides.pop("overview", out.with_suffix(".png"))
+    tile_slide(slide, out, overview, **{**options, **overrides})
+    return read_tiles(out)
+
+
+def test_block_of_tissue_keeps_its_tiles(make_slide: Any, tmp_path: Path) -> None:
+    table = run(make_slide("a.tif", 640, 768, (128, 256, 512, 512)), tmp_path / "t.parquet")
+    kept = kept_tiles(table)
+    assert sorted(zip(kept["row"], kept["col"], strict=True)) == [(r, c) for r in (2, 3) for c in (1, 2, 3)]
+    assert table.reason is None
+    assert len(table.frame) == 5 * 6
+    assert table.header["slide_mpp"] == pytest.approx(0.5)
+    assert (kept["tissue_fraction"] > 0.9).all()
+    assert (tmp_path / "t.png").exists()
+
+
+def test_same_input_same_bytes_wherever_it_lies(make_slide: Any, tmp_path: Path) -> None:
+    slide = make_slide("a.tif", 400, 400, (0, 0, 300, 300))
+    moved = tmp_path / "elsewhere" / "a.tif"
+    moved.parent.mkdir()
+    moved.write_bytes(slide.read_bytes())
+    run(slide, tmp_path / "one.parquet")
+    run(moved, tmp_path / "two.parquet")
+    for suffix in (".parquet", ".png"):
+        assert (tmp_path / f"one{suffix}").read_bytes() == (tmp_path / f"two{suffix}").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("size", "blocks", "reason"),
+    [
+        ((400, 400), (), "no tissue found"),
+        ((100, 300), ((0, 0, 300, 100),), "image of 300 x 100 px at 0.5 um/px is smaller than one tile of 128 px"),
+        ((1, 1), (), "image of 1 x 1 px"),
+        ((512, 512), ((240, 240, 280, 280),), "no tile reaches the minimum tissue fraction 0.15"),
+    ],
+)
+def test_empty_slides_say_why(
+    make_slide: Any, tmp_path: Path, size: tuple[int, int], blocks: tuple[Any, ...], reason: str
+) -> None:
+    params = TilingParams(tile_px=128, min_region_area_um2=0, overview_px=400)
+    table = run(make_slide("a.png", *size, *blocks), tmp_path / "t.parquet", mpp=0.5, params=params)
+    assert table.reason is not None
+    assert table.reason.startswith(reason)
+    assert kept_tiles(table).empty
+    with Image.open(tmp_path / "t.png") as picture:
+        assert json.loads(picture.text["abignet"])["reason"] == table.reason
+
+
+def test_physical_tile_does_not_depend_on_the_scanner(tmp_path: Path, make_slide: Any) -> None:
+    """The same block, 106 um from the corner and 106 um wide, scanned at 0.25 and 0.265 um/px."""
+    means, areas = [], []
+    for mpp in (0.25, 0.265):
+        edge, end, side = round(106 / mpp), round(212 / mpp), round(318 / mpp)
+        slide_path = make_slide(f"{mpp}.tif", side, side, (edge, edge, end, end), mpp=mpp)
+        table = run(slide_path, tmp_path / f"{mpp}.parquet")
+        assert len(table.frame) == 4 * 4
+        np.testing.assert_allclose(table.frame["width_l0"] * mpp, 64.0, rtol=1e-6)
+        with open_slide(slide_path, slide_id="s1") as slide:
+            tiles = [pixels.mean(axis=(0, 1)) for _, pixels in iterate_tiles(slide, table.frame)]
+        means.append(np.array(tiles))
+        areas.append(table.frame["tissue_fraction"].sum() * 64**2)
+    np.testing.assert_allclose(means[0], means[1], atol=1.5)
+    # Smoothing widens the block by less than its SD of 6 um on every side.
+    assert 106**2 < areas[0] < 118**2
+    assert areas[0] == pytest.approx(areas[1], rel=0.01)
+
+
+def test_mask_restricts_tiles(make_slide: Any, tmp_path: Path) -> None:
+    slide = make_slide("a.tif", 512, 512, (0, 0, 512, 512))
+    mask = tmp_path / "m.geojson"
+    corners = [[0, 0], [256, 0], [256, 512], [0, 512], [0, 0]]
+    mask.write_text(json.dumps({"type": "Polygon", "coordinates": [corners]}))
+    table = run(slide, tmp_path / "t.parquet", mask_path=mask)
+    assert set(kept_tiles(table)["col"]) == {0, 1}
+    assert set(table.frame.loc[~table.frame["kept"], "reason"]) == {"outside the mask"}
+    assert "mask" in table.header["provenance"]["upstream"]
+
+    mask.write_text(json.dumps({"type": "Polygon", "coordinates": [[[600, 0], [700, 0], [700, 9]]]}))
+    assert run(slide, tmp_path / "t.parquet", mask_path=mask).reason == "no tissue inside the mask"
+    mask.write_text("nonsense")
+    with pytest.raises(SheetError, match="column `mask`"):
+        run(slide, tmp_path / "t.parquet", mask_path=mask, on_bad_slide="exclude")
+
+
+def test_bad_slide_stops_or_is_excluded(make_slide: Any, tmp_path: Path) -> None:
+    slide = make_slide("a.tif", 700, 700, (0, 0, 512, 512))
+    truncate(slide)
+    with pytest.raises(SlideError, match="slide s1"):
+        run(slide, tmp_path / "t.parquet", mpp=0.5)
+    assert not (tmp_path / "t.parquet").exists()
+    table = run(slide, tmp_path / "t.parquet", mpp=0.5, on_bad_slide="exclude")
+    assert table.frame.empty
+    assert table.header["slide_mpp"] is None
+    assert "slide s1 (a.tif)" in table.reason
+    assert str(tmp_path) not in json.dumps(table.header)
+    assert str(tmp_path).encode() not in (tmp_path / "t.png").read_bytes()
+
+
+def test_missing_file_can_be_excluded_but_missing_mpp_cannot(make_slide: Any, tmp_path: Path) -> None:
+    assert "no such file" in run(tmp_path / "none.svs", tmp_path / "t.parquet", on_bad_slide="exclude").reason
+    with pytest.raises(MissingMppError):
+        run(make_slide("a.png", 300, 300), tmp_path / "t.parquet", on_bad_slide="exclude")
+
+
+def test_without_overview(make_slide: Any, tmp_path: Path) -> None:
+    run(make_slide("a.png", 300, 300), tmp_path / "t.parquet", mpp=0.5, overview=None)
+    assert not (tmp_path / "t.png").exists()

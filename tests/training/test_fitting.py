@@ -1,0 +1,114 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from pipeline.errors import CohortError
+from pipeline.training.batches import NodeImage
+from pipeline.training.bilevel import TrainingImages
+from pipeline.training.checkpoint import read_model, write_model
+from pipeline.training.fitting import class_weight, fit_model
+from pipeline.training.nodes import CohortNodes, SlideNodes
+from pipeline.training.params import TrainingParams
+from pipeline.training.presets import METHODS, method_spec
+
+CPU = torch.device("cpu")
+QUICK = TrainingParams(epochs=2, hidden=8, heads=2)
+
+
+def fitted(cohort, rows, method="default", seed=0, params=QUICK):
+    model, history = fit_model(cohort, rows, method_spec(method, params), seed=seed, purpose="fold 0", device=CPU)
+    return model, history
+
+
+def weights(model):
+    return {name: tensor.numpy() for name, tensor in model.network.state_dict().items()}
+
+
+def same(one, other):
+    return all(np.array_equal(one[name], other[name]) for name in one)
+
+
+def changed(cohort, slide_ids):
+    slides = dict(cohort.slides)
+    for slide_id in slide_ids:
+        nodes = slides[slide_id]
+        slides[slide_id] = SlideNodes(nodes.x[:3] * -7 + 3, nodes.coords[:3])
+    return CohortNodes(slides, cohort.feature_names)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_nothing_of_the_test_images_reaches_the_model(method, cohort):
+    nodes, rows = cohort
+    test = rows["role"] == "test"
+    other_labels = rows.copy()
+    other_labels.loc[test, "label"] = other_labels.loc[test, "label"].map({"0": "1", "1": "0"})
+    expected, history = fitted(nodes, rows, method)
+    for other in (
+        fitted(changed(nodes, rows.loc[test, "slide_id"]), other_labels, method),
+        fitted(nodes, rows[~test], method),
+    ):
+        assert same(weights(expected), weights(other[0]))
+        assert np.array_equal(expected.scaler.mean, other[0].scaler.mean)
+        assert history.equals(other[1])
+
+
+def test_the_scaler_sees_the_train_role_only(cohort):
+    nodes, rows = cohort
+    others = rows.loc[rows["role"] != "train", "slide_id"]
+    scalers = [fitted(n, rows)[0].scaler for n in (nodes, changed(nodes, others))]
+    assert np.array_equal(scalers[0].mean, scalers[1].mean)
+    train = np.concatenate([nodes.slides[s].x for s in rows.loc[rows["role"] == "train", "slide_id"]])
+    np.testing.assert_allclose(scalers[0].mean, train.mean(axis=0), atol=1e-5)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_same_seed_gives_the_same_bytes(method, cohort, tmp_path):
+    for name in ("a", "b"):
+        torch.manual_seed(hash(name) % 1000)
+        write_model(tmp_path / name, fitted(*cohort, method)[0], source="s")
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    if method != "logistic":
+        assert not same(weights(fitted(*cohort, method)[0]), weights(fitted(*cohort, method, seed=1)[0]))
+
+
+def test_training_leaves_the_global_random_state_alone(cohort):
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    fitted(*cohort)
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_a_stored_model_predicts_as_before(cohort, tmp_path):
+    nodes, rows = cohort
+    model, _ = fitted(nodes, rows, "paper_a", params=replace(QUICK, nan_indicator=True))
+    write_model(tmp_path / "model.pt", model, source="s")
+    loaded = read_model(tmp_path / "model.pt", CPU)
+    assert (loaded.spec, loaded.feature_names, loaded.class_names) == (model.spec, nodes.feature_names, ("0", "1"))
+    assert same(weights(model), weights(loaded))
+    slides = list(nodes.slides.values())[:2]
+    for one, other in zip(model.images(slides, CPU), loaded.images(slides, CPU), strict=True):
+        assert torch.equal(one.x, other.x)
+
+
+def test_rare_classes_weigh_more():
+    images = [NodeImage(torch.zeros(1, 1), torch.zeros(1, 2), label) for label in (0, 0, 0, 1)]
+    roles = TrainingImages(images[:2], images[2:], [])
+    assert class_weight(roles, 2, balanced=True).tolist() == pytest.approx([4 / 6, 2])
+    assert class_weight(roles, 2, balanced=False).tolist() == [1, 1]
+
+
+def test_one_class_outside_the_test_fold_is_an_error(cohort):
+    nodes, rows = cohort
+    with pytest.raises(CohortError, match="at least two classes"):
+        fitted(nodes, rows[(rows["label"] == "1") | (rows["role"] == "test")])
+
+
+def test_image_without_nodes_is_an_error(cohort):
+    nodes, rows = cohort
+    slide_id = rows.loc[rows["role"] == "select", "slide_id"].iloc[0]
+    empty = SlideNodes(np.zeros((0, 9), np.float32), np.zeros((0, 2), np.float32), "no tissue")
+    with pytest.raises(CohortError, match=rf"{slide_id}.*no tissue"):
+        fitted(CohortNodes({**nodes.slides, slide_id: empty}, nodes.feature_names), rows)

@@ -1,0 +1,113 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pipeline.artefacts.features import read_features, write_features
+from pipeline.artefacts.json_files import read_json
+from pipeline.artefacts.sheet import SlideRow
+from pipeline.artefacts.splits import read_excluded, read_splits
+from pipeline.errors import ArtefactError, CohortError
+from pipeline.training.params import SplitParams
+from pipeline.training.split_cohort import split_cohort
+
+
+@pytest.fixture
+def split(tmp_path):
+    def run(rows, features, seeds=(0,), **changes):
+        split_cohort(
+            rows,
+            features,
+            tmp_path / "splits.csv",
+            tmp_path / "excluded.csv",
+            params=SplitParams(**{"folds": 3, **changes}),
+            seeds=seeds,
+            source="src",
+        )
+        return read_splits(tmp_path / "splits.csv"), read_excluded(tmp_path / "excluded.csv")
+
+    return run
+
+
+@pytest.fixture
+def with_empty(stored, tmp_path):
+    """The stored cohort, its first slide without a patch."""
+    rows, features = stored
+    store = read_features(features[rows[0].slide_id])
+    none = {"features": store.features[:0], "coords": store.coords[:0], "tile_id": store.tile_id[:0]}
+    path = tmp_path / "empty" / f"{rows[0].slide_id}.zarr"
+    write_features(path, replace(store, **none, reason="no tissue found"))
+    return rows, {**features, rows[0].slide_id: path}
+
+
+def test_every_slide_is_tested_once_a_seed_and_no_patient_has_two_roles(split, stored):
+    splits, excluded = split(*stored, seeds=(0, 1))
+    assert len(splits) == 36 * 3 * 2
+    assert excluded.empty
+    tested = splits[splits["role"] == "test"].groupby("seed")["slide_id"]
+    assert (tested.nunique() == 36).all()
+    assert (tested.count() == 36).all()
+    assert not splits[splits["seed"] == 0]["role"].equals(splits[splits["seed"] == 1]["role"])
+
+
+def test_the_sheets_folds_are_kept_and_only_roles_are_drawn(split, stored):
+    rows, features = stored
+    rows = [replace(row, fold=1 + (int(row.slide_id[-5:]) // 2) % 3) for row in rows]
+    splits, _ = split(rows, features, seeds=(0, 1), folds=9)
+    test = splits[splits["role"] == "test"]
+    expected = {row.slide_id: row.fold for row in rows}
+    assert all(expected[row.slide_id] == row.fold for row in test.itertuples())
+    assert set(splits["fold"]) == {1, 2, 3}
+
+
+def test_slides_without_label_are_no_part_and_empty_ones_are_listed(split, with_empty):
+    rows, features = with_empty
+    splits, excluded = split([*rows, SlideRow(slide_id="unlabelled")], features)
+    assert excluded.to_dict("records") == [
+        {"slide_id": rows[0].slide_id, "case_id": rows[0].case_id, "label": "0", "reason": "no tissue found"}
+    ]
+    assert splits["slide_id"].nunique() == 35
+
+
+def test_the_provenance_changes_with_a_cache(split, stored, with_empty, tmp_path):
+    split(*stored)
+    before = read_json(tmp_path / "provenance.json", "provenance")
+    split(*with_empty)
+    after = read_json(tmp_path / "provenance.json", "provenance")
+    name = f"features/{stored[0][0].slide_id}"
+    assert {k for k, v in before["upstream"].items() if after["upstream"][k] != v} == {name}
+    assert before["params"]["splits"]["folds"] == 3
+
+
+def test_the_same_input_gives_the_same_bytes(split, stored, tmp_path):
+    split(*stored)
+    first = (tmp_path / "splits.csv").read_bytes(), (tmp_path / "provenance.json").read_bytes()
+    split(*stored)
+    assert first == ((tmp_path / "splits.csv").read_bytes(), (tmp_path / "provenance.json").read_bytes())
+
+
+def test_a_cohort_that_cannot_be_split_says_why(split, stored):
+    rows, features = stored
+    with pytest.raises(CohortError, match="at least two classes with usable slides, found 1"):
+        split([row for row in rows if row.label == "1"], features)
+    few = [row for row in rows if row.label == "1"] + [row for row in rows if row.label == "0"][:2]
+    with pytest.raises(CohortError, match="0: 2 patients"):
+        split(few, features)
+    with pytest.raises(CohortError, match=r"seed 0, fold 0.*train and structure"):
+        split(few, features, folds=2)
+    one_sided = [replace(row, fold=int(row.label)) for row in rows]
+    with pytest.raises(CohortError, match="all patients of class '0' lie in test fold 0"):
+        split(one_sided, features)
+
+
+def test_a_missing_cache_names_its_slide(split, stored, tmp_path):
+    with pytest.raises(ArtefactError, match=stored[0][0].slide_id):
+        split(stored[0], tmp_path)
+
+
+def test_folder_and_mapping_are_the_same(split, stored):
+    rows, features = stored
+    by_map, _ = split(rows, features)
+    by_folder, _ = split(rows, next(iter(features.values())).parent)
+    assert by_map.equals(by_folder)
+    assert np.isin(by_map["role"], ["train", "structure", "select", "test"]).all()

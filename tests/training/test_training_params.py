@@ -1,0 +1,53 @@
+from dataclasses import asdict, fields
+
+import pytest
+import torch
+
+from pipeline.errors import ConfigError
+from pipeline.training.model import build_model
+from pipeline.training.params import TRAINING_BOUNDS, SplitParams, TrainingParams
+from pipeline.training.presets import METHODS, Settings, method_spec, spec_from_plain
+
+
+@pytest.mark.parametrize(
+    ("values", "key"),
+    [
+        ({"folds": 1}, "splits.folds"),
+        ({"structure_share": 0.0}, "splits.structure_share"),
+        ({"select_share": -0.1}, "splits.select_share"),
+        ({"structure_share": 0.6, "select_share": 0.4}, "structure_share"),
+    ],
+)
+def test_splits_out_of_bounds_name_their_key(values, key):
+    with pytest.raises(ConfigError, match=key):
+        SplitParams(**values)
+
+
+@pytest.mark.parametrize("key", TRAINING_BOUNDS)
+def test_training_numbers_below_their_bound_are_refused(key):
+    with pytest.raises(ConfigError, match=f"training.{key}"):
+        TrainingParams(**{key: -1})
+
+
+def test_settings_hold_every_number_of_the_parameters():
+    assert {f.name for f in fields(TrainingParams)} == {f.name for f in fields(Settings)}
+
+
+def test_given_values_beat_the_preset_and_the_rest_stays():
+    spec = method_spec("paper_a", TrainingParams(epochs=7, dropout=0.0))
+    assert (spec.settings.epochs, spec.settings.dropout) == (7, 0.0)
+    assert (spec.settings.learning_rate, spec.settings.batch_size) == (1e-4, 1)
+
+
+def test_an_unknown_method_lists_the_known():
+    with pytest.raises(ConfigError, match="mean_pool"):
+        method_spec("defualt", TrainingParams())
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_method_survives_storage_and_classifies(name, batch):
+    spec = spec_from_plain(asdict(METHODS[name]))
+    assert spec == METHODS[name]
+    logits = build_model(spec, 5, 3).eval()(batch)
+    assert logits.shape == (4, 3)
+    assert torch.isfinite(logits).all()

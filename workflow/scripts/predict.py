@@ -1,0 +1,17 @@
+"""Rule predict: the slides without label to a table of predictions."""
+
+from pathlib import Path
+
+from pipeline.artefacts.sheet import SlideRow
+from pipeline.logs import job_log
+from pipeline.training.predict import predict
+
+with job_log(snakemake.log[0]):
+    predict(
+        snakemake.input.model,
+        Path(snakemake.params.features),
+        snakemake.output.predictions,
+        rows=[SlideRow(**row) for row in snakemake.params.rows],
+        device=snakemake.params.device,
+        source=snakemake.params.source,
+    )
