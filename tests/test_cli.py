@@ -64,7 +64,7 @@ def test_tile_writes_the_table_and_the_overview(tmp_path, painted, capsys):
 def test_a_user_error_is_one_line_and_code_2(tmp_path, painted, capsys):
     assert run("tile", "--slide", painted, "--out", tmp_path / "t.parquet") == 2
     error = capsys.readouterr().err
-    assert error.startswith("error: tissue")
+    assert error.startswith("error: slide tissue")
     assert "mpp" in error
     assert "Traceback" not in error
 

@@ -71,5 +71,5 @@ def typed_column(column: "pd.Series[Any]", dtype: str) -> "pd.Series[Any]":
     if dtype == "bool":
         return column.map({"True": True, "False": False, True: True, False: False}).astype(np.bool_)
     if dtype.startswith("float"):
-        return column.replace("", np.nan).astype(np.dtype(dtype))
+        return column.mask(column.astype(str) == "").astype(np.dtype(dtype))
     return column.astype(np.dtype(dtype))

@@ -88,13 +88,14 @@ class Gallery:
     Attributes
     ----------
     size
-        Least width of a figure: ``small``, ``medium``, ``large`` or the ``whole`` row.
+        Least width of a figure: ``small``, ``medium``, ``large`` or the ``whole`` row;
+        a ``legend`` stands beside its note.
     note
         Said once for all figures.
     """
 
     figures: Sequence[Figure]
-    size: Literal["small", "medium", "large", "whole"]
+    size: Literal["small", "medium", "large", "whole", "legend"]
     note: str = ""
     kind: ClassVar[str] = "gallery"
 

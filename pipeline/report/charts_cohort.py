@@ -34,7 +34,9 @@ def patches_per_image(patches: Mapping[str, Sequence[int]], few: int) -> bytes:
             )  # fmt: skip
             if n_images <= MOST_DOTS:
                 offsets = (np.arange(len(counts)) % 7 - 3) * 0.055
-                axes.plot(sorted(counts), row + offsets, "o", color=colours[name], alpha=0.6, markersize=4, markeredgewidth=0)
+                axes.plot(
+                    sorted(counts), row + offsets, "o", color=colours[name], alpha=0.6, markersize=4, markeredgewidth=0
+                )
         axes.axvline(few, color=INK, linewidth=0.9, linestyle=(0, (4, 3)))
         axes.set_yticks(range(len(patches)), list(patches))
         axes.set_ylim(len(patches) - 0.5, -0.5)

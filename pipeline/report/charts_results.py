@@ -9,9 +9,12 @@ from sklearn.metrics import roc_auc_score, roc_curve
 
 from pipeline.report.results import Reliability, Results
 from pipeline.report.style import ACCENT, CATEGORICAL, INK, MUTED, canvas, colours_of, house_style, svg_bytes
+from pipeline.report.wording import title
 
 
-def fold_dots(results: Results, methods: Sequence[str], metrics: Sequence[str], chance: Mapping[str, float], reference: str) -> bytes:
+def fold_dots(
+    results: Results, methods: Sequence[str], metrics: Sequence[str], chance: Mapping[str, float], reference: str
+) -> bytes:
     """Every fold's value as a dot, mean and SD beside it, one row a method and one panel a metric.
 
     Parameters
@@ -32,10 +35,10 @@ def fold_dots(results: Results, methods: Sequence[str], metrics: Sequence[str], 
                 _draw_folds(axes, row, results, method, metric, colour)
             if metric in chance:
                 axes.axvline(chance[metric], color=MUTED, linewidth=0.9, linestyle=(0, (4, 3)))
-            axes.set_title(metric.replace("_", " "))
+            axes.set_title(title(metric))
             axes.grid(visible=False, axis="y")
             axes.margins(x=0.06)
-        panels[0].set_yticks(range(len(methods)), [method.replace("_", " ") for method in methods])
+        panels[0].set_yticks(range(len(methods)), list(methods))
         panels[0].set_ylim(len(methods) - 0.4, -0.6)
         return svg_bytes(drawn)
 
@@ -135,9 +138,9 @@ def reliability_curve(binned: Reliability) -> bytes:
         sizes = 15 + 220 * binned.count / max(int(binned.count.max()), 1)
         axes.scatter(binned.confidence, binned.accuracy, s=sizes, color=ACCENT, alpha=0.75, linewidths=0)
         for x, y, count in zip(binned.confidence, binned.accuracy, binned.count, strict=True):
-            axes.annotate(str(count), (x, y), xytext=(9, -9), textcoords="offset points", fontsize=7.5)
+            axes.annotate(str(count), (x, y), xytext=(0, -15), textcoords="offset points", fontsize=7.5, ha="center")
         axes.set_xlabel("confidence (largest probability)")
         axes.set_ylabel("share predicted right")
         axes.set_xlim(0, 1.04)
-        axes.set_ylim(-0.04, 1.06)
+        axes.set_ylim(-0.08, 1.06)
         return svg_bytes(drawn)

@@ -19,7 +19,7 @@ SERIES_COLOURS = {
 
 
 PANELS = {"loss": "_loss", "accuracy": "_accuracy", "neighbours of a patch": "_degree"}
-"""Title of each panel and the ending of the columns in it; a panel without values is left out."""
+"""Title of each panel and the ending of the columns in it; a panel without values stays empty."""
 
 
 def curve_columns(history: pd.DataFrame, ending: str) -> list[str]:
@@ -36,12 +36,14 @@ def learning_curves(history: pd.DataFrame) -> bytes:
         Columns ``epoch``, ``seed``, ``fold`` and those of ``PANELS``.
     """
     panels = [(title, curve_columns(history, ending)) for title, ending in PANELS.items()]
-    drawn_panels = [(title, columns) for title, columns in panels if columns]
     with house_style():
-        drawn = canvas(2.9 * len(drawn_panels) + 0.2, 2.35)
-        axes_row = drawn.subplots(1, len(drawn_panels), squeeze=False)[0]
-        for axes, (title, columns) in zip(axes_row, drawn_panels, strict=True):
-            _draw_series(axes, history, columns, title)
+        drawn = canvas(2.15 * len(PANELS), 2.0)
+        for axes, (title, columns) in zip(drawn.subplots(1, len(PANELS)), panels, strict=True):
+            if columns:
+                _draw_series(axes, history, columns, title)
+            else:
+                # An empty place keeps the panels of all methods equally large.
+                axes.axis("off")
         return svg_bytes(drawn)
 
 

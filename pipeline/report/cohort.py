@@ -127,7 +127,9 @@ def _nuclei_facts(path: Path | None) -> dict[str, Any]:
     try:
         metadata = pq.read_metadata(path)
     except (OSError, pa.ArrowInvalid) as error:
-        raise ArtefactError(f"{path}: expected a table of nuclei; it cannot be read ({error}). Make it again.") from error
+        raise ArtefactError(
+            f"{path}: expected a table of nuclei; it cannot be read ({error}). Make it again."
+        ) from error
     header = json.loads((metadata.metadata or {}).get(HEADER_KEY, b"{}"))
     check_header(header, nucleus_files.KIND, str(path))
     weights = f"weights {header['weights']}, SHA-256 {str(header['weights_digest'])[:16]}"

@@ -12,13 +12,17 @@ UNDIRECTED_COLOUR = (0.45, 0.45, 0.45)
 def orientation_colours(angle_rad: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """RGB (n, 3) in [0, 1] of axial directions: hue goes round once per half turn, lightness stays.
 
-    OKLCH (Ottosson 2020) with lightness 0.72, chroma 0.15 and hue twice the angle;
+    OKLCH (Ottosson 2020) with lightness 0.80, chroma 0.15 and hue twice the angle;
     NaN, an axis that is not defined, is grey.
     """
     hue = 2.0 * np.asarray(angle_rad, np.float64)
     a, b = 0.15 * np.cos(hue), 0.15 * np.sin(hue)
     cone = np.stack(
-        [0.72 + 0.3963377774 * a + 0.2158037573 * b, 0.72 - 0.1055613458 * a - 0.0638541728 * b, 0.72 - 0.0894841775 * a - 1.2914855480 * b]
+        [
+            0.80 + 0.3963377774 * a + 0.2158037573 * b,
+            0.80 - 0.1055613458 * a - 0.0638541728 * b,
+            0.80 - 0.0894841775 * a - 1.2914855480 * b,
+        ]
     )
     to_rgb = np.array(
         [

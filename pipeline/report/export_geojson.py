@@ -95,11 +95,12 @@ def _patch_numbers(nuclei: HeadedTable, tiles: HeadedTable, store: FeatureStore 
     if store is None:
         return numbers
     # Corners, not ids, join the two: imported stores number their tiles on their own.
-    tile_at = {(row.x_l0, row.y_l0): int(row.tile_id) for row in tiles.frame.itertuples(index=False)}
+    corners = zip(tiles.frame["x_l0"].tolist(), tiles.frame["y_l0"].tolist(), strict=True)
+    tile_at = dict(zip(corners, tiles.frame["tile_id"].tolist(), strict=True))
     values = store.features if store.valid is None else np.where(store.valid, store.features, np.nan)
     for node, corner in enumerate(store.coords.tolist()):
         tile = tile_at.get(tuple(corner))
         if tile is not None:
             named = zip(store.feature_names, values[node].tolist(), strict=True)
-            numbers.setdefault(tile, {}).update({"graph_node": float(node), **dict(named)})
+            numbers.setdefault(int(tile), {}).update({"graph_node": float(node), **dict(named)})
     return numbers

@@ -33,7 +33,13 @@ DROPPED_COLOUR = (150, 150, 150)
 
 
 def feature_text(
-    *, identity: str, object_type: str, geometry: str, classification: Mapping[str, Any], name: str, numbers: Mapping[str, float]
+    *,
+    identity: str,
+    object_type: str,
+    geometry: str,
+    classification: Mapping[str, Any],
+    name: str,
+    numbers: Mapping[str, float],
 ) -> str:
     """One GeoJSON feature as text.
 
@@ -138,7 +144,9 @@ def nucleus_features(nuclei: pd.DataFrame, *, slide_id: str, slide_mpp: float) -
                 )
 
 
-def patch_features(tiles: pd.DataFrame, measurements: Mapping[int, Mapping[str, float]], *, slide_id: str) -> Iterator[str]:
+def patch_features(
+    tiles: pd.DataFrame, measurements: Mapping[int, Mapping[str, float]], *, slide_id: str
+) -> Iterator[str]:
     """One square ``annotation`` per tile, classified ``Patch kept`` or ``Patch dropped``.
 
     Parameters
@@ -148,24 +156,29 @@ def patch_features(tiles: pd.DataFrame, measurements: Mapping[int, Mapping[str, 
     measurements
         Numbers by tile_id, beside ``tissue_fraction``.
     """
-    for row in tiles.itertuples(index=False):
-        tile_id = int(row.tile_id)
-        end_x, end_y = row.x_l0 + row.width_l0, row.y_l0 + row.width_l0
-        kind = classified("Patch kept", KEPT_COLOUR) if row.kept else classified("Patch dropped", DROPPED_COLOUR)
+    for row in tiles.to_dict("records"):
+        tile_id, x_l0, y_l0, width_l0 = (
+            int(row["tile_id"]),
+            float(row["x_l0"]),
+            float(row["y_l0"]),
+            float(row["width_l0"]),
+        )
+        ring = square(x_l0, y_l0, x_l0 + width_l0, y_l0 + width_l0)
+        is_kept = bool(row["kept"])
         yield feature_text(
             identity=f"{slide_id}:tile:{tile_id}",
             object_type="annotation",
-            geometry=json.dumps({"type": "Polygon", "coordinates": [square(row.x_l0, row.y_l0, end_x, end_y)]}),
-            classification=kind,
-            name=f"tile {tile_id}" + ("" if row.kept else f": {row.reason}"),
-            numbers={"tissue_fraction": float(row.tissue_fraction), **measurements.get(tile_id, {})},
+            geometry=json.dumps({"type": "Polygon", "coordinates": [ring]}),
+            classification=classified(*(("Patch kept", KEPT_COLOUR) if is_kept else ("Patch dropped", DROPPED_COLOUR))),
+            name=f"tile {tile_id}" + ("" if is_kept else f": {row['reason']}"),
+            numbers={"tissue_fraction": float(row["tissue_fraction"]), **measurements.get(tile_id, {})},
         )
 
 
 def square(x0: float, y0: float, x1: float, y1: float) -> list[list[float]]:
     """Closed ring of an upright box, rounded to the coordinate grid."""
     corners = [(x0, y0), (x1, y0), (x1, y1), (x0, y1), (x0, y0)]
-    return [[round(float(x), 2), round(float(y), 2)] for x, y in corners]
+    return [[round(x, 2), round(y, 2)] for x, y in corners]
 
 
 def write_collection(path: str | Path, features: Iterable[str]) -> int:

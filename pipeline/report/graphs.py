@@ -7,6 +7,7 @@ that is not kept counting as 0; for a symmetric graph that is the edge's own wei
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -83,7 +84,7 @@ class GraphSummary:
     histogram: npt.NDArray[np.int64] = field(repr=False)
 
 
-def read_image_graph(sources: ReportSources, method: str, prediction: "pd.Series[object]") -> ImageGraph:
+def read_image_graph(sources: ReportSources, method: str, prediction: "pd.Series[Any]") -> ImageGraph:
     """Graph of the test image of one row of predictions (``slide_id``, ``seed``, ``fold``, ``label``, ``predicted``).
 
     Raises
@@ -92,14 +93,16 @@ def read_image_graph(sources: ReportSources, method: str, prediction: "pd.Series
         If the graph or the slide's features cannot be read, or they disagree in the number of patches.
     """
     slide_id = str(prediction["slide_id"])
-    store = sources.fold_folder(method, int(str(prediction["seed"])), int(str(prediction["fold"]))) / "graphs.zarr"
+    store = sources.fold_folder(method, int(prediction["seed"]), int(prediction["fold"])) / "graphs.zarr"
     graph = read_learned_graph(store, slide_id)
     if slide_id not in sources.features:
         raise ArtefactError(f"slide {slide_id}: expected a feature store beside its learned graph, found none.")
     corners, width = patch_corners(Path(sources.features[slide_id]))
     highest = int(graph.edge_index.max(initial=-1))
     if highest >= len(corners):
-        raise ArtefactError(f"{store}/{slide_id}: edge to patch {highest}, but its features hold {len(corners)} patches. Train again.")
+        raise ArtefactError(
+            f"{store}/{slide_id}: edge to patch {highest}, but its features hold {len(corners)} patches. Train again."
+        )
     return ImageGraph(slide_id, str(prediction["label"]), str(prediction["predicted"]), graph, corners, width)
 
 
@@ -128,9 +131,11 @@ def kept_pairs(graph: LearnedGraph) -> tuple[npt.NDArray[np.int64], npt.NDArray[
     return pairs[order], weight[order]
 
 
-def node_strength(pairs: npt.NDArray[np.int64], weight: npt.NDArray[np.float64], n_patches: int) -> npt.NDArray[np.float64]:
+def node_strength(
+    pairs: npt.NDArray[np.int64], weight: npt.NDArray[np.float64], n_patches: int
+) -> npt.NDArray[np.float64]:
     """Sum of the weights of the pairs that touch each patch, float64 (n_patches,)."""
-    return np.bincount(pairs.ravel(), weights=np.repeat(weight, 2), minlength=n_patches)
+    return np.bincount(pairs.ravel(), weights=np.repeat(weight, 2), minlength=n_patches).astype(np.float64)
 
 
 def reach(image: ImageGraph) -> float | None:
@@ -163,8 +168,8 @@ def summarise(images: Iterable[ImageGraph]) -> GraphSummary:
                 reach(image),
             )
         )
-    means = [_mean([row[place] for row in rows]) for place in range(5)]
-    return GraphSummary(len(rows), *means, histogram=histogram)
+    patches, degree, kept_share, weight, reached = (_mean([row[place] for row in rows]) for place in range(5))
+    return GraphSummary(len(rows), patches, degree, kept_share, weight, reached, histogram)
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

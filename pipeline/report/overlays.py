@@ -57,10 +57,13 @@ class Field:
 
     def px_from_l0(self, points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Picture (x, y) of level-0 (x, y), float64 (n, 2)."""
-        return (points - np.array([self.x_l0, self.y_l0])) * self.scale
+        moved: npt.NDArray[np.float64] = (points - np.array([self.x_l0, self.y_l0])) * self.scale
+        return moved
 
 
-def densest_field(slide: SlideReader, tiles: pd.DataFrame, nuclei: pd.DataFrame, *, side_um: float, side_px: int) -> Field | None:
+def densest_field(
+    slide: SlideReader, tiles: pd.DataFrame, nuclei: pd.DataFrame, *, side_um: float, side_px: int
+) -> Field | None:
     """Square around the middle of the nuclei of the kept tile that owns most of them; None without nuclei.
 
     The square lies within the slide where the slide is large enough.
@@ -95,8 +98,12 @@ def nuclei_picture(slide: SlideReader, field: Field, nuclei: pd.DataFrame) -> tu
     colours = np.repeat(orientation_colours(drawn["orientation_rad"].to_numpy(np.float64)), n_rings, axis=0)
     with house_style():
         figure, axes = picture_canvas(read_field(slide, field))
-        axes.add_collection(PolyCollection(outlines, facecolors="none", edgecolors=(0.05, 0.05, 0.1, 0.75), linewidths=2.6))
-        axes.add_collection(PolyCollection(outlines, facecolors="none", edgecolors=list(map(tuple, colours)), linewidths=1.5))
+        axes.add_collection(
+            PolyCollection(outlines, facecolors="none", edgecolors=(0.05, 0.05, 0.1, 0.6), linewidths=2.9)
+        )
+        axes.add_collection(
+            PolyCollection(outlines, facecolors="none", edgecolors=list(map(tuple, colours)), linewidths=1.8)
+        )
         _scale_bar(axes, field, slide.mpp)
         return png_bytes(figure), len(drawn)
 
@@ -146,7 +153,9 @@ def graph_picture(
         # Light edges first, so that heavy ones lie on top.
         colours = [(0.05, 0.09, 0.16, 0.12 + 0.83 * share) for share in relative[::-1]]
         segments = centres[pairs[top]][::-1]
-        axes.add_collection(LineCollection(list(segments), colors=colours, linewidths=0.5 + 2.7 * relative[::-1], zorder=2))
+        axes.add_collection(
+            LineCollection(list(segments), colors=colours, linewidths=0.5 + 2.7 * relative[::-1], zorder=2)
+        )
         shades = colormaps[SEQUENTIAL](strength / max(strongest, 1e-9))
         size = float(np.clip((image.width_l0 or 0.0) * field.scale * 0.3, 7.0, 15.0))
         axes.scatter(centres[:, 0], centres[:, 1], s=size**2, c=shades, edgecolors="white", linewidths=1.2, zorder=3)
@@ -161,7 +170,9 @@ def _draw_patches(axes: Axes, image: ImageGraph, field: Field) -> None:
         side = image.width_l0 * field.scale
         square = np.array([[0, 0], [side, 0], [side, side], [0, side]])
         outlines = corners[:, None, :] + square
-        axes.add_collection(PolyCollection(list(outlines), facecolors="none", edgecolors=(0.3, 0.35, 0.45, 0.35), linewidths=0.7))
+        axes.add_collection(
+            PolyCollection(list(outlines), facecolors="none", edgecolors=(0.3, 0.35, 0.45, 0.35), linewidths=0.7)
+        )
 
 
 def read_field(slide: SlideReader, field: Field) -> Pixels:
@@ -181,8 +192,8 @@ def read_field(slide: SlideReader, field: Field) -> Pixels:
     whole = Image.fromarray(slide.thumbnail(slide.mpp * downsample))
     shrink = np.array([whole.width / slide.width_l0, whole.height / slide.height_l0] * 2)
     corners = np.array([field.x_l0, field.y_l0, field.x_l0 + field.width_l0, field.y_l0 + field.height_l0])
-    box_px = np.clip(np.rint(corners * shrink), 0, [whole.width, whole.height] * 2)
-    return np.asarray(whole.crop(tuple(map(int, box_px))).resize((width, height)), np.uint8)
+    left, top, right, bottom = np.clip(np.rint(corners * shrink), 0, [whole.width, whole.height] * 2).tolist()
+    return np.asarray(whole.crop((left, top, right, bottom)).resize((width, height)), np.uint8)
 
 
 def overview_picture(pixels: Pixels, longer_px: int) -> bytes:
@@ -211,6 +222,6 @@ def _scale_bar(axes: Axes, field: Field, slide_mpp: float) -> None:
     axes.plot(ends, [bottom, bottom], color="white", linewidth=6.0, solid_capstyle="butt", zorder=5)
     axes.plot(ends, [bottom, bottom], color="#111827", linewidth=3.0, solid_capstyle="butt", zorder=6)
     axes.text(
-        left, bottom - 7, text, fontsize=8.5, fontweight="bold", color="#111827", zorder=6, va="bottom",
+        left, bottom - 7, text, fontsize=8.5 * max(1.0, width / 480), fontweight="bold", color="#111827", zorder=6, va="bottom",
         bbox={"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 1.5},
     )  # fmt: skip

@@ -30,7 +30,11 @@ def render(heading: str, run: str, sections: Sequence[Section], record: Mapping[
         Provenance, embedded as JSON.
     """
     environment = Environment(
-        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     return environment.get_template("report.html").render(
         heading=heading,
@@ -46,15 +50,15 @@ def render(heading: str, run: str, sections: Sequence[Section], record: Mapping[
 def picture(figure: Figure) -> Markup:
     """A figure as HTML: an SVG element, or an image that carries its own bytes."""
     if figure.kind == "svg":
-        return Markup(inline_svg(figure))  # noqa: S704 - drawn by matplotlib, which escapes text
+        return Markup(inline_svg(figure))
     uri = "data:image/png;base64," + base64.b64encode(figure.content).decode()
     return Markup('<img src="{}" alt="{}" loading="lazy">').format(uri, figure.alt)
 
 
 def _own_file(name: str) -> Markup:
-    return Markup((TEMPLATES / name).read_text(encoding="utf-8"))  # noqa: S704 - part of the package
+    return Markup((TEMPLATES / name).read_text(encoding="utf-8"))
 
 
 def _embedded_json(record: Mapping[str, Any]) -> Markup:
     # "</" would end the script element.
-    return Markup(json.dumps(dict(record), indent=1, sort_keys=True).replace("</", "<\\/"))  # noqa: S704
+    return Markup(json.dumps(dict(record), indent=1, sort_keys=True).replace("</", "<\\/"))

@@ -5,7 +5,6 @@ from dataclasses import dataclass, fields
 from pipeline.artefacts.metrics import METRICS
 from pipeline.errors import ConfigError
 
-
 LOWER_IS_BETTER = frozenset({"ece", "brier"})
 
 BOUNDS: dict[str, tuple[float, float]] = {
@@ -59,7 +58,7 @@ class ReportParams:
     overview_px: int = 480
     closeup_um: float = 200.0
     closeup_px: int = 560
-    graph_px: int = 720
+    graph_px: int = 640
     max_edges: int = 150
     headline_metric: str = "balanced_accuracy"
     few_patches: int = 8

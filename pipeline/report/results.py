@@ -76,7 +76,7 @@ class Results:
         """Values of a metric over folds and seeds of a method; undefined ones left out."""
         frames = [seed.folds for (name, _), seed in self.metrics.items() if name == method]
         columns = [frame[metric].to_numpy(np.float64) for frame in frames if metric in frame]
-        values = np.concatenate(columns) if columns else np.zeros(0)
+        values: npt.NDArray[np.float64] = np.concatenate(columns) if columns else np.zeros(0)
         return values[~np.isnan(values)]
 
     def spread(self, method: str, metric: str) -> Spread:
@@ -185,7 +185,9 @@ class Reliability:
     count: npt.NDArray[np.int64]
 
 
-def reliability(probabilities: npt.NDArray[np.float64], correct: npt.NDArray[np.bool_], n_bins: int = 10) -> Reliability:
+def reliability(
+    probabilities: npt.NDArray[np.float64], correct: npt.NDArray[np.bool_], n_bins: int = 10
+) -> Reliability:
     """Reliability of predictions (Guo et al. 2017): ``n_bins`` equal bins over (0, 1].
 
     Parameters

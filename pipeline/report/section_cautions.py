@@ -38,7 +38,11 @@ def _no_patients(findings: Findings) -> list[Caution]:
     unnamed = [slide.row.slide_id for slide in findings.tested if not slide.row.case_given]
     if not unnamed:
         return []
-    how_many = "No slide has" if len(unnamed) == len(findings.tested) else f"{len(unnamed)} of {len(findings.tested)} slides lack"
+    how_many = (
+        "No slide has"
+        if len(unnamed) == len(findings.tested)
+        else f"{len(unnamed)} of {len(findings.tested)} slides lack"
+    )
     return [
         Caution(
             "Results are image-level",
@@ -83,7 +87,10 @@ def _few_folds(findings: Findings) -> list[Caution]:
         return []
     if folds == 1:
         return [
-            Caution("One fold", "No spread over folds can be given: the numbers hold for one particular test set of one split.")
+            Caution(
+                "One fold",
+                "No spread over folds can be given: the numbers hold for one particular test set of one split.",
+            )
         ]
     low, high = sd_uncertainty(folds)
     return [
@@ -101,10 +108,15 @@ def _no_better_than_chance(findings: Findings) -> list[Caution]:
     if chance is None or metric in LOWER_IS_BETTER:
         return []
     means = {method: findings.results.spread(method, metric).mean for method in findings.sources.methods}
-    poor = [f"{title(method)} ({decimal(mean)})" for method, mean in means.items() if mean is not None and mean <= chance]
+    poor = [f"{method} ({decimal(mean)})" for method, mean in means.items() if mean is not None and mean <= chance]
     if not poor:
         return []
-    return [Caution(f"{plural(len(poor), 'method')} no better than guessing", f"{title(metric)} of a guess is {chance:.3f}; {listed(poor)}.")]
+    return [
+        Caution(
+            f"{plural(len(poor), 'method')} no better than guessing",
+            f"{title(metric)} of a guess is {chance:.3f}; {listed(poor)}.",
+        )
+    ]
 
 
 def _mixed_sources(findings: Findings) -> list[Caution]:

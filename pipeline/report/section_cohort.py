@@ -36,7 +36,10 @@ def _class_table(findings: Findings) -> Table:
     labelled = [slide for slide in findings.cohort if slide.row.label is not None]
     columns = [
         Column("class"),
-        *(Column(name, numeric=True) for name in ("slides", "in folds", "excluded", "patients in folds", "patches per image (median)")),
+        *(
+            Column(name, numeric=True)
+            for name in ("slides", "in folds", "excluded", "patients in folds", "patches per image (median)")
+        ),
     ]
     rows.append(_class_row("all classes", labelled))
     note = "" if findings.is_patient_level else " Slides whose patient is not named count as patients of their own."
@@ -94,7 +97,13 @@ def slides(findings: Findings, first: Sequence[str]) -> Section:
     """
     rows = [_slide_row(slide) for slide in findings.cohort]
     names = ("width mm", "height mm", "µm/px", "tiles kept", "tiles", "nuclei", "patches in graph")
-    columns = [Column("slide"), Column("class"), Column("patient"), *(Column(n, numeric=True) for n in names), Column("status")]
+    columns = [
+        Column("slide"),
+        Column("class"),
+        Column("patient"),
+        *(Column(n, numeric=True) for n in names),
+        Column("status"),
+    ]
     table = Table(
         columns,
         rows,
@@ -131,7 +140,11 @@ def _overviews(findings: Findings, first: Sequence[str]) -> list[Block]:
         if slide.row.slide_id in overviews and overviews[slide.row.slide_id].exists()
     ][: params.n_overlays]
     if not chosen:
-        why = "pictures are switched off (report: n_overlays)" if params.n_overlays == 0 else "no slide with kept tiles has an overview"
+        why = (
+            "pictures are switched off (report: n_overlays)"
+            if params.n_overlays == 0
+            else "no slide with kept tiles has an overview"
+        )
         return [Text(f"No overview pictures: {why}.")]
     figures = [_overview_figure(slide, findings) for slide in chosen]
     note = f"Overviews of {plural(len(figures), 'slide')}: what the tiling kept and dropped."

@@ -12,7 +12,7 @@ from pipeline.report.findings import Findings
 from pipeline.report.graphs import GraphSummary, ImageGraph, kept_pairs, node_strength, read_image_graphs, summarise
 from pipeline.report.overlays import graph_field, graph_picture
 from pipeline.report.style import Figure
-from pipeline.report.wording import count, decimal, listed, plural, title
+from pipeline.report.wording import count, decimal, listed, plural
 from pipeline.slides.reader import SlideReader, open_slide
 
 ALL = "all classes"
@@ -29,9 +29,13 @@ def graphs(findings: Findings, drawn: Sequence[str]) -> Section:
     summaries = {method: _summaries(findings, method) for method in findings.sources.methods}
     with_edges = {method: found for method, found in summaries.items() if found and found[ALL].histogram.sum()}
     if not with_edges:
-        return Section("graphs", "Patch graphs", [Text("No method of this run kept an edge between patches: there is no graph to show.")])
+        return Section(
+            "graphs",
+            "Patch graphs",
+            [Text("No method of this run kept an edge between patches: there is no graph to show.")],
+        )
     blocks: list[Block] = [_table(with_edges)]
-    without = [title(method) for method in findings.sources.methods if method not in with_edges]
+    without = [method for method in findings.sources.methods if method not in with_edges]
     if without:
         blocks.append(Text(f"Without edges, and so without a graph: {listed(without, 20)}."))
     shown = _shown_method(findings, list(with_edges))
@@ -48,7 +52,9 @@ def _summaries(findings: Findings, method: str) -> dict[str, GraphSummary]:
     """Summary by class and of all; empty when no fold of the method stored graphs."""
     predictions = findings.one_seed(method)
     sources = findings.sources
-    stored = [fold for fold in sources.folds if (sources.fold_folder(method, sources.seeds[0], fold) / "graphs.zarr").is_dir()]
+    stored = [
+        fold for fold in sources.folds if (sources.fold_folder(method, sources.seeds[0], fold) / "graphs.zarr").is_dir()
+    ]
     if not stored or predictions.empty:
         return {}
     usable = predictions[predictions["fold"].isin(stored)]
@@ -58,13 +64,19 @@ def _summaries(findings: Findings, method: str) -> dict[str, GraphSummary]:
 
 
 def _table(summaries: dict[str, dict[str, GraphSummary]]) -> Table:
-    rows, marked = [], []
+    rows: list[tuple[str, ...]] = []
+    marked: list[int] = []
     for method, by_class in summaries.items():
         for name, summary in by_class.items():
             if name == ALL:
                 marked.append(len(rows))
-            numbers = (decimal(summary.patches, 1), decimal(summary.degree, 2), decimal(summary.kept_share), decimal(summary.weight))
-            rows.append((title(method), name, count(summary.n_images), *numbers, decimal(summary.reach, 2)))
+            numbers = (
+                decimal(summary.patches, 1),
+                decimal(summary.degree, 2),
+                decimal(summary.kept_share),
+                decimal(summary.weight),
+            )
+            rows.append((method, name, count(summary.n_images), *numbers, decimal(summary.reach, 2)))
     names = ("images", "patches", "kept edges per patch", "share kept", "mean weight", "relative length")
     return Table(
         [Column("method"), Column("class"), *(Column(name, numeric=True) for name in names)],
@@ -84,9 +96,9 @@ def _histogram(method: str, by_class: dict[str, GraphSummary]) -> Figure:
         f"edge_weights_{method}",
         "svg",
         weight_histogram(classes),
-        f"Weights of kept edges of {title(method)} by class, n = {n_edges:,} edges (both directions) of "
+        f"Weights of kept edges of {method} by class, n = {n_edges:,} edges (both directions) of "
         f"{plural(by_class[ALL].n_images, 'test image')}; images with many patches count more. Logarithmic axis.",
-        f"Histogram of edge weights of {title(method)}",
+        f"Histogram of edge weights of {method}",
     )
 
 
@@ -95,20 +107,30 @@ def _pictures(findings: Findings, method: str, drawn: Sequence[str]) -> list[Blo
     rows = pd.DataFrame([predictions.loc[slide_id] for slide_id in drawn if slide_id in predictions.index])
     images = [image for image in read_image_graphs(findings.sources, method, rows) if image.n_patches]
     if not images:
-        why = "they are switched off (report: n_overlays)" if findings.params.n_overlays == 0 else "no test image has a patch"
+        why = (
+            "they are switched off (report: n_overlays)"
+            if findings.params.n_overlays == 0
+            else "no test image has a patch"
+        )
         return [Text(f"No graph is drawn over the tissue: {why}.")]
     strongest = max(float(node_strength(*kept_pairs(image.graph), image.n_patches).max()) for image in images)
     faults: list[str] = []
     figures = [_picture(findings, method, image, strongest, faults) for image in images]
     note = (
-        f"Learned graphs of {title(method)} over the tissue, {plural(len(figures), 'test image')}: wrongly and rightly predicted ones in "
+        f"Learned graphs of {method} over the tissue, {plural(len(figures), 'test image')}: wrongly and rightly predicted ones in "
         "turn while both last, so their proportion here is not the error rate. A node is a patch, coloured by the summed weight of its "
         "kept edges; lines are the heaviest kept edges, wider and darker with weight relative to the heaviest of that image. "
         "An edge shows what the classifier mixed, not a cause."
     )
-    scale = Figure("node_strength", "svg", strength_scale(strongest), "Colour of nodes in all pictures above.", "Colour scale of nodes")
+    scale = Figure(
+        "node_strength",
+        "svg",
+        strength_scale(strongest),
+        "Colour of nodes in all pictures of graphs.",
+        "Colour scale of nodes",
+    )
     texts = [Text(f"Drawn on white, because the slide could not be read: {listed(faults)}.")] if faults else []
-    return [Gallery(figures, "medium", note), Gallery([scale], "medium"), *texts]
+    return [Gallery([scale], "legend", note), Gallery(figures, "medium"), *texts]
 
 
 def _picture(findings: Findings, method: str, image: ImageGraph, strongest: float, faults: list[str]) -> Figure:

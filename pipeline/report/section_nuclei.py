@@ -46,8 +46,10 @@ def _blocks(figures: list[Figure], faults: list[str], side_um: float) -> list[Bl
             "tissue and not the average one. Outlines are coloured by the direction of the long axis (wheel: as it lies on "
             "the page, the same colour half a turn on); grey has no measured axis. Round nuclei have an axis too, and it means little."
         )
-        wheel = Figure("orientation_wheel", "svg", orientation_wheel(), "Axis direction.", "Colour wheel of axis directions")
-        blocks += [Gallery(figures, "medium", note), Gallery([wheel], "small")]
+        wheel = Figure(
+            "orientation_wheel", "svg", orientation_wheel(), "Axis direction.", "Colour wheel of axis directions"
+        )
+        blocks += [Gallery([wheel], "legend", note), Gallery(figures, "medium")]
     return blocks
 
 

@@ -19,13 +19,19 @@ def predictions(findings: Findings) -> Section:
         return Section("predictions", "Predictions", [Text(f"No predictions: {why}.")])
     frame = read_predictions(path)
     if frame.empty:
-        return Section("predictions", "Predictions", [Text("No predictions: no slide without label had a patch to predict from.")])
+        return Section(
+            "predictions", "Predictions", [Text("No predictions: no slide without label had a patch to predict from.")]
+        )
     probabilities = [name for name in frame.columns if name.startswith(PROBABILITY_PREFIX)]
     rows = [
         (str(row["slide_id"]), str(row["predicted"]), *(decimal(float(row[name])) for name in probabilities))
         for row in frame.to_dict("records")
     ]
-    columns = [Column("slide"), Column("predicted"), *(Column(f"p {n.removeprefix(PROBABILITY_PREFIX)}", numeric=True) for n in probabilities)]
+    columns = [
+        Column("slide"),
+        Column("predicted"),
+        *(Column(f"p {n.removeprefix(PROBABILITY_PREFIX)}", numeric=True) for n in probabilities),
+    ]
     caption = (
         f"Slides without label, n = {len(rows)}, predicted by a model trained on all labelled slides. Nothing here tells how "
         "right they are; the test folds above are the only measure."

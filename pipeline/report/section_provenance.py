@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from pipeline.artefacts.json_files import PROVENANCE, read_json
 from pipeline.provenance import package_versions
-from pipeline.report.blocks import Block, Column, Details, Section, Table, Text
+from pipeline.report.blocks import Block, Column, Details, FoldedTable, Section, Table, Text
 from pipeline.report.findings import Findings
 from pipeline.report.wording import NONE, count, plural
 
@@ -24,7 +24,12 @@ CITATION = Markup(
 def provenance(findings: Findings, source: str) -> Section:
     """Steps, sources, packages, configuration and citation."""
     trained = _training_record(findings.sources.training / PROVENANCE)
-    blocks: list[Block] = [Text(_steps(findings)), _stages(findings, trained, source), _packages(trained), Text(CITATION)]
+    blocks: list[Block] = [
+        Text(_steps(findings)),
+        _stages(findings, trained, source),
+        Text(CITATION),
+        _packages(trained),
+    ]
     config = yaml.safe_dump(json.loads(json.dumps(dict(findings.sources.config))), sort_keys=False, allow_unicode=True)
     if findings.sources.config:
         blocks.append(Details("Configuration of this run", config))
@@ -65,11 +70,14 @@ def _stages(findings: Findings, trained: dict[str, Any], source: str) -> Table:
         rows.append(("split_cohort", str(trained.get("source") or NONE), "1", ""))
     rows.append(("write_report", source or NONE, "1", ""))
     columns = [Column("stage"), Column("source digest"), Column("files", numeric=True), Column("note")]
-    caption = "Digest of the program's source by stage: equal digests mean equal code. A dash marks features made elsewhere."
+    caption = (
+        "Digest of the program's source by stage: equal digests mean equal code. A dash marks features made elsewhere."
+    )
     return Table(columns, rows, caption)
 
 
-def _packages(trained: dict[str, Any]) -> Table:
+def _packages(trained: dict[str, Any]) -> FoldedTable:
     here, then = package_versions(), trained.get("packages") or {}
     rows = [(name, str(then.get(name, NONE)), here.get(name, NONE)) for name in sorted({*here, *then})]
-    return Table([Column("package"), Column("at the split"), Column("at this report")], rows, "Versions of packages that can change a result.")
+    columns = [Column("package"), Column("at the split"), Column("at this report")]
+    return FoldedTable("Package versions", Table(columns, rows, "Versions of packages that can change a result."))

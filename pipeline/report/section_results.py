@@ -1,7 +1,7 @@
 """What the methods achieved on the test folds."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,7 +31,9 @@ def results(findings: Findings) -> Section:
 
 def _what_was_tested(findings: Findings) -> str:
     n_patients = patients(findings.tested)
-    who = f"{plural(n_patients, 'patient')}, none in two folds" if findings.is_patient_level else "patients not all known"
+    who = (
+        f"{plural(n_patients, 'patient')}, none in two folds" if findings.is_patient_level else "patients not all known"
+    )
     return (
         f"{plural(len(findings.tested), 'image')} ({who}). Each seed tests every image at most once, in the fold that holds it out. "
         f"Lower is better for {' and '.join(title(name) for name in METRICS if name in LOWER_IS_BETTER)}, higher for all else."
@@ -41,7 +43,7 @@ def _what_was_tested(findings: Findings) -> str:
 def _comparison(findings: Findings) -> list[Block]:
     frame = findings.results.comparison
     if len(findings.sources.methods) == 1:
-        return [Text(f"Only one method was run ({title(findings.sources.methods[0])}); there is nothing to compare it with.")]
+        return [Text(f"Only one method was run ({findings.sources.methods[0]}); there is nothing to compare it with.")]
     if frame is None or frame.empty:
         return [Text("No comparison of methods: the run has no comparison.csv.")]
     return [comparison_table(frame), Text(_tests_in_words(frame))]
@@ -49,8 +51,8 @@ def _comparison(findings: Findings) -> list[Block]:
 
 def _tests_in_words(frame: pd.DataFrame) -> str:
     tested = frame[frame["p_holm"].notna()]
-    reference = title(str(frame["reference"].iloc[0]))
-    different = [title(str(name)) for name in tested.loc[tested["p_holm"] < SIGNIFICANT, "method"]]
+    reference = str(frame["reference"].iloc[0])
+    different = [str(name) for name in tested.loc[tested["p_holm"] < SIGNIFICANT, "method"]]
     if not different:
         return (
             f"After Holm's correction no method differs from {reference} at the {SIGNIFICANT:.0%} level. "
@@ -62,34 +64,36 @@ def _tests_in_words(frame: pd.DataFrame) -> str:
 def comparison_table(frame: pd.DataFrame) -> Table:
     """``comparison.csv`` as it stands, each ``x_mean`` and ``x_sd`` joined to one column."""
     reference = str(frame["reference"].iloc[0])
-    joined = [name.removesuffix("_mean") for name in frame.columns if name.endswith("_mean")]
-    parts = {f"{metric}_{part}" for metric in joined for part in ("mean", "sd")}
+    metrics = [name.removesuffix("_mean") for name in frame.columns if name.endswith("_mean")]
+    parts = {f"{metric}_{part}" for metric in metrics for part in ("mean", "sd")}
     plain = [name for name in frame.columns if name not in parts and name not in ("method", "reference")]
-    rows = []
-    for record in frame.to_dict("records"):
-        means = (mean_sd(record[f"{metric}_mean"], record.get(f"{metric}_sd")) for metric in joined)
-        rows.append((title(str(record["method"])), *means, *(_plain_cell(name, record[name]) for name in plain)))
-    columns = [Column("method"), *(Column(title(name), numeric=True) for name in [*joined, *plain])]
+    numbers = [name for name in plain if name.startswith("n_")]
+    # The test belongs to the accuracy, so it stands beside it and not beyond the page's edge.
+    order = [*metrics[:1], *(name for name in plain if name not in numbers), *metrics[1:], *numbers]
+    rows = [(str(record["method"]), *(_cell(record, name) for name in order)) for record in frame.to_dict("records")]
+    columns = [Column("method"), *(Column(title(name), numeric=True) for name in order)]
     marked = frozenset(int(place) for place in np.flatnonzero(frame["method"].to_numpy() == reference))
     return Table(
         columns,
         rows,
-        f"Methods against the reference, {title(reference)} (set off), n = {len(rows)} methods; mean ± sample SD over runs (seeds × folds). "
+        f"Methods against the reference, {reference} (set off), n = {len(rows)} methods; mean ± sample SD over runs (seeds × folds). "
         "Difference: method minus reference on the same images. p: exact two-sided sign-flip test over patients; p Holm: corrected "
         "for the number of methods compared.",
         marked=marked,
     )
 
 
-def _plain_cell(name: Any, value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    number = float(value)
-    if str(name).startswith("p_"):
+def _cell(record: Mapping[Hashable, Any], name: str) -> str:
+    if name not in record:
+        return mean_sd(record[f"{name}_mean"], record.get(f"{name}_sd"))
+    if isinstance(record[name], str):
+        return str(record[name])
+    number = float(record[name])
+    if name.startswith("p_"):
         return probability(number)
-    if str(name).endswith("_difference"):
+    if name.endswith("_difference"):
         return NONE if math.isnan(number) else f"{number:+.3f}"
-    return count(int(number)) if str(name).startswith("n_") else decimal(number)
+    return count(int(number)) if name.startswith("n_") else decimal(number)
 
 
 def _shown_metrics(seeds: Sequence[SeedMetrics]) -> list[str]:
@@ -102,8 +106,10 @@ def _metrics_table(findings: Findings) -> Table:
     metrics = _shown_metrics(seeds)
     rows = []
     for entry in seeds:
-        cells = [f"{mean_sd(entry.mean.get(name), entry.sd.get(name))}\n{interval(entry.ci95.get(name))}" for name in metrics]
-        rows.append((title(entry.method), str(entry.seed), count(len(entry.folds)), *cells))
+        cells = [
+            f"{mean_sd(entry.mean.get(name), entry.sd.get(name))}\n{interval(entry.ci95.get(name))}" for name in metrics
+        ]
+        rows.append((entry.method, str(entry.seed), count(len(entry.folds)), *cells))
     columns = [Column("method"), *(Column(title(name), numeric=True) for name in ("seed", "folds", *metrics))]
     folds = len(findings.sources.folds)
     spread = "one fold, so no SD" if folds == 1 else "mean ± sample SD over test folds"
@@ -121,12 +127,20 @@ def _folds_table(findings: Findings) -> FoldedTable:
     seeds = list(findings.results.metrics.values())
     metrics = _shown_metrics(seeds)
     rows = [
-        (title(entry.method), str(entry.seed), str(int(fold["fold"])), count(int(fold["n"])), *(decimal(fold.get(m)) for m in metrics))
+        (
+            entry.method,
+            str(entry.seed),
+            str(int(fold["fold"])),
+            count(int(fold["n"])),
+            *(decimal(fold.get(m)) for m in metrics),
+        )
         for entry in seeds
         for fold in entry.folds.to_dict("records")
     ]
     columns = [Column("method"), *(Column(title(name), numeric=True) for name in ("seed", "fold", "n", *metrics))]
-    return FoldedTable("Every fold in numbers", Table(columns, rows, f"One row per test fold, n = {len(rows)}.", searchable=True))
+    return FoldedTable(
+        "Every fold in numbers", Table(columns, rows, f"One row per test fold, n = {len(rows)}.", searchable=True)
+    )
 
 
 def _dots_figure(findings: Findings) -> Figure:
@@ -165,8 +179,8 @@ def _confusions(findings: Findings) -> list[Figure]:
                 f"confusion_{method}",
                 "svg",
                 confusion_matrix(counts, findings.classes),
-                f"{title(method)}: {int(np.trace(counts))} of {plural(int(counts.sum()), 'image')} right.",
-                f"Confusion matrix of {title(method)}",
+                f"{method}: {int(np.trace(counts))} of {plural(int(counts.sum()), 'image')} right.",
+                f"Confusion matrix of {method}",
             )
         )
     return figures
@@ -176,11 +190,13 @@ def _depth(findings: Findings) -> list[Block]:
     method = findings.sources.reference_method
     predictions = findings.one_seed(method)
     if predictions.empty:
-        return [Text(f"No test prediction of {title(method)}: neither ROC nor reliability can be drawn.")]
+        return [Text(f"No test prediction of {method}: neither ROC nor reliability can be drawn.")]
     probabilities = probability_columns(predictions, findings.classes)
     labels = predictions["label"].to_numpy(object)
     binned = reliability(probabilities, labels == predictions["predicted"].to_numpy(object))
-    about = f"{title(method)}, n = {plural(len(predictions), 'test image')} of all folds pooled (seed {findings.sources.seeds[0]})"
+    about = (
+        f"{method}, n = {plural(len(predictions), 'test image')} of all folds pooled (seed {findings.sources.seeds[0]})"
+    )
     against = "the second class against the first" if len(findings.classes) == 2 else "each class against the rest"
     figures = [
         Figure(
@@ -188,15 +204,15 @@ def _depth(findings: Findings) -> list[Block]:
             "svg",
             roc(probabilities, labels, findings.classes),
             f"ROC of {about}: {against}. Pooling mixes the scales of several models, so areas differ from the mean AUROC of folds.",
-            f"ROC curves of {title(method)}",
+            f"ROC curves of {method}",
         ),
         Figure(
             f"reliability_{method}",
             "svg",
             reliability_curve(binned),
-            f"Reliability of {about}: share predicted right against confidence in ten equal bins, images per bin beside the dots. "
+            f"Reliability of {about}: share predicted right against confidence in ten equal bins, images per bin below the dots. "
             "Below the dashed line the model is too sure of itself.",
-            f"Reliability curve of {title(method)}",
+            f"Reliability curve of {method}",
         ),
     ]
     return [Gallery(figures, "medium")]

@@ -10,7 +10,9 @@ from pipeline.report.wording import NONE, count, mean_sd, plural, title
 
 def summary(findings: Findings) -> Section:
     """Numbers of the cohort and the best method."""
-    return Section("summary", "Summary", [Text(_sentence(findings)), Cards([*_best(findings), *_cohort_cards(findings)])])
+    return Section(
+        "summary", "Summary", [Text(_sentence(findings)), Cards([*_best(findings), *_cohort_cards(findings)])]
+    )
 
 
 def _sentence(findings: Findings) -> str:
@@ -26,7 +28,7 @@ def _sentence(findings: Findings) -> str:
 def _best(findings: Findings) -> list[Card]:
     best, metric = findings.ranked[0], findings.params.headline_metric
     spread = findings.results.spread(best, metric)
-    label = f"{title(metric)} of {title(best)}"
+    label = f"{title(metric)} of {best}"
     if len(findings.sources.methods) > 1:
         label += f", the best of {len(findings.sources.methods)} methods"
     return [Card(mean_sd(spread.mean, spread.sd), label, spread_meaning(findings, best), wide=True)]
@@ -59,9 +61,19 @@ def _cohort_cards(findings: Findings) -> list[Card]:
         Card(count(len(cohort)), "slides", f"{len(tested)} in folds, {excluded} excluded, {unlabelled} without label"),
         Card(count(patients(tested)), "patients in folds", who),
         Card(count(len(findings.classes)), "classes", ", ".join(findings.classes)),
-        Card(count(sum(kept)) if kept else NONE, "tiles kept", f"on {plural(len(kept), 'slide')}" if kept else "no slide was tiled"),
         Card(
-            count(sum(nuclei)) if nuclei else NONE, "nuclei", f"on {plural(len(nuclei), 'slide')}" if nuclei else "none were segmented"
+            count(sum(kept)) if kept else NONE,
+            "tiles kept",
+            f"on {plural(len(kept), 'slide')}" if kept else "no slide was tiled",
         ),
-        Card(f"{median(patches):g}" if patches else NONE, "patches in the median graph", f"of {plural(len(patches), 'image')}"),
+        Card(
+            count(sum(nuclei)) if nuclei else NONE,
+            "nuclei",
+            f"on {plural(len(nuclei), 'slide')}" if nuclei else "none were segmented",
+        ),
+        Card(
+            f"{median(patches):g}" if patches else NONE,
+            "patches in the median graph",
+            f"of {plural(len(patches), 'image')}",
+        ),
     ]

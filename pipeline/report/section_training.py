@@ -4,7 +4,7 @@ from pipeline.report.blocks import Block, Gallery, Section, Text
 from pipeline.report.charts_training import PANELS, curve_columns, learning_curves
 from pipeline.report.findings import Findings
 from pipeline.report.style import Figure
-from pipeline.report.wording import listed, plural, title
+from pipeline.report.wording import listed, plural
 
 SERIES = {
     "lower": "lower, the classifier's steps on the train part",
@@ -18,7 +18,7 @@ def training(findings: Findings) -> Section:
     """Learning curves of every method that keeps a history."""
     histories = findings.results.histories
     drawn = [m for m in findings.sources.methods if any(curve_columns(histories[m], end) for end in PANELS.values())]
-    without = [title(method) for method in findings.sources.methods if method not in drawn]
+    without = [method for method in findings.sources.methods if method not in drawn]
     blocks: list[Block] = []
     if drawn:
         blocks.append(Gallery([_figure(findings, method) for method in drawn], "large", _note(findings, drawn)))
@@ -45,6 +45,6 @@ def _figure(findings: Findings, method: str) -> Figure:
         f"learning_{method}",
         "svg",
         learning_curves(history),
-        f"{title(method)}: {plural(n_runs, 'training run')}, up to {plural(int(history['epoch'].nunique()), 'epoch')}.",
-        f"Learning curves of {title(method)}",
+        f"{method}: {plural(n_runs, 'training run')}, up to {plural(int(history['epoch'].nunique()), 'epoch')}.",
+        f"Learning curves of {method}",
     )

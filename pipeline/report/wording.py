@@ -38,9 +38,20 @@ def plural(n: int, one: str, many: str | None = None) -> str:
     return f"{n:,} {one if n == 1 else many or one + 's'}"
 
 
+SPELLED = {
+    "auroc": "AUROC",
+    "ece": "ECE",
+    "brier": "Brier score",
+    "macro_f1": "macro F1",
+    "p_value": "p",
+    "p_holm": "p (Holm)",
+}
+"""Names of columns that read otherwise than they are written."""
+
+
 def title(name: str) -> str:
-    """A column or metric name for reading: underscores become blanks."""
-    return name.replace("_", " ")
+    """A column or metric name for reading; names of methods, classes and slides stay as they are."""
+    return SPELLED.get(name, name.replace("_", " "))
 
 
 def listed(names: list[str], most: int = 8) -> str:

@@ -24,7 +24,9 @@ from pipeline.report.sources import ReportSources
 log = get_logger("report")
 
 
-def write_report(sources: ReportSources, page_path: str | Path, figures_dir: str | Path, *, params: ReportParams, source: str) -> None:
+def write_report(
+    sources: ReportSources, page_path: str | Path, figures_dir: str | Path, *, params: ReportParams, source: str
+) -> None:
     """Write the report of a run.
 
     The same inputs and package versions give the same bytes.

@@ -11,7 +11,7 @@ import copy
 import math
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import torch
@@ -155,7 +155,7 @@ def fit(
         model.load_state_dict(best.state)
     kept = best.epoch if selects else len(history) - 1
     log.info("%s: kept epoch %d of %d, %.1f s", spec.name, kept, len(history), time.perf_counter() - started)
-    return [_marked(row, kept) for row in history]
+    return [replace(row, selected=row.epoch == kept) for row in history]
 
 
 def schedule(images: TrainingImages, spec: MethodSpec, order: torch.Generator) -> Iterator[tuple[Level, GraphBatch]]:
@@ -260,10 +260,6 @@ def _record(epoch: int, model: ImageClassifier, images: TrainingImages, tallies:
         tau=math.nan if model.generator is None else model.generator.tau,
         mean_degree=effective_degree(model, images.select or images.structure or images.train),
     )
-
-
-def _marked(row: EpochRecord, kept: int) -> EpochRecord:
-    return EpochRecord(**{**row.__dict__, "selected": row.epoch == kept})
 
 
 def _check_levels(images: TrainingImages, spec: MethodSpec) -> None:

@@ -1,7 +1,7 @@
 """From nodes and roles to a trained model: classes, scaler, weights, loop."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 
 import pandas as pd
 import torch
@@ -64,7 +64,9 @@ def fit_model(
         network = build_model(spec, scaler.n_outputs, len(classes)).to(device)
         history = _fit(network, images, spec, len(classes), derived_seed(seed, purpose, spec.name, "order"))
     model = TrainedModel(network.eval(), scaler, spec, cohort.feature_names, classes)
-    return model, pd.DataFrame([asdict(record) for record in history], columns=list(EpochRecord.__annotations__))
+    return model, pd.DataFrame(
+        [asdict(record) for record in history], columns=[field.name for field in fields(EpochRecord)]
+    )
 
 
 def _fit(

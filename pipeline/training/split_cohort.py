@@ -1,6 +1,7 @@
 """Rule ``split_cohort``: labelled slides to folds and roles, by whole patients."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -66,7 +67,7 @@ def split_cohort(
         )
     write_splits(splits_path, split_table(kept, params, seeds))
     upstream = {f"features/{slide_id}": file_digest(path) for slide_id, path in sorted(paths.items())}
-    stages = {"splits": params.__dict__, "seeds": list(seeds)}
+    stages = {"splits": asdict(params), "seeds": list(seeds)}
     write_provenance(Path(splits_path).parent, record(params=stages, source=source, upstream=upstream))
 
 

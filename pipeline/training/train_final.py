@@ -1,6 +1,7 @@
 """Rule ``train_final``: one method on all labelled slides, for prediction."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 from pipeline.artefacts.json_files import write_provenance
@@ -60,6 +61,6 @@ def train_final(
     out = Path(out_dir)
     write_model(out / "model.pt", model, source=source)
     write_history(out / "history.csv", history)
-    stages = {**provenance_params(spec, seed=seed), "splits": split_params.__dict__}
+    stages = {**provenance_params(spec, seed=seed), "splits": asdict(split_params)}
     upstream = {"splits": file_digest(splits_path), "features": cohort.digest()}
     write_provenance(out, record(params=stages, source=source, upstream=upstream))

@@ -13,7 +13,9 @@ def _branches(points):
     points = np.asarray(points, float).reshape(-1, 2)
     offsets = np.array([0, len(points)])
     triangulation = triangulate(points, offsets)
-    return np.sort(with_coincident(branch_lengths(triangulation), np.diff(offsets) - np.diff(triangulation.offsets)).values)
+    return np.sort(
+        with_coincident(branch_lengths(triangulation), np.diff(offsets) - np.diff(triangulation.offsets)).values
+    )
 
 
 def _by_networkx(points):

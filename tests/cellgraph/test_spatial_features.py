@@ -17,7 +17,12 @@ INDEX = {name: i for i, name in enumerate(SPATIAL_FEATURE_NAMES)}
 def _statistics(values):
     mean, sd = statistics.fmean(values), statistics.stdev(values)
     disorder = 1 - 1 / (1 + sd / mean) if mean else float("nan")
-    return {"mean": mean, "sd": sd, "min_max": min(values) / max(values) if max(values) else float("nan"), "d": disorder}
+    return {
+        "mean": mean,
+        "sd": sd,
+        "min_max": min(values) / max(values) if max(values) else float("nan"),
+        "d": disorder,
+    }
 
 
 def _tree(distance):
@@ -77,7 +82,9 @@ def test_all_51_equal_the_slow_formulas(points):
 
 def test_a_square_with_its_centre_by_hand():
     """Corners of (0, 0) to (20, 20) and (10, 10): one bounded cell, four equal triangles, four branches of 10 sqrt 2."""
-    found = dict(zip(SPATIAL_FEATURE_NAMES, spatial_features([(0, 0), (20, 0), (20, 20), (0, 20), (10, 10)]), strict=True))
+    found = dict(
+        zip(SPATIAL_FEATURE_NAMES, spatial_features([(0, 0), (20, 0), (20, 20), (0, 20), (10, 10)]), strict=True)
+    )
     half = 10 * np.sqrt(2)
     sides = [20.0] * 4 + [half] * 8
     expected = {

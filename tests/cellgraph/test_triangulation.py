@@ -44,10 +44,19 @@ def test_no_triangle_where_there_is_no_plane_figure(name):
 
 def test_four_sites_on_a_circle_are_cut_the_same_way_whatever_their_order():
     square = np.array([[0, 0], [2, 0], [2, 1], [0, 1]], float)
-    cuts = {tuple(map(tuple, np.sort(_single(square[list(order)]).sides.T, axis=0))) for order in ((0, 1, 2, 3), (3, 1, 0, 2))}
+    cuts = {
+        tuple(map(tuple, np.sort(_single(square[list(order)]).sides.T, axis=0)))
+        for order in ((0, 1, 2, 3), (3, 1, 0, 2))
+    }
     assert len(cuts) == 1
 
 
 def test_sides_come_once_with_the_number_of_their_triangles():
     sides, counts = distinct_sides(np.array([[0, 1, 2], [3, 2, 1]]), 4)
-    assert dict(zip(map(tuple, sides.T), counts, strict=True)) == {(0, 1): 1, (0, 2): 1, (1, 2): 2, (1, 3): 1, (2, 3): 1}
+    assert dict(zip(map(tuple, sides.T), counts, strict=True)) == {
+        (0, 1): 1,
+        (0, 2): 1,
+        (1, 2): 2,
+        (1, 3): 1,
+        (2, 3): 1,
+    }

@@ -38,7 +38,12 @@ def test_name_in_models_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
 def test_round_trip(tiny_weights: Weights, tmp_path: Path) -> None:
     save_weights(tmp_path / "w.pt", tiny_weights)
     back = load_weights(tmp_path / "w.pt")
-    assert (back.channels, back.input, back.diameter_px, back.style) == ((2, 4, 8, 8, 8), "haematoxylin_luminance", 16.0, False)
+    assert (back.channels, back.input, back.diameter_px, back.style) == (
+        (2, 4, 8, 8, 8),
+        "haematoxylin_luminance",
+        16.0,
+        False,
+    )
     assert all(torch.equal(back.state[name], tensor) for name, tensor in tiny_weights.state.items())
 
 
@@ -86,5 +91,10 @@ def test_cellpose_file(tmp_path: Path) -> None:
     network = CPnet([2, 4, 8, 16], 3, 3, diam_mean=30.0)
     torch.save(network.state_dict(), tmp_path / "cyto")
     weights = load_weights(tmp_path / "cyto")
-    assert (weights.channels, weights.input, weights.diameter_px, weights.style) == ((2, 4, 8, 16), "haematoxylin", 30.0, True)
+    assert (weights.channels, weights.input, weights.diameter_px, weights.style) == (
+        (2, 4, 8, 16),
+        "haematoxylin",
+        30.0,
+        True,
+    )
     load_network(weights, torch.device("cpu"))

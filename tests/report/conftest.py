@@ -66,7 +66,9 @@ def nuclei_frame(x_um: np.ndarray, y_um: np.ndarray, angle: np.ndarray, tile_id:
         frame[name] = 1.5
     frame["area_um2"] = np.pi * 9 * 5 / 4
     frame["solidity"] = 1.0
-    frame["contour_um"] = [shapely.to_wkb(ellipse(*place, 9.0, 5.0, a)) for *place, a in zip(x_um, y_um, angle, strict=True)]
+    frame["contour_um"] = [
+        shapely.to_wkb(ellipse(*place, 9.0, 5.0, a)) for *place, a in zip(x_um, y_um, angle, strict=True)
+    ]
     return frame
 
 
@@ -91,7 +93,9 @@ def tile_frame(kept: np.ndarray) -> pd.DataFrame:
     )
 
 
-def write_tile_table(path: Path, frame: pd.DataFrame, slide_id: str, reason: str | None = None, mpp: float | None = SLIDE_MPP) -> None:
+def write_tile_table(
+    path: Path, frame: pd.DataFrame, slide_id: str, reason: str | None = None, mpp: float | None = SLIDE_MPP
+) -> None:
     side = SLIDE_PX if mpp else 0
     header = tile_files.header(
         slide_id=slide_id, slide_mpp=mpp, width_l0=side, height_l0=side, reason=reason, provenance=MADE
@@ -99,9 +103,17 @@ def write_tile_table(path: Path, frame: pd.DataFrame, slide_id: str, reason: str
     tile_files.write_tiles(path, frame, header)
 
 
-def write_nucleus_table(path: Path, frame: pd.DataFrame, slide_id: str, reason: str | None = None, mpp: float | None = SLIDE_MPP) -> None:
+def write_nucleus_table(
+    path: Path, frame: pd.DataFrame, slide_id: str, reason: str | None = None, mpp: float | None = SLIDE_MPP
+) -> None:
     header = nucleus_files.header(
-        slide_id=slide_id, slide_mpp=mpp, mpp=0.5, weights="painted", weights_digest="ab" * 32, reason=reason, provenance=MADE
+        slide_id=slide_id,
+        slide_mpp=mpp,
+        mpp=0.5,
+        weights="painted",
+        weights_digest="ab" * 32,
+        reason=reason,
+        provenance=MADE,
     )
     nucleus_files.write_nuclei(path, frame, header)
 
@@ -226,14 +238,28 @@ class Tree:
         others = ("train", "structure", "select")
         patients = {case: i for i, case in enumerate(dict.fromkeys(row.case_id for row in labelled))}
         rows = [
-            (row.slide_id, row.case_id, row.label, seed, fold, "test" if fold_of[row.slide_id] == fold else others[patients[row.case_id] % 3])
+            (
+                row.slide_id,
+                row.case_id,
+                row.label,
+                seed,
+                fold,
+                "test" if fold_of[row.slide_id] == fold else others[patients[row.case_id] % 3],
+            )
             for seed in self.recipe.seeds
             for fold in self.recipe.folds
             for row in labelled
         ]
-        write_splits(self.training / "splits.csv", pd.DataFrame(rows, columns=["slide_id", "case_id", "label", "seed", "fold", "role"]))
-        excluded = [(row.slide_id, row.case_id, row.label, "no tissue") for row in self.rows if row.slide_id.startswith("x")]
-        write_excluded(self.training / "excluded.csv", pd.DataFrame(excluded, columns=["slide_id", "case_id", "label", "reason"]))
+        write_splits(
+            self.training / "splits.csv",
+            pd.DataFrame(rows, columns=["slide_id", "case_id", "label", "seed", "fold", "role"]),
+        )
+        excluded = [
+            (row.slide_id, row.case_id, row.label, "no tissue") for row in self.rows if row.slide_id.startswith("x")
+        ]
+        write_excluded(
+            self.training / "excluded.csv", pd.DataFrame(excluded, columns=["slide_id", "case_id", "label", "reason"])
+        )
         write_provenance(self.training, provenance.record(params={}, source="5p11ts"))
 
     def _predict(self, rows: list[SlideRow], skill: float) -> pd.DataFrame:
@@ -246,7 +272,9 @@ class Tree:
         names = [row.slide_id for row in rows], [row.case_id for row in rows], [row.label for row in rows]
         return prediction_frame(*names, classes, exponents / exponents.sum(axis=1, keepdims=True))
 
-    def _write_method(self, method: str, seed: int, labelled: list[SlideRow], fold_of: dict[str, int]) -> dict[str, object]:
+    def _write_method(
+        self, method: str, seed: int, labelled: list[SlideRow], fold_of: dict[str, int]
+    ) -> dict[str, object]:
         folds = []
         skill = self.recipe.skill if method == self.recipe.methods[0] else self.recipe.skill / 2
         for fold in self.recipe.folds:
@@ -296,12 +324,20 @@ class Tree:
         for method in self.recipe.methods:
             own = [entry for entry in entries if entry["method"] == method]
             values = pd.concat([pd.DataFrame(entry["folds"]) for entry in own])
-            row: dict[str, object] = {"method": method, "n_runs": len(values), "n_images": int(values["n"].sum()) // len(own)}
+            row: dict[str, object] = {
+                "method": method,
+                "n_runs": len(values),
+                "n_images": int(values["n"].sum()) // len(own),
+            }
             for name in METRICS:
                 row |= {f"{name}_mean": values[name].mean(), f"{name}_sd": values[name].std(ddof=1)}
             row["reference"] = self.recipe.methods[0]
             other = method != self.recipe.methods[0]
-            row |= {"accuracy_difference": -0.125 if other else np.nan, "p_value": 0.25 if other else np.nan, "p_holm": 0.5 if other else np.nan}
+            row |= {
+                "accuracy_difference": -0.125 if other else np.nan,
+                "p_value": 0.25 if other else np.nan,
+                "p_holm": 0.5 if other else np.nan,
+            }
             rows.append(row)
         write_comparison(self.training / "comparison.csv", pd.DataFrame(rows))
 
@@ -309,7 +345,11 @@ class Tree:
 def fold_metrics(predictions: pd.DataFrame, classes: tuple[str, ...]) -> dict[str, float]:
     label, predicted = predictions["label"], predictions["predicted"]
     scores = predictions[[f"p_{name}" for name in classes]].to_numpy(float)
-    aurocs = [roc_auc_score(label == name, scores[:, i]) for i, name in enumerate(classes) if 0 < (label == name).sum() < len(label)]
+    aurocs = [
+        roc_auc_score(label == name, scores[:, i])
+        for i, name in enumerate(classes)
+        if 0 < (label == name).sum() < len(label)
+    ]
     one_hot = np.stack([label == name for name in classes], axis=1)
     return {
         "accuracy": float((label == predicted).mean()),

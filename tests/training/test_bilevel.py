@@ -138,7 +138,7 @@ def test_levels_without_images_and_infinite_losses_are_errors(roles):
 def test_the_effective_degree_of_a_fixed_graph_is_its_degree(random_images):
     coords = torch.tensor([[0.0, 0], [1, 0], [3, 0], [7, 0]])
     (image,) = random_images([4])
-    spec, model = small("spatial_graph", target_degree=1)
+    _, model = small("spatial_graph", target_degree=1)
     # A path of four nodes: degrees 1, 2, 2, 1.
     assert effective_degree(model, [replace(image, coords=coords)]) == pytest.approx(1.5)
     assert math.isnan(effective_degree(small("mean_pool")[1], [image]))

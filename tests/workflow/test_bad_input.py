@@ -17,7 +17,7 @@ def test_an_unreadable_slide_stops_its_own_job_only_and_is_named(fresh):
     failed = {path.stem for path in (fresh.results / "logs/tile_slide").glob("*.log") if "error:" in path.read_text()}
     assert len(failed) == 1
     assert len(tables) == 11
-    assert f"error: {failed.pop()}" in output(done)
+    assert f"error: slide {failed.pop()}" in output(done)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_a_slide_without_mpp_says_what_to_write_where(fresh):
     Image.new("RGB", (300, 300), "pink").save(fresh.folder / "plain.png")
     done = fresh.snakemake("tiles", changed=with_sheet(fresh, "slide_id,path\nplain,plain.png\n"))
     assert done.returncode != 0
-    assert "error: plain" in output(done)
+    assert "error: slide plain" in output(done)
     assert "column `mpp`" in output(done) or "column mpp" in output(done)
 
 

@@ -37,7 +37,7 @@ for (const search of document.querySelectorAll('figure.table input[type="search"
 }
 
 const dialog = document.getElementById("enlarged");
-for (const drawing of document.querySelectorAll(".drawing")) {
+for (const drawing of document.querySelectorAll(".gallery:not(.legend) .drawing")) {
   drawing.addEventListener("click", () => {
     dialog.querySelector("div").replaceChildren(drawing.firstElementChild.cloneNode(true));
     dialog.showModal();

@@ -1,0 +1,78 @@
+import numpy as np
+import pytest
+
+from pipeline.artefacts.cell_graphs import read_cell_graphs
+from pipeline.artefacts.nuclei import PAPER_MEASURES
+from pipeline.cellgraph.build_cell_graphs import build_cell_graphs, raw_measures
+from pipeline.cellgraph.params import CellGraphParams
+from pipeline.errors import ArtefactError
+from pipeline.provenance import digests, file_digest
+
+
+def _build(paths, out, slide_id="S1", **params):
+    build_cell_graphs(*paths, out, slide_id=slide_id, params=CellGraphParams(**params), source="abc")
+    return read_cell_graphs(out)
+
+
+def test_each_kept_tile_gets_its_nuclei_and_edges(tile_frame, nucleus_frame, write_slide, tmp_path):
+    frame = nucleus_frame([12, 7, 0, 20])
+    paths = write_slide(tile_frame([True, False, True, True]), frame)
+    graphs, header = _build(paths, tmp_path / "g.zarr", kind="radius", radius_um=15)
+    assert graphs.tile_id.tolist() == [0, 2, 3]
+    assert graphs.node_offsets.tolist() == [0, 12, 12, 32]
+    assert header["reason"] is None
+    for tile, owner in enumerate(graphs.tile_id):
+        ids = graphs.nucleus_id[graphs.node_offsets[tile] : graphs.node_offsets[tile + 1]]
+        assert ids.tolist() == frame.index[frame["tile_id"] == owner].tolist()
+    ends = frame[["x_um", "y_um"]].to_numpy()[graphs.nucleus_id[graphs.edge_index]]
+    np.testing.assert_allclose(np.hypot(*(ends[0] - ends[1]).T), graphs.length_um, rtol=1e-6)
+    assert 0 < graphs.length_um.max() <= 15
+
+
+def test_provenance_names_params_and_inputs(tile_frame, nucleus_frame, write_slide, tmp_path):
+    paths = write_slide(tile_frame([True]), nucleus_frame([9]))
+    _, header = _build(paths, tmp_path / "g.zarr", radius_um=20.0)
+    assert header["slide_id"] == "S1"
+    assert header["provenance"]["params"]["radius_um"] == 20.0
+    assert header["provenance"]["source"] == "abc"
+    assert header["provenance"]["upstream"] == digests({"tiles": paths[0], "nuclei": paths[1]})
+
+
+def test_same_inputs_give_the_same_bytes(tile_frame, nucleus_frame, write_slide, tmp_path):
+    paths = write_slide(tile_frame([True, True]), nucleus_frame([30, 10]))
+    _build(paths, tmp_path / "a.zarr")
+    _build(paths, tmp_path / "b.zarr")
+    assert file_digest(tmp_path / "a.zarr") == file_digest(tmp_path / "b.zarr")
+
+
+@pytest.mark.parametrize(
+    ("tiles_reason", "nuclei_reason", "expected"),
+    [("no tissue", "no tissue", "no tissue"), (None, "no nucleus found", "no nucleus found")],
+)
+def test_an_empty_slide_hands_its_reason_on(tile_frame, write_slide, tmp_path, tiles_reason, nuclei_reason, expected):
+    tiles = None if tiles_reason else tile_frame([True])
+    paths = write_slide(tiles, None, tiles_reason=tiles_reason, nuclei_reason=nuclei_reason)
+    graphs, header = _build(paths, tmp_path / "g.zarr")
+    assert header["reason"] == expected
+    assert (len(graphs.tile_id), graphs.edge_index.shape) == (0, (2, 0))
+
+
+def test_raw_measures_are_in_pixels_of_the_segmentation(nucleus_frame):
+    frame = nucleus_frame([3])
+    raw = raw_measures(frame, 0.5)
+    for column, name in enumerate(PAPER_MEASURES):
+        power = {"area_um2": 2, "major_axis_um": 1, "minor_axis_um": 1, "perimeter_um": 1, "equivalent_diameter_um": 1}
+        np.testing.assert_allclose(raw[:, column], frame[name] * 2.0 ** power.get(name, 0))
+
+
+def test_tables_of_another_slide_are_refused(tile_frame, nucleus_frame, write_slide, tmp_path):
+    paths = write_slide(tile_frame([True]), nucleus_frame([5]), slide_id="S2")
+    with pytest.raises(ArtefactError, match=r"tiles\.parquet: expected a table of slide S1, found 'S2'"):
+        _build(paths, tmp_path / "g.zarr")
+    assert not (tmp_path / "g.zarr").exists()
+
+
+def test_nuclei_of_tiles_that_are_not_there_are_refused(tile_frame, nucleus_frame, write_slide, tmp_path):
+    paths = write_slide(tile_frame([True]), nucleus_frame([5, 3]))
+    with pytest.raises(ArtefactError, match=r"3 nuclei belong to tiles"):
+        _build(paths, tmp_path / "g.zarr")

@@ -1,0 +1,44 @@
+import numpy as np
+import pytest
+import torch
+
+from pipeline.nuclei.augment import OutlinedImage, rescaled
+from pipeline.nuclei.crops import batches_ahead, image_pool, training_batch
+from pipeline.nuclei.params import NucleiTrainingParams
+from pipeline.nuclei.stain import StainScale
+from pipeline.synthetic.tissue import PaintedTissue
+
+PARAMS = NucleiTrainingParams(steps=3, warmup_steps=0, batch_size=2, crop_px=48)
+
+
+def coloured(colour: tuple[int, int, int], side: int = 20) -> OutlinedImage:
+    return OutlinedImage(np.full((side, side, 3), colour, np.uint8), np.zeros((side, side), np.int32), StainScale(0, 1))
+
+
+def test_rare_colours_and_large_images_give_more_crops() -> None:
+    purple, pink = (120, 90, 200), (230, 140, 180)
+    pool = image_pool([coloured(purple)] * 4 + [coloured(pink)])
+    assert pool.shares.sum() == pytest.approx(1)
+    assert pool.shares[4] == pytest.approx(2 * pool.shares[0])
+    large = image_pool([coloured(pink), coloured(pink, side=60)])
+    assert large.shares[1] == pytest.approx(3 * large.shares[0])
+
+
+def test_batches_depend_on_seed_and_step_only(tissue: PaintedTissue) -> None:
+    real = image_pool([rescaled(tissue.rgb, tissue.labels, 16.0)])
+    none = image_pool([])
+    ahead = dict(batches_ahead(real, none, PARAMS, first=1))
+    assert sorted(ahead) == [1, 2]
+    for step, batch in ahead.items():
+        assert all(torch.equal(a, b) for a, b in zip(batch, training_batch(real, none, PARAMS, step), strict=True))
+    assert not torch.equal(ahead[1][0], ahead[2][0])
+
+
+def test_shapes_and_ranges(tissue: PaintedTissue) -> None:
+    pool = image_pool([rescaled(tissue.rgb, tissue.labels, 16.0)])
+    inputs, flows, inside = training_batch(pool, pool, PARAMS, 0)
+    assert inputs.shape == flows.shape == (2, 2, 48, 48)
+    assert inside.shape == (2, 48, 48)
+    assert set(inside.unique().tolist()) == {0.0, 1.0}
+    assert flows.abs().max() <= 1
+    assert not flows[(inside == 0)[:, None].expand_as(flows)].any()

@@ -1,0 +1,120 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import shapely
+from PIL import Image
+
+from pipeline.artefacts import tiles as tile_artefact
+from pipeline.artefacts.nuclei import read_nuclei
+from pipeline.artefacts.tables import empty_frame
+from pipeline.errors import DeviceError, SlideError, WeightsError
+from pipeline.nuclei.params import NucleiParams
+from pipeline.nuclei.segment_nuclei import segment_nuclei
+from pipeline.provenance import record
+from pipeline.synthetic.tissue import PaintedTissue
+
+MPP = 0.5
+
+
+def write_grid(
+    path: Path, *, columns: int, rows: int, tile_px: int, kept: bool = True, reason: str | None = None
+) -> Path:
+    frame = empty_frame(tile_artefact.COLUMNS)
+    row, col = (axis.ravel() for axis in np.indices((rows, columns)))
+    frame["tile_id"] = np.arange(rows * columns)
+    frame["x_l0"], frame["y_l0"], frame["row"], frame["col"] = col * tile_px, row * tile_px, row, col
+    frame["width_l0"], frame["tile_px"], frame["mpp"] = float(tile_px), tile_px, MPP
+    frame["tissue_fraction"], frame["kept"], frame["reason"] = 1.0, kept, ""
+    header = tile_artefact.header(
+        slide_id="s",
+        slide_mpp=MPP,
+        width_l0=columns * tile_px,
+        height_l0=rows * tile_px,
+        reason=reason,
+        provenance=record(params={"mpp": MPP}, source="t"),
+    )
+    tile_artefact.write_tiles(path, frame, header)
+    return path
+
+
+def segment(slide: Path, tiles: Path, out: Path, *, params: NucleiParams | None = None, **options: str) -> None:
+    settings = {"device": "cpu", "on_bad_slide": "stop", **options}
+    segment_nuclei(slide, tiles, out, slide_id="s", params=params or NucleiParams(), source="abc", **settings)
+
+
+def test_nuclei_of_a_painted_slide(tissue: PaintedTissue, tissue_png: Path, tmp_path: Path) -> None:
+    tiles = write_grid(tmp_path / "t.parquet", columns=5, rows=4, tile_px=64)
+    segment(tissue_png, tiles, tmp_path / "n.parquet")
+    table = read_nuclei(tmp_path / "n.parquet")
+    nuclei = table.frame
+    n_painted = len(np.unique(tissue.labels)) - 1
+    assert table.reason is None
+    assert 0.75 * n_painted < len(nuclei) < 1.2 * n_painted
+    assert nuclei["nucleus_id"].tolist() == list(range(len(nuclei)))
+    column, row = nuclei["x_um"] / MPP // 64, nuclei["y_um"] / MPP // 64
+    assert (nuclei["tile_id"] == row * 5 + column).all()
+    # Painted about the x axis: the mean of doubled angles points to 0.
+    assert np.cos(2 * nuclei["orientation_rad"]).mean() > 0.6
+    areas = shapely.area(shapely.from_wkb(nuclei["contour_um"].to_numpy()))
+    assert areas == pytest.approx(nuclei["area_um2"].to_numpy(), rel=0.15)
+    assert nuclei.drop(columns="contour_um").notna().all(axis=None)
+    header = table.header
+    assert (header["slide_mpp"], header["mpp"], header["weights"]) == (MPP, MPP, "he-nuclei-compact")
+    assert set(header["provenance"]["upstream"]) == {"tiles", "weights"}
+
+
+def test_same_bytes_again(tissue_png: Path, tiny_weights_path: Path, tmp_path: Path) -> None:
+    tiles = write_grid(tmp_path / "t.parquet", columns=2, rows=2, tile_px=64)
+    params = NucleiParams(weights=str(tiny_weights_path), cellprob_threshold=-2, flow_threshold=0)
+    for name in "ab":
+        segment(tissue_png, tiles, tmp_path / f"{name}.parquet", params=params)
+    assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
+    assert str(tmp_path).encode() not in (tmp_path / "a.parquet").read_bytes()
+
+
+def test_no_kept_tile_passes_the_reason_on(tmp_path: Path) -> None:
+    tiles = write_grid(tmp_path / "t.parquet", columns=1, rows=1, tile_px=64, kept=False, reason="no tissue found")
+    segment(tmp_path / "never opened.svs", tiles, tmp_path / "n.parquet")
+    table = read_nuclei(tmp_path / "n.parquet")
+    assert table.frame.empty
+    assert table.reason == "no tissue found"
+
+
+def test_no_nucleus_is_a_reason(tmp_path: Path) -> None:
+    Image.new("RGB", (128, 64), "white").save(tmp_path / "white.png")
+    tiles = write_grid(tmp_path / "t.parquet", columns=2, rows=1, tile_px=64)
+    segment(tmp_path / "white.png", tiles, tmp_path / "n.parquet")
+    assert read_nuclei(tmp_path / "n.parquet").reason == "no nucleus found in 2 tiles"
+
+
+def test_bad_slide_stops_or_is_excluded(tmp_path: Path, tiny_weights_path: Path) -> None:
+    bad = tmp_path / "bad.png"
+    bad.write_bytes(b"\x89PNG\r\n\x1a\n and no more")
+    tiles = write_grid(tmp_path / "t.parquet", columns=1, rows=1, tile_px=64)
+    params = NucleiParams(weights=str(tiny_weights_path))
+    with pytest.raises(SlideError, match=r"bad\.png"):
+        segment(bad, tiles, tmp_path / "n.parquet", params=params)
+    assert not (tmp_path / "n.parquet").exists()
+    segment(bad, tiles, tmp_path / "n.parquet", params=params, on_bad_slide="exclude")
+    table = read_nuclei(tmp_path / "n.parquet")
+    assert table.frame.empty
+    assert table.reason is not None
+    assert "bad.png" in table.reason
+    assert str(tmp_path) not in table.reason
+
+
+def test_missing_weights_are_an_error_even_without_tiles(tmp_path: Path) -> None:
+    tiles = write_grid(tmp_path / "t.parquet", columns=1, rows=1, tile_px=64, kept=False, reason="no tissue found")
+    with pytest.raises(WeightsError, match="'cyto3': no such file"):
+        segment(tmp_path / "s.png", tiles, tmp_path / "n.parquet", params=NucleiParams(weights="cyto3"))
+
+
+def test_missing_cuda(
+    tissue_png: Path, tiny_weights_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    tiles = write_grid(tmp_path / "t.parquet", columns=1, rows=1, tile_px=64)
+    params = NucleiParams(weights=str(tiny_weights_path))
+    with pytest.raises(DeviceError, match="cuda was asked for"):
+        segment(tissue_png, tiles, tmp_path / "n.parquet", params=params, device="cuda")

@@ -1,0 +1,97 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from pipeline.errors import ArtefactError, CohortError
+from pipeline.nuclei import train_nuclei as module
+from pipeline.nuclei.params import NucleiTrainingParams
+from pipeline.nuclei.train_nuclei import flow_loss, learning_rate_factor, train_nuclei
+from pipeline.nuclei.weights import load_weights
+from pipeline.synthetic.tissue import PaintedTissue
+
+SMALL = NucleiTrainingParams(
+    steps=8, warmup_steps=2, batch_size=2, crop_px=48, base_channels=4, held_out_fraction=0.0, validate_every=4
+)
+
+
+@pytest.fixture(scope="module")
+def pairs(tissue: PaintedTissue) -> list[tuple[np.ndarray, np.ndarray]]:
+    return [(tissue.rgb, tissue.labels)]
+
+
+def tensors(path: Path) -> dict[str, torch.Tensor]:
+    return dict(load_weights(path).state)
+
+
+def test_loss_by_hand() -> None:
+    """Flows off by 1 everywhere give 1 / 2; logits of 0 give ln 2."""
+    flows = torch.ones(1, 2, 4, 4) / 5
+    output = torch.cat([torch.zeros(1, 2, 4, 4), torch.zeros(1, 1, 4, 4)], dim=1)
+    assert flow_loss(output, flows, torch.ones(1, 4, 4)).item() == pytest.approx(0.5 + np.log(2))
+
+
+def test_learning_rate_rises_then_falls_to_nothing() -> None:
+    params = NucleiTrainingParams(steps=110, warmup_steps=10)
+    factors = [learning_rate_factor(step, params) for step in (0, 9, 10, 60, 109)]
+    assert factors == pytest.approx([0.1, 1, 1, 0.5, 0], abs=1e-3)
+
+
+def test_training_lowers_the_loss(pairs: list[tuple[np.ndarray, np.ndarray]], tmp_path: Path) -> None:
+    params = replace(SMALL, steps=24, validate_every=6, learning_rate=5e-3)
+    losses = [row["loss"] for row in train_nuclei(pairs, tmp_path / "w.pt", params=params).history]
+    assert losses[-1] < 0.8 * losses[0]
+
+
+def test_same_seed_same_weights_and_another_seed_others(
+    pairs: list[tuple[np.ndarray, np.ndarray]], tmp_path: Path
+) -> None:
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        train_nuclei(pairs, tmp_path / f"{name}.pt", synthetic=pairs, params=replace(SMALL, steps=4, seed=seed))
+    first, again, other = (tensors(tmp_path / f"{name}.pt") for name in "abc")
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert not torch.equal(first["output.2.weight"], other["output.2.weight"])
+
+
+def test_resumed_equals_uninterrupted(
+    pairs: list[tuple[np.ndarray, np.ndarray]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = train_nuclei(pairs, tmp_path / "whole.pt", params=SMALL)
+    calls = {"n": 0}
+
+    def power_cut(*arguments: torch.Tensor) -> torch.Tensor:
+        calls["n"] += 1
+        if calls["n"] == 6:
+            raise KeyboardInterrupt
+        return flow_loss(*arguments)
+
+    monkeypatch.setattr(module, "flow_loss", power_cut)
+    with pytest.raises(KeyboardInterrupt):
+        train_nuclei(pairs, tmp_path / "cut.pt", params=SMALL)
+    resumed = train_nuclei(pairs, tmp_path / "cut.pt", params=SMALL)
+    assert resumed.best_step == whole.best_step == 8
+    uncut, cut = tensors(tmp_path / "whole.pt"), tensors(tmp_path / "cut.pt")
+    assert all(torch.equal(uncut[name], cut[name]) for name in uncut)
+
+
+def test_checkpoint_of_another_training(pairs: list[tuple[np.ndarray, np.ndarray]], tmp_path: Path) -> None:
+    train_nuclei(pairs, tmp_path / "w.pt", params=replace(SMALL, steps=4))
+    with pytest.raises(ArtefactError, match="made with other parameters"):
+        train_nuclei(pairs, tmp_path / "w.pt", params=SMALL)
+
+
+def test_held_out_images_choose_the_weights(pairs: list[tuple[np.ndarray, np.ndarray]], tmp_path: Path) -> None:
+    params = replace(SMALL, steps=4, validate_every=2, held_out_fraction=0.5)
+    result = train_nuclei(pairs * 2, tmp_path / "w.pt", params=params, provenance={"data": "painted"})
+    assert 0 <= result.average_precision <= 1
+    training = load_weights(tmp_path / "w.pt").training
+    assert training["data"] == "painted"
+    assert training["best"]["step"] == result.best_step
+    assert training["params"]["seed"] == params.seed
+
+
+def test_nothing_to_train_on(tmp_path: Path) -> None:
+    with pytest.raises(CohortError, match="found 0 of which 0 are held out"):
+        train_nuclei([], tmp_path / "w.pt", params=SMALL)

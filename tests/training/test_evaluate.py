@@ -1,0 +1,106 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.artefacts.metrics import METRICS, read_comparison, read_metrics
+from pipeline.artefacts.predictions import prediction_frame, write_predictions
+from pipeline.errors import ArtefactError, CohortError
+from pipeline.training import evaluate as module
+from pipeline.training.evaluate import comparison_table, evaluate, metrics_of
+
+
+@pytest.fixture(autouse=True)
+def few_draws(monkeypatch):
+    monkeypatch.setattr(module, "BOOTSTRAP_DRAWS", 200)
+
+
+def frame(right, fold=0, images_per_case=1):
+    """Predictions of which those in ``right`` (0 or 1 an image) are correct."""
+    n = len(right)
+    labels = [str(i % 2) for i in range(n)]
+    predicted = np.array([int(label) if ok else 1 - int(label) for label, ok in zip(labels, right, strict=True)])
+    probabilities = np.where(np.arange(2) == predicted[:, None], 0.8, 0.2)
+    cases = [f"p{fold}_{i // images_per_case}" for i in range(n)]
+    ids = [f"s{fold}_{i}" for i in range(n)]
+    return prediction_frame(ids, cases if images_per_case > 1 else ids, labels, ("0", "1"), probabilities)
+
+
+def test_means_and_deviations_are_over_folds():
+    metrics = metrics_of({0: frame([1] * 8), 1: frame([1, 1, 0, 0] * 2, 1)}, "default", 3)
+    assert [fold["accuracy"] for fold in metrics["folds"]] == [1, 0.5]
+    assert metrics["mean"]["accuracy"] == 0.75
+    assert metrics["sd"]["accuracy"] == pytest.approx(np.std([1, 0.5], ddof=1))
+    assert np.array(metrics["confusion"]).sum() == 16
+    low, high = metrics["ci95"]["accuracy"]
+    assert low < 0.75 < high
+
+
+def test_one_fold_has_no_deviation():
+    metrics = metrics_of({4: frame([1, 1, 0, 0])}, "default", 0)
+    assert set(metrics["sd"].values()) == {None}
+    assert metrics["folds"][0]["fold"] == 4
+
+
+def test_patients_are_the_units_of_the_interval():
+    right = ([1] * 4 + [0] * 4) * 8
+    by_image, by_patient = (metrics_of({0: frame(right, 0, n)}, "default", 0) for n in (1, 4))
+    assert (by_image["unit"], by_patient["unit"]) == ("image", "patient")
+    width = [np.ptp(metrics["ci95"]["accuracy"]) for metrics in (by_image, by_patient)]
+    # Four images of a patient are right or wrong together: about twice the standard error.
+    assert 1.5 < width[1] / width[0] < 2.6
+
+
+def test_the_bootstrap_interval_is_near_the_binomial_one(monkeypatch):
+    monkeypatch.setattr(module, "BOOTSTRAP_DRAWS", 2000)
+    low, high = metrics_of({0: frame([1, 1, 1, 1, 1, 0, 1, 0] * 25)}, "m", 0)["ci95"]["accuracy"]
+    half = 1.96 * np.sqrt(0.75 * 0.25 / 200)
+    assert (low, high) == pytest.approx((0.75 - half, 0.75 + half), abs=0.012)
+
+
+def test_methods_are_compared_over_the_same_images():
+    runs = {
+        "mean_pool": {0: {0: frame([1, 0] * 10)}},
+        "default": {0: {0: frame([1] * 20)}},
+        "joint": {0: {0: frame([1] * 19 + [0])}},
+    }
+    table = comparison_table(runs).set_index("method")
+    assert set(table["reference"]) == {"default"}
+    assert table.loc["mean_pool", "accuracy_difference"] == -0.5
+    assert table.loc["mean_pool", "p_value"] == pytest.approx(2 / 2**10)
+    assert table.loc["mean_pool", "p_holm"] == pytest.approx(4 / 2**10)
+    assert table.loc["joint", "p_holm"] == 1
+    assert pd.isna(table.loc["default", "p_value"])
+    assert table.loc["default", "n_images"] == 20
+
+
+def test_a_run_becomes_files(tmp_path):
+    for method, right in (("default", [1] * 6), ("logistic", [1, 0] * 3)):
+        for seed in (0, 1):
+            for fold in (0, 1):
+                path = tmp_path / method / f"seed_{seed}" / f"fold_{fold}" / "predictions.csv"
+                write_predictions(path, frame(right, fold))
+    evaluate(tmp_path, methods=["default", "logistic"], seeds=[0, 1], folds=[0, 1], source="s")
+    metrics = read_metrics(tmp_path / "logistic" / "seed_1" / "metrics.json")
+    assert (metrics["method"], metrics["seed"], metrics["mean"]["accuracy"]) == ("logistic", 1, 0.5)
+    assert set(metrics["mean"]) == set(METRICS)
+    comparison = read_comparison(tmp_path / "comparison.csv")
+    assert comparison["n_runs"].tolist() == [4, 4]
+    assert comparison["n_images"].tolist() == [12, 12]
+    first = (tmp_path / "comparison.csv").read_bytes()
+    evaluate(tmp_path, methods=["default", "logistic"], seeds=[0, 1], folds=[0, 1], source="s")
+    assert (tmp_path / "comparison.csv").read_bytes() == first
+
+
+def test_missing_and_unlabelled_predictions_are_errors(tmp_path):
+    with pytest.raises(ArtefactError, match="fold_0"):
+        evaluate(tmp_path, methods=["default"], seeds=[0], folds=[0], source="s")
+    unlabelled = frame([1] * 4)
+    unlabelled.loc[1, "label"] = ""
+    write_predictions(tmp_path / "default" / "seed_0" / "fold_0" / "predictions.csv", unlabelled)
+    with pytest.raises(CohortError, match="s0_1"):
+        evaluate(tmp_path, methods=["default"], seeds=[0], folds=[0], source="s")
+
+
+def test_methods_without_common_images_cannot_be_compared():
+    with pytest.raises(CohortError, match="same splits"):
+        comparison_table({"default": {0: {0: frame([1] * 4)}}, "joint": {0: {0: frame([1] * 4, fold=1)}}})

@@ -1,0 +1,72 @@
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.artefacts.features import read_features, write_features
+from pipeline.artefacts.predictions import read_predictions
+from pipeline.artefacts.sheet import SlideRow
+from pipeline.artefacts.splits import read_excluded
+from pipeline.errors import CohortError
+from pipeline.training.params import SplitParams, TrainingParams
+from pipeline.training.predict import predict
+from pipeline.training.split_cohort import split_cohort
+from pipeline.training.train_fold import train_fold
+
+NEW = SlideRow(slide_id="new", case_id="new")
+
+
+def emptied(store):
+    none = {name: getattr(store, name)[:0] for name in ("features", "coords", "tile_id")}
+    return replace(store, **none, reason="no tissue")
+
+
+@pytest.fixture(scope="module")
+def fold(stored, tmp_path_factory):
+    root = tmp_path_factory.mktemp("fold")
+    params = SplitParams(folds=3)
+    split_cohort(*stored, root / "splits.csv", root / "excluded.csv", params=params, seeds=[0], source="s")
+    quick = TrainingParams(epochs=1, hidden=8)
+    keywords = {"seed": 0, "fold": 0, "params": quick, "device": "cpu", "source": "s"}
+    train_fold(root / "splits.csv", stored[1], root, method="default", **keywords)
+    return root
+
+
+def run(fold, features, rows, out):
+    predict(fold / "model.pt", features, out, rows=rows, device="cpu", source="s")
+    return read_predictions(out)
+
+
+def test_a_stored_model_repeats_the_folds_predictions(fold, stored, tmp_path):
+    expected = read_predictions(fold / "predictions.csv")
+    by_id = {row.slide_id: row for row in stored[0]}
+    found = run(fold, stored[1], [by_id[slide_id] for slide_id in expected["slide_id"]], tmp_path / "p.csv")
+    pd.testing.assert_frame_equal(found, expected)
+
+
+def test_unlabelled_slides_keep_an_empty_label_and_empty_ones_go_aside(fold, stored, tmp_path):
+    store = read_features(next(iter(stored[1].values())))
+    write_features(tmp_path / "new.zarr", store)
+    write_features(tmp_path / "bare.zarr", replace(emptied(store), feature_names=(), features=np.zeros((0, 0))))
+    found = run(fold, tmp_path, [SlideRow(slide_id="bare", case_id="c"), NEW], tmp_path / "run.csv")
+    assert found[["slide_id", "label"]].to_numpy().tolist() == [["new", ""]]
+    excluded = read_excluded(tmp_path / "run.excluded.csv")
+    assert excluded.to_numpy().tolist() == [["bare", "c", "", "no tissue"]]
+    assert (tmp_path / "run.provenance.json").exists()
+
+
+def test_only_empty_slides_give_an_empty_table(fold, stored, tmp_path):
+    store = read_features(next(iter(stored[1].values())))
+    write_features(tmp_path / "new.zarr", emptied(store))
+    found = run(fold, tmp_path, [NEW], tmp_path / "run.csv")
+    assert found.empty
+    assert "p_1" in found.columns
+
+
+def test_other_features_are_refused(fold, stored, tmp_path):
+    store = read_features(next(iter(stored[1].values())))
+    renamed = ("other", *store.feature_names[1:])
+    write_features(tmp_path / "new.zarr", replace(store, feature_names=renamed))
+    with pytest.raises(CohortError, match=r"feature 0 is 'other' instead of 'rotated_0'"):
+        run(fold, tmp_path, [NEW], tmp_path / "run.csv")

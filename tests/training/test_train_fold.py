@@ -1,0 +1,111 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.artefacts.features import read_features
+from pipeline.artefacts.json_files import read_json
+from pipeline.artefacts.learned_graphs import read_learned_graph
+from pipeline.artefacts.predictions import read_history, read_predictions
+from pipeline.artefacts.splits import read_splits
+from pipeline.errors import ArtefactError, CohortError, ConfigError, DeviceError
+from pipeline.provenance import file_digest
+from pipeline.training.params import SplitParams, TrainingParams
+from pipeline.training.split_cohort import split_cohort
+from pipeline.training.train_final import train_final
+from pipeline.training.train_fold import train_fold
+
+QUICK = TrainingParams(epochs=2, hidden=8, heads=2)
+
+
+@pytest.fixture(scope="module")
+def splits(stored, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("splits")
+    path = folder / "splits.csv"
+    split_cohort(*stored, path, folder / "excluded.csv", params=SplitParams(folds=3), seeds=[0], source="s")
+    return path
+
+
+def run(splits, stored, out, method="default", **changes):
+    keywords = {"seed": 0, "fold": 1, "params": QUICK, "device": "cpu", "source": "s", **changes}
+    train_fold(splits, stored[1], out, method=method, **keywords)
+    return out
+
+
+def test_a_fold_holds_its_files_and_predicts_its_test_images(splits, stored, tmp_path):
+    out = run(splits, stored, tmp_path / "fold_1")
+    assert sorted(path.name for path in out.iterdir()) == [
+        "graphs.zarr",
+        "history.csv",
+        "model.pt",
+        "predictions.csv",
+        "provenance.json",
+    ]
+    rows = read_splits(splits)
+    test = rows[(rows["fold"] == 1) & (rows["role"] == "test")]
+    predictions = read_predictions(out / "predictions.csv")
+    assert predictions["slide_id"].tolist() == test["slide_id"].tolist()
+    assert predictions["label"].tolist() == test["label"].tolist()
+    assert list(predictions.columns) == ["slide_id", "case_id", "label", "predicted", "p_0", "p_1"]
+    history = read_history(out / "history.csv")
+    assert (len(history), history["selected"].sum()) == (2, 1)
+    record = read_json(out / "provenance.json", "provenance")
+    assert record["params"]["method"]["settings"]["hidden"] == 8
+    assert set(record["upstream"]) == {"splits", "features"}
+
+
+@pytest.mark.parametrize(("method", "n_edges"), [("default", 8 * 7), ("paper_b", 8 * 7), ("mean_pool", 0)])
+def test_graphs_hold_all_pairs_or_none(method, n_edges, splits, stored, tmp_path):
+    out = run(splits, stored, tmp_path / "fold", method)
+    for row in read_predictions(out / "predictions.csv").itertuples():
+        graph = read_learned_graph(out / "graphs.zarr", row.slide_id)
+        assert graph.edge_index.shape == (2, n_edges)
+        assert len(read_features(stored[1][row.slide_id]).features) == 8
+        source, target = graph.edge_index
+        assert (source != target).all()
+        weight = np.zeros((8, 8), np.float32)
+        weight[source, target] = graph.weight
+        np.testing.assert_array_equal(weight, weight.T)
+        assert weight.min() >= 0
+        assert weight.max() <= 1
+
+
+def test_fixed_graphs_hold_their_edges_only(splits, stored, tmp_path):
+    out = run(splits, stored, tmp_path / "fold", "spatial_graph", params=TrainingParams(epochs=1, target_degree=2))
+    slide_id = read_predictions(out / "predictions.csv")["slide_id"].iloc[0]
+    graph = read_learned_graph(out / "graphs.zarr", slide_id)
+    assert 8 * 2 <= graph.edge_index.shape[1] < 8 * 7
+    assert graph.kept.all()
+    assert set(graph.weight.tolist()) == {1.0}
+
+
+@pytest.mark.parametrize("method", ["default", "paper_b", "logistic"])
+def test_the_same_seed_gives_the_same_bytes(method, splits, stored, tmp_path):
+    first, second = (run(splits, stored, tmp_path / name, method) for name in "ab")
+    assert file_digest(first) == file_digest(second)
+
+
+def test_a_patient_in_two_roles_stops_training(splits, stored, tmp_path):
+    rows = pd.read_csv(splits, dtype=str)
+    rows["case_id"] = "one"
+    rows.to_csv(tmp_path / "splits.csv", index=False)
+    with pytest.raises(CohortError, match=r"leak: .*patient 'one'"):
+        run(tmp_path / "splits.csv", stored, tmp_path / "fold")
+
+
+def test_wrong_requests_name_what_there_is(splits, stored, tmp_path):
+    with pytest.raises(CohortError, match="0/0, 0/1, 0/2"):
+        run(splits, stored, tmp_path, fold=7)
+    with pytest.raises(ConfigError, match="expected one of default"):
+        run(splits, stored, tmp_path, "magic")
+    with pytest.raises(DeviceError, match="expected auto, cpu or cuda"):
+        run(splits, stored, tmp_path, device="tpu")
+    with pytest.raises(ArtefactError, match="cannot be read"):
+        run(tmp_path / "none.csv", stored, tmp_path)
+
+
+def test_the_final_model_sees_every_slide(splits, stored, tmp_path):
+    keywords = {"method": "default", "seed": 0, "params": QUICK, "device": "cpu", "source": "s"}
+    for name in "ab":
+        train_final(splits, stored[1], tmp_path / name, split_params=SplitParams(folds=3), **keywords)
+    assert sorted(path.name for path in (tmp_path / "a").iterdir()) == ["history.csv", "model.pt", "provenance.json"]
+    assert file_digest(tmp_path / "a") == file_digest(tmp_path / "b")
