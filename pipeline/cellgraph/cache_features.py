@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from pipeline.artefacts.cell_graphs import CellGraphs, read_cell_graphs
 from pipeline.artefacts.features import FeatureStore, write_features
@@ -85,7 +86,9 @@ def cache_features(
     provenance = record(params=params, source=source, upstream=digests(paths))
     counts = np.diff(upstream.graphs.node_offsets)
     kept = counts >= params.min_nuclei
-    features = _features(upstream, kept, params)
+    # Sums of a threaded BLAS depend on the number of threads.
+    with threadpool_limits(1, user_api="blas"):
+        features = _features(upstream, kept, params)
     missing = np.isnan(features)
     tile_rows = _tile_rows(upstream, tiles_path).iloc[np.flatnonzero(kept)]
     n_dropped = int((~kept).sum())

@@ -17,6 +17,7 @@ def command() -> None:
     "--out", "out_dir", type=NEW_DIRECTORY, required=True, help="Folder for slides.csv, the slides and truth/."
 )
 @click.option("--slides", "n_slides", type=click.IntRange(min=2), help="Labelled slides.")
+@click.option("--slides-per-patient", type=click.IntRange(min=1), help="Slides of one patient.")
 @click.option("--size-px", type=click.IntRange(min=64), help="Side of a slide in pixels.")
 @click.option("--mpp", type=float, help="um per pixel.")
 @click.option(
@@ -24,7 +25,13 @@ def command() -> None:
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 def slides(
-    out_dir: Path, n_slides: int | None, size_px: int | None, mpp: float | None, bad: tuple[str, ...], seed: int
+    out_dir: Path,
+    n_slides: int | None,
+    slides_per_patient: int | None,
+    size_px: int | None,
+    mpp: float | None,
+    bad: tuple[str, ...],
+    seed: int,
 ) -> None:
     """Paint a cohort of pyramidal slides of H&E-like tissue, several patients, two classes.
 
@@ -33,7 +40,7 @@ def slides(
     """
     from pipeline.synthetic.slides import SyntheticCohortParams, write_synthetic_cohort
 
-    given = {"n_slides": n_slides, "size_px": size_px, "mpp": mpp}
+    given = {"n_slides": n_slides, "slides_per_patient": slides_per_patient, "size_px": size_px, "mpp": mpp}
     counts = {kind: bad.count(kind) for kind in dict.fromkeys(bad)}
     params = SyntheticCohortParams(**{key: value for key, value in given.items() if value is not None}, bad=counts)  # type: ignore[arg-type]
     click.echo(f"{write_synthetic_cohort(out_dir, params, seed)}")

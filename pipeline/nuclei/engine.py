@@ -193,9 +193,9 @@ class NucleusFinder:
         return [whole_nuclei(_resized_labels(labels, (width, height)), min_area_px) for labels in found]
 
 
-def open_finder(path: Path, params: NucleiParams, *, device: str, threads: int) -> NucleusFinder:
-    """Finder with the weights file at ``path``; sets torch's threads, which change sums, to ``threads``."""
-    torch.set_num_threads(threads)
+def open_finder(path: Path, params: NucleiParams, *, device: str) -> NucleusFinder:
+    """Finder with the weights file at ``path``; sets torch's threads."""
+    torch.set_num_threads(params.threads)
     return NucleusFinder(load_weights(path), params, choose_device(device))
 
 

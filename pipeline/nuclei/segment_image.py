@@ -33,7 +33,6 @@ def segment_image(
     mpp: float | None = None,
     params: NucleiParams,
     device: str = "auto",
-    threads: int = 1,
     source: str,
 ) -> int:
     """Find the nuclei of an image of any resolution; write their table and, if asked for, their masks.
@@ -49,7 +48,7 @@ def segment_image(
         a nucleus; held in memory while it is made.
     mpp
         um/px of the image; None takes the file's.
-    params, device, threads, source
+    params, device, source
         See ``segment_nuclei``.
 
     Returns
@@ -67,7 +66,7 @@ def segment_image(
 
     weights_path = resolve_weights(params.weights)
     with open_slide(image_path, slide_id=Path(image_path).stem, mpp=mpp) as image:
-        finder = open_finder(weights_path, params, device=device, threads=threads)
+        finder = open_finder(weights_path, params, device=device)
         working_mpp = finder.network_mpp()
         masks = None if masks_path is None else np.zeros((image.height_l0, image.width_l0), dtype=np.uint32)
         parts: list[pd.DataFrame] = []

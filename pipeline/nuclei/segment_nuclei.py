@@ -25,7 +25,6 @@ def segment_nuclei(
     slide_id: str,
     params: NucleiParams,
     device: str = "auto",
-    threads: int = 1,
     on_bad_slide: OnBadSlide = "stop",
     source: str,
 ) -> None:
@@ -40,8 +39,8 @@ def segment_nuclei(
         The slide, its tile table, and the table to write.
     params
         See ``NucleiParams``.
-    device, threads
-        ``auto``, ``cpu`` or ``cuda``; torch's threads on the CPU.
+    device
+        ``auto``, ``cpu`` or ``cuda``.
     on_bad_slide
         ``exclude`` writes an empty table with the error as reason instead of raising ``SlideError``.
     source
@@ -59,7 +58,7 @@ def segment_nuclei(
     reason, nuclei = table.reason, empty_frame(COLUMNS)
     if reason is None:
         try:
-            nuclei = _nuclei_of_slide(Path(slide_path), table, slide_id, params, weights_path, device, threads)
+            nuclei = _nuclei_of_slide(Path(slide_path), table, slide_id, params, weights_path, device)
             reason = None if len(nuclei) else f"no nucleus found in {len(kept_tiles(table))} tiles"
         except SlideError as error:
             if on_bad_slide == "stop":
@@ -88,14 +87,13 @@ def _nuclei_of_slide(
     params: NucleiParams,
     weights_path: Path,
     device: str,
-    threads: int,
 ) -> pd.DataFrame:
     # PyTorch takes seconds to import, and a slide without tiles does not need it.
     from pipeline.nuclei.engine import open_finder
     from pipeline.nuclei.find_in_tiles import nuclei_by_tile, slide_stain_scale
     from pipeline.nuclei.ownership import nucleus_table
 
-    finder = open_finder(weights_path, params, device=device, threads=threads)
+    finder = open_finder(weights_path, params, device=device)
     tiles = kept_tiles(table)
     with open_slide(slide_path, slide_id=slide_id, mpp=table.header["slide_mpp"]) as slide:
         stain = slide_stain_scale(slide, tiles, params)

@@ -213,8 +213,9 @@ def _save_checkpoint(
         "network": network.state_dict(),
         "optimiser": optimiser.state_dict(),
     }
-    with writing(path) as temporary:
-        torch.save(content, temporary)
+    # Into a stream, because torch refuses some names and stores the name of others.
+    with writing(path) as temporary, temporary.open("wb") as stream:
+        torch.save(content, stream)
 
 
 def _save_best(

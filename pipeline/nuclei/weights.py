@@ -123,8 +123,9 @@ def save_weights(path: str | Path, weights: Weights, *, half: bool = False) -> N
         "licence": weights.licence,
         "training": dict(weights.training),
     }
-    with writing(path) as temporary:
-        torch.save(content, temporary)
+    # Into a stream, because torch refuses some names and stores the name of others.
+    with writing(path) as temporary, temporary.open("wb") as stream:
+        torch.save(content, stream)
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
+from matplotlib.ticker import FuncFormatter
 
 from pipeline.report.graphs import WEIGHT_BINS, GraphSummary
 from pipeline.report.style import SEQUENTIAL, canvas, colours_of, house_style, svg_bytes
@@ -20,6 +21,7 @@ def weight_histogram(summaries: Mapping[str, GraphSummary]) -> bytes:
             if total:
                 axes.stairs(summary.histogram / total, WEIGHT_BINS, color=colours[name], linewidth=1.6, label=name)
         axes.set_yscale("log")
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{share:g}"))
         axes.set_xlim(0, 1)
         axes.set_xlabel("weight of a kept edge")
         axes.set_ylabel("share of kept edges")

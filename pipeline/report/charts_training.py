@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from pipeline.report.style import CATEGORICAL, canvas, house_style, svg_bytes
 
@@ -58,5 +59,6 @@ def _draw_series(axes: Axes, history: pd.DataFrame, columns: Sequence[str], titl
         axes.plot(mean.index.to_numpy(), mean.to_numpy(), color=colour, linewidth=1.9, label=name)
     axes.set_title(title)
     axes.set_xlabel("epoch")
+    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     if len(columns) > 1:
         axes.legend(loc="best", handlelength=1.2)

@@ -72,7 +72,8 @@ def _write_nuclei(nuclei: HeadedTable, nuclei_path: str | Path, out_path: str | 
     slide_mpp = nuclei.header["slide_mpp"]
     if slide_mpp is None and len(nuclei.frame):
         raise ArtefactError(
-            f"{nuclei_path}: expected the slide's um per pixel beside {len(nuclei.frame)} nuclei, found none. Segment it again."
+            f"{nuclei_path}: expected the slide's um per pixel beside {len(nuclei.frame)} nuclei, found none. "
+            "Segment it again."
         )
     features = nucleus_features(nuclei.frame, slide_id=slide_id, slide_mpp=float(slide_mpp or 1.0))
     written = write_collection(out_path, features)

@@ -43,7 +43,7 @@ class Findings:
 
     @cached_property
     def chance(self) -> dict[str, float]:
-        """What guessing gives: always the largest class (accuracy), any fixed class (balanced accuracy), no order (AUROC)."""
+        """What a guess gives: the largest class (accuracy), any one class (balanced accuracy), no order (AUROC)."""
         counts = Counter(slide.row.label for slide in self.tested)
         if not counts:
             return {}

@@ -28,6 +28,12 @@ MOST_PIXELS_AT_ONCE = 64_000_000
 FADE = 0.5
 """Share of white laid over tissue below a graph."""
 
+PALE = 0.4
+"""Share of its own grey laid over tissue below outlines, which would drown in its colours."""
+
+LUMA = (0.299, 0.587, 0.114)
+"""Weights of red, green and blue in a grey (ITU-R BT.601)."""
+
 SCALE_BAR_SHARE = 0.28
 """A scale bar is at most this share of the picture's width."""
 
@@ -97,7 +103,7 @@ def nuclei_picture(slide: SlideReader, field: Field, nuclei: pd.DataFrame) -> tu
     n_rings = [len(_rings(shape)) for shape in shapes]
     colours = np.repeat(orientation_colours(drawn["orientation_rad"].to_numpy(np.float64)), n_rings, axis=0)
     with house_style():
-        figure, axes = picture_canvas(read_field(slide, field))
+        figure, axes = picture_canvas(paled(read_field(slide, field)))
         axes.add_collection(
             PolyCollection(outlines, facecolors="none", edgecolors=(0.05, 0.05, 0.1, 0.6), linewidths=2.9)
         )
@@ -106,6 +112,12 @@ def nuclei_picture(slide: SlideReader, field: Field, nuclei: pd.DataFrame) -> tu
         )
         _scale_bar(axes, field, slide.mpp)
         return png_bytes(figure), len(drawn)
+
+
+def paled(pixels: Pixels) -> Pixels:
+    """The picture with ``PALE`` of its colour taken away."""
+    grey = (pixels @ np.array(LUMA))[..., None]
+    return np.asarray((1 - PALE) * pixels + PALE * grey, np.uint8)
 
 
 def _rings(shape: object) -> list[npt.NDArray[np.float64]]:
@@ -222,6 +234,13 @@ def _scale_bar(axes: Axes, field: Field, slide_mpp: float) -> None:
     axes.plot(ends, [bottom, bottom], color="white", linewidth=6.0, solid_capstyle="butt", zorder=5)
     axes.plot(ends, [bottom, bottom], color="#111827", linewidth=3.0, solid_capstyle="butt", zorder=6)
     axes.text(
-        left, bottom - 7, text, fontsize=8.5 * max(1.0, width / 480), fontweight="bold", color="#111827", zorder=6, va="bottom",
+        left,
+        bottom - 7,
+        text,
+        fontsize=8.5 * max(1.0, width / 480),
+        fontweight="bold",
+        color="#111827",
+        zorder=6,
+        va="bottom",
         bbox={"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 1.5},
-    )  # fmt: skip
+    )

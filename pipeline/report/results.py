@@ -76,8 +76,8 @@ class Results:
         """Values of a metric over folds and seeds of a method; undefined ones left out."""
         frames = [seed.folds for (name, _), seed in self.metrics.items() if name == method]
         columns = [frame[metric].to_numpy(np.float64) for frame in frames if metric in frame]
-        values: npt.NDArray[np.float64] = np.concatenate(columns) if columns else np.zeros(0)
-        return values[~np.isnan(values)]
+        values = np.concatenate(columns) if columns else np.zeros(0)
+        return np.asarray(values[~np.isnan(values)], np.float64)
 
     def spread(self, method: str, metric: str) -> Spread:
         """Mean and SD of ``fold_values``."""
@@ -207,7 +207,7 @@ def reliability(
 
 
 def sd_uncertainty(n_values: int) -> tuple[float, float]:
-    """95 % bounds of the true SD, as multiples of a sample SD of ``n_values`` independent normal values.
+    """95% bounds of the true SD, as multiples of a sample SD of ``n_values`` independent normal values.
 
     ``sqrt((n - 1) / chi2)`` at the 97.5 and 2.5 % points with n - 1 degrees of freedom.
     """

@@ -26,10 +26,10 @@ def _small_graphs(findings: Findings) -> list[Caution]:
     single = sum(n == 1 for n in patches)
     return [
         Caution(
-            f"The median image keeps {median(patches):g} patches",
+            f"The median image keeps {median(patches):g} {'patch' if median(patches) == 1 else 'patches'}",
             f"Fewer than {few} patches leave little to connect, and a graph of one node learns nothing "
-            f"({plural(single, 'image')} of {len(patches)} {'has' if single == 1 else 'have'} a single patch). "
-            "Make tiles smaller (tiling: tile_px), the resolution finer (tiling: mpp), or keep tiles with less tissue.",
+            f"({plural(single, 'image')} of {len(patches)} {'has' if single == 1 else 'have'} a single patch). Make "
+            "tiles smaller (tiling: tile_px), the resolution finer (tiling: mpp), or keep tiles with less tissue.",
         )
     ]
 
@@ -46,8 +46,8 @@ def _no_patients(findings: Findings) -> list[Caution]:
     return [
         Caution(
             "Results are image-level",
-            f"{how_many} a patient in the sheet (column case_id), so images of one patient may stand in training and in test. "
-            "Performance on new patients may be lower than shown.",
+            f"{how_many} a patient in the sheet (column case_id), so images of one patient may stand in training and "
+            "in test. Performance on new patients may be lower than shown.",
         )
     ]
 
@@ -61,8 +61,8 @@ def _excluded(findings: Findings) -> list[Caution]:
     return [
         Caution(
             f"{plural(len(excluded), 'labelled slide')} of {labelled} excluded",
-            f"In no fold: {listed([slide.row.slide_id for slide in excluded])}. "
-            f"{plural(len(reasons), 'reason')}; see Cohort. Results speak for the other slides only.",
+            f"In no fold: {listed([slide.row.slide_id for slide in excluded])}. {plural(len(reasons), 'reason')}; see "
+            "Cohort. Results speak for the other slides only.",
         )
     ]
 
@@ -96,8 +96,8 @@ def _few_folds(findings: Findings) -> list[Caution]:
     return [
         Caution(
             f"SDs rest on {folds} folds",
-            f"Even for independent normal values the true SD would lie between {low:.2g} and {high:.2g} times "
-            f"the one shown (95 %). Do not read a small SD as stability.",
+            f"Even for independent normal values the true SD would lie between {low:.2g} and {high:.2g} times the one "
+            "shown (95%). Do not read a small SD as stability.",
         )
     ]
 
@@ -130,7 +130,8 @@ def _mixed_sources(findings: Findings) -> list[Caution]:
     return [
         Caution(
             "Slides were made by different versions of the source",
-            f"Source digests per stage: {listed(mixed)}. Differences between slides may stem from the program. Run the stage again for all.",
+            f"Source digests per stage: {listed(mixed)}. Differences between slides may stem from the program. Run "
+            "the stage again for all.",
         )
     ]
 

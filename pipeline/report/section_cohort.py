@@ -46,7 +46,8 @@ def _class_table(findings: Findings) -> Table:
     return Table(
         columns,
         rows,
-        f"Labelled slides by class, n = {len(labelled)}. A patient with slides of several classes counts in each of them.{note}",
+        f"Labelled slides by class, n = {len(labelled)}. A patient with slides of several classes counts in each of "
+        f"them.{note}",
         marked=frozenset({len(rows) - 1}),
     )
 
@@ -71,8 +72,8 @@ def _patches_figure(patches: dict[str, list[int]], few: int) -> Figure:
         "patches_per_image",
         "svg",
         patches_per_image(patches, few),
-        f"Patches per image by class, n = {n_images} images in the folds: {dots}box, quartiles and median; whiskers, 1.5 times the "
-        f"interquartile range; dashed, the {few} patches below which this report warns.",
+        f"Patches per image by class, n = {n_images} images in the folds: {dots}box, quartiles and median; whiskers, "
+        f"1.5 times the interquartile range; dashed, the {few} patches below which this report warns.",
         "Box plot of the number of patches per image for each class",
     )
 
@@ -107,8 +108,8 @@ def slides(findings: Findings, first: Sequence[str]) -> Section:
     table = Table(
         columns,
         rows,
-        f"All slides of the sheet, n = {len(rows)}. µm/px and size are those of level 0; a dash marks what was not measured, "
-        "as for slides that came with their features.",
+        f"All slides of the sheet, n = {len(rows)}. µm/px and size are those of level 0; a dash marks what was not "
+        "measured, as for slides that came with their features.",
         searchable=len(rows) > 12,
     )
     return Section("slides", "Slides", [table, *_overviews(findings, first)])

@@ -81,9 +81,10 @@ def _table(summaries: dict[str, dict[str, GraphSummary]]) -> Table:
     return Table(
         [Column("method"), Column("class"), *(Column(name, numeric=True) for name in names)],
         rows,
-        "Graphs of test images (first seed, every image once), means over images. Share kept: edges the classifier used over edges that "
-        "were scored. Relative length: weight-averaged length of kept edges over the mean distance of all pairs of patches; 1 when "
-        "distance plays no part, less when near patches are joined. Differences between classes are not tested here.",
+        "Graphs of test images (first seed, every image once), means over images. Share kept: edges the classifier "
+        "used over edges that were scored. Relative length: weight-averaged length of kept edges over the mean "
+        "distance of all pairs of patches; 1 when distance plays no part, less when near patches are joined. "
+        "Differences between classes are not tested here.",
         marked=frozenset(marked),
         searchable=len(rows) > 20,
     )
@@ -117,10 +118,10 @@ def _pictures(findings: Findings, method: str, drawn: Sequence[str]) -> list[Blo
     faults: list[str] = []
     figures = [_picture(findings, method, image, strongest, faults) for image in images]
     note = (
-        f"Learned graphs of {method} over the tissue, {plural(len(figures), 'test image')}: wrongly and rightly predicted ones in "
-        "turn while both last, so their proportion here is not the error rate. A node is a patch, coloured by the summed weight of its "
-        "kept edges; lines are the heaviest kept edges, wider and darker with weight relative to the heaviest of that image. "
-        "An edge shows what the classifier mixed, not a cause."
+        f"Learned graphs of {method} over the tissue, {plural(len(figures), 'test image')}: wrongly and rightly "
+        "predicted ones in turn while both last, so their proportion here is not the error rate. A node is a patch, "
+        "coloured by the summed weight of its kept edges; lines are the heaviest kept edges, wider and darker with "
+        "weight relative to the heaviest of that image. An edge shows what the classifier mixed, not a cause."
     )
     scale = Figure(
         "node_strength",
@@ -147,8 +148,8 @@ def _picture(findings: Findings, method: str, image: ImageGraph, strongest: floa
         f"graph_{method}_{image.slide_id}",
         "png",
         content,
-        f"{image.slide_id}: true {image.label}, predicted {image.predicted} ({verdict}). {plural(image.n_patches, 'patch', 'patches')}, "
-        f"{n_drawn:,} of {plural(n_kept, 'kept pair')} drawn.{ground}",
+        f"{image.slide_id}: true {image.label}, predicted {image.predicted} ({verdict}). "
+        f"{plural(image.n_patches, 'patch', 'patches')}, {n_drawn:,} of {plural(n_kept, 'kept pair')} drawn.{ground}",
         f"Learned patch graph of slide {image.slide_id}",
     )
 

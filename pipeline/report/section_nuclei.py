@@ -42,9 +42,10 @@ def _blocks(figures: list[Figure], faults: list[str], side_um: float) -> list[Bl
         blocks.append(Text(f"Not drawn, because the slide could not be read: {listed(faults)}."))
     if figures:
         note = (
-            f"Each picture is a field of {side_um:g} µm at the middle of the kept tile with the most nuclei, so it shows dense "
-            "tissue and not the average one. Outlines are coloured by the direction of the long axis (wheel: as it lies on "
-            "the page, the same colour half a turn on); grey has no measured axis. Round nuclei have an axis too, and it means little."
+            f"Each picture is a field of {side_um:g} µm at the middle of the kept tile with the most nuclei, so it "
+            "shows dense tissue and not the average one. Outlines are coloured by the direction of the long axis "
+            "(wheel: as it lies on the page, the same colour half a turn on), over tissue whose own colours are "
+            "weakened; grey has no measured axis. Round nuclei have an axis too, and it means little."
         )
         wheel = Figure(
             "orientation_wheel", "svg", orientation_wheel(), "Axis direction.", "Colour wheel of axis directions"
@@ -76,5 +77,6 @@ def _closeup(slide: SlideSummary, findings: Findings) -> list[Figure]:
         if field is None:
             return []
         content, n_drawn = nuclei_picture(reader, field, table)
-    caption = f"{slide_id} ({slide.row.label or 'no label'}): {plural(n_drawn, 'nucleus', 'nuclei')} in the field, {slide.n_nuclei:,} on the slide."
+    where = f"{plural(n_drawn, 'nucleus', 'nuclei')} in the field, {slide.n_nuclei:,} on the slide."
+    caption = f"{slide_id} ({slide.row.label or 'no label'}): {where}"
     return [Figure(f"nuclei_{slide_id}", "png", content, caption, f"Nuclei of slide {slide_id} outlined")]

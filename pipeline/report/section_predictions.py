@@ -33,7 +33,7 @@ def predictions(findings: Findings) -> Section:
         *(Column(f"p {n.removeprefix(PROBABILITY_PREFIX)}", numeric=True) for n in probabilities),
     ]
     caption = (
-        f"Slides without label, n = {len(rows)}, predicted by a model trained on all labelled slides. Nothing here tells how "
-        "right they are; the test folds above are the only measure."
+        f"Slides without label, n = {len(rows)}, predicted by a model trained on all labelled slides. Nothing here "
+        "tells how right they are; the test folds above are the only measure."
     )
     return Section("predictions", "Predictions", [Table(columns, rows, caption, searchable=len(rows) > 12)])

@@ -14,10 +14,12 @@ from pipeline.report.blocks import Block, Column, Details, FoldedTable, Section,
 from pipeline.report.findings import Findings
 from pipeline.report.wording import NONE, count, plural
 
+PAPER_LINK = '<a href="https://arxiv.org/abs/2510.13188" rel="noreferrer">arXiv:2510.13188</a>'
+
 CITATION = Markup(
-    "The method follows ABiG-Net: Paul, Lund, Jour, Osman and Yener (2025), "
-    '<a href="https://arxiv.org/abs/2510.13188" rel="noreferrer">arXiv:2510.13188</a>. This is an independent implementation; '
-    "its numbers are not those of the paper. Cite the paper for the idea, and this software with its version for the results."
+    f"The method follows ABiG-Net: Paul, Lund, Jour, Osman and Yener (2025), {PAPER_LINK}. This is an independent "
+    "implementation; its numbers are not those of the paper. Cite the paper for the idea, and this software with its "
+    "version for the results."
 )
 
 
@@ -42,15 +44,16 @@ def _steps(findings: Findings) -> str:
     sources = findings.sources
     computed = sum(slide.n_tiles is not None for slide in findings.cohort)
     first = (
-        f"{plural(computed, 'slide was', 'slides were')} tiled; nuclei were segmented in kept tiles and joined to cell graphs, whose "
-        "features describe a patch. "
+        f"{plural(computed, 'slide was', 'slides were')} tiled; nuclei were segmented in kept tiles and joined to "
+        "cell graphs, whose features describe a patch. "
         if computed
         else "Patches and their features were imported. "
     )
     return (
         first + f"A method learns from the patches of an image. {plural(len(sources.folds), 'fold')} "
-        f"({', '.join(map(str, sources.folds))}) and {plural(len(sources.seeds), 'seed')} ({', '.join(map(str, sources.seeds))}) were "
-        "run for every method on the same splits; feature scaling was fitted on the train part of each fold alone."
+        f"({', '.join(map(str, sources.folds))}) and {plural(len(sources.seeds), 'seed')} "
+        f"({', '.join(map(str, sources.seeds))}) were run for every method on the same splits; feature scaling was "
+        "fitted on the train part of each fold alone."
     )
 
 

@@ -35,8 +35,9 @@ def _what_was_tested(findings: Findings) -> str:
         f"{plural(n_patients, 'patient')}, none in two folds" if findings.is_patient_level else "patients not all known"
     )
     return (
-        f"{plural(len(findings.tested), 'image')} ({who}). Each seed tests every image at most once, in the fold that holds it out. "
-        f"Lower is better for {' and '.join(title(name) for name in METRICS if name in LOWER_IS_BETTER)}, higher for all else."
+        f"{plural(len(findings.tested), 'image')} ({who}). Each seed tests every image at most once, in the fold that "
+        "holds it out. Lower is better for "
+        f"{' and '.join(title(name) for name in METRICS if name in LOWER_IS_BETTER)}, higher for all else."
     )
 
 
@@ -55,8 +56,8 @@ def _tests_in_words(frame: pd.DataFrame) -> str:
     different = [str(name) for name in tested.loc[tested["p_holm"] < SIGNIFICANT, "method"]]
     if not different:
         return (
-            f"After Holm's correction no method differs from {reference} at the {SIGNIFICANT:.0%} level. "
-            "That is no proof that they are equal: small cohorts show large differences only."
+            f"After Holm's correction no method differs from {reference} at the {SIGNIFICANT:.0%} level. That is no "
+            "proof that they are equal: small cohorts show large differences only."
         )
     return f"After Holm's correction these differ from {reference} at the {SIGNIFICANT:.0%} level: {listed(different)}."
 
@@ -76,9 +77,9 @@ def comparison_table(frame: pd.DataFrame) -> Table:
     return Table(
         columns,
         rows,
-        f"Methods against the reference, {reference} (set off), n = {len(rows)} methods; mean ± sample SD over runs (seeds × folds). "
-        "Difference: method minus reference on the same images. p: exact two-sided sign-flip test over patients; p Holm: corrected "
-        "for the number of methods compared.",
+        f"Methods against the reference, {reference} (set off), n = {len(rows)} methods; mean ± sample SD over runs "
+        "(seeds × folds). Difference: method minus reference on the same images. p: exact two-sided sign-flip test "
+        "over patients; p Holm: corrected for the number of methods compared.",
         marked=marked,
     )
 
@@ -116,8 +117,8 @@ def _metrics_table(findings: Findings) -> Table:
     return Table(
         columns,
         rows,
-        f"Metrics of every method and seed: {spread}; below it the 95 % interval of the mean over folds (percentile bootstrap, "
-        "patients resampled within folds; it does not cover the chance of training itself).",
+        f"Metrics of every method and seed: {spread}; below it the 95% interval of the mean over folds (percentile "
+        "bootstrap, patients resampled within folds; it does not cover the chance of training itself).",
         searchable=len(rows) > 12,
         marked=frozenset(i for i, entry in enumerate(seeds) if entry.method == findings.sources.reference_method),
     )
@@ -154,8 +155,8 @@ def _dots_figure(findings: Findings) -> Figure:
         "fold_dots",
         "svg",
         content,
-        f"Every test fold of every seed as a dot (n = {n_values} per method), mean as a stroke and ± 1 sample SD as a line; best mean "
-        f"{title(headline)} on top, the reference method in blue. Dashed, a guess: {guess}.",
+        f"Every test fold of every seed as a dot (n = {n_values} per method), mean as a stroke and ± 1 sample SD as a "
+        f"line; best mean {title(headline)} on top, the reference method in blue. Dashed, a guess: {guess}.",
         "Dot plot of metrics by method, one dot per fold",
     )
 
@@ -203,15 +204,16 @@ def _depth(findings: Findings) -> list[Block]:
             f"roc_{method}",
             "svg",
             roc(probabilities, labels, findings.classes),
-            f"ROC of {about}: {against}. Pooling mixes the scales of several models, so areas differ from the mean AUROC of folds.",
+            f"ROC of {about}: {against}. Pooling mixes the scales of several models, so areas differ from the mean "
+            "AUROC of folds.",
             f"ROC curves of {method}",
         ),
         Figure(
             f"reliability_{method}",
             "svg",
             reliability_curve(binned),
-            f"Reliability of {about}: share predicted right against confidence in ten equal bins, images per bin below the dots. "
-            "Below the dashed line the model is too sure of itself.",
+            f"Reliability of {about}: share predicted right against confidence in ten equal bins, images per bin "
+            "below the dots. Below the dashed line the model is too sure of itself.",
             f"Reliability curve of {method}",
         ),
     ]

@@ -20,8 +20,8 @@ def _sentence(findings: Findings) -> str:
     unit = "patients" if findings.is_patient_level else "images"
     return (
         f"{plural(len(sources.methods), 'method')} trained and tested on {plural(len(findings.tested), 'image')} in "
-        f"{plural(len(sources.folds), 'fold')} grouped by {unit}, with {plural(len(sources.seeds), 'seed')}. "
-        "Every number is measured on test folds that took no part in training, structure learning or selection."
+        f"{plural(len(sources.folds), 'fold')} grouped by {unit}, with {plural(len(sources.seeds), 'seed')}. Every "
+        "number is measured on test folds that took no part in training, structure learning or selection."
     )
 
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import matplotlib as mpl
 import numpy as np
@@ -27,7 +27,7 @@ CATEGORICAL = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9",
 
 SEQUENTIAL = "viridis"
 
-RC = {
+RC: dict[Any, Any] = {
     "font.family": ["DejaVu Sans"],
     "font.size": 9.0,
     "axes.titlesize": 9.5,
@@ -56,11 +56,12 @@ RC = {
     "legend.fontsize": 8.5,
     "figure.facecolor": "none",
     "savefig.facecolor": "none",
+    "text.parse_math": False,  # names of classes may hold a dollar sign
     "svg.fonttype": "none",
     "svg.hashsalt": "abignet",
 }
 
-PAGE_COLOURS = {INK: "currentColor", GRID: "var(--line)", MUTED: "var(--muted)"}
+PAGE_COLOURS = {INK: "currentColor", GRID: "var(--line)", MUTED: "var(--muted)", ACCENT: "var(--series)"}
 """Colours of a figure and what the page puts in their place."""
 
 

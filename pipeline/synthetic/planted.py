@@ -6,9 +6,9 @@ class ``1`` most pairs agree in sign, in class ``0`` most disagree; a single pat
 nothing.  The columns [key, one-hot kind, sign, nuisance] are mixed by one random
 rotation for the whole cohort, so no column means anything by itself.
 
-What a pooled statistic can know: the sum of signs has a larger spread in class ``1``,
-worth an accuracy of 0.60 at the default parameters.  Products of sign and key, pooled
-and squared, would tell more, but a network has to find them first.
+Signs are balanced among the agreeing pairs and among the disagreeing ones, so that their
+sum, and its spread, are the same in both classes.  What a pooled statistic could know in
+principle is the length of the sum of sign times key, which a network has to find first.
 """
 
 import csv
@@ -161,8 +161,15 @@ def _signs(params: PlantedParams, label: int, rng: np.random.Generator) -> npt.N
     """Sign of each patch; of the pairs exactly ``round(agreement * n_pairs)`` follow the class."""
     following = rng.permutation(params.n_pairs) < round(params.agreement * params.n_pairs)
     agrees = following == bool(label) if params.planted else rng.random(params.n_pairs) < 0.5
-    first = rng.choice([-1.0, 1.0], size=params.n_pairs)
+    first = np.empty(params.n_pairs)
+    for group in (agrees, ~agrees):
+        first[group] = _balanced(int(group.sum()), rng)
     return np.concatenate([first, np.where(agrees, first, -first), rng.choice([-1.0, 1.0], size=params.n_distractors)])
+
+
+def _balanced(n: int, rng: np.random.Generator) -> npt.NDArray[np.float64]:
+    """Signs in random order, as many of the one as of the other; of an odd number one is tossed."""
+    return rng.permutation(np.resize(rng.permutation([-1.0, 1.0]), n))
 
 
 def _grid(n_patches: int) -> npt.NDArray[np.int64]:

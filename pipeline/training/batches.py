@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-PAIRS_PER_BATCH = 16_000_000
+PAIRS_PER_BATCH = 4_000_000
 """Guard on memory: most padded node pairs in one batch; a larger image stands alone."""
 
 

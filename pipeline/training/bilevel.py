@@ -144,7 +144,7 @@ def fit(
             take_step(optimisers[level], loss, settings.gradient_clip)
             tallies[level].add(loss, logits, batch.labels)
         history.append(_record(epoch, model, images, tallies))
-        _check_finite(history[-1])
+        _check_finite(history[-1], has_select=bool(images.select))
         if selects:
             best.offer(history[-1].select_loss, epoch, model)
         if epoch % LOG_EVERY_EPOCHS == 0:
@@ -269,11 +269,10 @@ def _check_levels(images: TrainingImages, spec: MethodSpec) -> None:
         raise CohortError(f"{spec.name}: no image has the role structure, which fits the graph; raise structure_share.")
 
 
-def _check_finite(row: EpochRecord) -> None:
-    if not math.isfinite(row.lower_loss):
-        raise CohortError(
-            f"the loss is {row.lower_loss} after epoch {row.epoch}; lower learning_rate or set outlier_clip_sd."
-        )
+def _check_finite(row: EpochRecord, *, has_select: bool) -> None:
+    loss = row.lower_loss + row.select_loss if has_select else row.lower_loss
+    if not math.isfinite(loss):
+        raise CohortError(f"the loss is {loss} after epoch {row.epoch}; lower learning_rate or set outlier_clip_sd.")
 
 
 def _summary(row: EpochRecord) -> str:

@@ -94,10 +94,13 @@ def load_nodes(features: Path | Mapping[str, Path], slide_ids: Sequence[str]) ->
     CohortError
         If two images with nodes have different features.
     """
-    ids = progress(slide_ids, description="reading features", unit="slides", total=len(slide_ids))
-    stores = {slide_id: read_features(feature_path(features, slide_id)) for slide_id in ids}
-    names = common_feature_names({s: store.feature_names for s, store in stores.items() if len(store.features)})
-    return CohortNodes({slide_id: _nodes(store) for slide_id, store in stores.items()}, names)
+    slides, names = {}, {}
+    for slide_id in progress(slide_ids, description="reading features", unit="slides", total=len(slide_ids)):
+        store = read_features(feature_path(features, slide_id))
+        slides[slide_id] = _nodes(store)
+        if len(store.features):
+            names[slide_id] = store.feature_names
+    return CohortNodes(slides, common_feature_names(names))
 
 
 def common_feature_names(names: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:

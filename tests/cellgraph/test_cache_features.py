@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from pipeline.artefacts.features import read_features
 from pipeline.cellgraph import (
@@ -7,9 +8,11 @@ from pipeline.cellgraph import (
     ORIENTATION_FEATURE_NAMES,
     SPATIAL_FEATURE_NAMES,
     graph_features,
+    graph_features_batch,
     orientation_features,
     spatial_features,
 )
+from pipeline.cellgraph import cache_features as rule
 from pipeline.cellgraph.build_cell_graphs import build_cell_graphs
 from pipeline.cellgraph.cache_features import cache_features, feature_names
 from pipeline.cellgraph.params import CellGraphParams, FeatureParams
@@ -58,6 +61,24 @@ def test_store_tells_where_tiles_are_and_what_was_left_out(tile_frame, nucleus_f
     assert (store.mpp, store.tile_px, store.tile_width_l0) == (0.5, 100, 200.0)
     assert store.dropped == {"fewer than 5 nuclei": 1}
     assert store.reason is None
+
+
+def test_a_tile_with_just_enough_nuclei_stays(tile_frame, nucleus_frame, write_slide, cache):
+    paths = write_slide(tile_frame([True, True]), nucleus_frame([12, 11]))
+    assert cache(paths, min_nuclei=12).tile_id.tolist() == [0]
+
+
+def test_sums_are_taken_by_one_thread(tile_frame, nucleus_frame, write_slide, cache, monkeypatch):
+    threads = []
+
+    def spectra(*arguments):
+        threads.extend(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas")
+        return graph_features_batch(*arguments)
+
+    monkeypatch.setattr(rule, "graph_features_batch", spectra)
+    with threadpool_limits(2, user_api="blas"):
+        cache(write_slide(tile_frame([True]), nucleus_frame([10])))
+    assert set(threads) == {1}
 
 
 def test_store_carries_the_parameters_of_every_stage(tile_frame, nucleus_frame, write_slide, cache, tmp_path):

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -76,7 +78,7 @@ def test_tiles_together_equal_tiles_alone():
     degrees, reliable = random.uniform(0, 180, 55), random.random(55) > 0.2
     offsets = np.concatenate([[0], np.cumsum(counts)])
     together = build_graphs_batch(_nuclei(xy, degrees, reliable, offsets=offsets), CellGraphParams(), mpp=0.5)
-    for tile, (start, stop) in enumerate(zip(offsets[:-1], offsets[1:], strict=True)):
+    for tile, (start, stop) in enumerate(pairwise(offsets)):
         part = slice(start, stop)
         alone = build_graphs_batch(_nuclei(xy[part], degrees[part], reliable[part]), CellGraphParams(), mpp=0.5)
         edges = slice(together.edge_offsets[tile], together.edge_offsets[tile + 1])

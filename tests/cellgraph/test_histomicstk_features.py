@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from nuclei_layouts import SPECIAL
@@ -59,7 +61,7 @@ def test_a_side_counts_once_and_so_does_a_place():
 def test_batch_equals_single():
     xy, offsets = np.random.default_rng(0).uniform(0, 200, (90, 2)), np.array([0, 50, 50, 52, 90])
     batch = histomicstk_features_batch(xy, offsets)
-    for row, (start, stop) in enumerate(zip(offsets[:-1], offsets[1:], strict=True)):
+    for row, (start, stop) in enumerate(pairwise(offsets)):
         single = histomicstk_features(xy[start:stop])
         assert {name: values[row] for name, values in batch.items()} == pytest.approx(single, nan_ok=True)
 

@@ -38,3 +38,10 @@ def test_outliers_go_until_none_is_left():
     kept = without_outliers(rows)
     np.testing.assert_array_equal(kept.values, [*calm, 1.0, 2.0])
     np.testing.assert_array_equal(kept.offsets, [0, 40, 40, 42])
+
+
+@pytest.mark.parametrize(("n", "kept"), [(9, 9), (12, 11)])
+def test_an_outlier_is_beyond_three_population_sd(n, kept):
+    """One value of 1 among zeros lies sqrt(n - 1) SD from the mean: 2.8 for 9 values, 3.3 for 12."""
+    rows = Populations(np.array([1.0, *[0.0] * (n - 1)]), np.array([0, n]))
+    assert len(without_outliers(rows).values) == kept

@@ -81,7 +81,7 @@ def test_all_51_equal_the_slow_formulas(points):
 
 
 def test_a_square_with_its_centre_by_hand():
-    """Corners of (0, 0) to (20, 20) and (10, 10): one bounded cell, four equal triangles, four branches of 10 sqrt 2."""
+    """Corners of (0, 0) to (20, 20) and (10, 10): one bounded cell, four triangles, branches of 10 sqrt 2."""
     found = dict(
         zip(SPATIAL_FEATURE_NAMES, spatial_features([(0, 0), (20, 0), (20, 20), (0, 20), (10, 10)]), strict=True)
     )

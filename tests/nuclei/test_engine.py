@@ -116,7 +116,7 @@ def test_unknown_device() -> None:
 
 
 def test_shipped_weights_find_painted_nuclei(tissue: PaintedTissue) -> None:
-    finder = open_finder(resolve_weights(SHIPPED_WEIGHTS), NucleiParams(), device="cpu", threads=1)
+    finder = open_finder(resolve_weights(SHIPPED_WEIGHTS), NucleiParams(), device="cpu")
     scale = estimate_stain_scale([tissue.rgb])
     found = finder.find([tissue.rgb], 0.5, scale)[0]
     assert match_nuclei(tissue.labels, found, 0.5).f1 > 0.8
@@ -124,6 +124,6 @@ def test_shipped_weights_find_painted_nuclei(tissue: PaintedTissue) -> None:
 
 
 def test_shipped_weights_are_quiet_on_glass() -> None:
-    finder = open_finder(resolve_weights(SHIPPED_WEIGHTS), NucleiParams(), device="cpu", threads=1)
+    finder = open_finder(resolve_weights(SHIPPED_WEIGHTS), NucleiParams(), device="cpu")
     glass = np.random.default_rng(0).normal(243, 2, (128, 128, 3)).round().astype(np.uint8)
     assert not finder.find([glass], 0.5, StainScale(0.0, 0.8))[0].any()

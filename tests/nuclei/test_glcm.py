@@ -16,7 +16,7 @@ GREY = RNG.integers(0, 256, LABELS.shape, dtype=np.uint8)
 
 
 def scikit_image_matrix(label: int) -> np.ndarray:
-    rows, cols = np.nonzero(LABELS == label)
+    rows, cols = np.nonzero(label == LABELS)
     box = (slice(rows.min(), rows.max() + 1), slice(cols.min(), cols.max() + 1))
     patch = np.where(LABELS[box] == label, GREY[box] // 32, 0)
     return graycomatrix(patch, [1], [0], levels=LEVELS, symmetric=True, normed=True)

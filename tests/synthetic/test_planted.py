@@ -47,6 +47,12 @@ def test_three_quarters_of_the_pairs_follow_the_class(label, agreeing):
             assert (sign[image.pairs[0]] == sign[image.pairs[1]]).sum() == agreeing
 
 
+def test_signs_are_balanced_in_both_classes():
+    for image in plant_images(NOISELESS, seed=5):
+        sign = np.round(unrotated(image, NOISELESS, 5)[:, 11])
+        assert sign[image.pairs[0]].sum() == sign[image.pairs[1]].sum() == 0
+
+
 def test_the_control_has_no_planted_structure():
     control = replace(NOISELESS, planted=False, n_images=200)
     agreeing = {"0": [], "1": []}
