@@ -95,4 +95,4 @@ def ownership_l0(tiles: pd.DataFrame) -> npt.NDArray[np.int64]:
     x_end = np.rint((tiles["col"].to_numpy() + 1) * pitch)
     y_end = np.rint((tiles["row"].to_numpy() + 1) * pitch)
     boxes = np.stack([tiles["x_l0"].to_numpy(), tiles["y_l0"].to_numpy(), x_end, y_end], axis=1)
-    return boxes.astype(np.int64)
+    return np.asarray(boxes, np.int64)

@@ -4,8 +4,8 @@ A pair of patches is one line: its weight is the mean of its two directions, a d
 that is not kept counting as 0; for a symmetric graph that is the edge's own weight.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -52,27 +52,48 @@ class ImageGraph:
 
 
 @dataclass(frozen=True)
+class GraphNumbers:
+    """Graph of one image in numbers; None where nothing defines one.
+
+    Attributes
+    ----------
+    patches
+        Nodes.
+    degree
+        Kept edges over nodes.
+    kept_share
+        Kept edges over stored ones.
+    weight
+        Mean weight of kept edges.
+    reach
+        See ``reach``.
+    histogram
+        Kept edges per bin of ``WEIGHT_BINS``.
+    """
+
+    label: str
+    patches: float
+    degree: float | None
+    kept_share: float | None
+    weight: float | None
+    reach: float | None
+    histogram: npt.NDArray[np.int64]
+
+
+MEASURES = ("patches", "degree", "kept_share", "weight", "reach")
+"""Fields of ``GraphNumbers`` that a summary averages."""
+
+
+@dataclass(frozen=True)
 class GraphSummary:
-    """Graphs of one class (or of all) in numbers; a mean is None when nothing defines it.
+    """Means of ``GraphNumbers`` over the images of one class (or of all) where they are defined.
 
     Attributes
     ----------
     n_images
         Images.
-    patches
-        Mean number of patches.
-    degree
-        Mean over images of kept edges leaving a patch.
-    kept_share
-        Mean over images of kept edges over stored ones.
-    weight
-        Mean over images of the mean weight of kept edges.
-    reach
-        Mean over images of the weight-averaged length of kept edges over the mean
-        distance of all pairs of patches: 1 when distance plays no part, less when near
-        patches are joined.
     histogram
-        Kept edges per bin of ``WEIGHT_BINS``.
+        Kept edges of all images per bin of ``WEIGHT_BINS``.
     """
 
     n_images: int
@@ -81,7 +102,7 @@ class GraphSummary:
     kept_share: float | None
     weight: float | None
     reach: float | None
-    histogram: npt.NDArray[np.int64] = field(repr=False)
+    histogram: npt.NDArray[np.int64]
 
 
 def read_image_graph(sources: ReportSources, method: str, prediction: "pd.Series[Any]") -> ImageGraph:
@@ -139,7 +160,11 @@ def node_strength(
 
 
 def reach(image: ImageGraph) -> float | None:
-    """Weight-averaged length of kept edges over the mean distance of all pairs; None without edges or distance."""
+    """Weight-averaged length of kept edges over the mean distance of all pairs of patches.
+
+    1 when distance plays no part, less when near patches are joined; None without edges
+    or without two patches in different places.
+    """
     kept = image.graph.edge_index[:, image.graph.kept]
     weight = image.graph.weight[image.graph.kept].astype(np.float64)
     points = image.corners_l0.astype(np.float64)
@@ -151,25 +176,26 @@ def reach(image: ImageGraph) -> float | None:
     return float(np.average(lengths, weights=weight) / everywhere.mean())
 
 
-def summarise(images: Iterable[ImageGraph]) -> GraphSummary:
+def measure(image: ImageGraph) -> GraphNumbers:
+    """Numbers of one image's graph."""
+    kept, stored = int(image.graph.kept.sum()), len(image.graph.kept)
+    weights = image.graph.weight[image.graph.kept]
+    return GraphNumbers(
+        label=image.label,
+        patches=float(image.n_patches),
+        degree=kept / image.n_patches if image.n_patches else None,
+        kept_share=kept / stored if stored else None,
+        weight=float(weights.mean()) if kept else None,
+        reach=reach(image),
+        histogram=np.histogram(weights, WEIGHT_BINS)[0],
+    )
+
+
+def summarise(images: Sequence[GraphNumbers]) -> GraphSummary:
     """Numbers of a set of graphs, each image counting the same."""
-    histogram = np.zeros(len(WEIGHT_BINS) - 1, np.int64)
-    rows: list[tuple[float | None, ...]] = []
-    for image in images:
-        kept, stored = int(image.graph.kept.sum()), len(image.graph.kept)
-        weights = image.graph.weight[image.graph.kept]
-        histogram += np.histogram(weights, WEIGHT_BINS)[0]
-        rows.append(
-            (
-                float(image.n_patches),
-                kept / image.n_patches if image.n_patches else None,
-                kept / stored if stored else None,
-                float(weights.mean()) if kept else None,
-                reach(image),
-            )
-        )
-    patches, degree, kept_share, weight, reached = (_mean([row[place] for row in rows]) for place in range(5))
-    return GraphSummary(len(rows), patches, degree, kept_share, weight, reached, histogram)
+    means = {name: _mean([getattr(image, name) for image in images]) for name in MEASURES}
+    histogram = sum((image.histogram for image in images), np.zeros(len(WEIGHT_BINS) - 1, np.int64))
+    return GraphSummary(len(images), **means, histogram=histogram)
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

@@ -34,6 +34,9 @@ PALE = 0.4
 LUMA = (0.299, 0.587, 0.114)
 """Weights of red, green and blue in a grey (ITU-R BT.601)."""
 
+BOW = 0.07
+"""Height of the arc of an edge, as a share of its length."""
+
 SCALE_BAR_SHARE = 0.28
 """A scale bar is at most this share of the picture's width."""
 
@@ -164,7 +167,7 @@ def graph_picture(
         _draw_patches(axes, image, field)
         # Light edges first, so that heavy ones lie on top.
         colours = [(0.05, 0.09, 0.16, 0.12 + 0.83 * share) for share in relative[::-1]]
-        segments = centres[pairs[top]][::-1]
+        segments = bowed(centres[pairs[top]][::-1])
         axes.add_collection(
             LineCollection(list(segments), colors=colours, linewidths=0.5 + 2.7 * relative[::-1], zorder=2)
         )
@@ -174,6 +177,18 @@ def graph_picture(
         if slide is not None:
             _scale_bar(axes, field, slide.mpp)
         return png_bytes(figure), len(segments), len(pairs)
+
+
+def bowed(segments: npt.NDArray[np.float64], n_points: int = 13) -> npt.NDArray[np.float64]:
+    """Straight lines (n, 2, 2) as slight arcs (n, n_points, 2) between the same ends.
+
+    On a grid, straight edges run through patches that they do not join and over each other.
+    """
+    start, end = segments[:, 0, None, :], segments[:, 1, None, :]
+    along = end - start
+    across = np.concatenate([-along[..., 1:], along[..., :1]], axis=2)
+    share = np.linspace(0.0, 1.0, n_points)[None, :, None]
+    return np.asarray(start + share * along + 4 * BOW * share * (1 - share) * across, np.float64)
 
 
 def _draw_patches(axes: Axes, image: ImageGraph, field: Field) -> None:

@@ -9,7 +9,15 @@ from pipeline.errors import MissingMppError, SlideError
 from pipeline.report.blocks import Block, Column, Gallery, Section, Table, Text
 from pipeline.report.charts_graphs import strength_scale, weight_histogram
 from pipeline.report.findings import Findings
-from pipeline.report.graphs import GraphSummary, ImageGraph, kept_pairs, node_strength, read_image_graphs, summarise
+from pipeline.report.graphs import (
+    GraphSummary,
+    ImageGraph,
+    kept_pairs,
+    measure,
+    node_strength,
+    read_image_graphs,
+    summarise,
+)
 from pipeline.report.overlays import graph_field, graph_picture
 from pipeline.report.style import Figure
 from pipeline.report.wording import count, decimal, listed, plural
@@ -58,9 +66,9 @@ def _summaries(findings: Findings, method: str) -> dict[str, GraphSummary]:
     if not stored or predictions.empty:
         return {}
     usable = predictions[predictions["fold"].isin(stored)]
-    parts = {name: usable[usable["label"] == name] for name in findings.classes}
-    found = {name: summarise(read_image_graphs(sources, method, part)) for name, part in parts.items()}
-    return {**found, ALL: summarise(read_image_graphs(sources, method, usable))}
+    numbers = [measure(image) for image in read_image_graphs(sources, method, usable)]
+    found = {name: summarise([image for image in numbers if image.label == name]) for name in findings.classes}
+    return {**found, ALL: summarise(numbers)}
 
 
 def _table(summaries: dict[str, dict[str, GraphSummary]]) -> Table:
@@ -118,9 +126,9 @@ def _pictures(findings: Findings, method: str, drawn: Sequence[str]) -> list[Blo
     faults: list[str] = []
     figures = [_picture(findings, method, image, strongest, faults) for image in images]
     note = (
-        f"Learned graphs of {method} over the tissue, {plural(len(figures), 'test image')}: wrongly and rightly "
+        f"Patch graphs of {method} over the tissue, {plural(len(figures), 'test image')}: wrongly and rightly "
         "predicted ones in turn while both last, so their proportion here is not the error rate. A node is a patch, "
-        "coloured by the summed weight of its kept edges; lines are the heaviest kept edges, wider and darker with "
+        "coloured by the summed weight of its kept edges; arcs are the heaviest kept edges, wider and darker with "
         "weight relative to the heaviest of that image. An edge shows what the classifier mixed, not a cause."
     )
     scale = Figure(

@@ -113,17 +113,19 @@ def apportion(
     for slide in slides:
         counts[cases.index(slide.case_id), labels.index(slide.label)] += 1
     for _ in range(ORDERINGS):
-        part = _greedy(counts, np.asarray(shares), rng)
+        part = _greedy(counts, np.asarray(shares), list(whole), rng)
         held = np.stack([counts[part == p].sum(axis=0) for p in range(len(shares))])
         if (held[list(whole)] > 0).all():
             return {case: int(p) for case, p in zip(cases, part, strict=True)}
     return None
 
 
-def _greedy(counts: Counts, shares: npt.NDArray[np.float64], rng: np.random.Generator) -> Counts:
+def _greedy(counts: Counts, shares: npt.NDArray[np.float64], whole: list[int], rng: np.random.Generator) -> Counts:
     """Part of each patient, from image counts (patients, classes)."""
     total = counts.sum(axis=0)
     lacking = shares[:, None] * total
+    # In a small cohort a share may come to less than one image, and the part must hold one all the same.
+    lacking[whole] = np.maximum(lacking[whole], 1)
     part = np.zeros(len(counts), np.int64)
     order = rng.permutation(len(counts))
     for patient in order[np.argsort(-counts[order].sum(axis=1), kind="stable")]:

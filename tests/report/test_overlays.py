@@ -11,7 +11,9 @@ from pipeline.artefacts.tiles import read_tiles
 from pipeline.report.colour_wheel import UNDIRECTED_COLOUR, orientation_colours
 from pipeline.report.graphs import ImageGraph
 from pipeline.report.overlays import (
+    BOW,
     Field,
+    bowed,
     densest_field,
     graph_field,
     graph_picture,
@@ -98,11 +100,18 @@ def test_graph_edges_are_drawn_heaviest_first_up_to_a_number() -> None:
     assert (n_drawn, n_kept) == (1, 2)
     picture = decoded(content)
     at = {
-        "heavy": field.px_from_l0(np.array([[150.0, 50.0]]))[0],
-        "light": field.px_from_l0(np.array([[50.0, 150.0]]))[0],
+        "heavy": field.px_from_l0(np.array([[150.0, 50.0 + 200 * BOW]]))[0],
+        "light": field.px_from_l0(np.array([[50.0 - 200 * BOW, 150.0]]))[0],
     }
     assert picture[int(at["heavy"][1]), int(at["heavy"][0])].max() < 80
     assert picture[int(at["light"][1]), int(at["light"][0])].min() > 200
+
+
+def test_arcs_keep_their_ends_and_bow_by_a_share_of_their_length() -> None:
+    (arc,) = bowed(np.array([[[0.0, 0.0], [100.0, 0.0]]]))
+    np.testing.assert_allclose(arc[[0, -1]], [[0, 0], [100, 0]], atol=1e-9)
+    np.testing.assert_allclose(arc[6], [50, 100 * BOW])
+    assert bowed(np.zeros((0, 2, 2))).shape == (0, 13, 2)
 
 
 def test_one_patch_without_width_can_be_drawn() -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from pipeline.artefacts.learned_graphs import LearnedGraph
 from pipeline.errors import ArtefactError
-from pipeline.report.graphs import ImageGraph, kept_pairs, node_strength, reach, read_image_graph, summarise
+from pipeline.report.graphs import ImageGraph, kept_pairs, measure, node_strength, reach, read_image_graph, summarise
 from pipeline.report.sources import ReportSources
 
 
@@ -52,7 +52,7 @@ def test_reach_is_undefined_without_distance(corners: np.ndarray) -> None:
 
 
 def test_summary_by_hand() -> None:
-    summary = summarise([image(LEARNED), image(graph([]))])
+    summary = summarise([measure(image(LEARNED)), measure(image(graph([])))])
     assert summary.n_images == 2
     assert summary.patches == 4
     assert summary.degree == pytest.approx((4 / 4 + 0) / 2)
