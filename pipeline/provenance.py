@@ -98,10 +98,14 @@ def _is_bare_string(statement: ast.stmt) -> bool:
 
 
 def file_digest(path: str | Path) -> str:
-    """SHA-256 of a file, or of the names and contents of all files of a folder, 16 hex digits."""
+    """SHA-256 of a file, or of the names and contents of all files of a folder, 16 hex digits.
+
+    Hidden files of a folder do not count: Snakemake leaves its time stamp there.
+    """
     root = Path(path)
     digest = hashlib.sha256()
-    files = [root] if root.is_file() else sorted(p for p in root.rglob("*") if p.is_file())
+    inside = sorted(p for p in root.rglob("*") if p.is_file() and not p.name.startswith("."))
+    files = [root] if root.is_file() else inside
     for file in files:
         if file != root:
             digest.update(file.relative_to(root).as_posix().encode() + b"\0")

@@ -64,6 +64,8 @@ def test_file_digest_covers_names_and_contents(tmp_path):
         (tmp_path / name).mkdir()
         (tmp_path / name / "x").write_text("same")
     assert file_digest(tmp_path / "a") == file_digest(tmp_path / "b")
+    (tmp_path / "b" / ".snakemake_timestamp").touch()
+    assert file_digest(tmp_path / "a") == file_digest(tmp_path / "b")
     (tmp_path / "b" / "x").rename(tmp_path / "b" / "y")
     assert file_digest(tmp_path / "a") != file_digest(tmp_path / "b")
 

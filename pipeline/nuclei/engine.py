@@ -230,4 +230,6 @@ def _dynamics() -> Any:
         kernel = getattr(dynamics, name)
         if not hasattr(kernel, "py_func"):
             setattr(dynamics, name, numba.njit(kernel, cache=True, nogil=True))
+    # Said in words, torch does not warn of its default in every job's log.
+    torch.sparse.check_sparse_tensor_invariants.disable()  # type: ignore[no-untyped-call]
     return dynamics

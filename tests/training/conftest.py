@@ -26,6 +26,15 @@ def draw_images(sizes, n_features=5, seed=0):
     ]
 
 
+@pytest.fixture(autouse=True, scope="session")
+def one_thread():
+    """More threads only wait for each other on networks this small."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.fixture
 def random_images():
     """Images with normal features: ``random_images(sizes, n_features=5, seed=0)``."""

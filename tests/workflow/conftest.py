@@ -72,7 +72,7 @@ def copy_checkout(folder: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def new_run(tmp_path_factory):
-    """Make a working directory with a painted cohort: eight labelled slides, one empty, one truncated, two to predict."""
+    """Make a working directory with a painted cohort: eight labelled slides, two bad ones, two to predict."""
 
     def make(name: str) -> Run:
         checkout = copy_checkout(tmp_path_factory.mktemp(f"checkout_{name}"))

@@ -1,0 +1,42 @@
+import numpy as np
+import pandas as pd
+import pytest
+import shapely
+
+from pipeline.artefacts.nuclei import COLUMNS, PAPER_MEASURES, header, read_nuclei, write_nuclei
+from pipeline.errors import ArtefactError
+from pipeline.provenance import record
+
+
+@pytest.fixture
+def frame():
+    numbers = {name: np.linspace(0, 1, 2) for name, dtype in COLUMNS.items() if dtype == "float64"}
+    contours = [shapely.to_wkb(shapely.box(x, 0, x + 4, 2)) for x in (0, 10)]
+    return pd.DataFrame({**numbers, "nucleus_id": [0, 1], "tile_id": [4, 4], "contour_um": contours})
+
+
+@pytest.fixture
+def table_header():
+    provenance = record(params={}, source="x")
+    return header(
+        slide_id="s", slide_mpp=0.25, mpp=0.5, weights="w", weights_digest="d", reason=None, provenance=provenance
+    )
+
+
+def test_outlines_and_measures_survive_the_round_trip(tmp_path, frame, table_header):
+    write_nuclei(tmp_path / "n.parquet", frame, table_header)
+    table = read_nuclei(tmp_path / "n.parquet")
+    assert list(table.frame) == list(COLUMNS)
+    assert shapely.area(shapely.from_wkb(table.frame["contour_um"].to_numpy())).tolist() == [8, 8]
+    assert (table.header["weights"], table.header["weights_digest"]) == ("w", "d")
+
+
+def test_the_paper_has_twelve_measures():
+    assert len(PAPER_MEASURES) == 12
+    assert set(PAPER_MEASURES) <= set(COLUMNS)
+
+
+def test_a_table_of_tiles_is_not_a_table_of_nuclei(tmp_path, frame, table_header):
+    write_nuclei(tmp_path / "n.parquet", frame, table_header | {"kind": "tiles"})
+    with pytest.raises(ArtefactError, match="expected nuclei, found 'tiles'"):
+        read_nuclei(tmp_path / "n.parquet")
