@@ -1,7 +1,7 @@
 """abignet: learned patch graphs for histopathology, as rooms over a foundation.
 
-The foundation is ``slides``, ``artefacts``, ``units``, ``errors``, ``provenance`` and
-``logs``.  The rooms ``tiling``, ``nuclei``, ``cellgraph``, ``training``, ``report`` and
+The foundation is ``slides``, ``artefacts``, ``bounds``, ``errors``, ``logs``,
+``provenance`` and ``units``.  The rooms ``tiling``, ``nuclei``, ``cellgraph``, ``training``, ``report`` and
 ``synthetic`` import only the foundation and meet through files.  ``cli`` and the
 ``Snakefile`` are the two doorways.
 """

@@ -18,7 +18,7 @@ FORMAT_VERSION = 1
 """Version of every file contract of the pipeline; raised when any of them changes."""
 
 PACKAGE_ROOT = Path(__file__).resolve().parent
-FOUNDATION = ("slides", "artefacts", "units.py", "errors.py", "provenance.py", "logs.py")
+FOUNDATION = ("slides", "artefacts", "bounds.py", "errors.py", "logs.py", "provenance.py", "units.py")
 """Parts of the package that every room may import."""
 
 DIGESTED_SUFFIXES = frozenset({".py", ".html", ".css", ".js"})

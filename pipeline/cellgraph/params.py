@@ -1,9 +1,9 @@
 """Parameters of the two stages of this room: ``cell_graphs`` and ``features``."""
 
-import math
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
+from pipeline.bounds import check_choice, check_number
 from pipeline.errors import ConfigError
 
 GraphKind = Literal["orientation", "paper", "radius"]
@@ -50,18 +50,13 @@ class CellGraphParams:
     paper_min_cosine: float = 0.70
 
     def __post_init__(self) -> None:
-        _one_of("cell_graphs.kind", self.kind, get_args(GraphKind))
-        _one_of("cell_graphs.axisless_nuclei", self.axisless_nuclei, get_args(AxislessRule))
-        _number("cell_graphs.radius_um", self.radius_um, "(0, 1000]", lambda value: 0 < value <= 1000)
-        _number(
-            "cell_graphs.max_delta_orientation_deg",
-            self.max_delta_orientation_deg,
-            "[0, 90]",
-            lambda value: 0 <= value <= 90,
-        )
-        _number("cell_graphs.min_eccentricity", self.min_eccentricity, "[0, 1)", lambda value: 0 <= value < 1)
-        _number("cell_graphs.paper_radius_px", self.paper_radius_px, "(0, 10000]", lambda value: 0 < value <= 10000)
-        _number("cell_graphs.paper_min_cosine", self.paper_min_cosine, "[-1, 1]", lambda value: -1 <= value <= 1)
+        check_choice("cell_graphs.kind", self.kind, get_args(GraphKind))
+        check_choice("cell_graphs.axisless_nuclei", self.axisless_nuclei, get_args(AxislessRule))
+        check_number("cell_graphs.radius_um", self.radius_um, 0, 1000, open_low=True)
+        check_number("cell_graphs.max_delta_orientation_deg", self.max_delta_orientation_deg, 0, 90)
+        check_number("cell_graphs.min_eccentricity", self.min_eccentricity, 0, 1, open_high=True)
+        check_number("cell_graphs.paper_radius_px", self.paper_radius_px, 0, 10_000, open_low=True)
+        check_number("cell_graphs.paper_min_cosine", self.paper_min_cosine, -1, 1)
 
 
 @dataclass(frozen=True)
@@ -94,15 +89,11 @@ class FeatureParams:
     orientation_radius_um: float = 32.0
 
     def __post_init__(self) -> None:
-        if isinstance(self.min_nuclei, bool) or not isinstance(self.min_nuclei, int):
-            raise ConfigError(f"features.min_nuclei: expected a whole number, found {self.min_nuclei!r}.")
-        _number("features.min_nuclei", self.min_nuclei, "[1, 100000]", lambda value: 1 <= value <= 100000)
+        check_number("features.min_nuclei", self.min_nuclei, 1, 100_000, whole=True)
         object.__setattr__(self, "blocks", _blocks(self.blocks))
         object.__setattr__(self, "neighbour_radii_px", _radii(self.neighbour_radii_px))
-        _one_of("features.orientation_neighbours", self.orientation_neighbours, get_args(OrientationNeighbours))
-        _number(
-            "features.orientation_radius_um", self.orientation_radius_um, "(0, 1000]", lambda value: 0 < value <= 1000
-        )
+        check_choice("features.orientation_neighbours", self.orientation_neighbours, get_args(OrientationNeighbours))
+        check_number("features.orientation_radius_um", self.orientation_radius_um, 0, 1000, open_low=True)
 
 
 def _blocks(found: Any) -> tuple[str, ...]:
@@ -123,14 +114,3 @@ def _radii(found: Any) -> tuple[float, ...]:
             f"features.neighbour_radii_px: expected five increasing numbers in (0, 10000], found {found!r}."
         )
     return tuple(float(r) for r in radii)
-
-
-def _one_of(key: str, found: object, allowed: tuple[str, ...]) -> None:
-    if found not in allowed:
-        raise ConfigError(f"{key}: expected one of {', '.join(allowed)}, found {found!r}.")
-
-
-def _number(key: str, found: Any, bounds: str, holds: Any) -> None:
-    plain = isinstance(found, int | float) and not isinstance(found, bool) and math.isfinite(found)
-    if not plain or not holds(found):
-        raise ConfigError(f"{key}: expected a number in {bounds}, found {found!r}.")

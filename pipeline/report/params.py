@@ -1,8 +1,9 @@
 """Parameters of the report."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from pipeline.artefacts.metrics import METRICS
+from pipeline.bounds import check_choice, check_number
 from pipeline.errors import ConfigError
 
 LOWER_IS_BETTER = frozenset({"ece", "brier"})
@@ -67,15 +68,7 @@ class ReportParams:
 
     def __post_init__(self) -> None:
         for name, (low, high) in BOUNDS.items():
-            value = getattr(self, name)
-            if not isinstance(value, int | float) or isinstance(value, bool) or not low <= value <= high:
-                raise ConfigError(f"report.{name}: expected a number from {low:g} to {high:g}, found {value!r}.")
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if field.type is int and not isinstance(value, int):
-                raise ConfigError(f"report.{field.name}: expected a whole number, found {value!r}.")
-            if field.type is str and not isinstance(value, str):
-                raise ConfigError(f"report.{field.name}: expected text, found {value!r}.")
-        if self.headline_metric not in METRICS:
-            allowed = ", ".join(METRICS)
-            raise ConfigError(f"report.headline_metric: expected one of {allowed}, found {self.headline_metric!r}.")
+            check_number(f"report.{name}", getattr(self, name), low, high, whole=not name.endswith("_um"))
+        if not isinstance(self.title, str):
+            raise ConfigError(f"report.title: expected text, found {self.title!r}.")
+        check_choice("report.headline_metric", self.headline_metric, METRICS)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from pipeline.bounds import check_choice, check_number
 from pipeline.errors import ConfigError
 
 Edge = Literal["skip", "pad"]
@@ -75,14 +76,11 @@ class TilingParams:
 
     def __post_init__(self) -> None:
         for key, (low, high) in BOUNDS.items():
-            value = getattr(self, key)
-            if not low <= value <= high:
-                raise ConfigError(f"tiling.{key}: found {value}; expected {low:g} to {high:g}.")
-        if self.edge not in get_args(Edge):
-            raise ConfigError(f"tiling.edge: found {self.edge!r}; expected one of {', '.join(get_args(Edge))}.")
+            check_number(f"tiling.{key}", getattr(self, key), low, high, whole=key.endswith("_px"))
+        check_choice("tiling.edge", self.edge, get_args(Edge))
         if self.chroma_low > self.chroma_high:
             raise ConfigError(
-                f"tiling.chroma_low: found {self.chroma_low}; expected at most chroma_high, {self.chroma_high}."
+                f"tiling.chroma_low: expected at most chroma_high ({self.chroma_high:g}), found {self.chroma_low:g}."
             )
 
     @property

@@ -29,12 +29,14 @@ class Run:
     def results(self) -> Path:
         return self.folder / "results"
 
-    def snakemake(self, *arguments: str, changed: dict | None = None) -> subprocess.CompletedProcess[str]:
+    def snakemake(
+        self, *arguments: str, changed: dict | None = None, cores: int = 2
+    ) -> subprocess.CompletedProcess[str]:
         """Run the workflow with the test configuration and with ``changed`` laid over it."""
         overlay = self.folder / "changed.yaml"
         overlay.write_text(yaml.safe_dump(changed or {}))
         configs = [str(self.checkout / "config/test/config.yaml"), str(overlay)]
-        where = ["-s", str(self.checkout / "Snakefile"), "--directory", str(self.folder), "--cores", "2"]
+        where = ["-s", str(self.checkout / "Snakefile"), "--directory", str(self.folder), "--cores", str(cores)]
         return subprocess.run(
             [str(SNAKEMAKE), *arguments, *where, "--configfile", *configs], capture_output=True, text=True, check=False
         )
