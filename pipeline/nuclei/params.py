@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from pipeline.bounds import check_number
 from pipeline.errors import ConfigError
 
 SHIPPED_WEIGHTS = "he-nuclei-compact"
@@ -63,18 +64,18 @@ class NucleiParams:
         """Check every bound."""
         if not self.weights:
             raise ConfigError("nuclei.weights: expected a name or path, found an empty text.")
-        _bounded("nuclei.nucleus_diameter_um", self.nucleus_diameter_um, 2, 50)
-        _bounded("nuclei.flow_threshold", self.flow_threshold, 0, 10)
-        _bounded("nuclei.cellprob_threshold", self.cellprob_threshold, -6, 6)
-        _bounded("nuclei.min_area_um2", self.min_area_um2, 0, 1000)
-        _bounded("nuclei.halo_um", self.halo_um, 0, 200)
-        _bounded("nuclei.batch_size", self.batch_size, 1, 256)
-        _bounded("nuclei.stain_tiles", self.stain_tiles, 1, 10000)
-        _bounded("nuclei.stain_low_percentile", self.stain_low_percentile, 0, 100)
-        _bounded("nuclei.stain_high_percentile", self.stain_high_percentile, 0, 100)
-        _bounded("nuclei.image_tile_px", self.image_tile_px, 64, 8192)
-        _bounded("nuclei.seed", self.seed, 0, 2**32 - 1)
-        _bounded("nuclei.threads", self.threads, 1, 256)
+        check_number("nuclei.nucleus_diameter_um", self.nucleus_diameter_um, 2, 50)
+        check_number("nuclei.flow_threshold", self.flow_threshold, 0, 10)
+        check_number("nuclei.cellprob_threshold", self.cellprob_threshold, -6, 6)
+        check_number("nuclei.min_area_um2", self.min_area_um2, 0, 1000)
+        check_number("nuclei.halo_um", self.halo_um, 0, 200)
+        check_number("nuclei.batch_size", self.batch_size, 1, 256, whole=True)
+        check_number("nuclei.stain_tiles", self.stain_tiles, 1, 10000, whole=True)
+        check_number("nuclei.stain_low_percentile", self.stain_low_percentile, 0, 100)
+        check_number("nuclei.stain_high_percentile", self.stain_high_percentile, 0, 100)
+        check_number("nuclei.image_tile_px", self.image_tile_px, 64, 8192, whole=True)
+        check_number("nuclei.seed", self.seed, 0, 2**32 - 1, whole=True)
+        check_number("nuclei.threads", self.threads, 1, 256, whole=True)
         if self.stain_low_percentile >= self.stain_high_percentile:
             raise ConfigError(
                 f"nuclei.stain_low_percentile: expected less than stain_high_percentile "
@@ -125,19 +126,19 @@ class NucleiTrainingParams:
 
     def __post_init__(self) -> None:
         """Check every bound."""
-        _bounded("steps", self.steps, 1, 10**7)
-        _bounded("warmup_steps", self.warmup_steps, 0, self.steps)
-        _bounded("batch_size", self.batch_size, 1, 1024)
-        _bounded("crop_px", self.crop_px, 32, 2048)
-        _bounded("diameter_px", self.diameter_px, 6, 100)
-        _bounded("base_channels", self.base_channels, 2, 256)
-        _bounded("learning_rate", self.learning_rate, 0, 1)
-        _bounded("weight_decay", self.weight_decay, 0, 1)
-        _bounded("synthetic_fraction", self.synthetic_fraction, 0, 1)
-        _bounded("blank_fraction", self.blank_fraction, 0, 1)
-        _bounded("held_out_fraction", self.held_out_fraction, 0, 0.9)
-        _bounded("validate_every", self.validate_every, 1, 10**7)
-        _bounded("seed", self.seed, 0, 2**32 - 1)
+        check_number("steps", self.steps, 1, 10**7, whole=True)
+        check_number("warmup_steps", self.warmup_steps, 0, self.steps, whole=True)
+        check_number("batch_size", self.batch_size, 1, 1024, whole=True)
+        check_number("crop_px", self.crop_px, 32, 2048, whole=True)
+        check_number("diameter_px", self.diameter_px, 6, 100)
+        check_number("base_channels", self.base_channels, 2, 256, whole=True)
+        check_number("learning_rate", self.learning_rate, 0, 1)
+        check_number("weight_decay", self.weight_decay, 0, 1)
+        check_number("synthetic_fraction", self.synthetic_fraction, 0, 1)
+        check_number("blank_fraction", self.blank_fraction, 0, 1)
+        check_number("held_out_fraction", self.held_out_fraction, 0, 0.9)
+        check_number("validate_every", self.validate_every, 1, 10**7, whole=True)
+        check_number("seed", self.seed, 0, 2**32 - 1, whole=True)
         if self.crop_px % 8:
             raise ConfigError(f"crop_px: expected a multiple of 8, found {self.crop_px}.")
 
@@ -145,8 +146,3 @@ class NucleiTrainingParams:
     def channels(self) -> tuple[int, ...]:
         """Channels of the network's input and of its four levels."""
         return (2, *(self.base_channels * factor for factor in (1, 2, 4, 8)))
-
-
-def _bounded(key: str, value: float, low: float, high: float) -> None:
-    if not low <= value <= high:
-        raise ConfigError(f"{key}: expected {low} to {high}, found {value}.")

@@ -1,25 +1,9 @@
 """Parameters of splitting and of training, one to one with the config's sections."""
 
 from dataclasses import dataclass
-from typing import Any
 
+from pipeline.bounds import check_number
 from pipeline.errors import ConfigError
-
-
-def check_bounds(section: str, key: str, value: Any, low: float, high: float, *, open_ends: bool = False) -> None:
-    """Check a number of the config; None passes, since it means the method's own value.
-
-    Raises
-    ------
-    ConfigError
-        If ``value`` is not within [low, high], or (low, high) when ``open_ends``.
-    """
-    if value is None:
-        return
-    inside = low < value < high if open_ends else low <= value <= high
-    if not inside:
-        between = "between (exclusive)" if open_ends else "from"
-        raise ConfigError(f"{section}.{key}: expected a number {between} {low:g} to {high:g}, found {value!r}.")
 
 
 @dataclass(frozen=True)
@@ -43,9 +27,9 @@ class SplitParams:
     select_share: float = 0.15
 
     def __post_init__(self) -> None:
-        check_bounds("splits", "folds", self.folds, 2, 100)
-        check_bounds("splits", "structure_share", self.structure_share, 0, 1, open_ends=True)
-        check_bounds("splits", "select_share", self.select_share, 0, 0.9)
+        check_number("splits.folds", self.folds, 2, 100, whole=True)
+        check_number("splits.structure_share", self.structure_share, 0, 1, open_low=True, open_high=True)
+        check_number("splits.select_share", self.select_share, 0, 0.9)
         if self.structure_share + self.select_share >= 1:
             raise ConfigError(
                 "splits: structure_share + select_share must leave images for training (below 1), "
@@ -127,7 +111,10 @@ class TrainingParams:
 
     def __post_init__(self) -> None:
         for key, (low, high, open_ends) in TRAINING_BOUNDS.items():
-            check_bounds("training", key, getattr(self, key), low, high, open_ends=open_ends)
+            value = getattr(self, key)
+            if value is not None:
+                ends = {"open_low": open_ends, "open_high": open_ends}
+                check_number(f"training.{key}", value, low, high, whole=key in WHOLE, **ends)
 
 
 TRAINING_BOUNDS: dict[str, tuple[float, float, bool]] = {
@@ -149,3 +136,8 @@ TRAINING_BOUNDS: dict[str, tuple[float, float, bool]] = {
     "threads": (1, 256, False),
 }
 """Lowest and highest value of each number, and whether the ends themselves are refused."""
+
+WHOLE = frozenset(
+    {"epochs", "patience", "batch_size", "hidden", "layers", "heads", "projection", "target_degree", "threads"}
+)
+"""Those that are whole."""
