@@ -110,7 +110,7 @@ class NucleiTrainingParams:
         Of the initial weights, the held-out images and every crop.
     """
 
-    steps: int = 4000
+    steps: int = 4800
     warmup_steps: int = 100
     batch_size: int = 8
     crop_px: int = 144
@@ -118,7 +118,7 @@ class NucleiTrainingParams:
     base_channels: int = 16
     learning_rate: float = 2e-3
     weight_decay: float = 1e-4
-    synthetic_fraction: float = 0.2
+    synthetic_fraction: float = 0.35
     blank_fraction: float = 0.03
     held_out_fraction: float = 0.12
     validate_every: int = 200
