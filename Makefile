@@ -34,7 +34,7 @@ lint: $(STAMP) ## everything that is checked without running the pipeline
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/codespell
-	$(BIN)/snakemake --lint --configfile config/test/config.yaml
+	$(BIN)/snakemake --lint --configfile config/test/config.yaml --config sheet=tests/workflow/lint.csv
 
 format: $(STAMP) ## rewrite the code in the house format
 	$(BIN)/ruff format .
