@@ -1,6 +1,7 @@
 import json
 import logging
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,6 +13,7 @@ from pipeline.artefacts.features import FeatureStore, read_features, write_featu
 from pipeline.artefacts.nuclei import read_nuclei
 from pipeline.artefacts.tiles import read_tiles
 from pipeline.cli import COMMANDS, abignet, main
+from pipeline.nuclei.weights import load_weights
 from pipeline.synthetic.tissue import TissueSpec, paint_tissue
 
 
@@ -197,3 +199,58 @@ def test_doctor_finds_what_the_default_configuration_needs(capsys):
     output = capsys.readouterr().out
     assert "torch" in output
     assert "nucleus weights" in output
+
+
+def test_a_network_is_trained_from_folders_of_images_and_outlines(tmp_path, capsys):
+    tissue = paint_tissue(TissueSpec(), width_px=160, height_px=160, mpp=0.5, rng=np.random.default_rng(2))
+    for folder in ("images", "masks"):
+        (tmp_path / folder).mkdir()
+    for name in ("a", "b"):
+        Image.fromarray(tissue.rgb).save(tmp_path / "images" / f"{name}.png")
+        tifffile.imwrite(tmp_path / "masks" / f"{name}.tif", tissue.labels.astype(np.uint16))
+    where = ["--images", tmp_path / "images", "--masks", tmp_path / "masks", "--out", tmp_path / "w.pt"]
+    small = [
+        "--steps",
+        2,
+        "--warmup-steps",
+        1,
+        "--batch-size",
+        1,
+        "--base-channels",
+        2,
+        "--crop-px",
+        64,
+        "--synthetic",
+        1,
+    ]
+    assert run("train-nuclei", *where, *small, "--data", "two painted tiles") == 0
+    assert "AP@0.5" in capsys.readouterr().out
+    weights = load_weights(tmp_path / "w.pt")
+    assert "two painted tiles" in weights.training["images"]
+    assert weights.channels == (2, 2, 4, 8, 16)
+
+    (tmp_path / "masks" / "b.tif").unlink()
+    assert run("train-nuclei", *where, *small) == 2
+    assert "1 of them without mask (b.png)" in capsys.readouterr().err
+
+
+def test_h5_files_of_other_tools_are_imported(tmp_path, capsys):
+    with h5py.File(tmp_path / "slide.h5", "w") as file:
+        file["features"] = np.ones((2, 3), np.float32)
+        file["coords"] = np.array([[0, 0], [512, 0]])
+    assert run("import-h5", tmp_path, "--out", tmp_path / "caches") == 0
+    assert read_features(tmp_path / "caches" / "slide.zarr").coords.tolist() == [[0, 0], [512, 0]]
+    assert "1 feature caches" in capsys.readouterr().out
+
+
+def test_graphs_of_a_slide_from_its_tables(tmp_path, painted, capsys):
+    sheet = tmp_path / "slides.csv"
+    sheet.write_text(f"slide_id,path,mpp\ngood,{painted},0.5\n")
+    run(
+        "features", "--sheet", sheet, "--out", tmp_path, "--set", "tiling.tile_px=128", "--set", "features.min_nuclei=3"
+    )
+    work = tmp_path / "work"
+    tables = ["--tiles", work / "good.tiles.parquet", "--nuclei", work / "good.nuclei.parquet"]
+    assert run("graphs", *tables, "--out", tmp_path / "g.zarr", "--set", "cell_graphs.kind=radius") == 0
+    output = capsys.readouterr().out
+    assert "4 graphs" in output

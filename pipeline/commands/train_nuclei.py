@@ -29,6 +29,8 @@ IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", "
     help="Painted images to add.",
 )
 @click.option("--steps", type=click.IntRange(min=1), help="Optimiser steps. [default: of NucleiTrainingParams]")
+@click.option("--warmup-steps", type=click.IntRange(min=0), help="Steps over which the learning rate rises.")
+@click.option("--validate-every", type=click.IntRange(min=1), help="Steps between looks at the held-out images.")
 @click.option("--batch-size", type=click.IntRange(min=1), help="Crops a step.")
 @click.option("--crop-px", type=click.IntRange(min=32), help="Side of a crop, pixels; a multiple of 8.")
 @click.option("--diameter-px", type=float, help="Median nucleus diameter that images are rescaled to, pixels.")
@@ -40,6 +42,7 @@ IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", "
 @click.option("--seed", type=click.IntRange(min=0), help="Of weights, held-out images and crops.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="CPU threads of torch.")
+@click.option("--data", help="What the images are, to store with the weights. [default: the folder's name]")
 @click.option("--licence", default="BSD-3-Clause", show_default=True, help="Licence to store with the weights.")
 def command(
     images_dir: Path,
@@ -48,6 +51,7 @@ def command(
     n_synthetic: int,
     device: str,
     threads: int,
+    data: str | None,
     licence: str,
     **numbers: float | None,
 ) -> None:
@@ -68,7 +72,10 @@ def command(
         device=device,
         threads=threads,
         licence=licence,
-        provenance={"images": file_digest(images_dir), "masks": file_digest(masks_dir), "synthetic": n_synthetic},
+        provenance={
+            "images": f"{data or images_dir.name} ({file_digest(images_dir)}, outlines {file_digest(masks_dir)})",
+            "synthetic": f"{n_synthetic} pictures, {PAINTED_PX} px at {PAINTED_MPP} um/px, seeds ({params.seed}, i)",
+        },
     )
     click.echo(f"{out_path}: best step {result.best_step}, AP@0.5 {result.average_precision:.3f} on held-out images")
 
