@@ -1,7 +1,7 @@
 """``abignet features``: tiles, nuclei, graphs and cache of every slide of a sheet, in one process."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,8 @@ from pipeline.commands.options import EXISTING_FILE, NEW_DIRECTORY, config_optio
 from pipeline.config import params
 from pipeline.errors import AbignetError
 from pipeline.logs import get_logger, progress
-from pipeline.provenance import source_digest
+from pipeline.nuclei.weights import resolve_weights
+from pipeline.provenance import file_digest, source_digest
 
 log = get_logger("features")
 
@@ -45,7 +46,8 @@ def command(
     failures = {}
     for row in progress(rows, description="features", unit="slides", total=len(rows)):
         try:
-            stages.up_to_date(row, force=force) or stages.run(row)
+            if force or not stages.up_to_date(row):
+                stages.run(row)
         except AbignetError as error:
             log.error("%s: %s", row.slide_id, error)
             failures[row.slide_id] = error
@@ -78,10 +80,10 @@ class Stages:
         """Intermediate file of a slide."""
         return self.out_dir / "work" / f"{slide_id}.{suffix}"
 
-    def up_to_date(self, row: SlideRow, *, force: bool) -> bool:
+    def up_to_date(self, row: SlideRow) -> bool:
         """Whether the cache was made from the same file, row, settings and source."""
         key = self.work(row.slide_id, "key.json")
-        return not force and self.cache(row.slide_id).is_dir() and key.is_file() and key.read_text() == self.key(row)
+        return self.cache(row.slide_id).is_dir() and key.is_file() and key.read_text() == self.key(row)
 
     def key(self, row: SlideRow) -> str:
         """Everything that the cache of ``row`` depends on, as JSON."""
@@ -91,21 +93,26 @@ class Stages:
             if path is not None
         }
         sections = {name: self.config[name] for name in ("tiling", "nuclei", "cell_graphs", "features", "on_bad_slide")}
-        source = source_digest("pipeline.tiling", "pipeline.nuclei", "pipeline.cellgraph")
-        return json.dumps({"files": files, "mpp": row.mpp, "config": sections, "source": source}, sort_keys=True)
+        whole = {
+            "files": files,
+            "mpp": row.mpp,
+            "config": sections,
+            "weights": file_digest(resolve_weights(self.config["nuclei"]["weights"])),
+            "source": source_digest("pipeline.tiling", "pipeline.nuclei", "pipeline.cellgraph"),
+        }
+        return json.dumps(whole, sort_keys=True)
 
-    def run(self, row: SlideRow) -> bool:
+    def run(self, row: SlideRow) -> None:
         """Make the cache of one slide."""
         self.work(row.slide_id, "key.json").unlink(missing_ok=True)
         if row.features is not None:
             import_features(row.features, self.cache(row.slide_id), slide_id=row.slide_id, source=source_digest())
-        else:
-            self._compute(row)
+        elif row.path is not None:
+            self._compute(row, row.path)
         with writing(self.work(row.slide_id, "key.json")) as temporary:
             temporary.write_text(self.key(row))
-        return True
 
-    def _compute(self, row: SlideRow) -> None:
+    def _compute(self, row: SlideRow, slide_path: Path) -> None:
         from pipeline.cellgraph.build_cell_graphs import build_cell_graphs
         from pipeline.cellgraph.cache_features import cache_features
         from pipeline.cellgraph.params import CellGraphParams, FeatureParams
@@ -114,13 +121,13 @@ class Stages:
         from pipeline.tiling.params import TilingParams
         from pipeline.tiling.tile_slide import tile_slide
 
-        work: Callable[[str], Path] = lambda suffix: self.work(row.slide_id, suffix)  # noqa: E731
-        tiles, nuclei, graphs = work("tiles.parquet"), work("nuclei.parquet"), work("cell_graphs.zarr")
-        assert row.path is not None
+        tiles = self.work(row.slide_id, "tiles.parquet")
+        nuclei = self.work(row.slide_id, "nuclei.parquet")
+        graphs = self.work(row.slide_id, "cell_graphs.zarr")
         tile_slide(
-            row.path,
+            slide_path,
             tiles,
-            work("png"),
+            self.work(row.slide_id, "png"),
             slide_id=row.slide_id,
             mpp=row.mpp,
             mask_path=row.mask,
@@ -129,7 +136,7 @@ class Stages:
             source=source_digest("pipeline.tiling"),
         )
         segment_nuclei(
-            row.path,
+            slide_path,
             tiles,
             nuclei,
             slide_id=row.slide_id,
