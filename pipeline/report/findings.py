@@ -56,6 +56,12 @@ class Findings:
         return self.results.ranked(self.sources.methods, self.params.headline_metric)
 
     @property
+    def reference(self) -> str:
+        """The method shown in depth: the one that the others were compared with, else the first."""
+        comparison = self.results.comparison
+        return self.sources.methods[0] if comparison is None else str(comparison["reference"].iloc[0])
+
+    @property
     def is_patient_level(self) -> bool:
         """Whether the sheet names the patient of every slide in the folds."""
         return all(slide.row.case_given for slide in self.tested)

@@ -52,7 +52,7 @@ def graphs(findings: Findings, drawn: Sequence[str]) -> Section:
 
 
 def _shown_method(findings: Findings, candidates: list[str]) -> str:
-    reference = findings.sources.reference_method
+    reference = findings.reference
     return reference if reference in candidates else next(m for m in findings.ranked if m in candidates)
 
 

@@ -120,7 +120,7 @@ def _metrics_table(findings: Findings) -> Table:
         f"Metrics of every method and seed: {spread}; below it the 95% interval of the mean over folds (percentile "
         "bootstrap, patients resampled within folds; it does not cover the chance of training itself).",
         searchable=len(rows) > 12,
-        marked=frozenset(i for i, entry in enumerate(seeds) if entry.method == findings.sources.reference_method),
+        marked=frozenset(i for i, entry in enumerate(seeds) if entry.method == findings.reference),
     )
 
 
@@ -147,7 +147,7 @@ def _folds_table(findings: Findings) -> FoldedTable:
 def _dots_figure(findings: Findings) -> Figure:
     headline = findings.params.headline_metric
     metrics = list(dict.fromkeys([headline, "accuracy", "balanced_accuracy", "auroc"]))[:3]
-    reference = findings.sources.reference_method
+    reference = findings.reference
     content = fold_dots(findings.results, findings.ranked, metrics, findings.chance, reference)
     guess = ", ".join(f"{title(name)} {findings.chance[name]:.3f}" for name in metrics if name in findings.chance)
     n_values = findings.results.spread(reference, headline).n_values
@@ -171,7 +171,7 @@ def _confusion_note(findings: Findings) -> str:
 
 
 def _confusions(findings: Findings) -> list[Figure]:
-    order = sorted(findings.ranked, key=lambda method: method != findings.sources.reference_method)
+    order = sorted(findings.ranked, key=lambda method: method != findings.reference)
     figures = []
     for method in order:
         counts = confusion(findings.one_seed(method), findings.classes)
@@ -188,7 +188,7 @@ def _confusions(findings: Findings) -> list[Figure]:
 
 
 def _depth(findings: Findings) -> list[Block]:
-    method = findings.sources.reference_method
+    method = findings.reference
     predictions = findings.one_seed(method)
     if predictions.empty:
         return [Text(f"No test prediction of {method}: neither ROC nor reliability can be drawn.")]

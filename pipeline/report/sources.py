@@ -25,8 +25,6 @@ class ReportSources:
         Methods that were trained, in the order in which to show them.
     seeds, folds
         Seeds and folds of every method.
-    reference_method
-        The method shown in depth; one of ``methods``.
     tiles, overviews, nuclei
         Tile table, overview picture and nucleus table by slide_id; only slides with a
         ``path`` have them.
@@ -44,7 +42,6 @@ class ReportSources:
     methods: Sequence[str]
     seeds: Sequence[int]
     folds: Sequence[int]
-    reference_method: str
     tiles: Mapping[str, Path] = field(default_factory=dict)
     overviews: Mapping[str, Path] = field(default_factory=dict)
     nuclei: Mapping[str, Path] = field(default_factory=dict)

@@ -64,7 +64,7 @@ def write_report(
 
 def build_sections(findings: Findings, source: str) -> list[Section]:
     """Sections of the page in their order."""
-    predictions_shown = findings.one_seed(findings.sources.reference_method)
+    predictions_shown = findings.one_seed(findings.reference)
     n = findings.params.n_overlays
     first = drawn_test_images(predictions_shown, n) if len(predictions_shown) else []
     return [

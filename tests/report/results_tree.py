@@ -145,7 +145,6 @@ class Tree:
             methods=recipe.methods,
             seeds=recipe.seeds,
             folds=recipe.folds,
-            reference_method=recipe.methods[0],
             tiles=self.tiles,
             overviews=self.overviews,
             nuclei=self.nuclei,

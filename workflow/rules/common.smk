@@ -122,7 +122,6 @@ SLIDES = {row.slide_id: row for row in (*LABELLED, *UNLABELLED)}
 COMPUTED = [row.slide_id for row in SLIDES.values() if row.features is None]
 IMPORTED = [row.slide_id for row in SLIDES.values() if row.features is not None]
 METHODS = config["methods"]
-REFERENCE = "default" if "default" in METHODS else METHODS[0]
 SEEDS = config["seeds"]
 FOLDS = sorted({row.fold for row in LABELLED if row.fold is not None}) or list(
     range(config["splits"]["folds"])

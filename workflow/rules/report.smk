@@ -37,7 +37,6 @@ rule write_report:
         computed=COMPUTED,
         config=config,
         methods=METHODS,
-        reference=REFERENCE,
         seeds=SEEDS,
         folds=FOLDS,
         source=source_digest("pipeline.report"),

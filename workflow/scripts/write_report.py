@@ -20,7 +20,6 @@ with job_log(snakemake.log[0]):
             methods=snakemake.params.methods,
             seeds=snakemake.params.seeds,
             folds=snakemake.params.folds,
-            reference_method=snakemake.params.reference,
             tiles={slide: out / f"tiles/{slide}.parquet" for slide in snakemake.params.computed},
             overviews={slide: out / f"tiles/{slide}.png" for slide in snakemake.params.computed},
             nuclei={slide: out / f"nuclei/{slide}.parquet" for slide in snakemake.params.computed},
