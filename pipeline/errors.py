@@ -11,6 +11,9 @@ from typing import Literal
 OnBadSlide = Literal["stop", "exclude"]
 """What a stage does on ``SlideError``: fail, or write an empty artefact with the error as reason."""
 
+OnBadTile = Literal["stop", "exclude"]
+"""What a stage does on ``UnreadableRegionError``: fail the slide, or leave out the tile and go on."""
+
 
 class AbignetError(Exception):
     """Something the user gave cannot be used; the message says what to do."""
@@ -44,12 +47,23 @@ class SlideError(AbignetError):
     """
 
 
+class UnreadableRegionError(SlideError):
+    """A box of a slide that can be opened has damaged pixels.
+
+    ``on_bad_tile: exclude`` applies to this error and to no other.
+    """
+
+
 class MissingMppError(AbignetError):
     """A slide has no pixel size, neither in the file nor in the sheet."""
 
 
 class ArtefactError(AbignetError):
     """A file of the pipeline is missing, foreign, half-written or of another version."""
+
+
+class OutputError(AbignetError):
+    """A result cannot be written: no space left, no permission, or the place is taken."""
 
 
 class WeightsError(AbignetError):

@@ -17,7 +17,7 @@ import tifffile
 from PIL import Image
 
 from pipeline.slides.resolution import ome_mpp
-from pipeline.slides.source import WHITE, Level, over_white
+from pipeline.slides.source import Level, PixelReader, Pixels, blank, over_white
 
 TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
@@ -44,33 +44,35 @@ UNREADABLE = (
 class ImageSource:
     """A plain image in memory, one level; see ``PixelSource``."""
 
+    reader: PixelReader = "image"
+    vendor = "image"
+
     def __init__(self, path: Path) -> None:
-        self.vendor = "image"
         self.file_mpp: tuple[float, float] | None = None
         with path.open("rb") as stream:
             is_tiff = stream.read(4) in TIFF_MAGIC
         if is_tiff:
-            self._picture, self.file_mpp = _read_tiff(path)
+            self._rgb, self.file_mpp = _read_tiff(path)
         else:
-            self._picture = _read_with_pillow(path)
-        self.levels: tuple[Level, ...] = (Level(self._picture.width, self._picture.height, 1.0),)
+            self._rgb = _read_with_pillow(path)
+        height, width = self._rgb.shape[:2]
+        self.levels: tuple[Level, ...] = (Level(width, height, 1.0),)
+        self.bounds_l0 = (0, 0, width, height)
 
-    def read(self, level: int, x_l0: int, y_l0: int, width: int, height: int) -> Image.Image:
+    def read(self, level: int, x: int, y: int, width: int, height: int) -> Pixels:
         """See ``PixelSource.read``."""
-        x0, y0 = max(x_l0, 0), max(y_l0, 0)
-        x1, y1 = min(x_l0 + width, self._picture.width), min(y_l0 + height, self._picture.height)
-        if (x0, y0, x1, y1) == (x_l0, y_l0, x_l0 + width, y_l0 + height):
-            return self._picture.crop((x0, y0, x1, y1))
-        box = Image.new("RGB", (width, height), WHITE)
-        if x0 < x1 and y0 < y1:
-            box.paste(self._picture.crop((x0, y0, x1, y1)), (x0 - x_l0, y0 - y_l0))
+        box = blank(width, height)
+        rows, cols = slice(max(y, 0), max(y + height, 0)), slice(max(x, 0), max(x + width, 0))
+        part = self._rgb[rows, cols]
+        top, left = rows.start - y, cols.start - x
+        box[top : top + part.shape[0], left : left + part.shape[1]] = part
         return box
 
     def close(self) -> None:
         """Nothing is held open."""
 
 
-def _read_with_pillow(path: Path) -> Image.Image:
+def _read_with_pillow(path: Path) -> Pixels:
     with Image.open(path) as picture:
         picture.load()
         if picture.mode == "F":
@@ -80,7 +82,7 @@ def _read_with_pillow(path: Path) -> Image.Image:
         return over_white(picture)
 
 
-def _read_tiff(path: Path) -> tuple[Image.Image, tuple[float, float] | None]:
+def _read_tiff(path: Path) -> tuple[Pixels, tuple[float, float] | None]:
     """First image of a TIFF at its finest level, and its OME pixel size."""
     with tifffile.TiffFile(path) as file:
         series = file.series[0]
@@ -118,7 +120,7 @@ def _as_rows_cols_samples(pixels: npt.NDArray[Any], axes: str) -> npt.NDArray[An
     raise ValueError(f"axes {axes} of shape {pixels.shape} are not one grey, RGB or RGBA image")
 
 
-def _rgb_from_array(pixels: npt.NDArray[Any]) -> Image.Image:
+def _rgb_from_array(pixels: npt.NDArray[Any]) -> Pixels:
     """RGB of (row, col) or (row, col, sample) integers, scaled from the range of their type."""
     if pixels.dtype == np.bool_:
         pixels = pixels.astype(np.uint8) * np.uint8(255)

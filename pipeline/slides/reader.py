@@ -1,26 +1,26 @@
-"""Boxes of a slide at any resolution.
-
-Frame: level-0 pixels of the slide, (x, y), origin at its top-left corner, y down, as
-OpenSlide counts them (for MRXS that is the whole grid, of which ``openslide.bounds-*``
-names the scanned part).  Arrays are (row, col, RGB).
-"""
+"""Boxes of a slide at any resolution; ``pipeline.slides`` tells the coordinate frames."""
 
 import math
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
-from pipeline.errors import ConfigError, MissingMppError, SlideError
+from pipeline.errors import ConfigError, MissingMppError, SlideError, UnreadableRegionError
+from pipeline.logs import get_logger
 from pipeline.slides.image_source import UNREADABLE, ImageSource
 from pipeline.slides.openslide_source import OpenSlideError, OpenSlideSource, detect_vendor
 from pipeline.slides.resolution import is_square, plausible_mpp
-from pipeline.slides.source import Level, PixelSource
+from pipeline.slides.source import Level, PixelReader, Pixels, PixelSource, UnreadablePixelsError
+from pipeline.slides.stored_tiles import NotDirectlyReadableError
+from pipeline.slides.thumbnail import BadBox, Thumbnail
+from pipeline.slides.tiff_pyramid import TiffPyramidSource
+from pipeline.slides.tiff_source import TiffSource
 
-Pixels = npt.NDArray[np.uint8]
+Reader = Literal["auto", "openslide", "tifffile"]
+"""Which code reads the pixels of a slide; ``auto`` takes the fastest that is proven to give OpenSlide's."""
 
 LEVEL_TOLERANCE = 0.01
 """Relative excess of a level's downsample over the wanted one at which it still serves."""
@@ -31,10 +31,14 @@ EXACT_PX = 1e-4
 LANCZOS_REACH = 3
 """Support of the Lanczos kernel to either side, in pixels of the coarser grid."""
 
-BLOCK_PX = 2048
-"""Side of the largest box of source pixels read at once for a thumbnail."""
+REDUCING_GAP = 3.0
+"""Pixels are averaged in whole blocks down to this many times the wanted size, Lanczos does the rest;
+Pillow's documentation calls the result almost the same from 3."""
 
 READABLE = "expected a slide that OpenSlide reads, or a PNG, JPEG, WebP, BMP or TIFF image"
+
+
+log = get_logger("slides")
 
 
 class SlideReader:
@@ -48,10 +52,14 @@ class SlideReader:
         The file.
     width_l0, height_l0
         Size of level 0 in pixels.
+    bounds_l0
+        The scanned part, level-0 (x, y, width, height); the whole slide where the file states none.
     mpp
         um per level-0 pixel.
     vendor
         OpenSlide's name of the format, or ``image``.
+    reader
+        What decodes the pixels: ``tifffile``, ``openslide`` or ``image``.
     """
 
     def __init__(self, source: PixelSource, path: Path, *, slide_id: str, mpp: float) -> None:
@@ -59,8 +67,10 @@ class SlideReader:
         self.path = path
         self.width_l0 = source.levels[0].width
         self.height_l0 = source.levels[0].height
+        self.bounds_l0 = source.bounds_l0
         self.mpp = mpp
         self.vendor = source.vendor
+        self.reader: PixelReader = source.reader
         self._source = source
 
     @property
@@ -89,45 +99,44 @@ class SlideReader:
 
         Raises
         ------
-        SlideError
-            If the slide is damaged there.
+        UnreadableRegionError
+            If the slide is damaged there; other boxes stay readable.
         """
-        level = self._best_level(min(width_l0 / width_px, height_l0 / height_px))
+        level = self.best_level(min(width_l0 / width_px, height_l0 / height_px))
         downsample = self.levels[level].downsample
-        box_w, box_h = width_l0 / downsample, height_l0 / downsample
-        coincide = _whole(box_w - width_px, box_h - height_px, x_l0 / downsample, y_l0 / downsample)
-        exact = coincide and round(box_w) == width_px and round(box_h) == height_px
-        pad = 0 if exact else math.ceil(LANCZOS_REACH * max(box_w / width_px, box_h / height_px, 1.0)) + 1
-        corner_x, corner_y = (round((math.floor(at / downsample + EXACT_PX) - pad) * downsample) for at in (x_l0, y_l0))
-        if exact:
-            return np.asarray(self._read(level, corner_x, corner_y, width_px, height_px), np.uint8)
-        left, top = (x_l0 - corner_x) / downsample, (y_l0 - corner_y) / downsample
-        size = (math.ceil(left + box_w) + pad, math.ceil(top + box_h) + pad)
-        picture = self._read(level, corner_x, corner_y, *size)
+        left, top, box_w, box_h = (length / downsample for length in (x_l0, y_l0, width_l0, height_l0))
+        if _whole(left, top) and max(abs(box_w - width_px), abs(box_h - height_px)) < EXACT_PX:
+            return self._read(level, round(left), round(top), width_px, height_px)
+        pad = math.ceil(LANCZOS_REACH * max(box_w / width_px, box_h / height_px, 1.0)) + 1
+        x, y = math.floor(left) - pad, math.floor(top) - pad
+        left, top = left - x, top - y
+        pixels = self._read(level, x, y, math.ceil(left + box_w) + pad, math.ceil(top + box_h) + pad)
         box = (left, top, left + box_w, top + box_h)
-        return np.asarray(picture.resize((width_px, height_px), Image.Resampling.LANCZOS, box=box), np.uint8)
+        resized = Image.fromarray(pixels).resize(
+            (width_px, height_px), Image.Resampling.LANCZOS, box=box, reducing_gap=REDUCING_GAP
+        )
+        return np.asarray(resized, np.uint8)
 
-    def thumbnail(self, mpp: float) -> Pixels:
+    def thumbnail(self, mpp: float, *, on_unreadable: BadBox | None = None) -> Pixels:
         """The whole slide at about ``mpp`` um/px, uint8 (h, w, 3) of at least one pixel.
 
         Sides are ``round(side_l0 * self.mpp / mpp)``; the first and last pixels end at
-        the slide's borders.
+        the slide's borders.  Outside ``bounds_l0`` it is white and nothing is read.
+
+        Parameters
+        ----------
+        on_unreadable
+            Called with each level-0 box that cannot be read, found to about 256 source
+            pixels; it is left white.  None raises.
+
+        Raises
+        ------
+        UnreadableRegionError
+            If the slide is damaged and ``on_unreadable`` is None.
         """
         width_px = max(1, round(self.width_l0 * self.mpp / mpp))
         height_px = max(1, round(self.height_l0 * self.mpp / mpp))
-        step_x, step_y = self.width_l0 / width_px, self.height_l0 / height_px
-        block = max(
-            1, int(BLOCK_PX * self.levels[self._best_level(min(step_x, step_y))].downsample / max(step_x, step_y))
-        )
-        whole = np.empty((height_px, width_px, 3), np.uint8)
-        for top in range(0, height_px, block):
-            for left in range(0, width_px, block):
-                part = whole[top : top + block, left : left + block]
-                rows, cols = part.shape[:2]
-                part[:] = self.read_box(
-                    left * step_x, top * step_y, cols * step_x, rows * step_y, width_px=cols, height_px=rows
-                )
-        return whole
+        return Thumbnail(self, width_px, height_px, on_unreadable).filled()
 
     def close(self) -> None:
         """Release the file."""
@@ -141,24 +150,26 @@ class SlideReader:
     ) -> None:
         self.close()
 
-    def _best_level(self, downsample: float) -> int:
+    def best_level(self, downsample: float) -> int:
+        """The coarsest level at least as fine as ``downsample`` level-0 pixels per pixel, else level 0."""
         fine_enough = [
             i for i, level in enumerate(self.levels) if level.downsample <= downsample * (1 + LEVEL_TOLERANCE)
         ]
         return max(fine_enough, key=lambda i: self.levels[i].downsample, default=0)
 
-    def _read(self, level: int, x_l0: int, y_l0: int, width: int, height: int) -> Image.Image:
+    def _read(self, level: int, x: int, y: int, width: int, height: int) -> Pixels:
         try:
-            return self._source.read(level, x_l0, y_l0, width, height)
-        except OpenSlideError as error:
-            raise SlideError(
+            return self._source.read(level, x, y, width, height)
+        except UnreadablePixelsError as error:
+            corner = tuple(round(at * self.levels[level].downsample) for at in (x, y))
+            raise UnreadableRegionError(
                 f"slide {self.slide_id} ({self.path}): {width} x {height} px of level {level} at level-0 position "
-                f"({x_l0}, {y_l0}) cannot be read: {error}. The file is damaged or cut short: copy it again, "
-                "or set on_bad_slide: exclude."
+                f"{corner} cannot be read: {error}. The file is damaged or cut short: copy it again, "
+                "or set on_bad_tile: exclude (leaves out the tile) or on_bad_slide: exclude (leaves out the slide)."
             ) from error
 
 
-def open_slide(path: str | Path, *, slide_id: str, mpp: float | None = None) -> SlideReader:
+def open_slide(path: str | Path, *, slide_id: str, mpp: float | None = None, reader: Reader = "auto") -> SlideReader:
     """Open a slide or an image for reading.
 
     Parameters
@@ -169,6 +180,11 @@ def open_slide(path: str | Path, *, slide_id: str, mpp: float | None = None) -> 
         Name used in messages.
     mpp
         um per level-0 pixel; overrules the file.  None takes the file's.
+    reader
+        ``tifffile`` decodes the stored tiles of tiled TIFFs itself, several times faster
+        than OpenSlide and with the same pixels; ``auto`` does so wherever that is proven
+        and leaves the rest to OpenSlide.  Images that OpenSlide does not know are held in
+        memory whatever is given here.
 
     Raises
     ------
@@ -177,12 +193,12 @@ def open_slide(path: str | Path, *, slide_id: str, mpp: float | None = None) -> 
     MissingMppError
         If neither ``mpp`` nor the file gives a pixel size that a microscope can have.
     ConfigError
-        If ``mpp`` is not a positive number.
+        If ``mpp`` is not a positive number, or ``reader`` is ``tifffile`` and cannot read this slide.
     """
     if mpp is not None and not (math.isfinite(mpp) and mpp > 0):
         raise ConfigError(f"slide {slide_id}: mpp is {mpp}; expected a positive number of micrometres per pixel.")
     file = Path(path)
-    source = _open_source(file, slide_id)
+    source = _open_source(file, slide_id, reader)
     try:
         return SlideReader(source, file, slide_id=slide_id, mpp=_choose_mpp(source, slide_id, file, mpp))
     except BaseException:
@@ -190,17 +206,48 @@ def open_slide(path: str | Path, *, slide_id: str, mpp: float | None = None) -> 
         raise
 
 
-def _open_source(path: Path, slide_id: str) -> PixelSource:
+def _open_source(path: Path, slide_id: str, reader: Reader) -> PixelSource:
     if not path.is_file():
         found = "a folder" if path.is_dir() else "no such file"
         raise SlideError(f"slide {slide_id} ({path}): {READABLE}; found {found}. Mend the path in the sheet.")
     try:
-        return OpenSlideSource(path) if detect_vendor(path) else ImageSource(path)
+        return _open_slide_file(path, slide_id, reader) if detect_vendor(path) else ImageSource(path)
     except (OpenSlideError, *UNREADABLE) as error:
         raise SlideError(
             f"slide {slide_id} ({path}): {READABLE}; it cannot be opened: {error}. "
             "Copy or convert it again, or set on_bad_slide: exclude."
         ) from error
+
+
+def _open_slide_file(path: Path, slide_id: str, reader: Reader) -> PixelSource:
+    try:
+        slide = OpenSlideSource(path)
+    except OpenSlideError as error:
+        if reader == "openslide":
+            raise
+        try:
+            source = TiffPyramidSource(path)
+        except (NotDirectlyReadableError, *UNREADABLE):
+            raise error from None
+        log.info("slide %s: pixels are read by tifffile, because OpenSlide says: %s", slide_id, error)
+        return source
+    return _faster(slide, path, slide_id, reader)
+
+
+def _faster(slide: OpenSlideSource, path: Path, slide_id: str, reader: Reader) -> PixelSource:
+    """``slide``, or what reads the same pixels faster."""
+    if reader == "openslide":
+        return slide
+    try:
+        return TiffSource(path, slide)
+    except NotDirectlyReadableError as reason:
+        if reader == "tifffile":
+            slide.close()
+            raise ConfigError(
+                f"slide {slide_id} ({path}): reader is tifffile, but {reason}. Set reader: auto or openslide."
+            ) from reason
+        log.info("slide %s: pixels are read by OpenSlide, because %s", slide_id, reason)
+        return slide
 
 
 def _choose_mpp(source: PixelSource, slide_id: str, path: Path, mpp: float | None) -> float:

@@ -1,11 +1,26 @@
 """What a file of pixels offers, whatever its format."""
 
+import math
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
+import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
-WHITE = (255, 255, 255)
+Pixels = npt.NDArray[np.uint8]
+
+PixelReader = Literal["tifffile", "openslide", "image"]
+"""What decodes pixels: our own tiled-TIFF reader, OpenSlide, or an image held in memory."""
+
+Box = tuple[int, int, int, int]
+"""x, y, width, height."""
+
+WHITE = 255
+
+
+class UnreadablePixelsError(Exception):
+    """Stored pixels cannot be decoded; ``SlideReader`` turns it into an ``UnreadableRegionError``."""
 
 
 @dataclass(frozen=True)
@@ -18,10 +33,14 @@ class Level:
 
 
 class PixelSource(Protocol):
-    """An open file of pixels.
+    """An open file of pixels, in several resolutions.
 
-    Frame: level-0 pixels, origin top-left, y down.
+    Frame: pixels of a level, origin top-left, y down.  Pixel edge ``x`` of a level lies at
+    ``x * downsample`` of level 0.
     """
+
+    reader: PixelReader
+    """What decodes the pixels."""
 
     vendor: str
     """OpenSlide's name of the format, or ``image``."""
@@ -32,10 +51,18 @@ class PixelSource(Protocol):
     file_mpp: tuple[float, float] | None
     """um per level-0 pixel in x and y as the file says, None when it does not."""
 
-    def read(self, level: int, x_l0: int, y_l0: int, width: int, height: int) -> Image.Image:
-        """RGB of a box of ``level``, ``width`` x ``height`` of its pixels, corner in level-0 pixels.
+    bounds_l0: Box
+    """The scanned part, level-0 pixels; the whole slide where the file states none."""
+
+    def read(self, level: int, x: int, y: int, width: int, height: int) -> Pixels:
+        """Box of ``level``, all four numbers in its pixels: uint8 (height, width, 3), RGB.
 
         White outside the slide and where it is transparent.  Safe to call from several threads.
+
+        Raises
+        ------
+        UnreadablePixelsError
+            If the file is damaged there; other boxes stay readable.
         """
         ...
 
@@ -44,12 +71,23 @@ class PixelSource(Protocol):
         ...
 
 
-def over_white(picture: Image.Image) -> Image.Image:
-    """RGB of ``picture``, transparent parts shown over white."""
-    if picture.mode == "RGB":
-        return picture
-    rgba = picture if picture.mode == "RGBA" else picture.convert("RGBA")
-    lowest, _ = rgba.getchannel("A").getextrema()
-    if lowest == 255:
-        return rgba.convert("RGB")
-    return Image.alpha_composite(Image.new("RGBA", rgba.size, (*WHITE, 255)), rgba).convert("RGB")
+def blank(width: int, height: int) -> Pixels:
+    """White, uint8 (height, width, 3)."""
+    return np.full((height, width, 3), WHITE, np.uint8)
+
+
+def true_downsample(size_l0: tuple[int, int], size: tuple[int, int], stated: float) -> float:
+    """The power of two that a level was made with when its sizes (width, height) were rounded, else ``stated``."""
+    nearest = 2.0 ** round(math.log2(stated))
+    rounded = all(abs(side_l0 / nearest - side) < 1 for side_l0, side in zip(size_l0, size, strict=True))
+    return nearest if rounded else stated
+
+
+def over_white(picture: Image.Image) -> Pixels:
+    """RGB of ``picture``, transparent parts shown over white: uint8 (h, w, 3)."""
+    if picture.mode not in ("RGB", "RGBA"):
+        picture = picture.convert("RGBA")
+    if picture.mode == "RGBA" and picture.getchannel("A").getextrema() != (WHITE, WHITE):
+        picture = Image.alpha_composite(Image.new("RGBA", picture.size, (WHITE, WHITE, WHITE, WHITE)), picture)
+    packed = np.frombuffer(picture.tobytes("raw", "RGB"), np.uint8)
+    return packed.reshape(picture.height, picture.width, 3)

@@ -1,25 +1,33 @@
 """Tiles of a slide one after the other, read ahead by threads."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from pipeline.errors import UnreadableRegionError
 from pipeline.slides.reader import SlideReader
+from pipeline.slides.source import Pixels
 
-Pixels = npt.NDArray[np.uint8]
-
-MAX_THREADS = 4
-"""Readers at once; decoding is the limit, and the network shares the processor."""
+BadTile = Callable[[int, UnreadableRegionError], None]
+"""Told the position of the row whose tile cannot be read, and why."""
 
 
 def iterate_tiles(
-    slide: SlideReader, tiles: pd.DataFrame, *, halo_px: int = 0, prefetch: int = 4
+    slide: SlideReader,
+    tiles: pd.DataFrame,
+    *,
+    halo_px: int = 0,
+    prefetch: int = 4,
+    threads: int = 2,
+    on_unreadable: BadTile | None = None,
 ) -> Iterator[tuple[int, Pixels]]:
     """Yield the tiles of a table in its order, holding at most ``prefetch`` of them.
+
+    Stored tiles are decoded once when the table is in reading order, as the grid's is.
 
     Parameters
     ----------
@@ -29,6 +37,11 @@ def iterate_tiles(
         Pixels at the tiles' resolution to add on every side; white beyond the slide.
     prefetch
         Tiles read ahead; 0 reads each when it is asked for, without threads.
+    threads
+        Tiles read at once, at most ``prefetch``.
+    on_unreadable
+        Called with the position and the error of a tile whose pixels cannot be read,
+        which is then left out.  None raises.
 
     Yields
     ------
@@ -36,21 +49,35 @@ def iterate_tiles(
 
     Raises
     ------
-    SlideError
-        If the slide is damaged at a tile.
+    UnreadableRegionError
+        If the slide is damaged at a tile and ``on_unreadable`` is None.
     """
     boxes = tiles[["x_l0", "y_l0", "width_l0", "tile_px"]].to_numpy(np.float64).tolist()
+    for position, read in enumerate(_read_ahead(slide, boxes, halo_px, prefetch, threads)):
+        try:
+            pixels = read()
+        except UnreadableRegionError as error:
+            if on_unreadable is None:
+                raise
+            on_unreadable(position, error)
+        else:
+            yield position, pixels
+
+
+def _read_ahead(
+    slide: SlideReader, boxes: list[list[float]], halo_px: int, prefetch: int, threads: int
+) -> Iterator[Callable[[], Pixels]]:
+    """What gives the pixels of each box in turn, or raises why it cannot."""
     if prefetch < 1:
-        for position, box in enumerate(boxes):
-            yield position, _read_tile(slide, box, halo_px)
+        yield from (partial(_read_tile, slide, box, halo_px) for box in boxes)
         return
     waiting: deque[Future[Pixels]] = deque()
-    with ThreadPoolExecutor(min(prefetch, MAX_THREADS), thread_name_prefix="tiles") as pool:
+    with ThreadPoolExecutor(min(prefetch, threads), thread_name_prefix="tiles") as pool:
         try:
             for position in range(len(boxes)):
                 while len(waiting) < prefetch and position + len(waiting) < len(boxes):
                     waiting.append(pool.submit(_read_tile, slide, boxes[position + len(waiting)], halo_px))
-                yield position, waiting.popleft().result()
+                yield waiting.popleft().result
         finally:
             for future in waiting:
                 future.cancel()

@@ -64,7 +64,7 @@ def test_shrinking_averages_instead_of_picking(tmp_path: Path) -> None:
 
 def test_level_is_never_coarser_than_asked_for(pyramid: Path) -> None:
     with open_slide(pyramid, slide_id="a") as slide:
-        levels = [slide._best_level(downsample) for downsample in (0.5, 1, 1.97, 1.985, 2, 3.9, 4, 50)]
+        levels = [slide.best_level(downsample) for downsample in (0.5, 1, 1.97, 1.985, 2, 3.9, 4, 50)]
     assert levels == [0, 0, 0, 1, 1, 1, 2, 2]
 
 
@@ -73,7 +73,7 @@ def test_thumbnail_covers_the_slide_whatever_the_block(
 ) -> None:
     with open_slide(pyramid, slide_id="a") as slide:
         whole = slide.thumbnail(0.6)
-        monkeypatch.setattr("pipeline.slides.reader.BLOCK_PX", 128)
+        monkeypatch.setattr("pipeline.slides.thumbnail.BLOCK_PX", 128)
         blocks = slide.thumbnail(0.6)
         point = slide.thumbnail(1e6)
     assert whole.shape == (round(700 * 0.25 / 0.6), round(900 * 0.25 / 0.6), 3)
