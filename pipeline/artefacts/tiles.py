@@ -1,21 +1,32 @@
 """``tiles/{slide}.parquet``: the grid of one slide, kept tiles and dropped ones.
 
 Frame: level-0 pixels, origin at the slide's top-left corner, y down.  Row r and column
-c of the grid start at ``round(r * pitch)`` and ``round(c * pitch)`` with the unrounded
-pitch ``tile_px * mpp / slide_mpp``, so rounding never adds up.
+c of a grid without overlap start at ``round(r * width_l0)`` and ``round(c * width_l0)``
+with the unrounded ``width_l0 = tile_px * mpp / slide_mpp``, so rounding never adds up.
+Rows are in reading order; every row that is not kept has a reason.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy.spatial import cKDTree
 
 from pipeline.artefacts.tables import HeadedTable, read_table, write_table
+from pipeline.errors import ConfigError
 
 KIND = "tiles"
+
+PEN_COLUMNS = ("qc_pen_red", "qc_pen_green", "qc_pen_blue", "qc_pen_black")
+
+QC_COLUMNS = ("qc_focus", *PEN_COLUMNS, "qc_fold", "qc_off_stain")
+"""Quality of a tile; NaN = not measured, because the tile was dropped before or the check is off."""
+
+ROUNDING_L0 = 1.0
+"""Level-0 pixels by which neighbours of a regular grid may overlap, since their corners are rounded."""
 
 COLUMNS: dict[str, str] = {
     "tile_id": "int64",  # row number in this table
@@ -25,9 +36,16 @@ COLUMNS: dict[str, str] = {
     "tile_px": "int64",  # side length in pixels at mpp
     "mpp": "float64",  # working resolution, um/px
     "tissue_fraction": "float64",  # share of the tile's area that is tissue, 0 to 1
+    "qc_focus": "float64",  # fine against coarse detail, 0 to 1; blur lowers it
+    "qc_pen_red": "float64",  # shares of the tile's area, 0 to 1
+    "qc_pen_green": "float64",
+    "qc_pen_blue": "float64",
+    "qc_pen_black": "float64",
+    "qc_fold": "float64",  # tissue lying double
+    "qc_off_stain": "float64",  # tissue whose colour haematoxylin and eosin do not make
     "kept": "bool",
     "reason": "str",  # why not kept, else empty
-    "row": "int64",  # place in the grid
+    "row": "int64",  # place in the grid; of imported tiles the rank of y_l0 and x_l0 among the distinct ones
     "col": "int64",
 }
 
@@ -40,6 +58,10 @@ def header(
     height_l0: int,
     reason: str | None,
     provenance: Mapping[str, Any],
+    reader: str | None = None,
+    bounds_l0: Sequence[int] | None = None,
+    overlap_px: int = 0,
+    n_unreadable: int = 0,
 ) -> dict[str, Any]:
     """Header of a tile table.
 
@@ -51,6 +73,14 @@ def header(
         Size of level 0 in pixels; 0 when the slide could not be opened.
     reason
         Why no tile is kept, else None.
+    reader
+        What read the pixels, see ``SlideReader.reader``; None when the slide could not be opened.
+    bounds_l0
+        Scanned part (x, y, width, height), level-0 pixels; None means the whole slide.
+    overlap_px
+        Pixels at ``mpp`` that neighbouring tiles share.
+    n_unreadable
+        Tiles dropped because their pixels could not be read.
     """
     return {
         "kind": KIND,
@@ -59,6 +89,10 @@ def header(
         "width_l0": width_l0,
         "height_l0": height_l0,
         "reason": reason,
+        "reader": reader,
+        "bounds_l0": list(bounds_l0 if bounds_l0 is not None else (0, 0, width_l0, height_l0)),
+        "overlap_px": overlap_px,
+        "n_unreadable": n_unreadable,
         "provenance": dict(provenance),
     }
 
@@ -86,13 +120,44 @@ def kept_tiles(table: HeadedTable) -> pd.DataFrame:
 
 
 def ownership_l0(tiles: pd.DataFrame) -> npt.NDArray[np.int64]:
-    """Half-open boxes (n, 4) as x0, y0, x1, y1 in level-0 pixels that part the grid without gap or overlap.
+    """Half-open boxes (n, 4) as x0, y0, x1, y1 in level-0 pixels, each owned by one tile.
 
-    A point belongs to the tile whose box holds it.  A box may be a pixel wider or
-    narrower than ``width_l0``, because corners are rounded.
+    Boxes part a grid without gap or overlap: a tile at ``round(col * width_l0)`` ends
+    where the next one starts, so that its box may be a pixel wider or narrower than
+    ``width_l0``.  Any other tile, such as an imported one, owns the area it shows.  See
+    ``check_single_ownership``.
     """
-    pitch = tiles["width_l0"].to_numpy(np.float64)
-    x_end = np.rint((tiles["col"].to_numpy() + 1) * pitch)
-    y_end = np.rint((tiles["row"].to_numpy() + 1) * pitch)
-    boxes = np.stack([tiles["x_l0"].to_numpy(), tiles["y_l0"].to_numpy(), x_end, y_end], axis=1)
-    return np.asarray(boxes, np.int64)
+    corners = tiles[["x_l0", "y_l0"]].to_numpy(np.int64)
+    width = tiles[["width_l0"]].to_numpy(np.float64)
+    place = tiles[["col", "row"]].to_numpy(np.int64)
+    on_grid = corners == np.rint(place * width)
+    ends = np.rint(np.where(on_grid, (place + 1) * width, corners + width))
+    return np.asarray(np.hstack([corners, ends]), np.int64)
+
+
+def check_single_ownership(tiles: pd.DataFrame, slide_id: str) -> None:
+    """Check that no two of ``tiles`` show the same tissue, as counting nuclei needs.
+
+    Neighbours of a regular grid may overlap by ``ROUNDING_L0``.
+
+    Raises
+    ------
+    ConfigError
+        If two tiles overlap; names the first of them and its neighbour.
+    """
+    if len(tiles) < 2:
+        return
+    corners = tiles[["x_l0", "y_l0"]].to_numpy(np.float64)
+    width = tiles["width_l0"].to_numpy(np.float64)
+    distance, neighbour = cKDTree(corners).query(corners, k=2, p=np.inf)
+    overlap = width - distance[:, 1]
+    if not (overlap > ROUNDING_L0).any():
+        return
+    first = int(np.argmax(overlap > ROUNDING_L0))
+    second = int(neighbour[first][neighbour[first] != first][0])
+    one, other = tiles["tile_id"].to_numpy()[[first, second]]
+    raise ConfigError(
+        f"slide {slide_id}: tiles {one} and {other} overlap by {overlap[first]:.1f} level-0 px; expected tiles that "
+        "share no tissue, so that each nucleus has one owner. Set tiling.overlap_px: 0 and tiling.edge: skip or pad, "
+        "or give another file of coordinates in column `tiles`."
+    )

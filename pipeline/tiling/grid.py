@@ -1,8 +1,8 @@
-"""The grid of tiles and what tissue each holds.
+"""The grid of tiles and what share of each a mask covers.
 
-Frame: level-0 pixels, (x, y), origin at the slide's top-left corner, y down.  The pitch
-``tile_px * mpp / slide_mpp`` is not rounded, corners are, so a tile's physical size is
-exact and rounding never adds up.
+Frame: level-0 pixels, (x, y), origin at the slide's top-left corner, y down.  The stride
+``(tile_px - overlap_px) * mpp / slide_mpp`` is not rounded, corners are, so a tile's
+physical size is exact and rounding never adds up.
 """
 
 import math
@@ -12,54 +12,43 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from pipeline.tiling.morphology import Mask
 from pipeline.tiling.params import TilingParams
 from pipeline.units import l0_from_px
+
+Shares = npt.NDArray[np.float64]
 
 WHOLE_TILE_TOLERANCE = 1e-6
 """Guard: a slide of n tiles less rounding has n tiles."""
 
-SHARE_TOLERANCE = 1e-9
-"""Guard: a share computed as 0.15 less rounding reaches 0.15."""
-
-OUTSIDE_MASK = "outside the mask"
-
 
 @dataclass(frozen=True)
-class TileShares:
-    """Shares of each tile's area, float64 (n_tiles,), 0 to 1.
+class SlideSize:
+    """Width and height of level 0 in pixels."""
 
-    Attributes
-    ----------
-    tissue
-        Tissue.
-    inside
-        Inside the mask drawn by hand; 1 where there is none.
-    usable
-        Tissue inside that mask.
-    """
-
-    tissue: npt.NDArray[np.float64]
-    inside: npt.NDArray[np.float64]
-    usable: npt.NDArray[np.float64]
+    width_l0: int
+    height_l0: int
 
 
-def make_grid(width_l0: int, height_l0: int, slide_mpp: float, params: TilingParams) -> pd.DataFrame:
+def make_grid(size: SlideSize, slide_mpp: float, params: TilingParams) -> pd.DataFrame:
     """Tiles of a slide in reading order.
+
+    With ``shift`` the last column and row move inwards until they end at the border; a
+    slide smaller than a tile cannot hold one, so its tile is padded.
 
     Returns
     -------
     DataFrame with tile_id, x_l0, y_l0, width_l0, tile_px, mpp, row, col; see
     ``pipeline.artefacts.tiles.COLUMNS``.
     """
-    pitch = l0_from_px(params.tile_px, params.mpp, slide_mpp)
-    n_cols, n_rows = _count(width_l0 / pitch, params), _count(height_l0 / pitch, params)
-    row, col = (axis.ravel() for axis in np.indices((n_rows, n_cols)))
+    x, y = (_starts(length, slide_mpp, params) for length in (size.width_l0, size.height_l0))
+    row, col = (axis.ravel() for axis in np.indices((len(y), len(x))))
     return pd.DataFrame(
         {
-            "tile_id": np.arange(n_rows * n_cols, dtype=np.int64),
-            "x_l0": np.rint(col * pitch).astype(np.int64),
-            "y_l0": np.rint(row * pitch).astype(np.int64),
-            "width_l0": np.float64(pitch),
+            "tile_id": np.arange(len(row), dtype=np.int64),
+            "x_l0": x[col],
+            "y_l0": y[row],
+            "width_l0": np.float64(l0_from_px(params.tile_px, params.mpp, slide_mpp)),
             "tile_px": np.int64(params.tile_px),
             "mpp": np.float64(params.mpp),
             "row": row.astype(np.int64),
@@ -68,26 +57,32 @@ def make_grid(width_l0: int, height_l0: int, slide_mpp: float, params: TilingPar
     )
 
 
-def _count(tiles: float, params: TilingParams) -> int:
-    if params.edge == "skip":
-        return math.floor(tiles + WHOLE_TILE_TOLERANCE)
-    return math.ceil(tiles - WHOLE_TILE_TOLERANCE)
+def _starts(length_l0: int, slide_mpp: float, params: TilingParams) -> npt.NDArray[np.int64]:
+    """First pixels of the tiles along one axis."""
+    side = l0_from_px(params.tile_px, params.mpp, slide_mpp)
+    stride = l0_from_px(params.tile_px - params.overlap_px, params.mpp, slide_mpp)
+    steps = (length_l0 - side) / stride
+    is_whole = params.edge == "skip"
+    last = math.floor(steps + WHOLE_TILE_TOLERANCE) if is_whole else max(0, math.ceil(steps - WHOLE_TILE_TOLERANCE))
+    starts: npt.NDArray[np.int64] = np.rint(np.arange(last + 1) * stride).astype(np.int64)
+    if params.edge == "shift":
+        starts[-1] = min(starts[-1], max(0, math.floor(length_l0 - side + WHOLE_TILE_TOLERANCE)))
+    return starts
 
 
-def area_fraction(
-    mask: npt.NDArray[np.bool_], grid: pd.DataFrame, *, width_l0: int, height_l0: int
-) -> npt.NDArray[np.float64]:
+def area_fraction(mask: Mask, grid: pd.DataFrame, size: SlideSize) -> Shares:
     """Share of each tile's area that ``mask`` covers, (n_tiles,), 0 to 1; nothing beyond the slide.
 
     The mask's cells part the whole slide; areas are exact for cells cut by a tile's
     border, since the integral image is linear within a cell.
     """
+    if grid.empty or not mask.any():
+        return np.zeros(len(grid))
     rows, cols = mask.shape
-    integral = np.zeros((rows + 1, cols + 1))
-    integral[1:, 1:] = mask.cumsum(axis=0, dtype=np.float64).cumsum(axis=1)
+    integral = _integral_image(mask)
     side_l0 = grid["width_l0"].to_numpy()
     x0, y0 = grid["x_l0"].to_numpy(np.float64), grid["y_l0"].to_numpy(np.float64)
-    across, down = cols / width_l0, rows / height_l0
+    across, down = cols / size.width_l0, rows / size.height_l0
     left, right = x0 * across, (x0 + side_l0) * across
     top, bottom = y0 * down, (y0 + side_l0) * down
     covered = (
@@ -99,9 +94,17 @@ def area_fraction(
     return np.asarray(np.clip(covered / (side_l0**2 * across * down), 0.0, 1.0), np.float64)
 
 
-def _interpolated(
-    integral: npt.NDArray[np.float64], row: npt.NDArray[np.float64], col: npt.NDArray[np.float64]
-) -> npt.NDArray[np.float64]:
+def _integral_image(mask: Mask) -> npt.NDArray[np.int32]:
+    """Cells of ``mask`` above and left of each corner, (rows + 1, cols + 1)."""
+    integral = np.zeros((mask.shape[0] + 1, mask.shape[1] + 1), np.int32)
+    # Row by row, because accumulating a whole axis in place makes numpy copy the array.
+    for row, cells in enumerate(mask, start=1):
+        np.cumsum(cells, dtype=np.int32, out=integral[row, 1:])
+        integral[row] += integral[row - 1]
+    return integral
+
+
+def _interpolated(integral: npt.NDArray[np.int32], row: Shares, col: Shares) -> Shares:
     """Integral image at fractional corners, bilinear; beyond the border as at the border."""
     row, col = row.clip(0, integral.shape[0] - 1), col.clip(0, integral.shape[1] - 1)
     r = np.minimum(row.astype(np.intp), integral.shape[0] - 2)
@@ -110,15 +113,3 @@ def _interpolated(
     upper = integral[r, c] * (1 - u) + integral[r, c + 1] * u
     lower = integral[r + 1, c] * (1 - u) + integral[r + 1, c + 1] * u
     return np.asarray(upper * (1 - v) + lower * v, np.float64)
-
-
-def judge_tiles(grid: pd.DataFrame, tissue: TileShares, *, min_tissue_fraction: float) -> pd.DataFrame:
-    """Add the columns tissue_fraction (the usable share), kept and reason to a grid."""
-    least = min_tissue_fraction - SHARE_TOLERANCE
-    kept = (tissue.usable >= least) & (tissue.inside > 0)
-    reasons = np.select(
-        [kept, (tissue.inside == 0) | (tissue.tissue >= least), tissue.tissue == 0],
-        ["", OUTSIDE_MASK, "no tissue"],
-        f"tissue fraction below {min_tissue_fraction:g}",
-    )
-    return grid.assign(tissue_fraction=tissue.usable, kept=kept, reason=reasons.astype(object))

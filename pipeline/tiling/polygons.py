@@ -1,5 +1,8 @@
 """A mask drawn by hand: GeoJSON polygons in level-0 pixels, as QuPath exports them.
 
+QuPath shows only the scanned part of a slide and counts from its corner, so a slide whose
+file states bounds has an offset between its polygons and its level-0 frame.
+
 Tiles are restricted to the inside of the polygons.  A feature whose classification is
 named ``exclude`` or ``ignore`` (``Ignore*`` in QuPath) is cut out instead; where there
 are only such features, everything else stays.
@@ -7,6 +10,7 @@ are only such features, everything else stays.
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +19,27 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw
 
 from pipeline.errors import SheetError
+from pipeline.tiling.grid import SlideSize
 
 EXCLUDING = frozenset({"exclude", "ignore", "ignore*"})
 
 Ring = list[list[float]]
 
 
+@dataclass(frozen=True)
+class MaskFrame:
+    """Where polygons lie on a mask: cells per level-0 pixel, and the level-0 position of their origin, in x and y."""
+
+    scale: tuple[float, float]
+    origin_l0: tuple[int, int]
+
+    def cell(self, x: float, y: float) -> tuple[float, float]:
+        """Place on the mask as Pillow counts, whose cell centres lie at integers."""
+        return (x + self.origin_l0[0]) * self.scale[0] - 0.5, (y + self.origin_l0[1]) * self.scale[1] - 0.5
+
+
 def read_polygon_mask(
-    path: str | Path, *, width_l0: int, height_l0: int, shape: tuple[int, int]
+    path: str | Path, size: SlideSize, *, shape: tuple[int, int], origin_l0: tuple[int, int] = (0, 0)
 ) -> npt.NDArray[np.bool_]:
     """Rasterise the polygons of a GeoJSON file onto a mask that covers the whole slide.
 
@@ -30,10 +47,12 @@ def read_polygon_mask(
     ----------
     path
         FeatureCollection, Feature or geometry; Polygon or MultiPolygon.
-    width_l0, height_l0
-        Size of the slide, in whose level-0 pixels the coordinates are.
+    size
+        Of the slide.
     shape
         (rows, cols) of the mask.
+    origin_l0
+        Level-0 position (x, y) of the polygons' origin: the corner of the slide's bounds.
 
     Returns
     -------
@@ -45,7 +64,7 @@ def read_polygon_mask(
         If the file is missing, is not GeoJSON or holds no polygon.
     """
     features = list(_features(_load(path)))
-    scale = (shape[1] / width_l0, shape[0] / height_l0)
+    frame = MaskFrame((shape[1] / size.width_l0, shape[0] / size.height_l0), origin_l0)
     inside, outside = np.zeros(shape, bool), np.zeros(shape, bool)
     n_including = 0
     for feature in features:
@@ -53,7 +72,7 @@ def read_polygon_mask(
         n_including += not excludes
         for rings in _polygons(feature, path):
             target = outside if excludes else inside
-            target |= _rasterised(rings, scale, shape)
+            target |= _rasterised(rings, frame, shape)
     if not features:
         raise _fault(path, "it holds no feature")
     allowed = inside if n_including else np.ones(shape, bool)
@@ -96,13 +115,12 @@ def _polygons(feature: dict[str, Any], path: str | Path) -> list[list[Ring]]:
     raise _fault(path, f"it holds a geometry of type {kind!r}")
 
 
-def _rasterised(rings: list[Ring], scale: tuple[float, float], shape: tuple[int, int]) -> npt.NDArray[np.bool_]:
+def _rasterised(rings: list[Ring], frame: MaskFrame, shape: tuple[int, int]) -> npt.NDArray[np.bool_]:
     """Interior of one polygon: the first ring less the others."""
     picture = Image.new("1", (shape[1], shape[0]), 0)
     draw = ImageDraw.Draw(picture)
     for number, ring in enumerate(rings):
-        # Pixel centres lie at half-integers, Pillow's at integers.
-        corners = [(x * scale[0] - 0.5, y * scale[1] - 0.5) for x, y, *_ in ring]
+        corners = [frame.cell(x, y) for x, y, *_ in ring]
         if len(corners) >= 3:
             draw.polygon(corners, fill=int(number == 0))
     return np.asarray(picture, np.bool_)

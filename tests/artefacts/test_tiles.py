@@ -1,7 +1,19 @@
+import math
+
 import numpy as np
 import pandas as pd
+import pytest
 
-from pipeline.artefacts.tiles import header, kept_tiles, ownership_l0, read_tiles, write_tiles
+from pipeline.artefacts.tiles import (
+    QC_COLUMNS,
+    check_single_ownership,
+    header,
+    kept_tiles,
+    ownership_l0,
+    read_tiles,
+    write_tiles,
+)
+from pipeline.errors import ConfigError
 
 
 def grid(pitch: float, n_rows: int, n_cols: int) -> pd.DataFrame:
@@ -15,6 +27,7 @@ def grid(pitch: float, n_rows: int, n_cols: int) -> pd.DataFrame:
             "tile_px": 512,
             "mpp": 0.5,
             "tissue_fraction": 1.0,
+            **dict.fromkeys(QC_COLUMNS, math.nan),
             "kept": (row + col) % 2 == 0,
             "reason": "",
             "row": row,
@@ -29,6 +42,54 @@ def test_ownership_parts_the_plane_without_gap_or_overlap():
     for x0, y0, x1, y1 in boxes:
         owned[y0:y1, x0:x1] += 1
     assert (owned == 1).all()
+
+
+def at(*corners: tuple[int, int], width: float = 100.0) -> pd.DataFrame:
+    """Tiles at level-0 corners, placed by rank as imported ones are."""
+    x, y = np.array(corners).T
+    row, col = (np.unique(axis, return_inverse=True)[1] for axis in (y, x))
+    ids = np.arange(len(corners)) + 40
+    return pd.DataFrame({"tile_id": ids, "x_l0": x, "y_l0": y, "width_l0": width, "row": row, "col": col})
+
+
+def test_imported_tiles_own_what_they_show():
+    boxes = ownership_l0(at((7, 0), (150, 0), (7, 130), width=99.6))
+    np.testing.assert_array_equal(boxes, [[7, 0, 107, 100], [150, 0, 250, 100], [7, 130, 107, 230]])
+
+
+def test_tiles_apart_and_tiles_that_touch_are_owned_once():
+    check_single_ownership(grid(pitch=1012.66, n_rows=30, n_cols=40), "s1")
+    check_single_ownership(at((0, 0), (100, 0), (30, 100), (350, 7)), "s1")
+    check_single_ownership(at((5, 5)), "s1")
+    check_single_ownership(at((5, 5)).iloc[:0], "s1")
+
+
+@pytest.mark.parametrize(
+    ("corners", "found"),
+    [
+        ([(0, 0), (300, 0), (98, 0)], "tiles 40 and 42 overlap by 2.0"),
+        ([(0, 0), (300, 0), (20, 90)], "tiles 40 and 42 overlap by 10.0"),
+        ([(0, 0), (300, 0), (500, 500), (300, 0), (300, 0)], "tiles 41 and 4[34] overlap by 100.0"),
+    ],
+)
+def test_overlapping_tiles_are_refused_by_name(corners, found):
+    with pytest.raises(ConfigError, match=f"slide s1: {found}.*overlap_px: 0.*edge: skip or pad"):
+        check_single_ownership(at(*corners), "s1")
+
+
+def test_overlap_is_judged_among_the_tiles_given():
+    tiles = at((0, 0), (50, 0), (100, 0))
+    check_single_ownership(tiles.iloc[[0, 2]], "s1")
+    with pytest.raises(ConfigError, match="tiles 40 and 41"):
+        check_single_ownership(tiles, "s1")
+
+
+def test_header_holds_the_whole_slide_where_no_bounds_are_stated():
+    facts = {"slide_id": "s", "slide_mpp": 0.5, "width_l0": 30, "height_l0": 20, "reason": None, "provenance": {}}
+    assert header(**facts)["bounds_l0"] == [0, 0, 30, 20]
+    stated = header(**facts, reader="tifffile", bounds_l0=(4, 5, 6, 7), overlap_px=8, n_unreadable=9)
+    assert (stated["reader"], stated["bounds_l0"]) == ("tifffile", [4, 5, 6, 7])
+    assert (stated["overlap_px"], stated["n_unreadable"]) == (8, 9)
 
 
 def test_kept_tiles_survive_the_round_trip_in_order(tmp_path):

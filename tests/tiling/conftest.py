@@ -3,6 +3,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from pipeline.synthetic.pyramid import write_pyramid
@@ -35,3 +36,17 @@ def make_slide(tmp_path: Path) -> Any:
         return path
 
     return make
+
+
+@pytest.fixture
+def damaged_slide(make_slide: Any) -> Path:
+    """A slide of 1024 px, pink all over, whose level-0 tile at (512, 512) to (768, 768) is no image."""
+    path: Path = make_slide("damaged.tif", 1024, 1024, (0, 0, 1024, 1024))
+    with tifffile.TiffFile(path) as file:
+        # Four tiles of 256 px a row: the third of the third row.
+        number = 2 * 4 + 2
+        start, length = file.pages[0].dataoffsets[number], file.pages[0].databytecounts[number]
+    content = bytearray(path.read_bytes())
+    content[start : start + length] = b"\xff" * length
+    path.write_bytes(content)
+    return path

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.errors import SheetError
+from pipeline.tiling.grid import SlideSize
 from pipeline.tiling.polygons import read_polygon_mask
 
 
@@ -21,7 +22,7 @@ def feature(*rings: list[list[float]], name: str | None = None) -> dict[str, Any
 def rasterise(tmp_path: Path, content: Any) -> np.ndarray:
     path = tmp_path / "mask.geojson"
     path.write_text(json.dumps(content))
-    return read_polygon_mask(path, width_l0=1000, height_l0=800, shape=(80, 100))
+    return read_polygon_mask(path, SlideSize(1000, 800), shape=(80, 100))
 
 
 def test_square_covers_its_cells(tmp_path: Path) -> None:
@@ -62,6 +63,23 @@ def test_bare_multipolygon(tmp_path: Path) -> None:
     assert not mask[40, 50]
 
 
+def test_origin_moves_the_polygons(tmp_path: Path) -> None:
+    path = tmp_path / "mask.geojson"
+    path.write_text(json.dumps(feature(square(50, 50, 150, 250))))
+    size = SlideSize(1000, 800)
+    moved = read_polygon_mask(path, size, shape=(80, 100), origin_l0=(300, 400))
+    unmoved = read_polygon_mask(path, size, shape=(80, 100))
+    np.testing.assert_array_equal(moved, np.roll(unmoved, (40, 30), axis=(0, 1)))
+    assert moved[46:64, 36:44].all()
+
+
+def test_polygons_beyond_the_slide_are_cut_at_its_border(tmp_path: Path) -> None:
+    mask = rasterise(tmp_path, feature(square(-500, -500, 300, 2000)))
+    assert mask[:, :29].all()
+    assert not mask[:, 32:].any()
+    assert not rasterise(tmp_path, feature(square(1100, 0, 1200, 100))).any()
+
+
 @pytest.mark.parametrize(
     ("content", "found"),
     [
@@ -75,7 +93,7 @@ def test_faults_name_the_file(tmp_path: Path, content: str, found: str) -> None:
     path = tmp_path / "mask.geojson"
     path.write_text(content)
     with pytest.raises(SheetError, match=found) as caught:
-        read_polygon_mask(path, width_l0=10, height_l0=10, shape=(10, 10))
+        read_polygon_mask(path, SlideSize(10, 10), shape=(10, 10))
     assert str(path) in str(caught.value)
     with pytest.raises(SheetError, match="cannot be read"):
-        read_polygon_mask(tmp_path / "none.geojson", width_l0=10, height_l0=10, shape=(10, 10))
+        read_polygon_mask(tmp_path / "none.geojson", SlideSize(10, 10), shape=(10, 10))

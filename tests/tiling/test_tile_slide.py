@@ -5,12 +5,14 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from scipy import ndimage
 
-from pipeline.artefacts.tiles import kept_tiles, read_tiles
-from pipeline.errors import MissingMppError, SheetError, SlideError
+from pipeline.artefacts.tiles import QC_COLUMNS, check_single_ownership, kept_tiles, read_tiles
+from pipeline.errors import ConfigError, MissingMppError, SheetError, SlideError, UnreadableRegionError
 from pipeline.slides.reader import open_slide
 from pipeline.slides.tiles_in_order import iterate_tiles
-from pipeline.synthetic.pyramid import truncate
+from pipeline.synthetic.pyramid import truncate, write_pyramid
+from pipeline.synthetic.tissue import TissueSpec, paint_tissue
 from pipeline.tiling.params import TilingParams
 from pipeline.tiling.tile_slide import tile_slide
 
@@ -128,3 +130,87 @@ def test_missing_file_can_be_excluded_but_missing_mpp_cannot(make_slide: Any, tm
 def test_without_overview(make_slide: Any, tmp_path: Path) -> None:
     run(make_slide("a.png", 300, 300), tmp_path / "t.parquet", mpp=0.5, overview=None)
     assert not (tmp_path / "t.png").exists()
+
+
+def test_every_row_not_kept_has_a_reason_and_what_was_not_measured_is_nan(make_slide: Any, tmp_path: Path) -> None:
+    slide = make_slide("a.tif", 640, 768, (128, 256, 512, 512))
+    table = run(slide, tmp_path / "t.parquet")
+    frame = table.frame
+    np.testing.assert_array_equal(frame["kept"], frame["reason"] == "")
+    has_tissue = frame["tissue_fraction"] >= 0.15
+    np.testing.assert_array_equal(frame["qc_fold"].notna(), has_tissue)
+    assert frame["qc_pen_blue"].notna().all()
+    assert (table.header["reader"], table.header["bounds_l0"]) == ("tifffile", [0, 0, 768, 640])
+    assert (table.header["overlap_px"], table.header["n_unreadable"]) == (0, 0)
+
+
+def sharp_and_faulty(path: Path) -> Path:
+    """Four tiles of 256 px of painted tissue: as it is, blurred, under black pen, brown."""
+    rng = np.random.default_rng(0)
+    rgb = paint_tissue(TissueSpec(), width_px=1024, height_px=256, mpp=0.5, rng=rng).rgb.astype(np.float32)
+    rgb[:, 256:512] = ndimage.gaussian_filter(rgb[:, 256:512], (8, 8, 0))
+    rgb[40:, 552:768] *= np.array((75, 72, 76)) / 255
+    rgb[:, 768:] *= np.array((200, 160, 70)) / 255
+    write_pyramid(path, rgb.astype(np.uint8), 0.5)
+    return path
+
+
+def test_each_fault_drops_its_tile(tmp_path: Path) -> None:
+    slide = sharp_and_faulty(tmp_path / "a.tif")
+    frame = run(slide, tmp_path / "t.parquet", params=TilingParams(tile_px=256, overview_px=400)).frame
+    words = [reason.split(" ")[0] for reason in frame["reason"]]
+    assert words == ["", "out", "pen", "colours"]
+    off = {"qc_min_focus": 0.0, "qc_max_pen": 1.0, "qc_max_fold": 1.0, "qc_max_off_stain": 1.0}
+    frame = run(slide, tmp_path / "t.parquet", params=TilingParams(tile_px=256, overview_px=400, **off)).frame
+    assert frame["kept"].all()
+    assert frame[list(QC_COLUMNS)].isna().all(axis=None)
+
+
+def test_a_slide_of_faulty_tiles_alone_says_how_many_of_each(tmp_path: Path) -> None:
+    params = TilingParams(tile_px=256, overview_px=400, qc_min_focus=1.0)
+    table = run(sharp_and_faulty(tmp_path / "a.tif"), tmp_path / "t.parquet", params=params)
+    assert table.reason == "no tile is fit for use: 1 pen, 1 off-stain, 2 out of focus"
+
+
+def test_unreadable_tiles_are_dropped_with_their_place_or_fail_the_slide(damaged_slide: Path, tmp_path: Path) -> None:
+    """Focus is read at level 0, where the damage is; the mask is not."""
+    params = TilingParams(tile_px=256, overview_px=400, qc_focus_mpp=0.5)
+    table = run(damaged_slide, tmp_path / "t.parquet", params=params, on_bad_tile="exclude")
+    frame = table.frame
+    assert frame.loc[~frame["kept"], "tile_id"].tolist() == [10]
+    assert frame.loc[10, "reason"] == "unreadable at level-0 (512, 512)"
+    assert table.header["n_unreadable"] == 1
+    with pytest.raises(UnreadableRegionError, match=r"slide s1 .*\(512, 512\)"):
+        run(damaged_slide, tmp_path / "u.parquet", params=params)
+    assert not (tmp_path / "u.parquet").exists()
+
+
+def test_unreadable_parts_of_the_mask_drop_the_tiles_they_touch(damaged_slide: Path, tmp_path: Path) -> None:
+    params = TilingParams(tile_px=384, mask_mpp=0.5, overview_px=400, edge="pad")
+    frame = run(damaged_slide, tmp_path / "t.parquet", params=params, on_bad_tile="exclude").frame
+    # Damage from 512 to 768 lies in the second tile of both axes alone, 384 to 768.
+    assert frame["reason"].str.startswith("unreadable").tolist() == [tile == 4 for tile in range(9)]
+
+
+def test_sampled_overlapping_and_shifted_grids(make_slide: Any, tmp_path: Path) -> None:
+    slide = make_slide("a.tif", 600, 600, (0, 0, 600, 600))
+    params = TilingParams(tile_px=128, overlap_px=64, edge="shift", max_tiles=9, seed=5, overview_px=400)
+    table = run(slide, tmp_path / "t.parquet", params=params)
+    assert len(table.frame) == 9 * 9
+    assert table.frame["x_l0"].max() == 600 - 128
+    assert table.header["overlap_px"] == 64
+    assert table.frame["kept"].sum() == 9
+    assert set(table.frame.loc[~table.frame["kept"], "reason"]) == {"not in the sample of 9 tiles"}
+    with pytest.raises(ConfigError, match="overlap"):
+        check_single_ownership(table.frame, "s1")
+
+
+def test_a_slide_smaller_than_a_shifted_tile_is_padded_and_says_so(
+    make_slide: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    slide = make_slide("a.tif", 100, 300, (0, 0, 300, 100))
+    params = TilingParams(tile_px=128, edge="shift", overview_px=400)
+    with caplog.at_level("WARNING"):
+        frame = run(slide, tmp_path / "t.parquet", params=params).frame
+    assert frame[["x_l0", "y_l0"]].to_numpy().tolist() == [[0, 0], [128, 0], [172, 0]]
+    assert "smaller than a tile" in caplog.text

@@ -24,7 +24,15 @@ def test_bounds_name_key_and_value(key: str) -> None:
 
 
 def test_contradictions() -> None:
-    with pytest.raises(ConfigError, match="edge: expected one of skip, pad, found 'cut'"):
+    with pytest.raises(ConfigError, match="edge: expected one of skip, pad, shift, found 'cut'"):
         TilingParams(edge="cut")  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="chroma_low"):
         TilingParams(chroma_low=30, chroma_high=20)
+    with pytest.raises(ConfigError, match=r"overlap_px: expected less than tile_px \(128\), found 128"):
+        TilingParams(tile_px=128, overlap_px=128)
+
+
+@pytest.mark.parametrize("key", ["tile_px", "overlap_px", "max_tiles", "seed", "overview_px"])
+def test_counts_are_whole(key: str) -> None:
+    with pytest.raises(ConfigError, match=f"{key}: expected a whole number"):
+        TilingParams(**{key: 300.5})

@@ -1,0 +1,113 @@
+"""Rule ``import_tiles``: tiles chosen elsewhere, measured like our own."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from pipeline.artefacts.tile_coords import TileCoords, read_tile_coords
+from pipeline.artefacts.tiles import PEN_COLUMNS
+from pipeline.errors import OnBadSlide, OnBadTile
+from pipeline.slides.reader import Reader, SlideReader
+from pipeline.tiling.grid import SlideSize
+from pipeline.tiling.judge import OPENING_WORDS, causes, decided, drop_unreadable, dropped
+from pipeline.tiling.params import TilingParams
+from pipeline.tiling.slide_map import map_slide, unmeasured, with_quality
+from pipeline.tiling.tile_slide import with_focus
+from pipeline.tiling.tiling_job import TiledSlide, TilingJob
+
+
+def import_tiles(
+    slide_path: str | Path,
+    coords_path: str | Path,
+    tiles_path: str | Path,
+    overview_path: str | Path | None,
+    *,
+    slide_id: str,
+    mpp: float | None,
+    params: TilingParams,
+    on_bad_slide: OnBadSlide,
+    source: str,
+    on_bad_tile: OnBadTile = "stop",
+    reader: Reader = "auto",
+) -> None:
+    """Write the table and overview of tiles whose places a coordinates file gives.
+
+    Tissue and quality are measured, but every tile is kept that lies on the slide and can
+    be read: whoever chose them has judged them.  Tiles are put into reading order; their
+    row and col are the ranks of y_l0 and x_l0 among the distinct ones.
+
+    Parameters
+    ----------
+    coords_path
+        See ``pipeline.artefacts.tile_coords``.
+    params
+        How tissue and quality are measured.  Size and resolution of tiles are the file's;
+        where it does not tell ``tile_px``, this one's.
+    slide_path, tiles_path, overview_path, slide_id, mpp, on_bad_slide, source, on_bad_tile, reader
+        See ``tile_slide``.
+
+    Raises
+    ------
+    ArtefactError
+        If the coordinates cannot be read.
+    ConfigError
+        If the file's tiles have a size or resolution that ``tiling`` does not allow.
+    SlideError, MissingMppError
+        See ``tile_slide``.
+    """
+    coords = read_tile_coords(coords_path)
+    job = TilingJob(
+        Path(slide_path), tiles_path, overview_path, slide_id, mpp, reader, params, on_bad_slide, on_bad_tile, source
+    )
+    job.run(lambda slide: _import(slide, coords, params, on_bad_tile), upstream={"coords": coords_path})
+
+
+def _import(slide: SlideReader, coords: TileCoords, params: TilingParams, on_bad_tile: OnBadTile) -> TiledSlide:
+    tile_px = params.tile_px if coords.tile_px is None else coords.tile_px
+    params = replace(
+        params, tile_px=tile_px, mpp=coords.width_l0 * slide.mpp / tile_px, overlap_px=coords.overlap_px or 0
+    )
+    found = map_slide(slide, params, on_bad_tile=on_bad_tile)
+    tiles = unmeasured(_placed(coords, params))
+    tiles = tiles.assign(tissue_fraction=found.share(found.tissue, tiles))
+    tiles = dropped(tiles, _is_beyond(tiles, found.size), OPENING_WORDS["beyond the slide"])
+    tiles = drop_unreadable(tiles, found.share(found.unreadable, tiles) > 0)
+    tiles = with_quality(tiles, found, (*PEN_COLUMNS, "qc_fold", "qc_off_stain"), params)
+    tiles = decided(with_focus(slide, tiles, params, on_bad_tile))
+    return TiledSlide(tiles, found, params, _reason(tiles))
+
+
+def _placed(coords: TileCoords, params: TilingParams) -> pd.DataFrame:
+    """Tiles in reading order, with the columns of ``grid.make_grid``."""
+    x, y = coords.coords[np.lexsort(coords.coords.T)].T
+    row, col = (np.unique(axis, return_inverse=True)[1] for axis in (y, x))
+    return pd.DataFrame(
+        {
+            "tile_id": np.arange(len(x), dtype=np.int64),
+            "x_l0": x,
+            "y_l0": y,
+            "width_l0": coords.width_l0,
+            "tile_px": np.int64(params.tile_px),
+            "mpp": params.mpp,
+            "row": row.astype(np.int64),
+            "col": col.astype(np.int64),
+        }
+    )
+
+
+def _is_beyond(tiles: pd.DataFrame, size: SlideSize) -> npt.NDArray[np.bool_]:
+    """Whether no part of a tile lies on the slide, (n_tiles,)."""
+    x, y, side = (tiles[name].to_numpy() for name in ("x_l0", "y_l0", "width_l0"))
+    return np.asarray((x >= size.width_l0) | (y >= size.height_l0) | (x + side <= 0) | (y + side <= 0), np.bool_)
+
+
+def _reason(tiles: pd.DataFrame) -> str | None:
+    if tiles["kept"].any():
+        return None
+    if tiles.empty:
+        return "the coordinates file holds no tile"
+    counts = ", ".join(f"{int(flags.sum())} {cause}" for cause, flags in causes(tiles).items())
+    return f"no imported tile can be used: {counts}"
