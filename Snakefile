@@ -31,6 +31,7 @@ wildcard_constraints:
 localrules:
     all,
     tiles,
+    coords,
     nuclei,
     cell_graphs,
     features,
@@ -50,6 +51,11 @@ rule all:
 rule tiles:
     input:
         expand(rules.tile_slide.output, slide=COMPUTED),
+
+
+rule coords:
+    input:
+        expand(rules.export_tiles.output, slide=COMPUTED),
 
 
 rule nuclei:

@@ -19,6 +19,8 @@ from pipeline.logs import LINE_FORMAT, ROOT_LOGGER
 COMMANDS = {
     "doctor": "Check this machine: versions, weights, devices, readers.",
     "tile": "Find the tissue of a slide and lay the grid of tiles.",
+    "import-tiles": "Make a tile table from coordinates of TRIDENT or CLAM.",
+    "export-tiles": "Write tiles as TRIDENT or CLAM coordinates, or as QuPath outlines.",
     "segment": "Segment the nuclei of a whole image.",
     "graphs": "Build the cell graphs of a slide from its tiles and nuclei.",
     "features": "Compute the feature caches of a sheet of slides.",

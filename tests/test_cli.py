@@ -254,3 +254,44 @@ def test_graphs_of_a_slide_from_its_tables(tmp_path, painted, capsys):
     assert run("graphs", *tables, "--out", tmp_path / "g.zarr", "--set", "cell_graphs.kind=radius") == 0
     output = capsys.readouterr().out
     assert "4 graphs" in output
+
+
+@pytest.fixture(scope="module")
+def tiled(tmp_path_factory, painted):
+    """A slide's table of 64-px tiles."""
+    path = tmp_path_factory.mktemp("tiled") / "tissue.parquet"
+    assert run("tile", "--slide", painted, "--mpp-slide", 0.25, "--set", "tiling.tile_px=32", "--out", path) == 0
+    return path
+
+
+def test_tiles_go_out_as_coordinates_and_come_back(tmp_path, painted, tiled):
+    kept = read_tiles(tiled).frame.query("kept")
+    for style in ("trident", "clam"):
+        coords, back = tmp_path / f"{style}.h5", tmp_path / f"{style}.parquet"
+        assert run("export-tiles", "--tiles", tiled, "--style", style, "--slide", painted, "--out", coords) == 0
+        picture = tmp_path / f"{style}.png"
+        where = ["--slide", painted, "--mpp-slide", 0.25, "--coords", coords, "--out", back, "--overview", picture]
+        assert run("import-tiles", *where) == 0
+        frame = read_tiles(back).frame
+        for column in ("x_l0", "y_l0", "width_l0", "tile_px", "mpp", "kept"):
+            assert frame[column].tolist() == kept[column].tolist()
+        assert picture.stat().st_size > 0
+
+
+def test_tile_outlines_go_out_for_qupath(tmp_path, tiled):
+    assert run("export-tiles", "--tiles", tiled, "--style", "geojson", "--out", tmp_path / "t.geojson") == 0
+    outlines = json.loads((tmp_path / "t.geojson").read_text())["features"]
+    assert len(outlines) == len(read_tiles(tiled).frame)
+
+
+def test_features_of_a_slide_with_given_tiles(tmp_path, painted):
+    coords = tmp_path / "t.h5"
+    with h5py.File(coords, "w") as file:
+        file["coords"] = np.array([[128, 0], [10, 20]])
+        file["coords"].attrs.update({"patch_size": 100, "patch_level": 0})
+    sheet = tmp_path / "slides.csv"
+    sheet.write_text(f"slide_id,path,mpp,tiles\ngood,{painted},0.5,t.h5\n")
+    assert run("features", "--sheet", sheet, "--out", tmp_path / "out", "--set", "features.min_nuclei=3") == 0
+    store = read_features(tmp_path / "out" / "good.zarr")
+    assert store.coords.tolist() == [[128, 0], [10, 20]]
+    assert (store.tile_px, store.mpp, store.tile_width_l0) == (100, 0.5, 100.0)

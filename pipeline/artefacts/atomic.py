@@ -1,10 +1,29 @@
-"""Write aside, then rename: a reader sees the old file or the whole new one, never half."""
+"""Write aside, then rename: a reader sees the old file or the whole new one, never half.
 
+A writer that is killed leaves its temporary (``.partial-*``) and, between the two renames
+of a folder, the old one (``.previous-*``) beside the target; the next writer of the same
+target puts the old one back where the target is missing, and sweeps the rest.
+"""
+
+import errno
 import os
+import re
 import shutil
+import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from pipeline.errors import OutputError
+
+UNWRITABLE = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ENAMETOOLONG}
+)
+"""System errors that are about where a result goes, not about how it is made."""
+
+FOREIGN_STALE_S = 86_400.0
+"""A leftover of another machine, whose processes cannot be asked, is swept when a day has not touched it."""
 
 
 @contextmanager
@@ -18,29 +37,75 @@ def writing(path: str | Path) -> Iterator[Path]:
     ----------
     path
         Where the finished file or folder shall be; parents are created.
+
+    Raises
+    ------
+    OutputError
+        If the disk is full, the folder is read-only, or the system refuses for another
+        reason in ``UNWRITABLE``; the message names ``path`` and the system's words.
     """
     target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    # The suffixes stay at the end, because writers choose a format by them.
-    temporary = target.with_name(f".partial-{os.getpid()}-{target.name}")
-    _remove(temporary)
+    temporary = _beside(target, "partial")
     try:
-        yield temporary
-        _replace(temporary, target)
-    finally:
-        _remove(temporary)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(target)
+        try:
+            yield temporary
+            _replace(temporary, target)
+        finally:
+            _remove(temporary)
+    except OSError as error:
+        if error.errno not in UNWRITABLE:
+            raise
+        raise OutputError(
+            f"{target}: cannot be written: {os.strerror(error.errno)}. "
+            "Whatever stood there is untouched; make room or mend the permissions, or choose another place."
+        ) from error
+
+
+def _beside(target: Path, role: str) -> Path:
+    """Name of this process' ``role`` of ``target``; its suffixes stay at the end, because writers choose by them."""
+    return target.with_name(f".{role}-{socket.gethostname()}-{os.getpid()}@{target.name}")
 
 
 def _replace(source: Path, target: Path) -> None:
     if source.is_dir() and target.is_dir():
         # A folder cannot be renamed onto a folder that holds files.
-        previous = target.with_name(f".previous-{os.getpid()}-{target.name}")
-        _remove(previous)
+        previous = _beside(target, "previous")
         target.rename(previous)
         source.rename(target)
         _remove(previous)
     else:
         source.replace(target)
+
+
+def _sweep(target: Path) -> None:
+    """Put back or remove what dead writers of ``target`` left."""
+    ours = re.compile(rf"\.(partial|previous)-([^@]+)-(\d+)@{re.escape(target.name)}")
+    with os.scandir(target.parent) as entries:
+        left = sorted(entry.name for entry in entries if entry.name.startswith((".partial-", ".previous-")))
+    for match in filter(None, map(ours.fullmatch, left)):
+        path = target.with_name(match[0])
+        role, host, process = match.groups()
+        if _is_alive(path, host, int(process)):
+            continue
+        if role == "previous" and not target.exists():
+            path.rename(target)
+        else:
+            _remove(path)
+
+
+def _is_alive(leftover: Path, host: str, process: int) -> bool:
+    if host != socket.gethostname():
+        return time.time() - leftover.stat().st_mtime < FOREIGN_STALE_S
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    # A number that is this process' own was another's before: nobody writes one target twice at once.
+    return process != os.getpid()
 
 
 def _remove(path: Path) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import zarr
 
+from pipeline.artefacts.tile_coords import tile_size
 from pipeline.artefacts.zarr_store import open_store, read_array, write_store
 from pipeline.errors import ArtefactError
 from pipeline.provenance import FORMAT_VERSION
@@ -199,16 +200,16 @@ def _read_h5(path: Path) -> FeatureStore:
     # Some encoders' files carry a leading batch axis of one.
     features = features[0] if features.ndim == 3 and features.shape[0] == 1 else features
     coords = coords[0] if coords.ndim == 3 and coords.shape[0] == 1 else coords
-    width_l0 = attributes.get("patch_size_level0")
-    tile_px = attributes.get("patch_size")
+    size = tile_size(attributes, path)
     return FeatureStore(
         slide_id=path.stem,
         features=features,
         feature_names=_anonymous(features.shape[-1]),
         coords=coords,
         tile_id=np.arange(len(features), dtype=np.int64),
-        tile_px=None if tile_px is None else int(tile_px),
-        tile_width_l0=None if width_l0 is None else float(width_l0),
+        mpp=size.mpp,
+        tile_px=size.tile_px,
+        tile_width_l0=size.width_l0,
         reason=None if len(features) else "the imported file holds no tile",
     )
 

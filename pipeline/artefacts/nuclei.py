@@ -4,7 +4,7 @@ Frame: micrometres, origin at the slide's top-left level-0 corner, y down;
 ``x_l0 = x_um / slide_mpp``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,9 @@ def header(
     weights_digest: str,
     reason: str | None,
     provenance: Mapping[str, Any],
+    reader: str | None = None,
+    bounds_l0: Sequence[int] | None = None,
+    unreadable_tiles: Sequence[int] = (),
 ) -> dict[str, Any]:
     """Header of a nucleus table.
 
@@ -64,6 +67,12 @@ def header(
         Name and SHA-256 of the network weights.
     reason
         Why there is no nucleus, else None.
+    reader
+        What read the pixels, see ``SlideReader.reader``; None when the slide was not opened.
+    bounds_l0
+        Scanned part (x, y, width, height) of the slide, level-0 pixels; None means the whole slide.
+    unreadable_tiles
+        Kept tiles (tile_id) whose pixels could not be read: nothing is known of their nuclei.
     """
     return {
         "kind": KIND,
@@ -73,6 +82,9 @@ def header(
         "weights": weights,
         "weights_digest": weights_digest,
         "reason": reason,
+        "reader": reader,
+        "bounds_l0": None if bounds_l0 is None else list(bounds_l0),
+        "unreadable_tiles": list(unreadable_tiles),
         "provenance": dict(provenance),
     }
 

@@ -19,6 +19,9 @@ from pipeline.provenance import PACKAGE_ROOT
 
 SCHEMA_PATH = PACKAGE_ROOT.parent / "workflow" / "schemas" / "slides.schema.yaml"
 
+FILE_COLUMNS = ("path", "features", "mask", "tiles")
+"""Columns that name a file, relative to the sheet."""
+
 
 @dataclass(frozen=True)
 class SlideRow:
@@ -43,7 +46,9 @@ class SlideRow:
     fold
         Test fold from the sheet.
     mask
-        GeoJSON of regions in level-0 pixels.
+        GeoJSON of regions in QuPath's level-0 pixels.
+    tiles
+        Coordinates of tiles to use instead of the grid; see ``pipeline.artefacts.tile_coords``.
     """
 
     slide_id: str
@@ -55,6 +60,7 @@ class SlideRow:
     mpp: float | None = None
     fold: int | None = None
     mask: Path | None = None
+    tiles: Path | None = None
 
 
 def read_sheet(path: str | Path) -> tuple[SlideRow, ...]:
@@ -160,11 +166,26 @@ def _cell_faults(number: int, cells: Mapping[str, Any]) -> list[str]:
             faults.append(f"row {number}, column {column}: expected {_described(column)}; found {cells[column]!r}")
     if not ({"path", "features"} & cells.keys()):
         faults.append(f"row {number}: expected a path or features, found neither")
+    if "tiles" in cells:
+        faults += _tiles_faults(number, cells)
+    return faults
+
+
+def _tiles_faults(number: int, cells: Mapping[str, Any]) -> list[str]:
+    """What stands in the way of the coordinates in column ``tiles``."""
+    where = f"row {number}, column tiles: coordinates of tiles"
+    faults = []
+    if "path" not in cells:
+        faults.append(f"{where} need the slide they are of in column path, found none")
+    if "mask" in cells:
+        faults.append(f"{where} and a mask both say which tiles are used; leave one of the two empty")
+    if "features" in cells:
+        faults.append(f"{where} are not used where features are given; leave one of the two empty")
     return faults
 
 
 def _row(cells: Mapping[str, Any], folder: Path) -> SlideRow:
-    paths = {name: folder / cells[name] for name in ("path", "features", "mask") if name in cells}
+    paths = {name: folder / cells[name] for name in FILE_COLUMNS if name in cells}
     return SlideRow(
         slide_id=cells["slide_id"],
         label=cells.get("label"),
@@ -177,7 +198,7 @@ def _row(cells: Mapping[str, Any], folder: Path) -> SlideRow:
 
 
 def _file_faults(number: int, row: SlideRow) -> list[str]:
-    named = {"path": row.path, "features": row.features, "mask": row.mask}
+    named = {column: getattr(row, column) for column in FILE_COLUMNS}
     return [
         f"row {number}, column {column}: no such file: {file}"
         for column, file in named.items()

@@ -32,6 +32,7 @@ def build_cell_graphs(
     """Write ``cell_graphs/{slide}.zarr``.
 
     A slide without kept tiles or without nuclei gets an empty store with the reason of the table that is empty.
+    Tiles that could not be read when nuclei were looked for have no graph.
 
     Parameters
     ----------
@@ -83,8 +84,14 @@ def check_slide(table: HeadedTable, path: str | Path, slide_id: str) -> None:
         )
 
 
+def unreadable_tiles(nuclei: HeadedTable) -> tuple[int, ...]:
+    """Kept tiles of whose nuclei nothing is known, since their pixels could not be read."""
+    return tuple(nuclei.header.get("unreadable_tiles", ()))
+
+
 def _graphs(tiles: HeadedTable, nuclei: HeadedTable, nuclei_path: str | Path, params: CellGraphParams) -> CellGraphs:
-    tile_id = kept_tiles(tiles)["tile_id"].to_numpy(np.int64)
+    kept = kept_tiles(tiles)["tile_id"].to_numpy(np.int64)
+    tile_id = kept[~np.isin(kept, unreadable_tiles(nuclei))]
     _check_owners(tiles, nuclei, nuclei_path)
     # Nuclei go by tile in the order of the tile table, then by their own number.
     place = pd.Series(np.arange(len(tile_id)), index=tile_id)

@@ -15,7 +15,7 @@ from pipeline.artefacts.nuclei import read_nuclei
 from pipeline.artefacts.tables import HeadedTable
 from pipeline.artefacts.tiles import read_tiles
 from pipeline.cellgraph.axes import has_axis
-from pipeline.cellgraph.build_cell_graphs import check_slide
+from pipeline.cellgraph.build_cell_graphs import check_slide, unreadable_tiles
 from pipeline.cellgraph.csr import Floats, Ints, offsets_of_counts
 from pipeline.cellgraph.graph_features import GRAPH_FEATURE_NAMES, graph_features_batch
 from pipeline.cellgraph.neighbours import pairs_within
@@ -27,6 +27,9 @@ from pipeline.logs import get_logger
 from pipeline.provenance import digests, record
 
 LOG = get_logger("features")
+
+UNREADABLE = "unreadable"
+"""Reason under which tiles are counted whose pixels could not be read when nuclei were looked for."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,10 @@ class _Upstream:
     @property
     def reason(self) -> str | None:
         return self.tiles.reason or self.nuclei.reason or self.graphs_header["reason"]
+
+    @property
+    def n_unreadable(self) -> int:
+        return len(unreadable_tiles(self.nuclei))
 
     @property
     def params(self) -> dict[str, Any]:
@@ -60,8 +67,8 @@ def cache_features(
 ) -> None:
     """Write ``features/{slide}.zarr``.
 
-    Tiles with fewer than ``params.min_nuclei`` nuclei are left out and counted in ``dropped``.  A slide with nothing
-    upstream, or with no tile left, gets an empty store with its reason.
+    Tiles with fewer than ``params.min_nuclei`` nuclei, and those that could not be read, are left out and counted in
+    ``dropped``.  A slide with nothing upstream, or with no tile left, gets an empty store with its reason.
 
     Parameters
     ----------
@@ -91,7 +98,8 @@ def cache_features(
         features = _features(upstream, kept, params)
     missing = np.isnan(features)
     tile_rows = _tile_rows(upstream, tiles_path).iloc[np.flatnonzero(kept)]
-    n_dropped = int((~kept).sum())
+    left_out = {f"fewer than {params.min_nuclei} nuclei": int((~kept).sum()), UNREADABLE: upstream.n_unreadable}
+    dropped = {reason: n_tiles for reason, n_tiles in left_out.items() if n_tiles}
     store = FeatureStore(
         slide_id=slide_id,
         features=features,
@@ -101,14 +109,14 @@ def cache_features(
         **_geometry(upstream.tiles.frame),
         valid=~missing if missing.any() else None,
         reason=upstream.reason or _reason(counts, kept, params.min_nuclei),
-        dropped={f"fewer than {params.min_nuclei} nuclei": n_dropped} if n_dropped else {},
+        dropped=dropped,
         params={**upstream.params, "features": provenance["params"]},
         source=source,
         upstream=provenance["upstream"],
         packages=provenance["packages"],
     )
     write_features(features_path, store)
-    LOG.info("%s: %d tiles, %d features, %d tiles dropped", slide_id, *features.shape, n_dropped)
+    LOG.info("%s: %d tiles, %d features, %d tiles dropped", slide_id, *features.shape, sum(dropped.values()))
 
 
 def feature_names(params: FeatureParams) -> tuple[str, ...]:

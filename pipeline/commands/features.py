@@ -10,7 +10,7 @@ import click
 
 from pipeline.artefacts.atomic import writing
 from pipeline.artefacts.import_features import import_features
-from pipeline.artefacts.sheet import SlideRow, read_sheet
+from pipeline.artefacts.sheet import FILE_COLUMNS, SlideRow, read_sheet
 from pipeline.commands.options import EXISTING_FILE, NEW_DIRECTORY, config_options, configured, device_option
 from pipeline.config import params
 from pipeline.errors import AbignetError
@@ -19,6 +19,9 @@ from pipeline.nuclei.weights import resolve_weights
 from pipeline.provenance import file_digest, source_digest
 
 log = get_logger("features")
+
+CONFIG_OF_FEATURES = ("tiling", "nuclei", "cell_graphs", "features", "reader", "on_bad_slide", "on_bad_tile")
+"""Sections and keys of the configuration that a feature cache depends on."""
 
 
 @click.command("features")
@@ -89,10 +92,10 @@ class Stages:
         """Everything that the cache of ``row`` depends on, as JSON."""
         files = {
             name: (str(path), path.stat().st_size, path.stat().st_mtime_ns)
-            for name, path in (("path", row.path), ("features", row.features), ("mask", row.mask))
-            if path is not None
+            for name in FILE_COLUMNS
+            if (path := getattr(row, name)) is not None
         }
-        sections = {name: self.config[name] for name in ("tiling", "nuclei", "cell_graphs", "features", "on_bad_slide")}
+        sections = {name: self.config[name] for name in CONFIG_OF_FEATURES}
         whole = {
             "files": files,
             "mpp": row.mpp,
@@ -118,23 +121,11 @@ class Stages:
         from pipeline.cellgraph.params import CellGraphParams, FeatureParams
         from pipeline.nuclei.params import NucleiParams
         from pipeline.nuclei.segment_nuclei import segment_nuclei
-        from pipeline.tiling.params import TilingParams
-        from pipeline.tiling.tile_slide import tile_slide
 
         tiles = self.work(row.slide_id, "tiles.parquet")
         nuclei = self.work(row.slide_id, "nuclei.parquet")
         graphs = self.work(row.slide_id, "cell_graphs.zarr")
-        tile_slide(
-            slide_path,
-            tiles,
-            self.work(row.slide_id, "png"),
-            slide_id=row.slide_id,
-            mpp=row.mpp,
-            mask_path=row.mask,
-            params=params(self.config, "tiling", TilingParams),
-            on_bad_slide=self.config["on_bad_slide"],
-            source=source_digest("pipeline.tiling"),
-        )
+        self._tile(row, slide_path, tiles)
         segment_nuclei(
             slide_path,
             tiles,
@@ -142,7 +133,7 @@ class Stages:
             slide_id=row.slide_id,
             params=params(self.config, "nuclei", NucleiParams),
             device=self.config["device"],
-            on_bad_slide=self.config["on_bad_slide"],
+            **self._reading(),
             source=source_digest("pipeline.nuclei"),
         )
         source = source_digest("pipeline.cellgraph")
@@ -152,3 +143,25 @@ class Stages:
         cache_features(
             tiles, nuclei, graphs, self.cache(row.slide_id), slide_id=row.slide_id, params=feature_params, source=source
         )
+
+    def _tile(self, row: SlideRow, slide_path: Path, tiles_path: Path) -> None:
+        from pipeline.tiling.import_tiles import import_tiles
+        from pipeline.tiling.params import TilingParams
+        from pipeline.tiling.tile_slide import tile_slide
+
+        overview = self.work(row.slide_id, "png")
+        settings = {
+            "slide_id": row.slide_id,
+            "mpp": row.mpp,
+            "params": params(self.config, "tiling", TilingParams),
+            **self._reading(),
+            "source": source_digest("pipeline.tiling"),
+        }
+        if row.tiles is not None:
+            import_tiles(slide_path, row.tiles, tiles_path, overview, **settings)
+        else:
+            tile_slide(slide_path, tiles_path, overview, mask_path=row.mask, **settings)
+
+    def _reading(self) -> dict[str, Any]:
+        """How slides are read, and what is done about those that cannot be."""
+        return {key: self.config[key] for key in ("reader", "on_bad_slide", "on_bad_tile")}

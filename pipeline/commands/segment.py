@@ -45,6 +45,7 @@ def command(
         mpp=mpp,
         params=params(config, "nuclei", NucleiParams),
         device=config["device"],
+        reader=config["reader"],
         source=source_digest("pipeline.nuclei"),
     )
     if geojson_path is not None:

@@ -44,6 +44,8 @@ def command(
         mask_path=mask_path,
         params=params(config, "tiling", TilingParams),
         on_bad_slide="stop",
+        on_bad_tile=config["on_bad_tile"],
+        reader=config["reader"],
         source=source_digest("pipeline.tiling"),
     )
     table = read_tiles(tiles_path)

@@ -1,6 +1,6 @@
 """Headers of nucleus tables."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,9 @@ def nucleus_header(
     weights_path: Path,
     source: str,
     upstream: Mapping[str, str | Path],
+    reader: str | None = None,
+    bounds_l0: Sequence[int] | None = None,
+    unreadable_tiles: Sequence[int] = (),
 ) -> dict[str, Any]:
     """Header of a nucleus table; the weights are stated by name and digest, not by their place on this machine.
 
@@ -37,5 +40,8 @@ def nucleus_header(
         weights=weights_path.stem,
         weights_digest=file_digest(weights_path),
         reason=reason,
+        reader=reader,
+        bounds_l0=bounds_l0,
+        unreadable_tiles=unreadable_tiles,
         provenance=record(params=named, source=source, upstream=digests(roles)),
     )

@@ -1,9 +1,11 @@
 """What a user may set of the nucleus stage: segmentation and the training of its network."""
 
 from dataclasses import dataclass
+from typing import get_args
 
-from pipeline.bounds import check_number
+from pipeline.bounds import check_choice, check_number
 from pipeline.errors import ConfigError
+from pipeline.nuclei.stain_normalisation import StainMethod
 
 SHIPPED_WEIGHTS = "he-nuclei-compact"
 """Name of the weights that come with the package."""
@@ -33,15 +35,20 @@ class NucleiParams:
         um, 0 to 200.
     batch_size
         Tiles in one forward pass, 1 to 256.
+    stain_normalisation
+        ``none``, ``macenko`` or ``reinhard``: whether the colours of each slide are made those
+        of a reference before anything else sees them, so that the network, mean grey and
+        texture all work on normalised pixels; see ``stain_normalisation``.
     stain_tiles
-        Tiles of a slide from which its stain scale is estimated, 1 to 10000.
+        Tiles of a slide from which its stain scale is estimated and its normalisation fitted,
+        1 to 10000.
     stain_low_percentile, stain_high_percentile
         Percentiles of haematoxylin over these tiles that become 0 and 1, 0 to 100.
     image_tile_px
         Side of the tiles into which ``segment_image`` cuts an image, pixels at the network's
         resolution, 64 to 8192.
     seed
-        Of the choice of the tiles for the stain scale.
+        Of the choice of these tiles.
     threads
         Intra-op threads of torch on a CPU, 1 to 256; changes sums, hence recorded.
     """
@@ -53,6 +60,7 @@ class NucleiParams:
     min_area_um2: float = 8.0
     halo_um: float = 24.0
     batch_size: int = 2
+    stain_normalisation: StainMethod = "none"
     stain_tiles: int = 24
     stain_low_percentile: float = 1.0
     stain_high_percentile: float = 99.0
@@ -70,6 +78,7 @@ class NucleiParams:
         check_number("nuclei.min_area_um2", self.min_area_um2, 0, 1000)
         check_number("nuclei.halo_um", self.halo_um, 0, 200)
         check_number("nuclei.batch_size", self.batch_size, 1, 256, whole=True)
+        check_choice("nuclei.stain_normalisation", self.stain_normalisation, get_args(StainMethod))
         check_number("nuclei.stain_tiles", self.stain_tiles, 1, 10000, whole=True)
         check_number("nuclei.stain_low_percentile", self.stain_low_percentile, 0, 100)
         check_number("nuclei.stain_high_percentile", self.stain_high_percentile, 0, 100)

@@ -5,6 +5,7 @@ Frames: ``_um`` and ``_l0`` as in ``pipeline.units``; masks are (row, col) in le
 
 import math
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -15,9 +16,12 @@ from pipeline.artefacts.atomic import writing
 from pipeline.artefacts.nuclei import write_nuclei
 from pipeline.nuclei.headers import nucleus_header
 from pipeline.nuclei.params import NucleiParams
-from pipeline.nuclei.stain import StainScale, estimate_stain_scale
+from pipeline.nuclei.stain_normalisation import SAMPLE_MPP, StainNormaliser, Unchanged
 from pipeline.nuclei.weights import resolve_weights
-from pipeline.slides.reader import SlideReader, open_slide
+from pipeline.slides.reader import Reader, SlideReader, open_slide
+
+if TYPE_CHECKING:
+    from pipeline.nuclei.find_in_tiles import SlideStain
 
 Masks = npt.NDArray[np.uint32]
 
@@ -33,6 +37,7 @@ def segment_image(
     mpp: float | None = None,
     params: NucleiParams,
     device: str = "auto",
+    reader: Reader = "auto",
     source: str,
 ) -> int:
     """Find the nuclei of an image of any resolution; write their table and, if asked for, their masks.
@@ -48,7 +53,7 @@ def segment_image(
         a nucleus; held in memory while it is made.
     mpp
         um/px of the image; None takes the file's.
-    params, device, source
+    params, device, reader, source
         See ``segment_nuclei``.
 
     Returns
@@ -65,14 +70,14 @@ def segment_image(
     from pipeline.nuclei.ownership import nucleus_table
 
     weights_path = resolve_weights(params.weights)
-    with open_slide(image_path, slide_id=Path(image_path).stem, mpp=mpp) as image:
+    with open_slide(image_path, slide_id=Path(image_path).stem, mpp=mpp, reader=reader) as image:
         finder = open_finder(weights_path, params, device=device)
         working_mpp = finder.network_mpp()
         masks = None if masks_path is None else np.zeros((image.height_l0, image.width_l0), dtype=np.uint32)
         parts: list[pd.DataFrame] = []
         n_before = 0
         tiles = image_tiles(image, working_mpp, params.image_tile_px)
-        for place, labels, owned in nuclei_by_tile(image, tiles, finder, _stain_scale(image, working_mpp, params)):
+        for place, labels, owned in nuclei_by_tile(image, tiles, finder, _image_stain(image, working_mpp, params)):
             if masks is not None:
                 numbers = np.zeros(int(labels.max(initial=0)) + 1, dtype=np.uint32)
                 numbers[owned["label"].to_numpy()] = n_before + 1 + np.arange(len(owned))
@@ -91,6 +96,8 @@ def segment_image(
             weights_path=weights_path,
             source=source,
             upstream={"image": image_path},
+            reader=image.reader,
+            bounds_l0=image.bounds_l0,
         )
     if masks is not None and masks_path is not None:
         _write_masks(masks_path, _renumbered(masks, nuclei.index.to_numpy(), n_before))
@@ -152,12 +159,14 @@ def _nearest(origin_l0: float, n_px: int, scale: float, size_l0: int) -> tuple[i
     return first, np.clip(covered, 0, n_px - 1)
 
 
-def _stain_scale(image: SlideReader, mpp: float, params: NucleiParams) -> StainScale:
-    side_um = max(image.width_l0, image.height_l0) * image.mpp
-    whole = image.thumbnail(max(mpp, side_um / STAIN_SIDE_PX))
-    return estimate_stain_scale(
-        [whole], low_percentile=params.stain_low_percentile, high_percentile=params.stain_high_percentile
-    )
+def _image_stain(image: SlideReader, mpp: float, params: NucleiParams) -> "SlideStain":
+    from pipeline.nuclei.find_in_tiles import SlideStain, fitted_normaliser, stain_scale
+
+    finest = max(image.width_l0, image.height_l0) * image.mpp / STAIN_SIDE_PX
+    normaliser: StainNormaliser = Unchanged()
+    if params.stain_normalisation != "none":
+        normaliser = fitted_normaliser(image.thumbnail(max(SAMPLE_MPP, mpp, finest)), params, image.slide_id)
+    return SlideStain(normaliser, stain_scale([normaliser.apply(image.thumbnail(max(mpp, finest)))], params))
 
 
 def _renumbered(masks: Masks, kept: npt.NDArray[np.intp], n_before: int) -> Masks:

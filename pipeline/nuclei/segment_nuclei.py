@@ -1,20 +1,47 @@
 """Rule ``segment_nuclei``: the nuclei of a slide's kept tiles."""
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from pipeline.artefacts.nuclei import COLUMNS, write_nuclei
 from pipeline.artefacts.tables import HeadedTable, empty_frame
-from pipeline.artefacts.tiles import kept_tiles, read_tiles
-from pipeline.errors import OnBadSlide, SlideError
+from pipeline.artefacts.tiles import check_single_ownership, kept_tiles, read_tiles
+from pipeline.errors import OnBadSlide, OnBadTile, SlideError, UnreadableRegionError
 from pipeline.logs import get_logger
 from pipeline.nuclei.headers import nucleus_header
 from pipeline.nuclei.params import NucleiParams
 from pipeline.nuclei.weights import resolve_weights
-from pipeline.slides.reader import open_slide
+from pipeline.slides.reader import Reader, SlideReader, open_slide
+
+if TYPE_CHECKING:
+    from pipeline.nuclei.engine import NucleusFinder
 
 logger = get_logger("nuclei")
+
+
+@dataclass(frozen=True)
+class SlideNuclei:
+    """Nuclei of one slide.
+
+    Attributes
+    ----------
+    frame
+        Columns of a nucleus table.
+    reason
+        Why there is none, else None.
+    reader
+        What read the pixels; None when the slide was not opened.
+    unreadable_tiles
+        tile_id of the tiles that were left out.
+    """
+
+    frame: pd.DataFrame
+    reason: str | None
+    reader: str | None = None
+    unreadable_tiles: tuple[int, ...] = ()
 
 
 def segment_nuclei(
@@ -25,7 +52,9 @@ def segment_nuclei(
     slide_id: str,
     params: NucleiParams,
     device: str = "auto",
+    reader: Reader = "auto",
     on_bad_slide: OnBadSlide = "stop",
+    on_bad_tile: OnBadTile = "stop",
     source: str,
 ) -> None:
     """Find and measure the nuclei of a slide and write its nucleus table.
@@ -41,60 +70,83 @@ def segment_nuclei(
         See ``NucleiParams``.
     device
         ``auto``, ``cpu`` or ``cuda``.
+    reader
+        See ``open_slide``.
     on_bad_slide
         ``exclude`` writes an empty table with the error as reason instead of raising ``SlideError``.
+    on_bad_tile
+        ``exclude`` leaves out a tile whose pixels cannot be read and names it in the header as
+        one of ``unreadable_tiles``, instead of raising ``UnreadableRegionError``.
     source
         Source digest of this room.
 
     Raises
     ------
     SlideError
-        If the slide cannot be read and ``on_bad_slide`` is ``stop``.
+        If the slide or a tile cannot be read and ``on_bad_slide`` is ``stop``.
+    ConfigError
+        If two kept tiles show the same tissue; see ``check_single_ownership``.
     WeightsError, DeviceError
         If the weights or the device cannot be had.
     """
     weights_path = resolve_weights(params.weights)
     table = read_tiles(tiles_path)
-    reason, nuclei = table.reason, empty_frame(COLUMNS)
-    if reason is None:
+    nuclei = SlideNuclei(empty_frame(COLUMNS), table.reason)
+    if nuclei.reason is None:
+        # PyTorch takes seconds to import, and a slide without tiles does not need it.
+        from pipeline.nuclei.engine import open_finder
+
+        tiles = kept_tiles(table)
+        check_single_ownership(tiles, slide_id)
+        finder = open_finder(weights_path, params, device=device)
         try:
-            nuclei = _nuclei_of_slide(Path(slide_path), table, slide_id, params, weights_path, device)
-            reason = None if len(nuclei) else f"no nucleus found in {len(kept_tiles(table))} tiles"
+            with open_slide(slide_path, slide_id=slide_id, mpp=table.header["slide_mpp"], reader=reader) as slide:
+                nuclei = _nuclei_of_slide(slide, tiles, finder, on_bad_tile)
         except SlideError as error:
             if on_bad_slide == "stop":
                 raise
             # The file's name stands for its path, so that artefacts do not depend on folders.
-            reason = str(error).replace(str(slide_path), Path(slide_path).name)
-    if reason is not None:
-        logger.warning("%s: no nuclei: %s", slide_id, reason)
+            nuclei = SlideNuclei(empty_frame(COLUMNS), str(error).replace(str(slide_path), Path(slide_path).name))
+    if nuclei.reason is not None:
+        logger.warning("%s: no nuclei: %s", slide_id, nuclei.reason)
     header = nucleus_header(
         slide_id=slide_id,
         slide_mpp=table.header["slide_mpp"],
-        mpp=table.header["provenance"]["params"]["mpp"],
-        reason=reason,
+        mpp=_mpp(table),
+        reason=nuclei.reason,
         params=params,
         weights_path=weights_path,
         source=source,
         upstream={"tiles": tiles_path},
+        reader=nuclei.reader,
+        bounds_l0=table.header["bounds_l0"],
+        unreadable_tiles=nuclei.unreadable_tiles,
     )
-    write_nuclei(nuclei_path, nuclei, header)
+    write_nuclei(nuclei_path, nuclei.frame, header)
+
+
+def _mpp(table: HeadedTable) -> float:
+    """Resolution of the tiles; what was asked for where there is no tile."""
+    return float(table.frame["mpp"].iloc[0] if len(table.frame) else table.header["provenance"]["params"]["mpp"])
 
 
 def _nuclei_of_slide(
-    slide_path: Path,
-    table: HeadedTable,
-    slide_id: str,
-    params: NucleiParams,
-    weights_path: Path,
-    device: str,
-) -> pd.DataFrame:
-    # PyTorch takes seconds to import, and a slide without tiles does not need it.
-    from pipeline.nuclei.engine import open_finder
-    from pipeline.nuclei.find_in_tiles import nuclei_by_tile, slide_stain_scale
+    slide: SlideReader, tiles: pd.DataFrame, finder: "NucleusFinder", on_bad_tile: OnBadTile
+) -> SlideNuclei:
+    from pipeline.nuclei.find_in_tiles import nuclei_by_tile, slide_stain
     from pipeline.nuclei.ownership import nucleus_table
 
-    finder = open_finder(weights_path, params, device=device)
-    tiles = kept_tiles(table)
-    with open_slide(slide_path, slide_id=slide_id, mpp=table.header["slide_mpp"]) as slide:
-        stain = slide_stain_scale(slide, tiles, params)
-        return nucleus_table([owned for _, _, owned in nuclei_by_tile(slide, tiles, finder, stain)])
+    unreadable: list[int] = []
+
+    def leave_out(position: int, error: UnreadableRegionError) -> None:
+        unreadable.append(int(tiles["tile_id"].iloc[position]))
+        logger.warning("%s: tile %d is left out: %s", slide.slide_id, unreadable[-1], error)
+
+    told = leave_out if on_bad_tile == "exclude" else None
+    stain = slide_stain(slide, tiles, finder.params, on_unreadable=told)
+    found = nuclei_by_tile(slide, tiles, finder, stain, on_unreadable=told)
+    frame = nucleus_table([owned for _, _, owned in found])
+    reason = None if len(frame) else f"no nucleus found in {len(tiles) - len(unreadable)} tiles"
+    if reason and unreadable:
+        reason += f", and {len(unreadable)} cannot be read"
+    return SlideNuclei(frame, reason, slide.reader, tuple(unreadable))

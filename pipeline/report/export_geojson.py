@@ -10,7 +10,7 @@ from pipeline.artefacts.tables import HeadedTable
 from pipeline.artefacts.tiles import read_tiles
 from pipeline.errors import ArtefactError
 from pipeline.logs import get_logger
-from pipeline.report.geojson import nucleus_features, patch_features, write_collection
+from pipeline.report.geojson import nucleus_features, origin_l0, patch_features, write_collection
 
 log = get_logger("report")
 
@@ -24,11 +24,11 @@ def export_geojson(
     *,
     slide_id: str,
 ) -> None:
-    """Write a slide's nuclei and patches as QuPath GeoJSON in level-0 pixels.
+    """Write a slide's nuclei and patches as GeoJSON in QuPath's level-0 pixels.
 
     Nuclei become ``detection`` objects with their measures; patches become
-    ``annotation`` squares classified kept or dropped, with ``tissue_fraction``,
-    ``n_nuclei`` where nuclei were looked for and, with ``features_path``, ``graph_node``
+    ``annotation`` squares classified kept or dropped, with ``tissue_fraction``, what
+    quality control measured, ``n_nuclei`` where nuclei were looked for and, with ``features_path``, ``graph_node``
     (row in the feature store) and every defined feature.  Empty tables give empty, valid
     collections.
 
@@ -50,10 +50,10 @@ def export_geojson(
     """
     tiles, nuclei = read_tiles(tiles_path), read_nuclei(nuclei_path)
     store = read_features(features_path) if features_path is not None else None
-    _write_nuclei(nuclei, nuclei_path, nuclei_geojson_path, slide_id)
-    write_collection(
-        patches_geojson_path, patch_features(tiles.frame, _patch_numbers(nuclei, tiles, store), slide_id=slide_id)
-    )
+    origin = origin_l0(tiles.header)
+    _write_nuclei(nuclei, nuclei_path, nuclei_geojson_path, slide_id, origin)
+    numbers = _patch_numbers(nuclei, tiles, store)
+    write_collection(patches_geojson_path, patch_features(tiles.frame, numbers, slide_id=slide_id, origin=origin))
 
 
 def nuclei_geojson(nuclei_path: str | Path, out_path: str | Path) -> int:
@@ -65,17 +65,19 @@ def nuclei_geojson(nuclei_path: str | Path, out_path: str | Path) -> int:
         If the table cannot be read, or holds rows without knowing the slide's pixel size.
     """
     nuclei = read_nuclei(nuclei_path)
-    return _write_nuclei(nuclei, nuclei_path, out_path, str(nuclei.header["slide_id"]))
+    return _write_nuclei(nuclei, nuclei_path, out_path, str(nuclei.header["slide_id"]), origin_l0(nuclei.header))
 
 
-def _write_nuclei(nuclei: HeadedTable, nuclei_path: str | Path, out_path: str | Path, slide_id: str) -> int:
+def _write_nuclei(
+    nuclei: HeadedTable, nuclei_path: str | Path, out_path: str | Path, slide_id: str, origin: tuple[int, int]
+) -> int:
     slide_mpp = nuclei.header["slide_mpp"]
     if slide_mpp is None and len(nuclei.frame):
         raise ArtefactError(
             f"{nuclei_path}: expected the slide's um per pixel beside {len(nuclei.frame)} nuclei, found none. "
             "Segment it again."
         )
-    features = nucleus_features(nuclei.frame, slide_id=slide_id, slide_mpp=float(slide_mpp or 1.0))
+    features = nucleus_features(nuclei.frame, slide_id=slide_id, slide_mpp=float(slide_mpp or 1.0), origin=origin)
     written = write_collection(out_path, features)
     if written < len(nuclei.frame):
         log.warning(
@@ -90,8 +92,9 @@ def _write_nuclei(nuclei: HeadedTable, nuclei_path: str | Path, out_path: str | 
 
 def _patch_numbers(nuclei: HeadedTable, tiles: HeadedTable, store: FeatureStore | None) -> dict[int, dict[str, float]]:
     counts = nuclei.frame["tile_id"].value_counts()
-    # Nuclei are looked for in kept tiles only: a dropped tile has no count, not a count of zero.
-    kept = tiles.frame.loc[tiles.frame["kept"], "tile_id"]
+    # Nuclei are looked for in kept tiles that can be read: any other tile has no count, not a count of zero.
+    unreadable = set(nuclei.header.get("unreadable_tiles", ()))
+    kept = set(tiles.frame.loc[tiles.frame["kept"], "tile_id"]) - unreadable
     numbers = {int(tile): {"n_nuclei": float(counts.get(tile, 0))} for tile in kept}
     if store is None:
         return numbers

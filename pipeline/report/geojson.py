@@ -1,8 +1,8 @@
 """GeoJSON as QuPath reads it: features with ``objectType``, streamed, reproducible to the byte.
 
-Frame: level-0 pixels as OpenSlide counts them, (x, y), y down.  Formats whose scanned
-area is smaller than level 0 (MIRAX) carry bounds there; QuPath crops to them, so its
-own coordinates are these minus ``openslide.bounds-x`` and ``openslide.bounds-y``.
+Frame: level-0 pixels as QuPath counts them, (x, y), y down.  Formats whose scanned area
+is smaller than level 0 (MIRAX) carry bounds there; QuPath crops to them, so its origin is
+``origin_l0``, the corner (x, y) of the bounds, in the frame of the tables.
 """
 
 import gzip
@@ -20,6 +20,7 @@ import pandas as pd
 import shapely
 
 from pipeline.artefacts.atomic import writing
+from pipeline.artefacts.tiles import QC_COLUMNS
 
 COORDINATE_GRID_PX = 0.01
 """Coordinates are rounded to this many level-0 pixels, far below what a contour resolves."""
@@ -28,6 +29,9 @@ NUCLEI_PER_CHUNK = 4096
 """Nuclei turned into text at a time, so that memory does not grow with the slide."""
 
 NUCLEUS_COLOUR = (46, 134, 193)
+TABLE_ORIGIN = (0, 0)
+"""Origin of a slide that is scanned whole."""
+
 KEPT_COLOUR = (0, 158, 115)
 DROPPED_COLOUR = (150, 150, 150)
 
@@ -76,7 +80,15 @@ def classified(name: str, colour: Sequence[int]) -> dict[str, Any]:
     return {"name": name, "color": list(colour)}
 
 
-def polygons_l0(contours_um: Iterable[bytes], slide_mpp: float) -> npt.NDArray[np.object_]:
+def origin_l0(header: Mapping[str, Any]) -> tuple[int, int]:
+    """Origin of QuPath's frame in that of a tile or nucleus table, from the table's header."""
+    x_l0, y_l0, *_ = header.get("bounds_l0") or TABLE_ORIGIN
+    return int(x_l0), int(y_l0)
+
+
+def polygons_l0(
+    contours_um: Iterable[bytes], slide_mpp: float, origin: tuple[int, int] = TABLE_ORIGIN
+) -> npt.NDArray[np.object_]:
     """Closed valid polygons in level-0 pixels of contours in micrometres.
 
     Parameters
@@ -85,6 +97,8 @@ def polygons_l0(contours_um: Iterable[bytes], slide_mpp: float) -> npt.NDArray[n
         Polygons as WKB, in um.
     slide_mpp
         um per level-0 pixel.
+    origin
+        See ``origin_l0``.
 
     Returns
     -------
@@ -93,7 +107,7 @@ def polygons_l0(contours_um: Iterable[bytes], slide_mpp: float) -> npt.NDArray[n
         Self-crossing rings are mended; lines and points that mending leaves are dropped.
     """
     shapes = shapely.from_wkb(np.asarray(list(contours_um), dtype=object))
-    scaled = shapely.transform(shapes, lambda points: points / slide_mpp)
+    scaled = shapely.transform(shapes, lambda points: points / slide_mpp - origin)
     rounded = shapely.set_precision(shapely.make_valid(scaled), COORDINATE_GRID_PX)
     mended = [_areal(shape) for shape in rounded]
     result = np.empty(len(mended), dtype=object)
@@ -111,7 +125,9 @@ def _areal(shape: Any) -> Any:
     return None if union is None or union.is_empty else union
 
 
-def nucleus_features(nuclei: pd.DataFrame, *, slide_id: str, slide_mpp: float) -> Iterator[str]:
+def nucleus_features(
+    nuclei: pd.DataFrame, *, slide_id: str, slide_mpp: float, origin: tuple[int, int] = TABLE_ORIGIN
+) -> Iterator[str]:
     """One ``detection`` per nucleus that has an area, with its measures as numbers.
 
     Parameters
@@ -120,6 +136,8 @@ def nucleus_features(nuclei: pd.DataFrame, *, slide_id: str, slide_mpp: float) -
         Rows of a nucleus table; see ``pipeline.artefacts.nuclei.COLUMNS``.
     slide_mpp
         um per level-0 pixel.
+    origin
+        See ``origin_l0``.
     """
     measures = [
         column
@@ -129,7 +147,7 @@ def nucleus_features(nuclei: pd.DataFrame, *, slide_id: str, slide_mpp: float) -
     kind = classified("Nucleus", NUCLEUS_COLOUR)
     for start in range(0, len(nuclei), NUCLEI_PER_CHUNK):
         chunk = nuclei.iloc[start : start + NUCLEI_PER_CHUNK]
-        geometries = polygons_l0(chunk["contour_um"], slide_mpp)
+        geometries = polygons_l0(chunk["contour_um"], slide_mpp, origin)
         rows = chunk[measures].to_dict("records")
         for geometry, text, row in zip(geometries, shapely.to_geojson(geometries), rows, strict=True):
             if geometry is not None:
@@ -145,22 +163,28 @@ def nucleus_features(nuclei: pd.DataFrame, *, slide_id: str, slide_mpp: float) -
 
 
 def patch_features(
-    tiles: pd.DataFrame, measurements: Mapping[int, Mapping[str, float]], *, slide_id: str
+    tiles: pd.DataFrame,
+    measurements: Mapping[int, Mapping[str, float]],
+    *,
+    slide_id: str,
+    origin: tuple[int, int] = TABLE_ORIGIN,
 ) -> Iterator[str]:
-    """One square ``annotation`` per tile, classified ``Patch kept`` or ``Patch dropped``.
+    """One square ``annotation`` per tile, classified ``Patch kept`` or ``Patch dropped``, named with the reason.
 
     Parameters
     ----------
     tiles
         Rows of a tile table; see ``pipeline.artefacts.tiles.COLUMNS``.
     measurements
-        Numbers by tile_id, beside ``tissue_fraction``.
+        Numbers by tile_id, beside ``tissue_fraction`` and what quality control measured.
+    origin
+        See ``origin_l0``.
     """
     for row in tiles.to_dict("records"):
         tile_id, x_l0, y_l0, width_l0 = (
             int(row["tile_id"]),
-            float(row["x_l0"]),
-            float(row["y_l0"]),
+            float(row["x_l0"]) - origin[0],
+            float(row["y_l0"]) - origin[1],
             float(row["width_l0"]),
         )
         ring = square(x_l0, y_l0, x_l0 + width_l0, y_l0 + width_l0)
@@ -171,7 +195,10 @@ def patch_features(
             geometry=json.dumps({"type": "Polygon", "coordinates": [ring]}),
             classification=classified(*(("Patch kept", KEPT_COLOUR) if is_kept else ("Patch dropped", DROPPED_COLOUR))),
             name=f"tile {tile_id}" + ("" if is_kept else f": {row['reason']}"),
-            numbers={"tissue_fraction": float(row["tissue_fraction"]), **measurements.get(tile_id, {})},
+            numbers={
+                **{column: float(row[column]) for column in ("tissue_fraction", *QC_COLUMNS)},
+                **measurements.get(tile_id, {}),
+            },
         )
 
 

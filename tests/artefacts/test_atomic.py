@@ -1,3 +1,12 @@
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import textwrap
+from pathlib import Path
+
 import pytest
 
 from pipeline.artefacts.atomic import writing
@@ -30,3 +39,125 @@ def test_a_folder_replaces_a_folder_whole(tmp_path):
             (temporary / content).touch()
     assert [path.name for path in target.iterdir()] == ["two"]
     assert list(tmp_path.iterdir()) == [target]
+
+
+def run_child(script: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run ``script`` in a process of its own, with ``sys.argv[1:]`` the arguments."""
+    command = [sys.executable, "-c", textwrap.dedent(script), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+
+KILLED_HALFWAY = """
+    import os, signal, sys
+    from pipeline.artefacts.atomic import writing
+    with writing(sys.argv[1]) as temporary:
+        temporary.write_text("half")
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+KILLED_BETWEEN_THE_RENAMES = """
+    import os, signal, sys
+    from pipeline.artefacts.atomic import writing
+    def kill(event, arguments):
+        if event == "os.rename" and ".partial-" in str(arguments[0]):
+            os.kill(os.getpid(), signal.SIGKILL)
+    with writing(sys.argv[1]) as temporary:
+        temporary.mkdir()
+        (temporary / "new").touch()
+        sys.addaudithook(kill)
+"""
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.mark.parametrize("old", [None, "old"])
+def test_a_writer_killed_half_way_leaves_the_target_and_is_swept_by_the_next(tmp_path, old):
+    target, other = tmp_path / "table.csv", tmp_path / ".partial-node-1@other.csv"
+    other.touch()
+    if old:
+        target.write_text(old)
+    assert run_child(KILLED_HALFWAY, target).returncode == -signal.SIGKILL
+    assert (target.read_text() if target.exists() else None) == old
+    assert len(names(tmp_path)) == 2 + bool(old)
+    with writing(target) as temporary:
+        temporary.write_text("new")
+    assert target.read_text() == "new"
+    assert names(tmp_path) == [other.name, "table.csv"]
+
+
+def test_a_folder_that_a_killed_writer_had_moved_away_comes_back(tmp_path):
+    target = tmp_path / "store.zarr"
+    target.mkdir()
+    (target / "old").touch()
+    assert run_child(KILLED_BETWEEN_THE_RENAMES, target).returncode == -signal.SIGKILL
+    assert not target.exists()
+    with pytest.raises(RuntimeError), writing(target):
+        raise RuntimeError
+    assert names(tmp_path) == ["store.zarr"]
+    assert names(target) == ["old"]
+
+
+def test_the_temporary_of_a_living_writer_is_left_alone(tmp_path):
+    target = tmp_path / "table.csv"
+    parent = tmp_path / f".partial-{socket.gethostname()}-{os.getppid()}@table.csv"
+    elsewhere = tmp_path / ".partial-some-node-1@table.csv"
+    long_ago = tmp_path / ".partial-some-node-2@table.csv"
+    for path in (parent, elsewhere, long_ago):
+        path.touch()
+    os.utime(long_ago, (0, 0))
+    with writing(target) as temporary:
+        temporary.write_text("new")
+    assert names(tmp_path) == sorted([parent.name, elsewhere.name, "table.csv"])
+
+
+WRITE_A_MEGABYTE = """
+    import os, resource, sys
+    from pipeline.artefacts.atomic import writing
+    from pipeline.errors import OutputError
+    target, largest, user = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
+    os.setuid(user)
+    try:
+        with writing(target) as temporary:
+            temporary.write_bytes(bytes(1_000_000))
+    except OutputError as error:
+        print(error)
+"""
+NO_LIMIT, NOBODY = -1, 65534
+
+
+def test_a_file_that_may_not_grow_is_one_clear_error(tmp_path):
+    target = tmp_path / "table.csv"
+    target.write_text("old")
+    child = run_child(WRITE_A_MEGABYTE, target, 65536, os.getuid())
+    assert f"{target}: cannot be written: File too large" in child.stdout, child.stderr
+    assert target.read_text() == "old"
+    assert names(tmp_path) == ["table.csv"]
+
+
+def test_a_full_file_system_is_one_clear_error(tmp_path):
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", tmp_path], check=False).returncode:
+        pytest.skip("mounting a small file system needs root")
+    try:
+        child = run_child(WRITE_A_MEGABYTE, tmp_path / "table.csv", NO_LIMIT, os.getuid())
+        assert "table.csv: cannot be written: No space left on device" in child.stdout, child.stderr
+        assert names(tmp_path) == []
+    finally:
+        subprocess.run(["umount", tmp_path], check=True)
+
+
+def test_a_read_only_folder_is_one_clear_error():
+    # Root may write anywhere, so the child gives up being root, in a folder that anybody can reach.
+    user = os.getuid() or NOBODY
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o555)
+        child = run_child(WRITE_A_MEGABYTE, Path(folder) / "deep" / "table.csv", NO_LIMIT, user)
+        assert "table.csv: cannot be written: Permission denied" in child.stdout, child.stderr
+        assert names(Path(folder)) == []
+
+
+def test_an_error_that_is_not_about_the_place_stays_what_it_is(tmp_path):
+    with pytest.raises(FileNotFoundError), writing(tmp_path / "table.csv"):
+        (tmp_path / "no such input").read_bytes()

@@ -137,6 +137,17 @@ def test_a_trident_file_is_read_in_its_order(trident_file):
     assert (store.mpp, store.tile_px, store.tile_width_l0) == (None, 512, 1012.0)
 
 
+def test_sizes_are_read_as_in_a_coordinates_file(trident_file):
+    with h5py.File(trident_file, "r+") as file:
+        del file["coords"].attrs["patch_size_level0"]
+        file["coords"].attrs.update({"patch_level": 1, "downsample": (4.0, 4.0)})
+    assert read_features(trident_file).tile_width_l0 == 2048
+    with h5py.File(trident_file, "r+") as file:
+        file["coords"].attrs.update({"target_mpp": 0.5, "level0_mpp": 0.25})
+    store = read_features(trident_file)
+    assert (store.mpp, store.tile_px, store.tile_width_l0) == (0.5, 512, 1024)
+
+
 def test_importing_names_the_slide_and_its_origin(tmp_path, trident_file):
     import_features(trident_file, tmp_path / "s9.zarr", slide_id="s9", source="abc")
     store = read_features(tmp_path / "s9.zarr")

@@ -91,6 +91,38 @@ def test_one_fault_names_itself(write_sheet, text, expected):
     assert expected in "\n".join(faults(write_sheet(text)))
 
 
+def test_coordinates_of_tiles_are_a_path_relative_to_the_sheet(write_sheet, tmp_path):
+    (tmp_path / "t.h5").touch()
+    first, second = read_sheet(write_sheet("slide_id,path,tiles\ns1,a.svs,t.h5\ns2,b.png,\n"))
+    assert (first.tiles, second.tiles) == (tmp_path / "t.h5", None)
+
+
+def test_faults_of_tiles_name_their_row_and_what_to_do(write_sheet, tmp_path):
+    for name in ("t.h5", "m.geojson", "f.h5"):
+        (tmp_path / name).touch()
+    found = faults(
+        write_sheet(
+            "slide_id,path,features,mask,tiles\n"
+            "s1,a.svs,,m.geojson,t.h5\n"
+            "s2,,f.h5,,t.h5\n"
+            "s3,a.svs,,,t.csv\n"
+            "s4,a.svs,,,gone.h5\n"
+        )
+    )
+    assert [fault.split(":")[0] for fault in found] == [
+        "row 2, column tiles",
+        "row 3, column tiles",
+        "row 3, column tiles",
+        "row 4, column tiles",
+        "row 5, column tiles",
+    ]
+    assert "and a mask both say which tiles are used" in found[0]
+    assert any("need the slide they are of in column path" in fault for fault in found[1:3])
+    assert any("not used where features are given" in fault for fault in found[1:3])
+    assert "found 't.csv'" in found[3]
+    assert "no such file" in found[4]
+
+
 def test_a_missing_sheet_says_what_to_write(tmp_path):
     assert "slide_id and path" in faults(tmp_path / "none.csv")[0]
 

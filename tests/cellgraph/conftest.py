@@ -28,6 +28,7 @@ def tile_frame():
                 "tile_px": np.full(n, TILE_PX),
                 "mpp": np.full(n, MPP),
                 "tissue_fraction": np.ones(n),
+                **dict.fromkeys(tiles_artefact.QC_COLUMNS, np.nan),
                 "kept": np.array(kept, bool),
                 "reason": ["" if k else "tissue" for k in kept],
                 "row": np.zeros(n, int),
@@ -65,7 +66,7 @@ def nucleus_frame():
 def write_slide(tmp_path):
     """Write a tile and a nucleus table (None: empty with ``reason``) and return their paths."""
 
-    def write(tiles, nuclei, *, slide_id="S1", tiles_reason=None, nuclei_reason=None):
+    def write(tiles, nuclei, *, slide_id="S1", tiles_reason=None, nuclei_reason=None, unreadable=()):
         paths = tmp_path / "tiles.parquet", tmp_path / "nuclei.parquet"
         tiles = empty_frame(tiles_artefact.COLUMNS) if tiles is None else tiles
         nuclei = empty_frame(nuclei_artefact.COLUMNS) if nuclei is None else nuclei
@@ -91,6 +92,7 @@ def write_slide(tmp_path):
                 weights="none",
                 weights_digest="0",
                 reason=nuclei_reason,
+                unreadable_tiles=unreadable,
                 provenance=record(params={"flow_threshold": 0.4}, source="n"),
             ),
         )

@@ -29,6 +29,13 @@ def test_each_kept_tile_gets_its_nuclei_and_edges(tile_frame, nucleus_frame, wri
     assert 0 < graphs.length_um.max() <= 15
 
 
+def test_a_tile_that_could_not_be_read_has_no_graph(tile_frame, nucleus_frame, write_slide, tmp_path):
+    paths = write_slide(tile_frame([True, True, True]), nucleus_frame([12, 0, 0]), unreadable=(1,))
+    graphs, _ = _build(paths, tmp_path / "g.zarr")
+    assert graphs.tile_id.tolist() == [0, 2]
+    assert graphs.node_offsets.tolist() == [0, 12, 12]
+
+
 def test_provenance_names_params_and_inputs(tile_frame, nucleus_frame, write_slide, tmp_path):
     paths = write_slide(tile_frame([True]), nucleus_frame([9]))
     _, header = _build(paths, tmp_path / "g.zarr", radius_um=20.0)

@@ -55,6 +55,12 @@ def test_rows_are_the_features_of_each_tile(tile_frame, nucleus_frame, write_sli
         np.testing.assert_allclose(row, expected, rtol=1e-5, atol=1e-6)
 
 
+def test_tiles_that_could_not_be_read_are_counted_apart(tile_frame, nucleus_frame, write_slide, cache):
+    store = cache(write_slide(tile_frame([True] * 5), nucleus_frame([10, 0, 4, 0, 30]), unreadable=(1, 3)))
+    assert store.tile_id.tolist() == [0, 4]
+    assert store.dropped == {"fewer than 5 nuclei": 1, "unreadable": 2}
+
+
 def test_store_tells_where_tiles_are_and_what_was_left_out(tile_frame, nucleus_frame, write_slide, cache):
     store = cache(write_slide(tile_frame([True, False, True, True]), nucleus_frame([10, 9, 4, 30])))
     np.testing.assert_array_equal(store.coords, [[0, 0], [600, 0]])

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 import torch
 from PIL import Image
 
@@ -38,4 +39,29 @@ def tissue() -> PaintedTissue:
 def tissue_png(tissue: PaintedTissue, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("tissue") / "tissue.png"
     Image.fromarray(tissue.rgb).save(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def damaged_slide(tissue: PaintedTissue, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """256 x 128 px at 0.5 um/px in stored tiles of 64 px, of which those at 1, 5 and 6 hold no image."""
+    path = tmp_path_factory.mktemp("damaged") / "damaged.tif"
+    per_cm = 10_000 / 0.5
+    tifffile.imwrite(
+        path,
+        tissue.rgb[:128, :256],
+        tile=(64, 64),
+        photometric="rgb",
+        compression="deflate",
+        resolution=(per_cm, per_cm),
+        resolutionunit="CENTIMETER",
+        metadata=None,
+    )
+    with tifffile.TiffFile(path) as file:
+        page = file.pages[0]
+        stored = list(zip(page.dataoffsets, page.databytecounts, strict=True))
+    with path.open("r+b") as stream:
+        for tile in (1, 5, 6):
+            stream.seek(stored[tile][0])
+            stream.write(bytes(stored[tile][1]))
     return path

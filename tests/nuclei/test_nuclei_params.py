@@ -17,6 +17,7 @@ from pipeline.nuclei.params import NucleiParams, NucleiTrainingParams
         ("halo_um", 1e4),
         ("batch_size", 0),
         ("stain_tiles", 0),
+        ("stain_normalisation", "vahadane"),
         ("stain_high_percentile", 101.0),
         ("image_tile_px", 8),
         ("nucleus_diameter_um", float("nan")),

@@ -8,7 +8,8 @@ from PIL import Image
 from pipeline.artefacts import tiles as tile_artefact
 from pipeline.artefacts.nuclei import read_nuclei
 from pipeline.artefacts.tables import empty_frame
-from pipeline.errors import DeviceError, SlideError, WeightsError
+from pipeline.artefacts.tiles import read_tiles
+from pipeline.errors import ConfigError, DeviceError, SlideError, UnreadableRegionError, WeightsError
 from pipeline.nuclei.params import NucleiParams
 from pipeline.nuclei.segment_nuclei import segment_nuclei
 from pipeline.provenance import record
@@ -102,6 +103,51 @@ def test_bad_slide_stops_or_is_excluded(tmp_path: Path, tiny_weights_path: Path)
     assert table.reason is not None
     assert "bad.png" in table.reason
     assert str(tmp_path) not in table.reason
+
+
+@pytest.mark.parametrize("reader", ["auto", "openslide"])
+def test_bad_tiles_stop_or_are_left_out_by_name(damaged_slide: Path, tmp_path: Path, reader: str) -> None:
+    tiles = write_grid(tmp_path / "t.parquet", columns=4, rows=2, tile_px=64)
+    params = NucleiParams(halo_um=0.0)
+    with pytest.raises(UnreadableRegionError, match="on_bad_tile: exclude"):
+        segment(damaged_slide, tiles, tmp_path / "n.parquet", params=params, reader=reader)
+    segment(damaged_slide, tiles, tmp_path / "n.parquet", params=params, reader=reader, on_bad_tile="exclude")
+    table = read_nuclei(tmp_path / "n.parquet")
+    assert table.header["unreadable_tiles"] == [1, 5, 6]
+    assert table.header["reader"] == ("tifffile" if reader == "auto" else "openslide")
+    assert set(table.frame["tile_id"]) == {0, 2, 3, 4, 7}
+    assert table.reason is None
+
+
+def test_a_slide_of_bad_tiles_only_says_so(damaged_slide: Path, tmp_path: Path) -> None:
+    tiles = write_grid(tmp_path / "t.parquet", columns=4, rows=2, tile_px=64)
+    table = read_tiles(tiles)
+    tile_artefact.write_tiles(tiles, table.frame.assign(kept=table.frame["tile_id"].isin([5, 6])), table.header)
+    segment(damaged_slide, tiles, tmp_path / "n.parquet", params=NucleiParams(halo_um=0.0), on_bad_tile="exclude")
+    assert read_nuclei(tmp_path / "n.parquet").reason == "no nucleus found in 0 tiles, and 2 cannot be read"
+
+
+def test_tiles_that_overlap_are_refused(tissue_png: Path, tiny_weights_path: Path, tmp_path: Path) -> None:
+    tiles = write_grid(tmp_path / "t.parquet", columns=2, rows=1, tile_px=64)
+    table = read_tiles(tiles)
+    tile_artefact.write_tiles(tiles, table.frame.assign(x_l0=[0, 48]), table.header)
+    with pytest.raises(ConfigError, match="slide s: tiles 0 and 1 overlap"):
+        segment(tissue_png, tiles, tmp_path / "n.parquet", params=NucleiParams(weights=str(tiny_weights_path)))
+
+
+@pytest.mark.parametrize("method", ["macenko", "reinhard"])
+def test_normalised_nuclei_are_those_of_the_slide_in_other_colours(
+    tissue_png: Path, tmp_path: Path, method: str
+) -> None:
+    tiles = write_grid(tmp_path / "t.parquet", columns=2, rows=2, tile_px=64)
+    for name, params in (("plain", NucleiParams()), ("normal", NucleiParams(stain_normalisation=method))):
+        segment(tissue_png, tiles, tmp_path / f"{name}.parquet", params=params)
+    plain, normal = (read_nuclei(tmp_path / f"{name}.parquet") for name in ("plain", "normal"))
+    assert normal.header["provenance"]["params"]["stain_normalisation"] == method
+    assert len(normal.frame) == pytest.approx(len(plain.frame), rel=0.15)
+    assert abs(normal.frame["mean_grey"].mean() - plain.frame["mean_grey"].mean()) > 3
+    segment(tissue_png, tiles, tmp_path / "again.parquet", params=NucleiParams(stain_normalisation=method))
+    assert (tmp_path / "again.parquet").read_bytes() == (tmp_path / "normal.parquet").read_bytes()
 
 
 def test_missing_weights_are_an_error_even_without_tiles(tmp_path: Path) -> None:

@@ -82,6 +82,7 @@ def tile_frame(kept: np.ndarray) -> pd.DataFrame:
             "tile_px": TILE_PX,
             "mpp": SLIDE_MPP,
             "tissue_fraction": np.where(kept, 0.9, 0.02),
+            **dict.fromkeys(tile_files.QC_COLUMNS, np.nan),
             "kept": kept,
             "reason": np.where(kept, "", "too little tissue"),
             "row": row,
@@ -91,11 +92,22 @@ def tile_frame(kept: np.ndarray) -> pd.DataFrame:
 
 
 def write_tile_table(
-    path: Path, frame: pd.DataFrame, slide_id: str, reason: str | None = None, mpp: float | None = SLIDE_MPP
+    path: Path,
+    frame: pd.DataFrame,
+    slide_id: str,
+    reason: str | None = None,
+    mpp: float | None = SLIDE_MPP,
+    bounds_l0: tuple[int, int, int, int] | None = None,
 ) -> None:
     side = SLIDE_PX if mpp else 0
     header = tile_files.header(
-        slide_id=slide_id, slide_mpp=mpp, width_l0=side, height_l0=side, reason=reason, provenance=MADE
+        slide_id=slide_id,
+        slide_mpp=mpp,
+        width_l0=side,
+        height_l0=side,
+        reason=reason,
+        provenance=MADE,
+        bounds_l0=bounds_l0,
     )
     tile_files.write_tiles(path, frame, header)
 

@@ -44,6 +44,20 @@ def test_nuclei_and_patches_equal_the_tables(standard_run: ReportSources, tmp_pa
         assert {k: v for k, v in properties["measurements"].items() if k == "n_nuclei"} == counted
 
 
+def test_nuclei_and_patches_are_moved_alike_by_the_bounds_of_the_slide(
+    standard_run: ReportSources, tmp_path: Path
+) -> None:
+    table = read_tiles(standard_run.tiles["s00"]).frame
+    write_tile_table(tmp_path / "t.parquet", table, "s00", bounds_l0=(100, 40, 300, 300))
+    moved = replace(standard_run, tiles={"s00": tmp_path / "t.parquet"})
+    for before, after in zip(
+        export(standard_run, tmp_path / "a", None), export(moved, tmp_path / "b", None), strict=True
+    ):
+        for one, other in zip(before, after, strict=True):
+            shift = np.array(one["geometry"]["coordinates"][0]) - np.array(other["geometry"]["coordinates"][0])
+            np.testing.assert_allclose(shift, np.broadcast_to([100, 40], shift.shape), atol=1e-9)
+
+
 def test_features_join_by_corner_and_leave_undefined_values_out(standard_run: ReportSources, tmp_path: Path) -> None:
     store = read_features(standard_run.features["s00"])
     valid = np.ones(store.features.shape, bool)
@@ -91,6 +105,14 @@ def test_tiles_without_nuclei_count_zero(tmp_path: Path) -> None:
     )
     features = json.loads((tmp_path / "p.geojson").read_text())["features"]
     assert [f["properties"]["measurements"].get("n_nuclei") for f in features][2:5] == [None, 0.0, None]
+
+
+def test_a_tile_that_could_not_be_read_has_no_count(standard_run: ReportSources, tmp_path: Path) -> None:
+    table = read_nuclei(standard_run.nuclei["s00"])
+    frame = table.frame[table.frame["tile_id"] != 7].assign(nucleus_id=lambda rows: np.arange(len(rows)))
+    nucleus_files.write_nuclei(tmp_path / "n.parquet", frame, table.header | {"unreadable_tiles": [7]})
+    _, patches = export(replace(standard_run, nuclei={"s00": tmp_path / "n.parquet"}), tmp_path, None)
+    assert [patches[tile]["properties"]["measurements"].get("n_nuclei") for tile in (6, 7, 8)] == [12.0, None, 12.0]
 
 
 def test_cli_form_takes_the_slide_from_the_table_and_warns_of_what_it_leaves_out(

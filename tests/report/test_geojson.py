@@ -6,9 +6,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import shapely
-from results_tree import nuclei_frame
+from results_tree import nuclei_frame, tile_frame
 
-from pipeline.report.geojson import classified, feature_text, nucleus_features, polygons_l0, square, write_collection
+from pipeline.report.geojson import (
+    classified,
+    feature_text,
+    nucleus_features,
+    origin_l0,
+    patch_features,
+    polygons_l0,
+    square,
+    write_collection,
+)
 
 
 def wkb(*points: tuple[float, float]) -> bytes:
@@ -19,6 +28,26 @@ def test_micrometres_become_level_0_pixels() -> None:
     (shape,) = polygons_l0([wkb((10, 20), (14, 20), (14, 23), (10, 23))], slide_mpp=0.25)
     assert shape.equals(shapely.box(40, 80, 56, 92))
     assert shape.area == pytest.approx(12 / 0.25**2)
+
+
+def test_the_frame_starts_at_the_corner_of_the_scanned_part() -> None:
+    origin = origin_l0({"bounds_l0": [30, 70, 400, 200]})
+    (shape,) = polygons_l0([wkb((10, 20), (14, 20), (14, 23), (10, 23))], 0.25, origin)
+    assert shape.equals(shapely.box(40 - 30, 80 - 70, 56 - 30, 92 - 70))
+    frame = tile_frame(np.ones(25, bool))
+    ring = json.loads(next(patch_features(frame, {}, slide_id="s", origin=origin)))["geometry"]["coordinates"][0]
+    assert ring == [[-30, -70], [66, -70], [66, 26], [-30, 26], [-30, -70]]
+    assert origin_l0({"bounds_l0": None}) == origin_l0({}) == (0, 0)
+
+
+def test_a_tile_carries_its_reason_and_what_quality_control_measured() -> None:
+    frame = tile_frame(np.arange(25) > 0).assign(qc_focus=0.25, qc_fold=np.nan)
+    frame.loc[0, "reason"] = "out of focus"
+    dropped, kept = (json.loads(text)["properties"] for text in list(patch_features(frame, {}, slide_id="s"))[:2])
+    assert (dropped["name"], kept["name"]) == ("tile 0: out of focus", "tile 1")
+    assert dropped["classification"]["name"] == "Patch dropped"
+    assert dropped["classification"]["color"] != kept["classification"]["color"]
+    assert dropped["measurements"] == {"tissue_fraction": 0.02, "qc_focus": 0.25}
 
 
 def test_a_bow_tie_becomes_two_valid_triangles_of_the_same_outline() -> None:

@@ -8,6 +8,8 @@ import yaml
 ROOT = Path(__file__).parents[2]
 RULES = [
     "tile_slide",
+    "import_tiles",
+    "export_tiles",
     "segment_nuclei",
     "build_cell_graphs",
     "cache_features",
@@ -20,7 +22,7 @@ RULES = [
     "write_report",
     "export_geojson",
 ]
-TARGETS = ["all", "tiles", "nuclei", "cell_graphs", "features", "train", "predict", "report", "geojson"]
+TARGETS = ["all", "tiles", "coords", "nuclei", "cell_graphs", "features", "train", "predict", "report", "geojson"]
 DIRECTIVES = {"input", "output", "log", "benchmark", "conda", "threads", "resources", "params", "script"}
 
 

@@ -71,6 +71,10 @@ def mask_file(wildcards):
     return [] if mask is None else str(mask)
 
 
+def coords_file(wildcards):
+    return str(SLIDES[wildcards.slide].tiles)
+
+
 def imported_file(wildcards):
     return str(SLIDES[wildcards.slide].features)
 
@@ -121,6 +125,7 @@ UNLABELLED = tuple(row for row in COHORT if row.label is None) + new_slides()
 SLIDES = {row.slide_id: row for row in (*LABELLED, *UNLABELLED)}
 COMPUTED = [row.slide_id for row in SLIDES.values() if row.features is None]
 IMPORTED = [row.slide_id for row in SLIDES.values() if row.features is not None]
+TILED_ELSEWHERE = [row.slide_id for row in SLIDES.values() if row.tiles is not None]
 METHODS = config["methods"]
 SEEDS = config["seeds"]
 FOLDS = sorted({row.fold for row in LABELLED if row.fold is not None}) or list(

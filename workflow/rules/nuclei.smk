@@ -20,6 +20,8 @@ rule segment_nuclei:
         nuclei=section("nuclei"),
         device=config["device"],
         on_bad_slide=config["on_bad_slide"],
+        on_bad_tile=config["on_bad_tile"],
+        reader=config["reader"],
         source=source_digest("pipeline.nuclei"),
     script:
         "../scripts/segment_nuclei.py"

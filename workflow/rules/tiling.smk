@@ -1,3 +1,6 @@
+ruleorder: import_tiles > tile_slide
+
+
 rule tile_slide:
     input:
         slide=slide_file,
@@ -24,6 +27,67 @@ rule tile_slide:
         tiling=section("tiling"),
         row=row_values,
         on_bad_slide=config["on_bad_slide"],
+        on_bad_tile=config["on_bad_tile"],
+        reader=config["reader"],
         source=source_digest("pipeline.tiling"),
     script:
         "../scripts/tile_slide.py"
+
+
+rule import_tiles:
+    input:
+        slide=slide_file,
+        coords=coords_file,
+    output:
+        tiles=f"{OUT}/tiles/{{slide}}.parquet",
+        overview=report(
+            f"{OUT}/tiles/{{slide}}.png",
+            caption="../report/tile_slide.rst",
+            category="Tiles",
+            labels={"slide": "{slide}"},
+        ),
+    log:
+        f"{OUT}/logs/import_tiles/{{slide}}.log",
+    benchmark:
+        f"{OUT}/benchmarks/import_tiles/{{slide}}.tsv"
+    wildcard_constraints:
+        slide=alternatives(TILED_ELSEWHERE),
+    conda:
+        "../../envs/tiling.yaml"
+    threads: 1
+    resources:
+        mem_mb=more_memory(2000),
+        runtime=60,
+    params:
+        tiling=section("tiling"),
+        row=row_values,
+        on_bad_slide=config["on_bad_slide"],
+        on_bad_tile=config["on_bad_tile"],
+        reader=config["reader"],
+        source=source_digest("pipeline.tiling"),
+    script:
+        "../scripts/import_tiles.py"
+
+
+rule export_tiles:
+    input:
+        slide=slide_file,
+        tiles=rules.tile_slide.output.tiles,
+    output:
+        trident=f"{OUT}/coords/trident/{{slide}}_patches.h5",
+        clam=f"{OUT}/coords/clam/{{slide}}.h5",
+        outlines=f"{OUT}/coords/geojson/{{slide}}.tiles.geojson",
+    log:
+        f"{OUT}/logs/export_tiles/{{slide}}.log",
+    benchmark:
+        f"{OUT}/benchmarks/export_tiles/{{slide}}.tsv"
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=more_memory(1000),
+        runtime=10,
+    params:
+        source=source_digest("pipeline.report"),
+    script:
+        "../scripts/export_tiles.py"

@@ -13,5 +13,7 @@ with job_log(snakemake.log[0]):
         params=NucleiParams(**snakemake.params.nuclei),
         device=snakemake.params.device,
         on_bad_slide=snakemake.params.on_bad_slide,
+        on_bad_tile=snakemake.params.on_bad_tile,
+        reader=snakemake.params.reader,
         source=snakemake.params.source,
     )

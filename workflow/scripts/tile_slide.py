@@ -14,5 +14,7 @@ with job_log(snakemake.log[0]):
         mask_path=snakemake.input.mask or None,
         params=TilingParams(**snakemake.params.tiling),
         on_bad_slide=snakemake.params.on_bad_slide,
+        on_bad_tile=snakemake.params.on_bad_tile,
+        reader=snakemake.params.reader,
         source=snakemake.params.source,
     )

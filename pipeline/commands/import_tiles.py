@@ -1,0 +1,50 @@
+"""``abignet import-tiles``."""
+
+from pathlib import Path
+
+import click
+
+from pipeline.commands.options import EXISTING_FILE, NEW_FILE, config_options, configured
+from pipeline.config import params
+from pipeline.provenance import source_digest
+
+
+@click.command("import-tiles")
+@click.option("--slide", "slide_path", type=EXISTING_FILE, required=True, help="Slide or image.")
+@click.option(
+    "--coords", "coords_path", type=EXISTING_FILE, required=True, help="Coordinates of TRIDENT or CLAM (.h5)."
+)
+@click.option("--mpp-slide", type=float, help="um per level-0 pixel, where the file does not hold it.")
+@click.option("--out", "tiles_path", type=NEW_FILE, required=True, help="Table of tiles to write (.parquet).")
+@click.option("--overview", "overview_path", type=NEW_FILE, help="Overview picture to write (.png).")
+@config_options
+def command(
+    slide_path: Path,
+    coords_path: Path,
+    mpp_slide: float | None,
+    tiles_path: Path,
+    overview_path: Path | None,
+    config_path: Path | None,
+    settings: tuple[str, ...],
+) -> None:
+    """Make the tile table of a slide from coordinates of TRIDENT or CLAM."""
+    from pipeline.artefacts.tiles import read_tiles
+    from pipeline.tiling.import_tiles import import_tiles
+    from pipeline.tiling.params import TilingParams
+
+    config = configured(config_path, settings)
+    import_tiles(
+        slide_path,
+        coords_path,
+        tiles_path,
+        overview_path,
+        slide_id=slide_path.stem,
+        mpp=mpp_slide,
+        params=params(config, "tiling", TilingParams),
+        reader=config["reader"],
+        on_bad_slide="stop",
+        on_bad_tile=config["on_bad_tile"],
+        source=source_digest("pipeline.tiling"),
+    )
+    frame = read_tiles(tiles_path).frame
+    click.echo(f"{tiles_path}: {int(frame['kept'].sum())} of {len(frame)} tiles kept")
