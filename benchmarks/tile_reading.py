@@ -56,7 +56,8 @@ def main() -> None:
         write_pyramid(pyramid, options.side, block)
         readers = available_readers(options.peers, pyramid)
         print_speeds([*real_slides(), pyramid], readers, options.repeats)
-        print_memory(Path(folder), options.sides, block)
+        if options.sides:
+            print_memory(Path(folder), options.sides, block)
 
 
 def real_slides() -> list[Path]:
