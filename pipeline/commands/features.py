@@ -133,6 +133,7 @@ class Stages:
             slide_id=row.slide_id,
             params=params(self.config, "nuclei", NucleiParams),
             device=self.config["device"],
+            partial_dir=self.out_dir / "work" / ".partial",
             **self._reading(),
             source=source_digest("pipeline.nuclei"),
         )

@@ -11,6 +11,7 @@ from pipeline.artefacts.tables import HeadedTable, empty_frame
 from pipeline.artefacts.tiles import check_single_ownership, kept_tiles, read_tiles
 from pipeline.errors import OnBadSlide, OnBadTile, SlideError, UnreadableRegionError
 from pipeline.logs import get_logger
+from pipeline.nuclei.finished_tiles import FinishedTiles
 from pipeline.nuclei.headers import nucleus_header
 from pipeline.nuclei.params import NucleiParams
 from pipeline.nuclei.weights import resolve_weights
@@ -55,6 +56,7 @@ def segment_nuclei(
     reader: Reader = "auto",
     on_bad_slide: OnBadSlide = "stop",
     on_bad_tile: OnBadTile = "stop",
+    partial_dir: str | Path | None = None,
     source: str,
 ) -> None:
     """Find and measure the nuclei of a slide and write its nucleus table.
@@ -77,6 +79,8 @@ def segment_nuclei(
     on_bad_tile
         ``exclude`` leaves out a tile whose pixels cannot be read and names it in the header as
         one of ``unreadable_tiles``, instead of raising ``UnreadableRegionError``.
+    partial_dir
+        Folder for the state from which a killed job goes on; None keeps none.
     source
         Source digest of this room.
 
@@ -91,7 +95,21 @@ def segment_nuclei(
     """
     weights_path = resolve_weights(params.weights)
     table = read_tiles(tiles_path)
+    made_by = nucleus_header(
+        slide_id=slide_id,
+        slide_mpp=table.header["slide_mpp"],
+        mpp=_mpp(table),
+        reason=table.reason,
+        params=params,
+        weights_path=weights_path,
+        source=source,
+        upstream={"tiles": tiles_path},
+        bounds_l0=table.header["bounds_l0"],
+    )
     nuclei = SlideNuclei(empty_frame(COLUMNS), table.reason)
+    finished = FinishedTiles(
+        None if partial_dir is None else Path(partial_dir) / slide_id, made_by, batch_size=params.batch_size
+    )
     if nuclei.reason is None:
         # PyTorch takes seconds to import, and a slide without tiles does not need it.
         from pipeline.nuclei.engine import open_finder
@@ -101,7 +119,7 @@ def segment_nuclei(
         finder = open_finder(weights_path, params, device=device)
         try:
             with open_slide(slide_path, slide_id=slide_id, mpp=table.header["slide_mpp"], reader=reader) as slide:
-                nuclei = _nuclei_of_slide(slide, tiles, finder, on_bad_tile)
+                nuclei = _nuclei_of_slide(slide, tiles, finder, on_bad_tile, finished)
         except SlideError as error:
             if on_bad_slide == "stop":
                 raise
@@ -109,20 +127,9 @@ def segment_nuclei(
             nuclei = SlideNuclei(empty_frame(COLUMNS), str(error).replace(str(slide_path), Path(slide_path).name))
     if nuclei.reason is not None:
         logger.warning("%s: no nuclei: %s", slide_id, nuclei.reason)
-    header = nucleus_header(
-        slide_id=slide_id,
-        slide_mpp=table.header["slide_mpp"],
-        mpp=_mpp(table),
-        reason=nuclei.reason,
-        params=params,
-        weights_path=weights_path,
-        source=source,
-        upstream={"tiles": tiles_path},
-        reader=nuclei.reader,
-        bounds_l0=table.header["bounds_l0"],
-        unreadable_tiles=nuclei.unreadable_tiles,
-    )
-    write_nuclei(nuclei_path, nuclei.frame, header)
+    found = {"reason": nuclei.reason, "reader": nuclei.reader, "unreadable_tiles": list(nuclei.unreadable_tiles)}
+    write_nuclei(nuclei_path, nuclei.frame, {**made_by, **found})
+    finished.remove()
 
 
 def _mpp(table: HeadedTable) -> float:
@@ -131,22 +138,30 @@ def _mpp(table: HeadedTable) -> float:
 
 
 def _nuclei_of_slide(
-    slide: SlideReader, tiles: pd.DataFrame, finder: "NucleusFinder", on_bad_tile: OnBadTile
+    slide: SlideReader,
+    tiles: pd.DataFrame,
+    finder: "NucleusFinder",
+    on_bad_tile: OnBadTile,
+    finished: FinishedTiles,
 ) -> SlideNuclei:
     from pipeline.nuclei.find_in_tiles import nuclei_by_tile, slide_stain
     from pipeline.nuclei.ownership import nucleus_table
 
-    unreadable: list[int] = []
+    first = finished.n_tiles
+    tile_ids = tiles["tile_id"].tolist()
+    n_tiles_until = {tile_id: row + 1 for row, tile_id in enumerate(tile_ids)}
 
     def leave_out(position: int, error: UnreadableRegionError) -> None:
-        unreadable.append(int(tiles["tile_id"].iloc[position]))
-        logger.warning("%s: tile %d is left out: %s", slide.slide_id, unreadable[-1], error)
+        finished.unreadable.append(first + position)
+        logger.warning("%s: tile %d is left out: %s", slide.slide_id, tile_ids[first + position], error)
 
     told = leave_out if on_bad_tile == "exclude" else None
     stain = slide_stain(slide, tiles, finder.params, on_unreadable=told)
-    found = nuclei_by_tile(slide, tiles, finder, stain, on_unreadable=told)
-    frame = nucleus_table([owned for _, _, owned in found])
+    for place, _, owned in nuclei_by_tile(slide, tiles.iloc[first:], finder, stain, on_unreadable=told):
+        finished.add(owned, n_tiles_until[place.tile_id])
+    frame = nucleus_table(finished.owned)
+    unreadable = tuple(tile_ids[row] for row in finished.unreadable)
     reason = None if len(frame) else f"no nucleus found in {len(tiles) - len(unreadable)} tiles"
     if reason and unreadable:
         reason += f", and {len(unreadable)} cannot be read"
-    return SlideNuclei(frame, reason, slide.reader, tuple(unreadable))
+    return SlideNuclei(frame, reason, slide.reader, unreadable)

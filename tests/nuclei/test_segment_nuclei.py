@@ -1,3 +1,6 @@
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +42,7 @@ def write_grid(
     return path
 
 
-def segment(slide: Path, tiles: Path, out: Path, *, params: NucleiParams | None = None, **options: str) -> None:
+def segment(slide: Path, tiles: Path, out: Path, *, params: NucleiParams | None = None, **options: object) -> None:
     settings = {"device": "cpu", "on_bad_slide": "stop", **options}
     segment_nuclei(slide, tiles, out, slide_id="s", params=params or NucleiParams(), source="abc", **settings)
 
@@ -72,6 +75,58 @@ def test_same_bytes_again(tissue_png: Path, tmp_path: Path) -> None:
     assert len(read_nuclei(tmp_path / "a.parquet").frame) > 5
     assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
     assert str(tmp_path).encode() not in (tmp_path / "a.parquet").read_bytes()
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from pipeline.nuclei import finished_tiles
+from pipeline.nuclei.params import NucleiParams
+from pipeline.nuclei.segment_nuclei import segment_nuclei
+
+slide, tiles, out, state, n_tiles = sys.argv[1:]
+finished_tiles.PART_SECONDS = 0.0
+add = finished_tiles.FinishedTiles.add
+
+def add_and_die(finished, owned, until):
+    add(finished, owned, until)
+    if until >= int(n_tiles):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+finished_tiles.FinishedTiles.add = add_and_die
+segment_nuclei(slide, tiles, out, slide_id="s", params=NucleiParams(halo_um=0.0), device="cpu",
+               on_bad_tile="exclude", partial_dir=state, source="abc")
+"""
+
+
+@pytest.mark.parametrize("picture", ["tissue_png", "damaged_slide"])
+def test_a_killed_job_goes_on_and_ends_with_the_same_bytes(
+    request: pytest.FixtureRequest, tmp_path: Path, caplog: pytest.LogCaptureFixture, picture: str
+) -> None:
+    slide = request.getfixturevalue(picture)
+    tiles = write_grid(tmp_path / "t.parquet", columns=4, rows=2, tile_px=64)
+    settings = {"params": NucleiParams(halo_um=0.0), "on_bad_tile": "exclude"}
+    segment(slide, tiles, tmp_path / "whole.parquet", **settings)
+    killed = [sys.executable, "-c", KILLED, slide, tiles, tmp_path / "n.parquet", tmp_path / "state", "5"]
+    assert subprocess.run(killed, check=False).returncode == -signal.SIGKILL
+    assert not (tmp_path / "n.parquet").exists()
+    parts = list((tmp_path / "state" / "s").glob("*/*.parquet"))
+    assert parts
+    with caplog.at_level("INFO", logger="abignet.nuclei"):
+        segment(slide, tiles, tmp_path / "n.parquet", partial_dir=tmp_path / "state", **settings)
+    assert f"goes on after {int(max(parts).stem)} finished tiles" in caplog.text
+    assert (tmp_path / "n.parquet").read_bytes() == (tmp_path / "whole.parquet").read_bytes()
+    assert not (tmp_path / "state" / "s").exists()
+
+
+def test_the_state_of_another_job_is_not_used(tissue_png: Path, tmp_path: Path) -> None:
+    tiles = write_grid(tmp_path / "t.parquet", columns=4, rows=2, tile_px=64)
+    killed = [sys.executable, "-c", KILLED, tissue_png, tiles, tmp_path / "n.parquet", tmp_path / "state", "5"]
+    subprocess.run(killed, check=False)
+    params = NucleiParams(halo_um=0.0, min_area_um2=30.0)
+    for name, state in (("a", None), ("b", tmp_path / "state")):
+        segment(tissue_png, tiles, tmp_path / f"{name}.parquet", params=params, partial_dir=state)
+    assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
 
 
 def test_no_kept_tile_passes_the_reason_on(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ rule segment_nuclei:
     params:
         nuclei=section("nuclei"),
         device=config["device"],
+        partial=f"{OUT}/.partial/segment_nuclei",
         on_bad_slide=config["on_bad_slide"],
         on_bad_tile=config["on_bad_tile"],
         reader=config["reader"],

@@ -12,6 +12,7 @@ with job_log(snakemake.log[0]):
         slide_id=snakemake.wildcards.slide,
         params=NucleiParams(**snakemake.params.nuclei),
         device=snakemake.params.device,
+        partial_dir=snakemake.params.partial,
         on_bad_slide=snakemake.params.on_bad_slide,
         on_bad_tile=snakemake.params.on_bad_tile,
         reader=snakemake.params.reader,

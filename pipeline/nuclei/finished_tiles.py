@@ -1,0 +1,99 @@
+"""Nuclei of finished tiles on disk, so that a killed job goes on where it stood and ends with the same table."""
+
+import hashlib
+import json
+import shutil
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import shapely
+
+from pipeline.artefacts.atomic import writing
+from pipeline.logs import get_logger
+
+PART_SECONDS = 30.0
+"""Work that a kill can cost; a part is a few megabytes, written in a fraction of a second."""
+
+ATTRIBUTES = "abignet"
+"""Key of a part's facts among the attributes of its frame."""
+
+logger = get_logger("nuclei")
+
+
+class FinishedTiles:
+    """What has been found in the first tiles of a slide, in parts of ``PART_SECONDS`` of work.
+
+    Parameters
+    ----------
+    folder
+        Where parts of this slide lie; None keeps nothing.
+    made_by
+        Everything that the nuclei depend on; parts made by anything else are removed.
+    batch_size
+        Tiles in one forward pass.  A part ends with a batch, so that those after it are the
+        same whether or not the job was interrupted.
+
+    Attributes
+    ----------
+    owned
+        Nuclei of each finished tile or part, in tile order; see ``ownership.owned_nuclei``.
+    n_tiles
+        Rows of the tile table that are finished.
+    unreadable
+        Rows of the tile table that could not be read; reading is ahead, so some may lie beyond ``n_tiles``.
+    """
+
+    def __init__(self, folder: Path | None, made_by: Mapping[str, Any], *, batch_size: int) -> None:
+        self.owned: list[pd.DataFrame] = []
+        self.n_tiles = 0
+        self.unreadable: list[int] = []
+        self._batch_size = batch_size
+        self._n_found = self._n_written = 0
+        self._written_at = time.monotonic()
+        self._folder: Path | None = None
+        if folder is not None:
+            self._folder = folder / hashlib.sha256(json.dumps(made_by, sort_keys=True).encode()).hexdigest()[:16]
+            self._restore(folder)
+
+    def add(self, owned: pd.DataFrame, n_tiles: int) -> None:
+        """Take the nuclei of the next readable tile, the last of the first ``n_tiles`` rows of the table."""
+        self.owned.append(owned)
+        self.n_tiles = n_tiles
+        self._n_found += 1
+        if self._n_found % self._batch_size == 0 and time.monotonic() - self._written_at >= PART_SECONDS:
+            self._write()
+
+    def remove(self) -> None:
+        """Forget the parts: the table is written."""
+        if self._folder is not None:
+            shutil.rmtree(self._folder.parent, ignore_errors=True)
+
+    def _write(self) -> None:
+        self._written_at = time.monotonic()
+        if self._folder is None:
+            return
+        found = pd.concat([part for part in self.owned[self._n_written :] if len(part)] or self.owned[-1:])
+        found = found.assign(contour_um=shapely.to_wkb(found["contour_um"].to_numpy()))
+        found.attrs[ATTRIBUTES] = {
+            "n_tiles": self.n_tiles,
+            "unreadable": [row for row in self.unreadable if row < self.n_tiles],
+        }
+        with writing(self._folder / f"{self.n_tiles:09d}.parquet") as temporary:
+            found.to_parquet(temporary)
+        self._n_written = len(self.owned)
+
+    def _restore(self, folder: Path) -> None:
+        for other in folder.iterdir() if folder.is_dir() else ():
+            if other != self._folder:
+                shutil.rmtree(other, ignore_errors=True)
+        for path in sorted(self._folder.glob("*.parquet")) if self._folder else ():
+            part = pd.read_parquet(path)
+            facts = part.attrs.pop(ATTRIBUTES)
+            self.owned.append(part.assign(contour_um=shapely.from_wkb(part["contour_um"].to_numpy())))
+            self.n_tiles, self.unreadable = int(facts["n_tiles"]), list(facts["unreadable"])
+        self._n_written = len(self.owned)
+        if self.n_tiles:
+            logger.info("goes on after %d finished tiles", self.n_tiles)
