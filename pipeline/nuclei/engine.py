@@ -1,58 +1,56 @@
-"""The network and its dynamics: the one file of this room that imports cellpose.
+"""The network and its dynamics: the one file of this room that imports cellpose 3.
 
 Frame: network pixels, arrays (row, col).
 """
 
-from collections.abc import Sequence
-from functools import cache
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-import cv2
-import numba
 import numpy as np
-import numpy.typing as npt
 import torch
 from cellpose.resnet_torch import CPnet
-from skimage import measure
+from torch import Tensor
 
-from pipeline.errors import DeviceError, WeightsError
+from pipeline.errors import WeightsError
+from pipeline.nuclei import dynamics
+from pipeline.nuclei.devices import choose_device
+from pipeline.nuclei.dynamics import FLOW_FACTOR, Labels, flows_from_labels
+from pipeline.nuclei.dynamics_on_device import follow_flows_on_device
+from pipeline.nuclei.fields import forward_in_fields
+from pipeline.nuclei.folded import FoldedNetwork
 from pipeline.nuclei.params import NucleiParams
+from pipeline.nuclei.resizing import Size, rescaled_size, resized, resized_labels
+from pipeline.nuclei.runtime import TorchRuntime, open_runtime
+from pipeline.nuclei.segmenters import Precision, RuntimeName
 from pipeline.nuclei.stain import Floats, Rgb, StainScale, network_input
 from pipeline.nuclei.weights import Weights, load_weights
+from pipeline.nuclei.whole_nuclei import whole_nuclei
 
-Labels = npt.NDArray[np.int32]
+__all__ = [
+    "FLOW_FACTOR",
+    "NucleusFinder",
+    "build_network",
+    "choose_device",
+    "flows_from_labels",
+    "forward",
+    "labels_from_output",
+    "load_network",
+    "open_finder",
+    "whole_nuclei",
+]
 
 KERNEL_PX = 3
 OUTPUTS = 3
-"""Flow along y, flow along x (both times 5), logit of being a nucleus."""
+"""Flow along y, flow along x (both times ``dynamics.FLOW_FACTOR``), logit of being a nucleus."""
 
 STRIDE_PX = 8
 """Sides must be multiples of this: three poolings by 2."""
 
-FLOW_FACTOR = 5.0
-"""Cellpose trains flows of this length (Stringer et al. 2021)."""
-
 STEPS_PER_DIAMETER = 200 / 30
 """Steps of the dynamics per pixel of nucleus diameter (cellpose: 200 at 30 px)."""
-
-
-def choose_device(name: str) -> torch.device:
-    """Device of that name; ``auto`` is CUDA where there is one, else the CPU.
-
-    Raises
-    ------
-    DeviceError
-        If the name is unknown, or CUDA is asked for and absent.
-    """
-    if name not in ("auto", "cpu", "cuda"):
-        raise DeviceError(f"device: expected auto, cpu or cuda, found {name!r}.")
-    present = torch.cuda.is_available()
-    if name == "cuda" and not present:
-        raise DeviceError(
-            "device: cuda was asked for, but PyTorch finds no CUDA GPU; use cpu or auto, or mend the driver."
-        )
-    return torch.device("cuda" if name != "cpu" and present else "cpu")
 
 
 def build_network(channels: Sequence[int], *, style: bool) -> CPnet:
@@ -90,22 +88,19 @@ def load_network(weights: Weights, device: torch.device) -> CPnet:
 
 def forward(network: CPnet, inputs: Floats, device: torch.device) -> Floats:
     """Network output (n, 3, h, w) for inputs (n, 2, h, w) of any h and w; edges are mirrored to the stride."""
-    height, width = inputs.shape[2:]
-    rows, columns = -height % STRIDE_PX, -width % STRIDE_PX
-    padded = np.pad(inputs, ((0, 0), (0, 0), (0, rows), (0, columns)), mode="symmetric")
-    batch = torch.from_numpy(padded).to(device, memory_format=torch.channels_last)
-    with torch.inference_mode():
-        output = network(batch)[0]
-    result: Floats = output[:, :, :height, :width].float().cpu().numpy()
+    runtime = TorchRuntime(_FirstOutput(network), device)
+    result: Floats = forward_whole(runtime, torch.from_numpy(inputs)).cpu().numpy()
     return result
 
 
-def flows_from_labels(labels: Labels) -> Floats:
-    """Unit vectors (2, h, w) along y and x towards the middle of each nucleus, 0 outside (Stringer et al. 2021)."""
-    if not labels.any():
-        return np.zeros((2, *labels.shape), dtype=np.float32)
-    flows: Floats = _dynamics().masks_to_flows(labels.astype(np.int64), device=torch.device("cpu")).astype(np.float32)
-    return flows
+def forward_whole(run: Callable[[Tensor], Tensor], inputs: Tensor) -> Tensor:
+    """Output (n, 3, h, w) of inputs (n, 2, h, w) of any h and w, whole; edges are mirrored to the stride."""
+    height, width = inputs.shape[2:]
+    rows, columns = -height % STRIDE_PX, -width % STRIDE_PX
+    if rows or columns:
+        padding = ((0, 0), (0, 0), (0, rows), (0, columns))
+        inputs = torch.from_numpy(np.pad(inputs.numpy(), padding, mode="symmetric"))
+    return run(inputs)[:, :, :height, :width]
 
 
 def labels_from_output(output: Floats, params: NucleiParams, *, diameter_px: float) -> Labels:
@@ -116,32 +111,18 @@ def labels_from_output(output: Floats, params: NucleiParams, *, diameter_px: flo
     diameter_px
         Of a typical nucleus, which sets the number of steps.
     """
-    labels = _dynamics().compute_masks(
+    return dynamics.labels_from_flows(
         output[:2],
         output[2],
-        niter=int(np.ceil(diameter_px * STEPS_PER_DIAMETER)),
+        steps=steps_of(diameter_px),
         cellprob_threshold=params.cellprob_threshold,
         flow_threshold=params.flow_threshold,
-        min_size=1,
-        device=torch.device("cpu"),
     )
-    return np.asarray(labels, dtype=np.int32)
 
 
-def whole_nuclei(labels: npt.NDArray[np.int32], min_area_px: float) -> Labels:
-    """Largest connected piece of each label where it has ``min_area_px`` or more, numbered 1 to n."""
-    pieces, n_pieces = measure.label(labels, connectivity=1, return_num=True)
-    owner = np.zeros(n_pieces + 1, dtype=np.int64)
-    owner[pieces] = labels
-    area = np.bincount(pieces.ravel(), minlength=n_pieces + 1)
-    area[0] = 0
-    by_owner = np.lexsort((-area, owner))
-    first = np.diff(owner[by_owner], prepend=-1) > 0
-    largest = by_owner[first]
-    kept = largest[(owner[largest] > 0) & (area[largest] >= min_area_px)]
-    number = np.zeros(n_pieces + 1, dtype=np.int32)
-    number[kept] = np.arange(1, len(kept) + 1)
-    return np.asarray(number[pieces], np.int32)
+def steps_of(diameter_px: float) -> int:
+    """Steps of the dynamics for nuclei of that diameter."""
+    return int(np.ceil(diameter_px * STEPS_PER_DIAMETER))
 
 
 class NucleusFinder:
@@ -152,16 +133,33 @@ class NucleusFinder:
     weights
         See ``weights.load_weights``.
     params
-        Thresholds and the nucleus diameter.
+        Thresholds, the nucleus diameter and the number of threads.
     device
         See ``choose_device``.
+    runtime, precision
+        See ``runtime.open_runtime``.
+
+    Notes
+    -----
+    A network without style vector sees each image whole; one with it sees fields of the size
+    it was trained on, as in Cellpose (see ``fields``).
     """
 
-    def __init__(self, weights: Weights, params: NucleiParams, device: torch.device) -> None:
+    def __init__(
+        self,
+        weights: Weights,
+        params: NucleiParams,
+        device: torch.device,
+        *,
+        runtime: RuntimeName = "torch",
+        precision: Precision = "float32",
+    ) -> None:
         self.weights = weights
         self.params = params
         self.device = device
-        self.network = load_network(weights, device)
+        network = FoldedNetwork(load_network(weights, torch.device("cpu")))
+        run = open_runtime(network, device, runtime=runtime, precision=precision, threads=params.threads)
+        self.forward = partial(forward_in_fields if weights.style else forward_whole, run)
 
     def network_mpp(self) -> float:
         """Resolution at which nuclei of ``nucleus_diameter_um`` have the training diameter, um/px."""
@@ -183,53 +181,80 @@ class NucleusFinder:
         -------
         Label images of the images' own size.
         """
-        factor = mpp / self.network_mpp()
-        height, width = rgbs[0].shape[:2]
-        size = (max(1, round(width * factor)), max(1, round(height * factor)))
-        inputs = np.stack([network_input(_resized(rgb, size), stain, self.weights.input) for rgb in rgbs])
-        outputs = forward(self.network, inputs, self.device)
-        found = (labels_from_output(output, self.params, diameter_px=self.weights.diameter_px) for output in outputs)
+        return next(self.find_batches([rgbs], mpp, stain))
+
+    def find_batches(self, batches: Iterable[Sequence[Rgb]], mpp: float, stain: StainScale) -> Iterator[list[Labels]]:
+        """``find`` of each batch, in order.
+
+        The network works on a batch on the GPU while processor threads finish the one before,
+        so one batch more than has been asked for is taken from ``batches``.
+        """
+        running: tuple[Tensor, Size] | None = None
+        with ThreadPoolExecutor(self.params.threads) as pool:
+            for rgbs in batches:
+                inputs = np.stack(list(pool.map(partial(self._input, mpp=mpp, stain=stain), rgbs)))
+                last = self._traced(running, pool)
+                running = self.forward(torch.from_numpy(inputs)), (rgbs[0].shape[0], rgbs[0].shape[1])
+                yield from self._labelled(last, mpp, pool)
+            yield from self._labelled(self._traced(running, pool), mpp, pool)
+
+    def _input(self, rgb: Rgb, *, mpp: float, stain: StainScale) -> Floats:
+        size = rescaled_size((rgb.shape[0], rgb.shape[1]), mpp / self.network_mpp())
+        return network_input(resized(rgb, size), stain, self.weights.input)
+
+    def _traced(self, running: "tuple[Tensor, Size] | None", pool: ThreadPoolExecutor) -> "_Traced | None":
+        if running is None:
+            return None
+        outputs, size = running
+        steps, threshold = steps_of(self.weights.diameter_px), self.params.cellprob_threshold
+        if outputs.is_cuda:
+            ends = follow_flows_on_device(outputs, steps=steps, cellprob_threshold=threshold)
+            return _Traced(ends, outputs[:, :2].cpu().numpy(), size)
+        arrays = outputs.numpy()
+        follow = partial(dynamics.follow_flows, steps=steps, cellprob_threshold=threshold)
+        return _Traced(list(pool.map(follow, arrays)), arrays[:, :2], size)
+
+    def _labelled(self, traced: "_Traced | None", mpp: float, pool: ThreadPoolExecutor) -> Iterator[list[Labels]]:
+        if traced is None:
+            return
         min_area_px = self.params.min_area_um2 / mpp**2
-        return [whole_nuclei(_resized_labels(labels, (width, height)), min_area_px) for labels in found]
+
+        def labels_of(ends: tuple[dynamics.Ends, dynamics.Ends], flows: Floats) -> Labels:
+            found = dynamics.labels_from_ends(*ends, flows, flow_threshold=self.params.flow_threshold)
+            return whole_nuclei(resized_labels(found, traced.size), min_area_px)
+
+        yield list(pool.map(labels_of, traced.ends, traced.flows))
 
 
-def open_finder(path: Path, params: NucleiParams, *, device: str) -> NucleusFinder:
+def open_finder(
+    path: Path,
+    params: NucleiParams,
+    *,
+    device: str,
+    runtime: RuntimeName = "torch",
+    precision: Precision = "float32",
+) -> NucleusFinder:
     """Finder with the weights file at ``path``; sets torch's threads."""
     torch.set_num_threads(params.threads)
-    return NucleusFinder(load_weights(path), params, choose_device(device))
+    return NucleusFinder(load_weights(path), params, choose_device(device), runtime=runtime, precision=precision)
 
 
-def _resized(rgb: Rgb, size: tuple[int, int]) -> Rgb:
-    height, width = rgb.shape[:2]
-    if (width, height) == size:
-        return rgb
-    way = cv2.INTER_AREA if size[0] < width else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(rgb, size, interpolation=way), dtype=np.uint8)
+@dataclass(frozen=True)
+class _Traced:
+    """Pixels inside nuclei and their ends of each image, flows (n, 2, h, w), and the images' own height and width."""
+
+    ends: list[tuple[dynamics.Ends, dynamics.Ends]]
+    flows: Floats
+    size: Size
 
 
-def _resized_labels(labels: Labels, size: tuple[int, int]) -> Labels:
-    if labels.shape == size[::-1]:
-        return labels
-    return np.asarray(cv2.resize(labels, size, interpolation=cv2.INTER_NEAREST_EXACT), np.int32)
+class _FirstOutput(torch.nn.Module):
+    """A CPnet without its style vector and features."""
 
+    def __init__(self, network: CPnet) -> None:
+        super().__init__()
+        self.network = network
 
-@cache
-def _dynamics() -> Any:
-    """``cellpose.dynamics`` with its kernels cached on disk.
-
-    On import it compiles kernels anew each time, for seconds, because they are declared with
-    signatures; of these only two are used here.
-    """
-    was_disabled = numba.config.DISABLE_JIT
-    numba.config.DISABLE_JIT = True
-    try:
-        from cellpose import dynamics
-    finally:
-        numba.config.DISABLE_JIT = was_disabled
-    for name in ("map_coordinates", "_extend_centers"):
-        kernel = getattr(dynamics, name)
-        if not hasattr(kernel, "py_func"):
-            setattr(dynamics, name, numba.njit(kernel, cache=True, nogil=True))
-    # Said in words, torch does not warn of its default in every job's log.
-    torch.sparse.check_sparse_tensor_invariants.disable()  # type: ignore[no-untyped-call]
-    return dynamics
+    def forward(self, x: Tensor) -> Tensor:
+        output: Tensor = self.network(x)[0]
+        return output

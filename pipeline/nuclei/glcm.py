@@ -3,8 +3,12 @@
 Frame: pixels of the label image, arrays (row, col).
 """
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
+
+from pipeline.nuclei.compiled import compiled
 
 Labels = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float64]
@@ -36,19 +40,8 @@ def cooccurrence(labels: Labels, levels: npt.NDArray[np.uint8], boxes: npt.NDArr
     -------
     (n, LEVELS, LEVELS); all zero for a box one pixel wide.
     """
-    n_nuclei = len(boxes)
-    rows, cols = np.nonzero(labels)
-    owner = labels[rows, cols]
-    own = levels[rows, cols].astype(np.int64)
-    right_label, right_level = _neighbour(labels, levels, rows, cols + 1)
-    left_label, _ = _neighbour(labels, levels, rows, cols - 1)
-    inner = right_label == owner
-    ends = ~inner & (cols + 1 < boxes[owner - 1, 3])
-    starts = (left_label != owner) & (cols - 1 >= boxes[owner - 1, 1])
-
-    counts = _count(owner[inner], own[inner], right_level[inner], n_nuclei)
-    counts += _count(owner[ends], own[ends], np.zeros_like(own[ends]), n_nuclei)
-    counts += _count(owner[starts], np.zeros_like(own[starts]), own[starts], n_nuclei)
+    counts = np.zeros((len(boxes), LEVELS, LEVELS))
+    _count_pairs(np.ascontiguousarray(labels), levels, boxes, counts)
     pairs = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1] - 1)
     counts[:, 0, 0] += pairs - counts.sum(axis=(1, 2))
     symmetric = counts + counts.transpose(0, 2, 1)
@@ -73,18 +66,20 @@ def glcm_measures(matrices: Floats) -> dict[str, Floats]:
     }
 
 
-def _neighbour(
-    labels: Labels, levels: npt.NDArray[np.uint8], rows: npt.NDArray[np.intp], cols: npt.NDArray[np.intp]
-) -> tuple[Labels, npt.NDArray[np.int64]]:
-    inside = (cols >= 0) & (cols < labels.shape[1])
-    held = np.clip(cols, 0, labels.shape[1] - 1)
-    return np.where(inside, labels[rows, held], 0), levels[rows, held].astype(np.int64)
-
-
-def _count(owner: Labels, first: npt.NDArray[np.int64], second: npt.NDArray[np.int64], n_nuclei: int) -> Floats:
-    flat = ((owner.astype(np.int64) - 1) * LEVELS + first) * LEVELS + second
-    counts = np.bincount(flat, minlength=n_nuclei * LEVELS * LEVELS)
-    return counts.reshape(n_nuclei, LEVELS, LEVELS).astype(np.float64)
+@compiled
+def _count_pairs(labels: Any, levels: Any, boxes: Any, counts: Any) -> None:
+    """Count the pairs with a pixel of the nucleus, left one first."""
+    height, width = labels.shape
+    for r in range(height):
+        for c in range(width):
+            label = labels[r, c]
+            if label == 0:
+                continue
+            own = levels[r, c]
+            if c + 1 < boxes[label - 1, 3]:
+                counts[label - 1, own, levels[r, c + 1] if labels[r, c + 1] == label else 0] += 1
+            if c > boxes[label - 1, 1] and labels[r, c - 1] != label:
+                counts[label - 1, 0, own] += 1
 
 
 def _correlation(matrices: Floats, level: Floats) -> Floats:

@@ -15,8 +15,12 @@ from scipy.spatial import cKDTree
 
 from pipeline.artefacts.nuclei import COLUMNS
 from pipeline.artefacts.tables import empty_frame
+from pipeline.logs import get_logger
+from pipeline.nuclei.boxes import bounding_boxes
 from pipeline.nuclei.morphology import Labels, measure_nuclei
 from pipeline.nuclei.stain import Rgb
+
+logger = get_logger("nuclei")
 
 SAME_NUCLEUS = 0.5
 """Two nuclei of different tiles nearer than this share of the smaller minor axis are one, seen twice."""
@@ -69,10 +73,12 @@ def owned_nuclei(labels: Labels, rgb: Rgb, mpp: float, place: TilePlace) -> pd.D
     Returns
     -------
     Columns of a nucleus table but for ``nucleus_id``, in the slide's frame, polygons not
-    yet as WKB, and ``label``: the nucleus' label in ``labels``.
+    yet as WKB, and two more: ``label``, the nucleus' label in ``labels``, and ``cut``, whether
+    it reaches the edge of the halo and so may go on beyond it.
     """
     measured = measure_nuclei(labels, rgb, mpp)
     measured["label"] = np.arange(1, len(measured) + 1)
+    measured["cut"] = _at_edge(labels, len(measured))
     measured["tile_id"] = place.tile_id
     measured["x_um"] += place.origin_um[0]
     measured["y_um"] += place.origin_um[1]
@@ -87,16 +93,28 @@ def nucleus_table(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """One nucleus table of the tiles' nuclei, in tile order, without those seen twice.
 
     A nucleus on a border whose centroid each of two tiles sees on its own side is kept in
-    the first.  The index of the result holds positions in the concatenated ``parts``.
+    the first.  The index of the result holds positions in the concatenated ``parts``.  The
+    number of nuclei that are larger than the halo is logged.
     """
     parts = [part for part in parts if len(part)]
     if not parts:
         return empty_frame(COLUMNS)
     joined = pd.concat(parts, ignore_index=True)
     once = joined[~_seen_before(joined)].copy()
+    n_cut = int(once["cut"].sum())
+    if n_cut:
+        logger.warning(
+            "%d of %d nuclei reach beyond the halo of their tile and are cut there; raise halo_um", n_cut, len(once)
+        )
     once["nucleus_id"] = np.arange(len(once))
     once["contour_um"] = shapely.to_wkb(once["contour_um"].to_numpy())
     return once[list(COLUMNS)]
+
+
+def _at_edge(labels: Labels, n_nuclei: int) -> npt.NDArray[np.bool_]:
+    boxes = bounding_boxes(labels, n_nuclei)
+    at_edge: npt.NDArray[np.bool_] = (boxes[:, :2] == 0).any(axis=1) | (boxes[:, 2:] == labels.shape).any(axis=1)
+    return at_edge
 
 
 def _seen_before(nuclei: pd.DataFrame) -> npt.NDArray[np.bool_]:

@@ -85,7 +85,9 @@ def resolve_weights(name_or_path: str) -> Path:
     unset = "" if folder else f" (${MODELS_VARIABLE} is not set)"
     raise WeightsError(
         f"weights {name_or_path!r}: no such file; looked at {looked}{unset}. "
-        f"Give {SHIPPED_WEIGHTS!r}, a path, or a file name inside ${MODELS_VARIABLE}."
+        f"Give {SHIPPED_WEIGHTS!r}, a path, or a file name inside ${MODELS_VARIABLE}; no other model is used instead. "
+        f"Models of cellpose 3 are at https://www.cellpose.org/models/NAME, Cellpose-SAM is at "
+        f"https://huggingface.co/mouseland/cellpose-sam: download the file and put it there."
     )
 
 
@@ -97,7 +99,7 @@ def load_weights(path: str | Path) -> Weights:
     WeightsError
         If the file is missing, corrupt, or holds another architecture.
     """
-    content = _read(Path(path))
+    content = read_state(Path(path))
     name, digest = Path(path).stem, file_digest(path)
     if content.get("format") == FORMAT:
         return _of_ours(content, name, digest, str(path))
@@ -128,7 +130,14 @@ def save_weights(path: str | Path, weights: Weights, *, half: bool = False) -> N
         torch.save(content, stream)
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_state(path: Path) -> dict[str, Any]:
+    """Dictionary in a file of ``torch.save``, without running code in it.
+
+    Raises
+    ------
+    WeightsError
+        If the file is missing, corrupt, or holds something else.
+    """
     import torch
 
     if not path.is_file():
@@ -165,13 +174,23 @@ def _of_ours(content: Mapping[str, Any], name: str, digest: str, path: str) -> W
     )
 
 
-def _of_cellpose(content: Mapping[str, Any], name: str, digest: str, path: str) -> Weights:
+def says_cpnet(state: Mapping[str, Any]) -> bool:
+    """Whether ``state`` is a CPnet's, ours or of cellpose 2 or 3."""
+    return state.get("format") == FORMAT or bool(_first_convolutions(state))
+
+
+def _first_convolutions(state: Mapping[str, Any]) -> list[tuple[int, str]]:
+    """Level and name of the first convolution of each level of a CPnet."""
     pattern = re.compile(r"downsample\.down\.res_down_(\d+)\.conv\.conv_0\.2\.weight")
-    firsts = sorted((int(match[1]), key) for key in content if (match := pattern.fullmatch(str(key))))
+    return sorted((int(match[1]), str(key)) for key in state if (match := pattern.fullmatch(str(key))))
+
+
+def _of_cellpose(content: Mapping[str, Any], name: str, digest: str, path: str) -> Weights:
+    firsts = _first_convolutions(content)
     if not firsts or "diam_mean" not in content:
         raise WeightsError(
             f"weights {path}: expected abignet's weights or a CPnet of cellpose 2 or 3, found another architecture "
-            f"(Cellpose-SAM of cellpose 4 cannot be used)."
+            f"(Cellpose-SAM of cellpose 4 needs segmenter: cellpose_sam)."
         )
     shapes = [content[key].shape for _, key in firsts]
     return Weights(

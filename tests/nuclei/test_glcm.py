@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from skimage.feature import graycomatrix, graycoprops
 
+from pipeline.nuclei.boxes import bounding_boxes
 from pipeline.nuclei.glcm import LEVELS, cooccurrence, glcm_measures, quantise
-from pipeline.nuclei.morphology import bounding_boxes
 
 RNG = np.random.default_rng(3)
 LABELS = np.zeros((14, 20), np.int32)

@@ -5,6 +5,7 @@ from skimage.measure import regionprops_table
 
 from pipeline.artefacts.nuclei import PAPER_MEASURES
 from pipeline.nuclei.morphology import measure_nuclei
+from pipeline.nuclei.stain import rgb_from_hed
 from pipeline.synthetic.tissue import PaintedTissue
 
 
@@ -94,8 +95,10 @@ def test_one_pixel_is_finite_and_round() -> None:
     labels = np.zeros((3, 3), np.int32)
     labels[1, 1] = 1
     found = measure_nuclei(labels, grey_of(labels), 1.0)
-    numbers = found[[*PAPER_MEASURES, "orientation_rad", "solidity"]].to_numpy(float)
+    numbers = found.drop(columns="contour_um").to_numpy(float)
     assert np.isfinite(numbers).all()
+    assert set(PAPER_MEASURES) < set(found)
+    assert (found["orientation_reliability"][0], found["convexity"][0]) == (0, 1)
     assert found["eccentricity"][0] == 0
 
 
@@ -107,3 +110,32 @@ def test_nucleus_up_to_the_border_has_its_perimeter() -> None:
 def test_no_nucleus() -> None:
     labels = np.zeros((8, 8), np.int32)
     assert len(measure_nuclei(labels, grey_of(labels), 1.0)) == 0
+
+
+@pytest.mark.parametrize(
+    ("shape", "reliability"), [((4, 4), 0), ((1, 5), 1), ((2, 3), (2 / 3 - 1 / 4) / (2 / 3 + 1 / 4))]
+)
+def test_reliability_of_the_axis(shape: tuple[int, int], reliability: float) -> None:
+    """Variances of 0, 1, 2 and of 0, 1 are 2/3 and 1/4."""
+    labels = np.zeros((8, 8), np.int32)
+    labels[1 : 1 + shape[0], 1 : 1 + shape[1]] = 1
+    found = measure_nuclei(labels, grey_of(labels), 1.0)
+    assert found["orientation_reliability"][0] == pytest.approx(reliability)
+
+
+def test_convex_nuclei_and_a_hollow_one() -> None:
+    labels = ellipse(0.4)
+    hollow = labels.copy()
+    hollow[20:32, 30:34] = 0
+    round_one, bitten = (measure_nuclei(one, grey_of(one), 1.0).loc[0] for one in (labels, hollow))
+    # The staircase of pixels is longer than the ellipse it stands for.
+    assert bitten["convexity"] < 0.9 < round_one["convexity"] <= 1
+
+
+def test_haematoxylin_by_hand() -> None:
+    """Two pixels of haematoxylin 0.2 and 0.8 beside one of another nucleus."""
+    labels = np.array([[1, 1, 2]], np.int32)
+    stain = np.array([[[0.2, 0, 0], [0.8, 0, 0], [0.5, 0, 0]]], np.float32)
+    found = measure_nuclei(labels, rgb_from_hed(stain), 1.0)
+    assert found["mean_haematoxylin"].to_numpy() == pytest.approx([0.5, 0.5], abs=0.01)
+    assert found["sd_haematoxylin"].to_numpy() == pytest.approx([0.3, 0.0], abs=0.01)

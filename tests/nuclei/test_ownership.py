@@ -1,3 +1,5 @@
+import logging
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -83,3 +85,15 @@ def test_no_nucleus(parts: list[str]) -> None:
     table = nucleus_table([empty for _ in parts])
     assert list(table.columns) == list(COLUMNS)
     assert table.empty
+
+
+def test_a_nucleus_larger_than_the_halo_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    labels, rgb = one_nucleus(4, 4)
+    labels[20:30, 34:40] = 2  # up to the edge of the halo
+    part = owned_nuclei(labels, rgb, 1.0, TilePlace(0, (0.0, 0.0), (0.0, 0.0, 40.0, 40.0)))
+    assert part["cut"].tolist() == [False, True]
+    with caplog.at_level(logging.WARNING, logger="abignet.nuclei"):
+        assert len(nucleus_table([part[:1]])) == 1
+        assert not caplog.records
+        assert len(nucleus_table([part])) == 2
+    assert "1 of 2 nuclei reach beyond the halo" in caplog.text

@@ -25,6 +25,8 @@ def test_missing_path_is_an_error_that_says_where_it_looked(monkeypatch: pytest.
     monkeypatch.delenv("CELLPOSE_LOCAL_MODELS_PATH", raising=False)
     with pytest.raises(WeightsError, match=r"nowhere/cyto3.*CELLPOSE_LOCAL_MODELS_PATH is not set"):
         resolve_weights("nowhere/cyto3")
+    with pytest.raises(WeightsError, match=r"no other model is used instead.*cellpose\.org/models"):
+        resolve_weights("nowhere/cyto3")
 
 
 def test_name_in_models_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -1,0 +1,159 @@
+"""How fast nuclei are found in 1024-px tiles, against ``CellposeModel.eval`` of cellpose 3.1.
+
+In turns, so that other work on the machine meets all alike: Cellpose, this engine with the
+same weights in each runtime that is installed, the shipped compact network, and the
+watershed.  Prints the medians of processor time and wall time a tile, the median over the
+rounds of Cellpose's processor time over each, for the same weights the agreement of the nuclei
+with Cellpose's (average precision at IoU 0.5), then the parts of one tile and the peak memory.
+
+    ABIGNET_REAL_DATA=DIR python benchmarks/nuclei_speed.py --rounds 3
+    python benchmarks/nuclei_speed.py --weights FILE --painted
+
+DIR holds ``weights_scellseg_cellpose`` and ``wsi_openslide/CMU-1-Small-Region.svs``; with
+``--painted`` the tile is painted.  Every network sees the tile as it is, at 30 px a nucleus for
+Cellpose's weights: no rescaling, which would favour the compact network.  Processor time
+counts all threads; wall time means nothing on a busy machine.
+"""
+
+import argparse
+import importlib.util
+import os
+import resource
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from pipeline.nuclei import dynamics
+from pipeline.nuclei.engine import NucleusFinder, open_finder, steps_of
+from pipeline.nuclei.morphology import measure_nuclei
+from pipeline.nuclei.params import SHIPPED_WEIGHTS, NucleiParams
+from pipeline.nuclei.scoring import match_nuclei
+from pipeline.nuclei.stain import StainScale, estimate_stain_scale, network_input
+from pipeline.nuclei.watershed import WatershedFinder
+from pipeline.nuclei.weights import load_weights, resolve_weights
+from pipeline.slides.reader import open_slide
+from pipeline.synthetic.tissue import TissueSpec, paint_tissue
+
+SIDE_PX = 1024
+MPP = 0.5
+COMPARISON = Path("weights_scellseg_cellpose") / "cellpose3_cpnet_cyto_scellseg"
+SLIDE = Path("wsi_openslide") / "CMU-1-Small-Region.svs"
+
+Rgb = npt.NDArray[np.uint8]
+Labels = npt.NDArray[np.int32]
+
+
+def painted_tile(side_px: int) -> Rgb:
+    """Tissue with 4,000 nuclei per mm^2."""
+    spec = TissueSpec(nuclei_per_mm2=4000.0, clustering=0.2, kappa=4.0, axis_rad=0.3)
+    return paint_tissue(spec, width_px=side_px, height_px=side_px, mpp=MPP, rng=np.random.default_rng(1)).rgb
+
+
+def real_tile(path: Path, side_px: int) -> Rgb:
+    """The middle of a slide at ``MPP``."""
+    with open_slide(path, slide_id=path.stem, mpp=None) as slide:
+        whole = slide.thumbnail(MPP)
+    top, left = ((side - side_px) // 2 for side in whole.shape[:2])
+    return np.ascontiguousarray(whole[top : top + side_px, left : left + side_px])
+
+
+def cellpose_eval(weights: Path, rgb: Rgb, stain: StainScale) -> Callable[[], Labels]:
+    """Cellpose on the channels that the engine gives the same weights."""
+    from cellpose.models import CellposeModel
+
+    model = CellposeModel(gpu=False, pretrained_model=str(weights))
+    loaded = load_weights(weights)
+    image = np.moveaxis(network_input(rgb, stain, loaded.input), 0, -1)
+    diameter = loaded.diameter_px
+    settings = {"channels": None, "channel_axis": -1, "normalize": False, "diameter": diameter, "min_size": 1}
+    return lambda: np.asarray(model.eval(image, **settings)[0], np.int32)
+
+
+def engine(weights: Path, runtime: str, rgb: Rgb, stain: StainScale, threads: int) -> tuple[NucleusFinder, Callable]:
+    """The engine at the weights' own resolution."""
+    diameter_um = load_weights(weights).diameter_px * MPP
+    params = NucleiParams(threads=threads, min_area_um2=0, nucleus_diameter_um=diameter_um)
+    finder = open_finder(weights, params, device="cpu", runtime=runtime)
+    return finder, lambda: finder.find([rgb], MPP, stain)[0]
+
+
+def timed(run: Callable[[], Labels]) -> tuple[float, float, Labels]:
+    """Processor seconds, wall seconds, and the nuclei."""
+    wall, processor = time.perf_counter(), time.process_time()
+    labels = run()
+    return time.process_time() - processor, time.perf_counter() - wall, labels
+
+
+def print_parts(name: str, finder: NucleusFinder, rgb: Rgb, stain: StainScale) -> None:
+    """Processor seconds of the network, of the dynamics and of the measures of one tile."""
+    inputs = torch.from_numpy(network_input(rgb, stain, finder.weights.input)[None])
+    clock = [time.process_time()]
+    output = finder.forward(inputs)[0].numpy()
+    clock.append(time.process_time())
+    labels = dynamics.labels_from_flows(
+        output[:2], output[2], steps=steps_of(finder.weights.diameter_px), cellprob_threshold=0.0, flow_threshold=0.4
+    )
+    clock.append(time.process_time())
+    measure_nuclei(labels, rgb, MPP)
+    clock.append(time.process_time())
+    network, flow, measures = np.diff(clock)
+    print(f"{name:32}{network:9.2f}{flow:10.2f}{measures:10.2f}  ({labels.max()} nuclei)")
+
+
+def main() -> None:
+    """Print one row a way of finding nuclei, then the parts."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--weights", type=Path, help="a CPnet of cellpose 3 (default: in $ABIGNET_REAL_DATA)")
+    parser.add_argument("--painted", action="store_true", help="paint the tile")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--side-px", type=int, default=SIDE_PX)
+    options = parser.parse_args()
+    root = Path(os.environ.get("ABIGNET_REAL_DATA", ""))
+    weights = options.weights or root / COMPARISON
+    if not weights.is_file() or not (options.painted or (root / SLIDE).is_file()):
+        sys.exit("set ABIGNET_REAL_DATA, or give --weights and --painted")
+    rgb = painted_tile(options.side_px) if options.painted else real_tile(root / SLIDE, options.side_px)
+    stain = estimate_stain_scale([rgb])
+    torch.set_num_threads(options.threads)
+
+    ways: dict[str, Callable[[], Labels]] = {"CellposeModel.eval": cellpose_eval(weights, rgb, stain)}
+    finders: dict[str, NucleusFinder] = {}
+    for runtime in ("torch", "openvino") if importlib.util.find_spec("openvino") else ("torch",):
+        for name, path in (("same weights", weights), ("compact", resolve_weights(SHIPPED_WEIGHTS))):
+            finders[f"{name}, {runtime}"], ways[f"{name}, {runtime}"] = engine(
+                path, runtime, rgb, stain, options.threads
+            )
+    ways["watershed"] = lambda: WatershedFinder(NucleiParams()).find([rgb], MPP, stain)[0]
+
+    times: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
+    found: dict[str, Labels] = {}
+    for name in list(ways)[1:]:
+        timed(ways[name])  # compiles and warms
+    for _ in range(options.rounds):
+        for name, run in ways.items():
+            processor, wall, found[name] = timed(run)
+            times[name].append((processor, wall))
+    base = next(iter(ways))
+    print(f"{options.side_px} px, {options.threads} threads, {options.rounds} rounds")
+    print(f"{'':32}{'cpu s':>9}{'wall s':>10}{'x faster':>10}{'AP@0.5':>8}")
+    for name, pairs in times.items():
+        processor, wall = (statistics.median(values) for values in zip(*pairs, strict=True))
+        ratio = statistics.median(one[0] / two[0] for one, two in zip(times[base], pairs, strict=True))
+        agreement = match_nuclei(found[base], found[name], 0.5).average_precision
+        shown = f"{agreement:8.3f}" if name.startswith("same") else ""
+        print(f"{name:32}{processor:9.2f}{wall:10.2f}{ratio:10.1f}{shown}", flush=True)
+    print(f"\n{'parts, cpu s':32}{'network':>9}{'dynamics':>10}{'measures':>10}")
+    for name, finder in finders.items():
+        print_parts(name, finder, rgb, stain)
+    print(f"\npeak memory of all together: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.1f} GiB")
+
+
+if __name__ == "__main__":
+    main()

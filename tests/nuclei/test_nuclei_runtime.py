@@ -1,0 +1,99 @@
+import importlib.util
+import logging
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from pipeline.errors import DeviceError
+from pipeline.nuclei.engine import load_network
+from pipeline.nuclei.folded import FoldedNetwork
+from pipeline.nuclei.runtime import OpenVinoRuntime, TorchRuntime, open_runtime
+from pipeline.nuclei.weights import Weights
+
+CPU = torch.device("cpu")
+needs_openvino = pytest.mark.skipif(importlib.util.find_spec("openvino") is None, reason="OpenVINO is not installed")
+
+
+class Cramped(nn.Module):
+    """Adds one, and has memory for two images."""
+
+    room = 2
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.passes: list[int] = []
+
+    def forward(self, x: Tensor) -> Tensor:
+        if len(x) > self.room:
+            raise torch.OutOfMemoryError("no room")
+        self.passes.append(len(x))
+        return x + 1
+
+
+def test_batches_are_halved_until_they_fit_and_stay_so(caplog: pytest.LogCaptureFixture) -> None:
+    network = Cramped()
+    runtime = TorchRuntime(network, CPU)
+    inputs = torch.rand(7, 2, 8, 8)
+    with caplog.at_level(logging.WARNING, logger="abignet.nuclei"):
+        assert torch.equal(runtime(inputs), inputs + 1)
+    assert [record.getMessage() for record in caplog.records] == [
+        "cpu: out of memory with 7 images, now 3 a pass",
+        "cpu: out of memory with 3 images, now 1 a pass",
+    ]
+    network.passes.clear()
+    runtime(inputs[:3])
+    assert network.passes == [1, 1, 1]
+
+
+def test_no_room_for_one_image() -> None:
+    network = Cramped()
+    network.room = 0
+    with pytest.raises(DeviceError, match="one image of 16 x 8 pixels; use smaller tiles"):
+        TorchRuntime(network, CPU)(torch.rand(2, 2, 8, 16))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"runtime": "tensorrt"}, "expected torch or openvino, found 'tensorrt'"),
+        ({"precision": "int8"}, "expected float32 or float16, found 'int8'"),
+        ({"precision": "float16"}, "float16 needs a CUDA device"),
+        ({"runtime": "openvino", "precision": "float16"}, "openvino runs on the CPU in float32"),
+    ],
+)
+def test_settings_that_cannot_be(settings: dict[str, str], message: str) -> None:
+    wanted = {"runtime": "torch", "precision": "float32", **settings}
+    with pytest.raises(DeviceError, match=message):
+        open_runtime(Cramped(), CPU, threads=1, **wanted)  # type: ignore[arg-type]
+
+
+@pytest.mark.skipif(importlib.util.find_spec("openvino") is not None, reason="OpenVINO is installed")
+def test_openvino_that_is_not_there() -> None:
+    with pytest.raises(DeviceError, match="pip install openvino, or use torch"):
+        OpenVinoRuntime(Cramped(), threads=1)
+
+
+@needs_openvino
+def test_openvino_gives_the_network_s_output(tiny_weights: Weights) -> None:
+    network = FoldedNetwork(load_network(tiny_weights, CPU))
+    runtime = OpenVinoRuntime(network, threads=1)
+    for shape in ((3, 2, 40, 56), (1, 2, 24, 24)):
+        inputs = torch.rand(shape)
+        output = runtime(inputs)
+        assert output.numpy() == pytest.approx(network(inputs).numpy(), abs=1e-4)
+        assert np.array_equal(output, runtime(inputs))
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize(("precision", "tolerance"), [("float32", 1e-3), ("float16", 0.1)])
+def test_cuda_gives_the_processor_s_output(precision: str, tolerance: float, tiny_weights: Weights) -> None:
+    inputs = torch.rand(3, 2, 64, 48)
+    network = FoldedNetwork(load_network(tiny_weights, CPU))
+    expected = network(inputs)
+    runtime = TorchRuntime(network, torch.device("cuda"), precision=precision)  # type: ignore[arg-type]
+    output = runtime(inputs)
+    assert output.is_cuda
+    assert output.dtype == torch.float32
+    assert output.cpu().numpy() == pytest.approx(expected.numpy(), abs=tolerance * float(expected.abs().max()))
