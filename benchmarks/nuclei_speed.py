@@ -78,8 +78,8 @@ def cellpose_eval(weights: Path, rgb: Rgb, stain: StainScale) -> Callable[[], La
 def engine(weights: Path, runtime: str, rgb: Rgb, stain: StainScale, threads: int) -> tuple[NucleusFinder, Callable]:
     """The engine at the weights' own resolution."""
     diameter_um = load_weights(weights).diameter_px * MPP
-    params = NucleiParams(threads=threads, min_area_um2=0, nucleus_diameter_um=diameter_um)
-    finder = open_finder(weights, params, device="cpu", runtime=runtime)
+    params = NucleiParams(threads=threads, min_area_um2=0, nucleus_diameter_um=diameter_um, runtime=runtime)
+    finder = open_finder(weights, params, device="cpu")
     return finder, lambda: finder.find([rgb], MPP, stain)[0]
 
 

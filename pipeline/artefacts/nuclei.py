@@ -36,8 +36,12 @@ COLUMNS: dict[str, str] = {
     "x_um": "float64",  # centroid
     "y_um": "float64",
     "orientation_rad": "float64",  # axis of the major axis in [0, pi), from +x towards +y (y down)
+    "orientation_reliability": "float64",  # 0 round, so that the axis means nothing, to 1 a line
     **dict.fromkeys(PAPER_MEASURES, "float64"),
     "solidity": "float64",  # area over area of the convex hull
+    "convexity": "float64",  # perimeter of the convex hull over length of the border
+    "mean_haematoxylin": "float64",  # optical density of the stain
+    "sd_haematoxylin": "float64",
     "contour_um": "object",  # polygon as WKB, the same frame as x_um, y_um
 }
 
@@ -47,8 +51,8 @@ def header(
     slide_id: str,
     slide_mpp: float | None,
     mpp: float,
-    weights: str,
-    weights_digest: str,
+    weights: str | None,
+    weights_digest: str | None,
     reason: str | None,
     provenance: Mapping[str, Any],
     reader: str | None = None,
@@ -64,7 +68,7 @@ def header(
     mpp
         Resolution at which nuclei were segmented, um/px.
     weights, weights_digest
-        Name and SHA-256 of the network weights.
+        Name and SHA-256 of the network weights; None of a segmenter without network.
     reason
         Why there is no nucleus, else None.
     reader

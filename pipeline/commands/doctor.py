@@ -14,11 +14,14 @@ from pipeline.provenance import package_versions, source_digest
 REQUIRED = (
     "cellpose.dynamics",
     "h5py",
+    "imagecodecs",
     "numba",
     "openslide",
+    "openvino",
     "pandas",
     "pyarrow",
     "shapely",
+    "simplejpeg",
     "skimage",
     "snakemake",
     "torch",
@@ -61,14 +64,16 @@ def _import_faults() -> list[str]:
 
 
 def _weights_faults() -> list[str]:
-    from pipeline.config import load_config
-    from pipeline.nuclei.weights import resolve_weights
+    from pipeline.config import load_config, params
+    from pipeline.nuclei.params import NucleiParams
+    from pipeline.nuclei.segmenters import weights_of
 
     try:
-        weights = resolve_weights(load_config()["nuclei"]["weights"])
+        weights = weights_of(params(load_config(), "nuclei", NucleiParams))
     except AbignetError as error:
         return [str(error)]
-    click.echo(f"nucleus weights: {weights} ({weights.stat().st_size / 1e6:.1f} MB)")
+    if weights is not None:
+        click.echo(f"nucleus weights: {weights} ({weights.stat().st_size / 1e6:.1f} MB)")
     return []
 
 

@@ -15,7 +15,8 @@ from pipeline.commands.options import EXISTING_FILE, NEW_DIRECTORY, config_optio
 from pipeline.config import params
 from pipeline.errors import AbignetError
 from pipeline.logs import get_logger, progress
-from pipeline.nuclei.weights import resolve_weights
+from pipeline.nuclei.params import NucleiParams
+from pipeline.nuclei.segmenters import weights_of
 from pipeline.provenance import file_digest, source_digest
 
 log = get_logger("features")
@@ -96,11 +97,12 @@ class Stages:
             if (path := getattr(row, name)) is not None
         }
         sections = {name: self.config[name] for name in CONFIG_OF_FEATURES}
+        weights = weights_of(params(self.config, "nuclei", NucleiParams))
         whole = {
             "files": files,
             "mpp": row.mpp,
             "config": sections,
-            "weights": file_digest(resolve_weights(self.config["nuclei"]["weights"])),
+            "weights": None if weights is None else file_digest(weights),
             "source": source_digest("pipeline.tiling", "pipeline.nuclei", "pipeline.cellgraph"),
         }
         return json.dumps(whole, sort_keys=True)
@@ -119,7 +121,6 @@ class Stages:
         from pipeline.cellgraph.build_cell_graphs import build_cell_graphs
         from pipeline.cellgraph.cache_features import cache_features
         from pipeline.cellgraph.params import CellGraphParams, FeatureParams
-        from pipeline.nuclei.params import NucleiParams
         from pipeline.nuclei.segment_nuclei import segment_nuclei
 
         tiles = self.work(row.slide_id, "tiles.parquet")

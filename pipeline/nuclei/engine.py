@@ -24,7 +24,6 @@ from pipeline.nuclei.folded import FoldedNetwork
 from pipeline.nuclei.params import NucleiParams
 from pipeline.nuclei.resizing import Size, rescaled_size, resized, resized_labels
 from pipeline.nuclei.runtime import TorchRuntime, open_runtime
-from pipeline.nuclei.segmenters import Precision, RuntimeName
 from pipeline.nuclei.stain import Floats, Rgb, StainScale, network_input
 from pipeline.nuclei.weights import Weights, load_weights
 from pipeline.nuclei.whole_nuclei import whole_nuclei
@@ -133,11 +132,9 @@ class NucleusFinder:
     weights
         See ``weights.load_weights``.
     params
-        Thresholds, the nucleus diameter and the number of threads.
+        Thresholds, the nucleus diameter, runtime, precision and number of threads.
     device
         See ``choose_device``.
-    runtime, precision
-        See ``runtime.open_runtime``.
 
     Notes
     -----
@@ -145,20 +142,12 @@ class NucleusFinder:
     it was trained on, as in Cellpose (see ``fields``).
     """
 
-    def __init__(
-        self,
-        weights: Weights,
-        params: NucleiParams,
-        device: torch.device,
-        *,
-        runtime: RuntimeName = "torch",
-        precision: Precision = "float32",
-    ) -> None:
+    def __init__(self, weights: Weights, params: NucleiParams, device: torch.device) -> None:
         self.weights = weights
         self.params = params
         self.device = device
         network = FoldedNetwork(load_network(weights, torch.device("cpu")))
-        run = open_runtime(network, device, runtime=runtime, precision=precision, threads=params.threads)
+        run = open_runtime(network, device, runtime=params.runtime, precision=params.precision, threads=params.threads)
         self.forward = partial(forward_in_fields if weights.style else forward_whole, run)
 
     def network_mpp(self) -> float:
@@ -226,17 +215,10 @@ class NucleusFinder:
         yield list(pool.map(labels_of, traced.ends, traced.flows))
 
 
-def open_finder(
-    path: Path,
-    params: NucleiParams,
-    *,
-    device: str,
-    runtime: RuntimeName = "torch",
-    precision: Precision = "float32",
-) -> NucleusFinder:
+def open_finder(path: Path, params: NucleiParams, *, device: str) -> NucleusFinder:
     """Finder with the weights file at ``path``; sets torch's threads."""
     torch.set_num_threads(params.threads)
-    return NucleusFinder(load_weights(path), params, choose_device(device), runtime=runtime, precision=precision)
+    return NucleusFinder(load_weights(path), params, choose_device(device))
 
 
 @dataclass(frozen=True)

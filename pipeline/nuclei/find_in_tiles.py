@@ -2,10 +2,10 @@
 
 import math
 import time
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -16,13 +16,11 @@ from pipeline.logs import get_logger, progress
 from pipeline.nuclei.morphology import Labels
 from pipeline.nuclei.ownership import TilePlace, owned_nuclei, tile_places
 from pipeline.nuclei.params import NucleiParams
+from pipeline.nuclei.segmenters import Finder
 from pipeline.nuclei.stain import Rgb, StainScale, estimate_stain_scale
 from pipeline.nuclei.stain_normalisation import SAMPLE_MPP, StainNormaliser, Unchanged, fit_stain_normaliser
 from pipeline.slides.reader import SlideReader
 from pipeline.slides.tiles_in_order import BadTile, iterate_tiles
-
-if TYPE_CHECKING:
-    from pipeline.nuclei.engine import NucleusFinder
 
 logger = get_logger("nuclei")
 
@@ -83,7 +81,7 @@ def stain_scale(samples: list[Rgb], params: NucleiParams) -> StainScale:
 def nuclei_by_tile(
     slide: SlideReader,
     tiles: pd.DataFrame,
-    finder: "NucleusFinder",
+    finder: Finder,
     stain: SlideStain,
     *,
     on_unreadable: BadTile | None = None,
@@ -119,10 +117,15 @@ def nuclei_by_tile(
     ahead = finder.params.batch_size + 2
     reading = iterate_tiles(slide, tiles, halo_px=halo_px, prefetch=ahead, on_unreadable=on_unreadable)
     shown = progress(reading, description=f"nuclei of {slide.slide_id}", unit="tile", total=len(tiles))
-    for batch in _batches(shown, finder.params.batch_size):
-        pictures = [stain.normaliser.apply(rgb) for _, rgb in batch]
-        found = finder.find(pictures, mpp, stain.scale)
-        for (position, _), rgb, labels in zip(batch, pictures, found, strict=True):
+    waiting: deque[list[tuple[int, Rgb]]] = deque()
+
+    def pictures() -> Iterator[list[Rgb]]:
+        for batch in _batches(shown, finder.params.batch_size):
+            waiting.append([(position, stain.normaliser.apply(rgb)) for position, rgb in batch])
+            yield [rgb for _, rgb in waiting[-1]]
+
+    for found in finder.find_batches(pictures(), mpp, stain.scale):
+        for (position, rgb), labels in zip(waiting.popleft(), found, strict=True):
             owned = owned_nuclei(labels, rgb, mpp, places[position])
             n_tiles += 1
             n_nuclei += len(owned)

@@ -17,7 +17,7 @@ def nucleus_header(
     mpp: float,
     reason: str | None,
     params: NucleiParams,
-    weights_path: Path,
+    weights_path: Path | None,
     source: str,
     upstream: Mapping[str, str | Path],
     reader: str | None = None,
@@ -28,17 +28,20 @@ def nucleus_header(
 
     Parameters
     ----------
+    weights_path
+        None of a segmenter without network.
     upstream
         Paths of the files read, by role; see ``artefacts.nuclei.header`` for the others.
     """
-    named = replace(params, weights=weights_path.stem)
-    roles = {**upstream, "weights": weights_path}
+    weights = None if weights_path is None else weights_path.stem
+    named = params if weights is None else replace(params, weights=weights)
+    roles = upstream if weights_path is None else {**upstream, "weights": weights_path}
     return header(
         slide_id=slide_id,
         slide_mpp=slide_mpp,
         mpp=mpp,
-        weights=weights_path.stem,
-        weights_digest=file_digest(weights_path),
+        weights=weights,
+        weights_digest=None if weights_path is None else file_digest(weights_path),
         reason=reason,
         reader=reader,
         bounds_l0=bounds_l0,

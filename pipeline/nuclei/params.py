@@ -1,11 +1,15 @@
 """What a user may set of the nucleus stage: segmentation and the training of its network."""
 
 from dataclasses import dataclass
-from typing import get_args
+from typing import Literal, get_args
 
 from pipeline.bounds import check_choice, check_number
 from pipeline.errors import ConfigError
 from pipeline.nuclei.stain_normalisation import StainMethod
+
+Segmenter = Literal["cellpose", "cellpose_sam", "watershed"]
+RuntimeName = Literal["auto", "torch", "openvino"]
+Precision = Literal["float32", "float16"]
 
 SHIPPED_WEIGHTS = "he-nuclei-compact"
 """Name of the weights that come with the package."""
@@ -17,6 +21,14 @@ class NucleiParams:
 
     Attributes
     ----------
+    segmenter
+        ``cellpose`` runs a CPnet of cellpose 2 or 3, ``cellpose_sam`` Cellpose-SAM of cellpose 4,
+        ``watershed`` the classical baseline without a network.
+    runtime
+        What runs ``cellpose`` networks: ``torch``, ``openvino`` (CPU only), or ``auto``: OpenVINO on
+        a CPU, PyTorch on CUDA.
+    precision
+        Of ``cellpose`` networks: ``float16`` on CUDA only.
     weights
         ``he-nuclei-compact``, the path of a weights file, or the name of one inside
         ``$CELLPOSE_LOCAL_MODELS_PATH``.
@@ -53,6 +65,9 @@ class NucleiParams:
         Intra-op threads of torch on a CPU, 1 to 256; changes sums, hence recorded.
     """
 
+    segmenter: Segmenter = "cellpose"
+    runtime: RuntimeName = "auto"
+    precision: Precision = "float32"
     weights: str = SHIPPED_WEIGHTS
     nucleus_diameter_um: float = 8.0
     flow_threshold: float = 0.4
@@ -70,6 +85,9 @@ class NucleiParams:
 
     def __post_init__(self) -> None:
         """Check every bound."""
+        check_choice("nuclei.segmenter", self.segmenter, get_args(Segmenter))
+        check_choice("nuclei.runtime", self.runtime, get_args(RuntimeName))
+        check_choice("nuclei.precision", self.precision, get_args(Precision))
         if not self.weights:
             raise ConfigError("nuclei.weights: expected a name or path, found an empty text.")
         check_number("nuclei.nucleus_diameter_um", self.nucleus_diameter_um, 2, 50)

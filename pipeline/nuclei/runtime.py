@@ -3,7 +3,8 @@
 Frame: network pixels; images are (n, channels, row, col).
 """
 
-from typing import Any, Protocol, get_args
+import warnings
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 
 from pipeline.errors import DeviceError
 from pipeline.logs import get_logger
-from pipeline.nuclei.segmenters import Precision, RuntimeName
+from pipeline.nuclei.params import Precision, RuntimeName
 
 logger = get_logger("nuclei")
 
@@ -140,7 +141,9 @@ class OpenVinoRuntime:
             from openvino.frontend import FrontEndManager
             from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 
-            with torch.inference_mode():
+            with torch.inference_mode(), warnings.catch_warnings():
+                # TorchScript is what OpenVINO's front end reads.
+                warnings.simplefilter("ignore", DeprecationWarning)
                 traced = torch.jit.trace(self.network, example)  # type: ignore[no-untyped-call]
             front_end = FrontEndManager().load_by_framework("pytorch")
             # Named, because the front end does not keep it alive.
@@ -154,18 +157,14 @@ class OpenVinoRuntime:
 def open_runtime(
     network: nn.Module, device: torch.device, *, runtime: RuntimeName, precision: Precision, threads: int
 ) -> Runtime:
-    """Runtime of that name.
+    """Runtime of that name; ``auto`` is OpenVINO on a CPU and PyTorch elsewhere.
 
     Raises
     ------
     DeviceError
-        If the name or precision is unknown, not installed, or not for ``device``.
+        If it is not installed, or not for ``device`` or ``precision``.
     """
-    if runtime not in get_args(RuntimeName):
-        raise DeviceError(f"runtime: expected {' or '.join(get_args(RuntimeName))}, found {runtime!r}.")
-    if precision not in get_args(Precision):
-        raise DeviceError(f"precision: expected {' or '.join(get_args(Precision))}, found {precision!r}.")
-    if runtime == "torch":
+    if runtime == "torch" or (runtime == "auto" and (device.type != "cpu" or precision != "float32")):
         # A processor gains nothing from more images and loses its caches and reused memory.
         return TorchRuntime(network, device, precision=precision, images_per_pass=1 if device.type == "cpu" else None)
     if device.type != "cpu" or precision != "float32":

@@ -16,8 +16,8 @@ from pipeline.artefacts.atomic import writing
 from pipeline.artefacts.nuclei import write_nuclei
 from pipeline.nuclei.headers import nucleus_header
 from pipeline.nuclei.params import NucleiParams
+from pipeline.nuclei.segmenters import open_segmenter, weights_of
 from pipeline.nuclei.stain_normalisation import SAMPLE_MPP, StainNormaliser, Unchanged
-from pipeline.nuclei.weights import resolve_weights
 from pipeline.slides.reader import Reader, SlideReader, open_slide
 
 if TYPE_CHECKING:
@@ -65,13 +65,11 @@ def segment_image(
     SlideError, MissingMppError, WeightsError, DeviceError
         If the image, its pixel size, the weights or the device cannot be had.
     """
-    from pipeline.nuclei.engine import open_finder
     from pipeline.nuclei.find_in_tiles import nuclei_by_tile
     from pipeline.nuclei.ownership import nucleus_table
 
-    weights_path = resolve_weights(params.weights)
     with open_slide(image_path, slide_id=Path(image_path).stem, mpp=mpp, reader=reader) as image:
-        finder = open_finder(weights_path, params, device=device)
+        finder = open_segmenter(params, device=device)
         working_mpp = finder.network_mpp()
         masks = None if masks_path is None else np.zeros((image.height_l0, image.width_l0), dtype=np.uint32)
         parts: list[pd.DataFrame] = []
@@ -93,7 +91,7 @@ def segment_image(
             mpp=working_mpp,
             reason=None if len(nuclei) else f"no nucleus found in {len(tiles)} tiles",
             params=params,
-            weights_path=weights_path,
+            weights_path=weights_of(params),
             source=source,
             upstream={"image": image_path},
             reader=image.reader,

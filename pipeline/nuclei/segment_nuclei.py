@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -14,11 +13,8 @@ from pipeline.logs import get_logger
 from pipeline.nuclei.finished_tiles import FinishedTiles
 from pipeline.nuclei.headers import nucleus_header
 from pipeline.nuclei.params import NucleiParams
-from pipeline.nuclei.weights import resolve_weights
+from pipeline.nuclei.segmenters import Finder, open_segmenter, weights_of
 from pipeline.slides.reader import Reader, SlideReader, open_slide
-
-if TYPE_CHECKING:
-    from pipeline.nuclei.engine import NucleusFinder
 
 logger = get_logger("nuclei")
 
@@ -93,7 +89,7 @@ def segment_nuclei(
     WeightsError, DeviceError
         If the weights or the device cannot be had.
     """
-    weights_path = resolve_weights(params.weights)
+    weights_path = weights_of(params)
     table = read_tiles(tiles_path)
     made_by = nucleus_header(
         slide_id=slide_id,
@@ -111,12 +107,9 @@ def segment_nuclei(
         None if partial_dir is None else Path(partial_dir) / slide_id, made_by, batch_size=params.batch_size
     )
     if nuclei.reason is None:
-        # PyTorch takes seconds to import, and a slide without tiles does not need it.
-        from pipeline.nuclei.engine import open_finder
-
         tiles = kept_tiles(table)
         check_single_ownership(tiles, slide_id)
-        finder = open_finder(weights_path, params, device=device)
+        finder = open_segmenter(params, device=device)
         try:
             with open_slide(slide_path, slide_id=slide_id, mpp=table.header["slide_mpp"], reader=reader) as slide:
                 nuclei = _nuclei_of_slide(slide, tiles, finder, on_bad_tile, finished)
@@ -140,7 +133,7 @@ def _mpp(table: HeadedTable) -> float:
 def _nuclei_of_slide(
     slide: SlideReader,
     tiles: pd.DataFrame,
-    finder: "NucleusFinder",
+    finder: Finder,
     on_bad_tile: OnBadTile,
     finished: FinishedTiles,
 ) -> SlideNuclei:

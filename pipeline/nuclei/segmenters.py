@@ -2,18 +2,14 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Literal, Protocol, get_args
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.errors import ConfigError
 from pipeline.nuclei.params import NucleiParams
 from pipeline.nuclei.stain import Rgb, StainScale
-
-Segmenter = Literal["cellpose", "cellpose_sam", "watershed"]
-RuntimeName = Literal["torch", "openvino"]
-Precision = Literal["float32", "float16"]
+from pipeline.nuclei.weights import resolve_weights
 
 
 class Finder(Protocol):
@@ -33,45 +29,41 @@ class Finder(Protocol):
         """``find`` of each batch, in order."""
 
 
-def open_segmenter(
-    segmenter: Segmenter,
-    params: NucleiParams,
-    *,
-    weights_path: Path | None,
-    device: str,
-    runtime: RuntimeName = "torch",
-    precision: Precision = "float32",
-) -> Finder:
-    """Finder of that name.
+def weights_of(params: NucleiParams) -> Path | None:
+    """Weights file that ``params`` ask for; None of a segmenter without network.
+
+    Raises
+    ------
+    WeightsError
+        See ``weights.resolve_weights``.
+    """
+    return None if params.segmenter == "watershed" else resolve_weights(params.weights)
+
+
+def open_segmenter(params: NucleiParams, *, device: str) -> Finder:
+    """Finder that ``params`` ask for.
 
     Parameters
     ----------
-    weights_path
-        The weights of ``cellpose`` and ``cellpose_sam``; ``watershed`` has none.
     device
         ``auto``, ``cpu`` or ``cuda``.
-    runtime, precision
-        Of ``cellpose``; see ``runtime.open_runtime``.
 
     Raises
     ------
     ConfigError
-        If the segmenter is unknown, lacks weights, or needs cellpose 4 and does not find it.
+        If it needs cellpose 4 and does not find it.
     WeightsError, DeviceError
-        If the weights or the device cannot be had.
+        If the weights, the device or the runtime cannot be had.
     """
-    if segmenter not in get_args(Segmenter):
-        raise ConfigError(f"nuclei.segmenter: expected one of {', '.join(get_args(Segmenter))}, found {segmenter!r}.")
-    if segmenter == "watershed":
+    weights_path = weights_of(params)
+    if weights_path is None:
         from pipeline.nuclei.watershed import WatershedFinder
 
         return WatershedFinder(params)
-    if weights_path is None:
-        raise ConfigError(f"nuclei.segmenter: {segmenter} needs weights, found none.")
-    if segmenter == "cellpose_sam":
+    if params.segmenter == "cellpose_sam":
         from pipeline.nuclei.cellpose_sam import open_cellpose_sam
 
         return open_cellpose_sam(weights_path, params, device=device)
     from pipeline.nuclei.engine import open_finder
 
-    return open_finder(weights_path, params, device=device, runtime=runtime, precision=precision)
+    return open_finder(weights_path, params, device=device)

@@ -132,7 +132,7 @@ def _nuclei_facts(path: Path | None) -> dict[str, Any]:
         ) from error
     header = json.loads((metadata.metadata or {}).get(HEADER_KEY, b"{}"))
     check_header(header, nucleus_files.KIND, str(path))
-    weights = f"weights {header['weights']}, SHA-256 {str(header['weights_digest'])[:16]}"
+    weights = f"weights {header['weights']}, SHA-256 {str(header['weights_digest'])[:16]}" if header["weights"] else ""
     record = StageRecord("segment_nuclei", str(header["provenance"].get("source", "")), weights)
     return {"n_nuclei": metadata.num_rows, "reason": header["reason"], "record": record}
 

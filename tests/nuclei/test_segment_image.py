@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +9,6 @@ from scipy import ndimage
 
 from pipeline.artefacts.nuclei import read_nuclei
 from pipeline.errors import MissingMppError
-from pipeline.nuclei import engine
 from pipeline.nuclei.params import NucleiParams
 from pipeline.nuclei.scoring import match_nuclei
 from pipeline.nuclei.segment_image import image_tiles, paste, segment_image
@@ -27,8 +26,9 @@ class DarkSpots:
     def network_mpp(self) -> float:
         return 0.5
 
-    def find(self, rgbs: Sequence[np.ndarray], mpp: float, stain: StainScale) -> list[np.ndarray]:
-        return [ndimage.label(rgb[..., 0] < 128)[0].astype(np.int32) for rgb in rgbs]
+    def find_batches(self, batches: Iterable[list[np.ndarray]], mpp: float, stain: StainScale) -> Iterator:
+        for rgbs in batches:
+            yield [ndimage.label(rgb[..., 0] < 128)[0].astype(np.int32) for rgb in rgbs]
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def spots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         at = (row + rng.uniform(-2, 2), col + rng.uniform(-2, 2))
         light[np.hypot(rows - at[0], cols - at[1]) < rng.uniform(2.5, 4.5)] = 60
     Image.fromarray(np.repeat(light[..., None], 3, axis=2)).save(tmp_path / "spots.png")
-    monkeypatch.setattr(engine, "open_finder", lambda path, params, **_: DarkSpots(params))
+    monkeypatch.setattr("pipeline.nuclei.segment_image.open_segmenter", lambda params, **_: DarkSpots(params))
     return tmp_path / "spots.png"
 
 

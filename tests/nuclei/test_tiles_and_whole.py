@@ -6,10 +6,9 @@ import pytest
 import shapely
 
 from pipeline.nuclei.ownership import TilePlace, nucleus_table, owned_nuclei
-from pipeline.nuclei.params import SHIPPED_WEIGHTS, NucleiParams
-from pipeline.nuclei.segmenters import Finder, Segmenter, open_segmenter
+from pipeline.nuclei.params import NucleiParams, Segmenter
+from pipeline.nuclei.segmenters import Finder, open_segmenter
 from pipeline.nuclei.stain import estimate_stain_scale
-from pipeline.nuclei.weights import resolve_weights
 from pipeline.synthetic.tissue import TissueSpec, paint_tissue
 
 MPP = 0.5
@@ -36,7 +35,7 @@ def nuclei_in_tiles(finder: Finder, rgb: np.ndarray, tile_px: int) -> pd.DataFra
 def test_tiles_give_the_nuclei_of_the_whole(segmenter: Segmenter) -> None:
     spec = TissueSpec(nuclei_per_mm2=4000.0, clustering=0.2, kappa=4.0, axis_rad=0.3)
     rgb = paint_tissue(spec, width_px=512, height_px=512, mpp=MPP, rng=np.random.default_rng(2)).rgb
-    finder = open_segmenter(segmenter, NucleiParams(), weights_path=resolve_weights(SHIPPED_WEIGHTS), device="cpu")
+    finder = open_segmenter(NucleiParams(segmenter=segmenter), device="cpu")
     whole, tiled = nuclei_in_tiles(finder, rgb, 512), nuclei_in_tiles(finder, rgb, 128)
     assert len(whole) > 200
     assert abs(len(tiled) - len(whole)) <= 0.005 * len(whole)

@@ -57,7 +57,7 @@ def test_torch_is_not_imported() -> None:
     code = (
         "import sys; from pipeline.nuclei.segmenters import open_segmenter; "
         "from pipeline.nuclei.params import NucleiParams; "
-        "open_segmenter('watershed', NucleiParams(), weights_path=None, device='cpu'); "
+        "open_segmenter(NucleiParams(segmenter='watershed'), device='cpu'); "
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -26,7 +26,7 @@ def test_same_nuclei_as_cellpose_on_tissue(runtime: str) -> None:
     from cellpose.models import CellposeModel
 
     model = CellposeModel(gpu=False, pretrained_model=str(WEIGHTS))
-    finder = open_finder(WEIGHTS, NucleiParams(threads=2), device="cpu", runtime=runtime)  # type: ignore[arg-type]
+    finder = open_finder(WEIGHTS, NucleiParams(threads=2, runtime=runtime), device="cpu")  # type: ignore[arg-type]
     total = Matches(0, 0, 0)
     for path in sorted((DATA / "nuclei_tcga_lgg" / "images").glob("*.webp"))[:12:4]:
         rgb = np.asarray(Image.open(path).convert("RGB"))[:320, :320]

@@ -5,9 +5,10 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from pipeline.artefacts.sheet import read_sheet, require_trainable
-from pipeline.config import check_config
+from pipeline.config import check_config, params
 from pipeline.errors import AbignetError
-from pipeline.nuclei.weights import resolve_weights
+from pipeline.nuclei.params import NucleiParams
+from pipeline.nuclei.segmenters import weights_of
 from pipeline.provenance import source_digest
 
 SLIDE_ID_PATTERN = "[A-Za-z0-9][A-Za-z0-9._-]*"
@@ -44,6 +45,8 @@ def section(name):
 
 def environment(room):
     """Path of a room's conda environment; the CUDA one where CUDA is asked for."""
+    if room == "nuclei" and config["nuclei"]["segmenter"] == "cellpose_sam":
+        return "../../envs/nuclei-sam.yaml"
     return (
         f"../../envs/{room}-cuda.yaml"
         if config["device"] == "cuda"
@@ -131,7 +134,7 @@ SEEDS = config["seeds"]
 FOLDS = sorted({row.fold for row in LABELLED if row.fold is not None}) or list(
     range(config["splits"]["folds"])
 )
-WEIGHTS = stopping(resolve_weights, config["nuclei"]["weights"])
+WEIGHTS = stopping(weights_of, stopping(params, config, "nuclei", NucleiParams))
 if UNLABELLED and config["prediction"]["method"] not in METHODS:
     raise WorkflowError(
         f"config: prediction.method: expected one of methods ({', '.join(METHODS)}), found {config['prediction']['method']}"

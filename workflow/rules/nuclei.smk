@@ -2,7 +2,7 @@ rule segment_nuclei:
     input:
         slide=slide_file,
         tiles=rules.tile_slide.output.tiles,
-        weights=str(WEIGHTS),
+        weights=[] if WEIGHTS is None else str(WEIGHTS),
     output:
         nuclei=f"{OUT}/nuclei/{{slide}}.parquet",
     log:
