@@ -62,7 +62,8 @@ def nuclei_frame(x_um: np.ndarray, y_um: np.ndarray, angle: np.ndarray, tile_id:
     for name in nucleus_files.PAPER_MEASURES:
         frame[name] = 1.5
     frame["area_um2"] = np.pi * 9 * 5 / 4
-    frame["solidity"] = 1.0
+    for name in ("orientation_reliability", "solidity", "convexity", "mean_haematoxylin", "sd_haematoxylin"):
+        frame[name] = 0.5
     frame["contour_um"] = [
         shapely.to_wkb(ellipse(*place, 9.0, 5.0, a)) for *place, a in zip(x_um, y_um, angle, strict=True)
     ]
