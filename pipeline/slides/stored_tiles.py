@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from tifffile import COMPRESSION, PLANARCONFIG
+from tifffile import COMPRESSION, PHOTOMETRIC, PLANARCONFIG
 
 from pipeline.slides.source import Pixels, blank
 from pipeline.slides.tile_cache import TileCache
@@ -19,10 +20,18 @@ from pipeline.slides.tile_cache import TileCache
 CACHE_BYTES = 64 * 2**20
 """Decoded tiles kept for the next boxes: three rows of 256-px tiles on a slide 29,000 px wide."""
 
-JPEG_END = b"\xff\xd9"
-JPEG_BLOCK_PX = 8
-JPEG_MID_GREY = 128
-"""End marker of a JPEG, and what a block without coefficients decodes to (ITU T.81)."""
+JPEG_START, JPEG_END = b"\xff\xd8", b"\xff\xd9"
+"""Markers SOI and EOI (ITU T.81)."""
+
+JPEG_COLOUR = {
+    PHOTOMETRIC.RGB: b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00\x00",
+    PHOTOMETRIC.YCBCR: b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00\x01",
+}
+"""Adobe's APP14 segment, whose last byte states the colour space (ITU T.872, 6.5.3)."""
+
+JPEG_APP0, JFIF = b"\xff\xe0", b"JFIF\x00\x01"
+JFIF_AT = 6
+"""Marker of a JFIF segment, which comes first, its identifier and major version, and their place (ITU T.871, 10.1)."""
 
 UPRIGHT = 1
 """TIFF's Orientation of rows from the top, columns from the left."""
@@ -140,7 +149,7 @@ def stored_level(page: Any) -> StoredLevel:
     Raises
     ------
     NotDirectlyReadableError
-        If imagecodecs is not installed.
+        If its decoder, simplejpeg or imagecodecs, is not installed.
     """
     return StoredLevel(
         page.imagewidth,
@@ -154,43 +163,64 @@ def stored_level(page: Any) -> StoredLevel:
 
 
 def _decoder(page: Any) -> Callable[[bytes, int], Pixels]:
-    """What makes RGB of the bytes of a tile.
-
-    A JPEG is in the colour space that TIFF states, whatever its own markers say.
-    """
-    try:
-        codecs = import_module("imagecodecs")
-    except ImportError as error:
-        raise NotDirectlyReadableError(f"imagecodecs cannot be imported ({error})") from error
-    shape = (page.tilelength, page.tilewidth, 3)
+    """What makes RGB of the bytes of a tile."""
     if page.compression == COMPRESSION.JPEG:
-        settings = {"tables": page.jpegtables, "colorspace": page.photometric.name, "outcolorspace": "RGB"}
-        jpeg = partial(codecs.jpeg8_decode, **settings)
-        return lambda content, _: _complete(_shaped(jpeg(content), shape), content)
+        return _jpeg_decoder(page)
+    codecs = _installed("imagecodecs")
     if page.compression == COMPRESSION.APERIO_JP2000_RGB:
+        shape = (page.tilelength, page.tilewidth, 3)
         return lambda content, _: _shaped(codecs.jpeg2k_decode(content), shape)
     decode = page.decode
     return lambda content, number: np.asarray(decode(content, number)[0][0])
+
+
+def _jpeg_decoder(page: Any) -> Callable[[bytes, int], Pixels]:
+    """RGB of a JPEG in the colour space that TIFF states, refused at libjpeg's first warning as OpenSlide refuses it.
+
+    The header is read ahead, so that a damaged one claims no memory.
+    """
+    codec = _installed("simplejpeg")
+    expected = (page.tilelength, page.tilewidth, page.photometric.name)
+    is_rgb = page.photometric == PHOTOMETRIC.RGB
+    head = JPEG_START + JPEG_COLOUR[page.photometric] + _table_segments(page.jpegtables)
+
+    def decode(content: bytes, _: int) -> Pixels:
+        jpeg = head + _segments(content, hide_jfif=is_rgb)
+        height, width, colour, _subsampling = codec.decode_jpeg_header(jpeg)
+        if (height, width, colour.upper()) != expected:
+            raise ValueError(f"a stored tile is {(height, width, colour)}, expected {expected}")
+        pixels: Pixels = codec.decode_jpeg(jpeg, colorspace="RGB", strict=True)
+        return pixels
+
+    return decode
+
+
+def _installed(codec: str) -> ModuleType:
+    try:
+        return import_module(codec)
+    except ImportError as error:
+        raise NotDirectlyReadableError(f"{codec} cannot be imported ({error})") from error
+
+
+def _table_segments(tables: bytes | None) -> bytes:
+    """What stands between the start and the end of TIFF's JPEGTables."""
+    if tables is None:
+        return b""
+    if not (tables.startswith(JPEG_START) and tables.endswith(JPEG_END)):
+        raise NotDirectlyReadableError("its JPEG tables have no start or no end")
+    return tables[len(JPEG_START) : -len(JPEG_END)]
+
+
+def _segments(jpeg: bytes, *, hide_jfif: bool) -> bytes:
+    """What follows the start of a JPEG; JFIF means YCbCr, against which Adobe's segment cannot prevail."""
+    if not jpeg.startswith(JPEG_START):
+        raise ValueError("a stored tile is no JPEG")
+    if hide_jfif and jpeg.startswith(JPEG_APP0, len(JPEG_START)) and jpeg.startswith(JFIF, JFIF_AT):
+        return jpeg[len(JPEG_START) : JFIF_AT] + bytes(len(JFIF)) + jpeg[JFIF_AT + len(JFIF) :]
+    return jpeg[len(JPEG_START) :]
 
 
 def _shaped(pixels: Pixels, expected: tuple[int, int, int]) -> Pixels:
     if pixels.shape != expected:
         raise ValueError(f"a stored tile is {pixels.shape}, expected {expected}")
     return pixels
-
-
-def _complete(pixels: Pixels, jpeg: bytes) -> Pixels:
-    """A decoded JPEG, unless its data ran out.
-
-    OpenSlide takes libjpeg's warnings for errors, imagecodecs does not pass them on; but
-    libjpeg leaves mid-grey what it has no data for.  Data that run out within the last
-    block of 16 x 16 px, and data damaged without running out, go unnoticed.
-    """
-    ended = jpeg.endswith(JPEG_END) or JPEG_END in jpeg
-    if not ended or (pixels.item(-1) == JPEG_MID_GREY and _is_mid_grey(pixels[-JPEG_BLOCK_PX:, -JPEG_BLOCK_PX:])):
-        raise ValueError("the data of a stored tile may end early")
-    return pixels
-
-
-def _is_mid_grey(block: Pixels) -> bool:
-    return bool((block == JPEG_MID_GREY).all())

@@ -60,7 +60,7 @@ class TiffSource:
     Raises
     ------
     NotDirectlyReadableError
-        If level 0 is not of a kind in ``DIRECT``, or imagecodecs is not installed.
+        If level 0 is not of a kind in ``DIRECT``, or its decoder, simplejpeg or imagecodecs, is not installed.
     """
 
     reader: PixelReader = "tifffile"

@@ -1,5 +1,7 @@
 """Slides whose files are cut short, or damaged at a stored tile."""
 
+import tracemalloc
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,7 +12,11 @@ import tifffile
 from slide_files import tissue, write_slide, write_svs
 
 from pipeline.errors import SlideError, UnreadableRegionError
+from pipeline.slides.image_source import UNREADABLE
+from pipeline.slides.openslide_source import OpenSlideSource
 from pipeline.slides.reader import open_slide
+from pipeline.slides.source import UnreadablePixelsError
+from pipeline.slides.tiff_source import TiffSource
 from pipeline.slides.tiles_in_order import iterate_tiles
 
 SIDE = 256
@@ -35,6 +41,35 @@ def damage(path: Path, harm, *, col: int = BAD[0], row: int = BAD[1]) -> None:
     content = bytearray(path.read_bytes())
     content[offset : offset + n_bytes] = harm(bytes(content[offset : offset + n_bytes]))
     path.write_bytes(content)
+
+
+NOISE = (
+    lambda old, rng: bytes([old[0] ^ 1 << int(rng.integers(8))]) + old[1:],
+    lambda old, rng: rng.bytes(len(old)),
+    lambda old, rng: bytes(len(old)),
+    lambda old, rng: b"\xff" * len(old),
+)
+
+
+def damage_every_tile(path: Path) -> None:
+    """Overwrite 1 to 256 bytes of each stored tile of level 0, anywhere in it."""
+    rng = np.random.default_rng(0)
+    content = bytearray(path.read_bytes())
+    with tifffile.TiffFile(path) as file:
+        ends = np.cumsum([file.pages[0].dataoffsets, file.pages[0].databytecounts], axis=0).T.tolist()
+    for number, (start, end) in enumerate(ends):
+        at = int(rng.integers(start, end))
+        bad = slice(at, min(at + 2 ** int(rng.integers(9)), end))
+        content[bad] = NOISE[number % len(NOISE)](bytes(content[bad]), rng)
+    path.write_bytes(content)
+
+
+def outcome(read: Callable[..., np.ndarray], *box: int) -> bytes | None:
+    """Pixels of a box, None when they are refused."""
+    try:
+        return read(*box).tobytes()
+    except (UnreadablePixelsError, *UNREADABLE):
+        return None
 
 
 @pytest.fixture
@@ -84,6 +119,45 @@ def test_a_damaged_tile_is_an_error_and_the_others_are_not(tmp_path: Path, pictu
                 else:
                     box = slide.read_box(x, y, SIDE, SIDE, width_px=SIDE, height_px=SIDE)
                     np.testing.assert_array_equal(box, good[y : y + SIDE, x : x + SIDE])
+
+
+@pytest.mark.parametrize("kind", [{"photometric": "ycbcr"}, {"photometric": "rgb", "tables": True}], ids=str)
+def test_no_damage_of_a_jpeg_goes_unnoticed_that_openslide_notices(tmp_path: Path, picture, kind) -> None:
+    path, side = tmp_path / "slide.svs", 64
+    write_svs(path, picture, n_levels=2, tile=side, **kind)
+    damage_every_tile(path)
+    ours, theirs = TiffSource(path, OpenSlideSource(path)), OpenSlideSource(path)
+    n_tiles = n_refused = n_direct = 0
+    for y in range(0, picture.shape[0], side):
+        for x in range(0, picture.shape[1], side):
+            box = (0, x, y, side, side)
+            expected, direct = outcome(theirs.read, *box), outcome(ours.tiles.read, *box)
+            assert direct in (None, expected), box
+            assert outcome(ours.read, *box) == expected, box
+            n_tiles += 1
+            n_refused += expected is None
+            n_direct += direct is not None
+    assert n_tiles == 256
+    assert 50 < n_refused < 206
+    assert n_direct > 50
+
+
+def test_a_damaged_size_claims_no_memory(tmp_path: Path, picture: np.ndarray) -> None:
+    """A JPEG that says of itself 16,384 x 16,384 px: 805 MB as RGB."""
+    write_svs(tmp_path / "slide.svs", picture, n_levels=1)
+
+    def enlarge(tile: bytes) -> bytes:
+        sides = tile.index(b"\xff\xc0") + 5
+        return tile[:sides] + b"\x40\x00\x40\x00" + tile[sides + 4 :]
+
+    damage(tmp_path / "slide.svs", enlarge)
+    source = TiffSource(tmp_path / "slide.svs", OpenSlideSource(tmp_path / "slide.svs"))
+    tracemalloc.start()
+    try:
+        assert outcome(source.read, 0, BAD[0] * SIDE, BAD[1] * SIDE, SIDE, SIDE) is None
+        assert tracemalloc.get_traced_memory()[1] < 10e6
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("compression", ["adobe_deflate", "none"])
