@@ -4,13 +4,13 @@ Frame: micrometres, origin at the slide's top-left level-0 corner, y down;
 ``x_l0 = x_um / slide_mpp``.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from pipeline.artefacts.tables import HeadedTable, read_table, write_table
+from pipeline.artefacts.tables import HeadedTable, iterate_table, read_table, read_table_header, write_table
 
 KIND = "nuclei"
 
@@ -96,6 +96,16 @@ def header(
 def write_nuclei(path: str | Path, frame: pd.DataFrame, table_header: Mapping[str, Any]) -> None:
     """Write a nucleus table; see ``COLUMNS`` and ``header``."""
     write_table(path, frame, COLUMNS, table_header)
+
+
+def read_nuclei_header(path: str | Path) -> dict[str, Any]:
+    """Header of a nucleus table, without its rows; see ``tables.read_table_header``."""
+    return read_table_header(path, KIND)
+
+
+def iterate_nuclei(path: str | Path) -> Iterator[pd.DataFrame]:
+    """Rows of a nucleus table, ``tables.ROWS_AT_ONCE`` at a time."""
+    return iterate_table(path, COLUMNS)
 
 
 def read_nuclei(path: str | Path) -> HeadedTable:

@@ -1,7 +1,7 @@
 """Tables with a header: parquet whose metadata carries what the columns cannot."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,9 @@ from pipeline.errors import ArtefactError
 from pipeline.provenance import FORMAT_VERSION
 
 HEADER_KEY = b"abignet"
+
+ROWS_AT_ONCE = 50_000
+"""Rows of a row group, the least that a reader which streams has to hold."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,9 @@ def write_table(path: str | Path, frame: pd.DataFrame, columns: Mapping[str, str
     table = pa.Table.from_pandas(checked, preserve_index=False)
     metadata = {**(table.schema.metadata or {}), HEADER_KEY: json.dumps(dict(header), sort_keys=True).encode()}
     with writing(path) as temporary:
-        pq.write_table(table.replace_schema_metadata(metadata), temporary, compression="zstd")
+        pq.write_table(
+            table.replace_schema_metadata(metadata), temporary, compression="zstd", row_group_size=ROWS_AT_ONCE
+        )
 
 
 def read_table(path: str | Path, kind: str, columns: Mapping[str, str]) -> HeadedTable:
@@ -69,20 +74,39 @@ def read_table(path: str | Path, kind: str, columns: Mapping[str, str]) -> Heade
     ArtefactError
         If the file is missing, is not ours, is of another kind or version, or lacks a column.
     """
+    header = read_table_header(path, kind)
+    return HeadedTable(_conform(pq.read_table(path).to_pandas(), columns, str(path)), header)
+
+
+def read_table_header(path: str | Path, kind: str) -> dict[str, Any]:
+    """Header of a table of ``kind``, without its rows.
+
+    Raises
+    ------
+    ArtefactError
+        If the file is missing, is not ours, or is of another kind or version.
+    """
     try:
-        table = pq.read_table(path)
+        metadata = pq.read_schema(path).metadata or {}
     except (OSError, pa.ArrowInvalid) as error:
         raise ArtefactError(
             f"{path}: expected a table of {kind}; it cannot be read ({error}). Make it again."
         ) from error
-    raw = (table.schema.metadata or {}).get(HEADER_KEY)
+    raw = metadata.get(HEADER_KEY)
     if raw is None:
         raise ArtefactError(
             f"{path}: expected a table of {kind} written by abignet; found a parquet file without its header."
         )
-    header = json.loads(raw)
+    header: dict[str, Any] = json.loads(raw)
     check_header(header, kind, str(path))
-    return HeadedTable(_conform(table.to_pandas(), columns, str(path)), header)
+    return header
+
+
+def iterate_table(path: str | Path, columns: Mapping[str, str]) -> Iterator[pd.DataFrame]:
+    """Rows of a table in order, at most ``ROWS_AT_ONCE`` in memory; see ``read_table``."""
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(ROWS_AT_ONCE):
+            yield _conform(batch.to_pandas(), columns, str(path))
 
 
 def check_header(header: Mapping[str, Any], kind: str, path: str) -> None:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import shapely
 
 from pipeline.artefacts.atomic import writing
 from pipeline.logs import get_logger
@@ -76,7 +75,6 @@ class FinishedTiles:
         if self._folder is None:
             return
         found = pd.concat([part for part in self.owned[self._n_written :] if len(part)] or self.owned[-1:])
-        found = found.assign(contour_um=shapely.to_wkb(found["contour_um"].to_numpy()))
         found.attrs[ATTRIBUTES] = {
             "n_tiles": self.n_tiles,
             "unreadable": [row for row in self.unreadable if row < self.n_tiles],
@@ -92,7 +90,7 @@ class FinishedTiles:
         for path in sorted(self._folder.glob("*.parquet")) if self._folder else ():
             part = pd.read_parquet(path)
             facts = part.attrs.pop(ATTRIBUTES)
-            self.owned.append(part.assign(contour_um=shapely.from_wkb(part["contour_um"].to_numpy())))
+            self.owned.append(part)
             self.n_tiles, self.unreadable = int(facts["n_tiles"]), list(facts["unreadable"])
         self._n_written = len(self.owned)
         if self.n_tiles:

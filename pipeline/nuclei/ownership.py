@@ -72,8 +72,8 @@ def owned_nuclei(labels: Labels, rgb: Rgb, mpp: float, place: TilePlace) -> pd.D
 
     Returns
     -------
-    Columns of a nucleus table but for ``nucleus_id``, in the slide's frame, polygons not
-    yet as WKB, and two more: ``label``, the nucleus' label in ``labels``, and ``cut``, whether
+    Columns of a nucleus table but for ``nucleus_id``, in the slide's frame, and
+    two more: ``label``, the nucleus' label in ``labels``, and ``cut``, whether
     it reaches the edge of the halo and so may go on beyond it.
     """
     measured = measure_nuclei(labels, rgb, mpp)
@@ -85,7 +85,9 @@ def owned_nuclei(labels: Labels, rgb: Rgb, mpp: float, place: TilePlace) -> pd.D
     x0, y0, x1, y1 = place.box_um
     x, y = measured["x_um"], measured["y_um"]
     owned = measured[(x >= x0) & (x < x1) & (y >= y0) & (y < y1)].reset_index(drop=True)
-    owned["contour_um"] = shapely.transform(owned["contour_um"].to_numpy(), lambda points: points + place.origin_um)
+    moved = shapely.transform(owned["contour_um"].to_numpy(), lambda points: points + place.origin_um)
+    # Bytes at once: a slide's worth of polygons takes several times the memory.
+    owned["contour_um"] = shapely.to_wkb(moved)
     return owned
 
 
@@ -107,7 +109,6 @@ def nucleus_table(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
             "%d of %d nuclei reach beyond the halo of their tile and are cut there; raise halo_um", n_cut, len(once)
         )
     once["nucleus_id"] = np.arange(len(once))
-    once["contour_um"] = shapely.to_wkb(once["contour_um"].to_numpy())
     return once[list(COLUMNS)]
 
 

@@ -1,11 +1,14 @@
 """Nuclei and patches of a slide for QuPath."""
 
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from pipeline.artefacts.features import FeatureStore, read_features
-from pipeline.artefacts.nuclei import read_nuclei
+from pipeline.artefacts.nuclei import iterate_nuclei, read_nuclei_header
 from pipeline.artefacts.tables import HeadedTable
 from pipeline.artefacts.tiles import read_tiles
 from pipeline.errors import ArtefactError
@@ -48,52 +51,59 @@ def export_geojson(
     ArtefactError
         If a table cannot be read, or holds rows without knowing the slide's pixel size.
     """
-    tiles, nuclei = read_tiles(tiles_path), read_nuclei(nuclei_path)
+    tiles, header = read_tiles(tiles_path), read_nuclei_header(nuclei_path)
     store = read_features(features_path) if features_path is not None else None
     origin = origin_l0(tiles.header)
-    _write_nuclei(nuclei, nuclei_path, nuclei_geojson_path, slide_id, origin)
-    numbers = _patch_numbers(nuclei, tiles, store)
+    counts = _write_nuclei(nuclei_path, header, nuclei_geojson_path, slide_id, origin)
+    numbers = _patch_numbers(counts, header, tiles, store)
     write_collection(patches_geojson_path, patch_features(tiles.frame, numbers, slide_id=slide_id, origin=origin))
 
 
-def nuclei_geojson(nuclei_path: str | Path, out_path: str | Path) -> int:
-    """Write a nucleus table as QuPath detections; return how many were written.
+def nuclei_geojson(nuclei_path: str | Path, out_path: str | Path) -> None:
+    """Write a nucleus table as QuPath detections.
 
     Raises
     ------
     ArtefactError
         If the table cannot be read, or holds rows without knowing the slide's pixel size.
     """
-    nuclei = read_nuclei(nuclei_path)
-    return _write_nuclei(nuclei, nuclei_path, out_path, str(nuclei.header["slide_id"]), origin_l0(nuclei.header))
+    header = read_nuclei_header(nuclei_path)
+    _write_nuclei(nuclei_path, header, out_path, str(header["slide_id"]), origin_l0(header))
 
 
 def _write_nuclei(
-    nuclei: HeadedTable, nuclei_path: str | Path, out_path: str | Path, slide_id: str, origin: tuple[int, int]
-) -> int:
-    slide_mpp = nuclei.header["slide_mpp"]
-    if slide_mpp is None and len(nuclei.frame):
-        raise ArtefactError(
-            f"{nuclei_path}: expected the slide's um per pixel beside {len(nuclei.frame)} nuclei, found none. "
-            "Segment it again."
-        )
-    features = nucleus_features(nuclei.frame, slide_id=slide_id, slide_mpp=float(slide_mpp or 1.0), origin=origin)
-    written = write_collection(out_path, features)
-    if written < len(nuclei.frame):
+    nuclei_path: str | Path, header: Mapping[str, Any], out_path: str | Path, slide_id: str, origin: tuple[int, int]
+) -> Counter[int]:
+    """Write a table as detections without ever holding it; return the number of nuclei of each tile."""
+    counts: Counter[int] = Counter()
+
+    def features() -> Iterator[str]:
+        for nuclei in iterate_nuclei(nuclei_path):
+            if header["slide_mpp"] is None:
+                raise ArtefactError(
+                    f"{nuclei_path}: expected the slide's um per pixel beside {len(nuclei)} nuclei, found none. "
+                    "Segment it again."
+                )
+            counts.update(nuclei["tile_id"].tolist())
+            yield from nucleus_features(nuclei, slide_id=slide_id, slide_mpp=float(header["slide_mpp"]), origin=origin)
+
+    written = write_collection(out_path, features())
+    if written < counts.total():
         log.warning(
             "slide %s: %d of %d nuclei have a contour without area and are not in %s",
             slide_id,
-            len(nuclei.frame) - written,
-            len(nuclei.frame),
+            counts.total() - written,
+            counts.total(),
             Path(out_path).name,
         )
-    return written
+    return counts
 
 
-def _patch_numbers(nuclei: HeadedTable, tiles: HeadedTable, store: FeatureStore | None) -> dict[int, dict[str, float]]:
-    counts = nuclei.frame["tile_id"].value_counts()
+def _patch_numbers(
+    counts: Mapping[int, int], nuclei_header: Mapping[str, Any], tiles: HeadedTable, store: FeatureStore | None
+) -> dict[int, dict[str, float]]:
     # Nuclei are looked for in kept tiles that can be read: any other tile has no count, not a count of zero.
-    unreadable = set(nuclei.header.get("unreadable_tiles", ()))
+    unreadable = set(nuclei_header.get("unreadable_tiles", ()))
     kept = set(tiles.frame.loc[tiles.frame["kept"], "tile_id"]) - unreadable
     numbers = {int(tile): {"n_nuclei": float(counts.get(tile, 0))} for tile in kept}
     if store is None:

@@ -22,7 +22,7 @@ def test_positions_in_the_slides_frame() -> None:
     place = TilePlace(3, (95.0, 195.0), (95.0, 195.0, 115.0, 215.0))
     found = owned_nuclei(labels, rgb, 0.5, place).loc[0]
     assert (found["x_um"], found["y_um"], found["tile_id"]) == (98.5, 201.5, 3)
-    assert found["contour_um"].equals(shapely.box(97, 200, 100, 203))
+    assert shapely.from_wkb(found["contour_um"]).equals(shapely.box(97, 200, 100, 203))
 
 
 @pytest.mark.parametrize(("x0", "owned"), [(6.9, True), (7.0, True), (7.1, False)])

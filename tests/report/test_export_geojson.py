@@ -122,7 +122,8 @@ def test_cli_form_takes_the_slide_from_the_table_and_warns_of_what_it_leaves_out
     frame.loc[1, "contour_um"] = shapely.to_wkb(shapely.Polygon([(0, 0), (5, 5), (0, 0)]))
     write_nucleus_table(tmp_path / "n.parquet", frame, "named")
     with caplog.at_level(logging.WARNING, logger="abignet"):
-        assert nuclei_geojson(tmp_path / "n.parquet", tmp_path / "n.geojson") == 1
+        nuclei_geojson(tmp_path / "n.parquet", tmp_path / "n.geojson")
+    assert len(json.loads((tmp_path / "n.geojson").read_text())["features"]) == 1
     assert "slide named: 1 of 2 nuclei" in caplog.text
 
 
