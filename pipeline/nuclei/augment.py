@@ -25,17 +25,19 @@ from pipeline.nuclei.stain import (
 
 Labels = npt.NDArray[np.int32]
 
-SCALE_RANGE = (0.6, 1.4)
-STAIN_GAIN = 0.25
+SCALE_RANGE = (0.55, 1.8)
+STAIN_GAIN = 0.3
 """Largest relative change of a stain's concentration (HED augmentation, Tellez et al. 2018)."""
 STAIN_SHIFT = 0.06
 """Largest change of a stain's concentration by addition."""
 COUNTERSTAIN = 0.9
 """Largest concentration of eosin painted around nuclei, for images stained with haematoxylin alone."""
+STAIN_SPAN_LOG = (-0.4, 0.5)
+"""Range of the logarithm of the slide's stain span over the crop's: other tissue is darker or paler."""
 BRIGHTNESS = 0.1
-BLUR_SIGMA_PX = 1.2
+BLUR_SIGMA_PX = 2.0
 NOISE_SIGMA = 8.0
-JPEG_QUALITY = (30, 95)
+JPEG_QUALITY = (25, 95)
 P_COUNTERSTAIN, P_BLUR, P_NOISE, P_JPEG = 0.4, 0.3, 0.25, 0.3
 
 
@@ -134,7 +136,7 @@ def _restain(rgb: Rgb, labels: Labels, stain: StainScale, generator: np.random.G
     high = stain.high * float(gain[0]) + float(shift[0])
     # A slide's scale is estimated from other tissue than the crop's: glass lowers one end, few nuclei the other.
     low *= generator.uniform(0, 1)
-    high = low + max(high - low, 0.1) * float(np.exp(generator.uniform(-0.35, 0.3)))
+    high = low + max(high - low, 0.1) * float(np.exp(generator.uniform(*STAIN_SPAN_LOG)))
     return coloured, StainScale(low, high)
 
 

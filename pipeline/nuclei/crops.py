@@ -51,36 +51,55 @@ def image_pool(images: Sequence[OutlinedImage]) -> ImagePool:
     return ImagePool(images, shares / shares.sum())
 
 
-def batches_ahead(
-    real: ImagePool, synthetic: ImagePool, params: NucleiTrainingParams, *, first: int = 0
-) -> Iterator[tuple[int, Batch]]:
+@dataclass(frozen=True)
+class Pools:
+    """Where crops come from; any pool may be empty, its share then falls to the real or else the fullest.
+
+    Attributes
+    ----------
+    real, synthetic, collages
+        Outlined images, painted ones, and collages of outlined nuclei.
+    """
+
+    real: ImagePool
+    synthetic: ImagePool
+    collages: ImagePool
+
+    def drawn(self, chance: float, params: NucleiTrainingParams) -> ImagePool:
+        """Pool that a uniform ``chance`` of 0 to 1 stands for."""
+        if chance < params.synthetic_fraction and self.synthetic.images:
+            return self.synthetic
+        if chance >= 1 - params.collage_fraction and self.collages.images:
+            return self.collages
+        return self.real if self.real.images else max(self.synthetic, self.collages, key=lambda pool: len(pool.images))
+
+
+def batches_ahead(pools: Pools, params: NucleiTrainingParams, *, first: int = 0) -> Iterator[tuple[int, Batch]]:
     """Step and batch from step ``first`` to the last, the next batch being made while one is used."""
     with ThreadPoolExecutor(max_workers=1) as maker:
-        coming = maker.submit(training_batch, real, synthetic, params, first)
+        coming = maker.submit(training_batch, pools, params, first)
         for step in range(first, params.steps):
             batch = coming.result()
-            coming = maker.submit(training_batch, real, synthetic, params, step + 1)
+            coming = maker.submit(training_batch, pools, params, step + 1)
             yield step, batch
 
 
-def training_batch(real: ImagePool, synthetic: ImagePool, params: NucleiTrainingParams, step: int) -> Batch:
+def training_batch(pools: Pools, params: NucleiTrainingParams, step: int) -> Batch:
     """Crops of one step."""
     generator = np.random.default_rng((params.seed, step))
-    crops = [_one_crop(real, synthetic, params, generator) for _ in range(params.batch_size)]
+    crops = [_one_crop(pools, params, generator) for _ in range(params.batch_size)]
     inputs, flows, inside = (np.stack(parts) for parts in zip(*crops, strict=True))
     batch = torch.from_numpy(inputs).contiguous(memory_format=torch.channels_last)
     return batch, torch.from_numpy(flows), torch.from_numpy(inside)
 
 
 def _one_crop(
-    real: ImagePool, synthetic: ImagePool, params: NucleiTrainingParams, generator: np.random.Generator
+    pools: Pools, params: NucleiTrainingParams, generator: np.random.Generator
 ) -> tuple[Floats, Floats, Floats]:
-    chance = generator.random()
-    if chance < params.blank_fraction:
+    if generator.random() < params.blank_fraction:
         inputs, labels = blank_crop(params.crop_px, generator)
         return inputs, flows_from_labels(labels), (labels > 0).astype(np.float32)
-    wants_synthetic = chance < params.blank_fraction + params.synthetic_fraction
-    pool = synthetic if (wants_synthetic and synthetic.images) or not real.images else real
+    pool = pools.drawn(generator.random(), params)
     image = pool.images[int(generator.choice(len(pool.images), p=pool.shares))]
     # A rim of one nucleus lets the flows of cut nuclei point to where their middles are.
     rim = math.ceil(params.diameter_px)

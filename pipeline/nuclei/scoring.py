@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
+from skimage.measure import regionprops_table
 
 Labels = npt.NDArray[np.integer[Any]]
+Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Matches:
         return 2 * self.true_positives / total if total else 1.0
 
 
-def overlap_iou(truth: Labels, predicted: Labels) -> npt.NDArray[np.float64]:
+def overlap_iou(truth: Labels, predicted: Labels) -> Floats:
     """Intersection over union (n_truth, n_predicted) of every pair of nuclei.
 
     Parameters
@@ -53,20 +55,61 @@ def overlap_iou(truth: Labels, predicted: Labels) -> npt.NDArray[np.float64]:
     shape = (len(truth_ids), len(predicted_ids))
     pairs = np.bincount(true.ravel() * shape[1] + pred.ravel(), minlength=shape[0] * shape[1]).reshape(shape)
     union = pairs.sum(axis=1, keepdims=True) + pairs.sum(axis=0, keepdims=True) - pairs
-    iou: npt.NDArray[np.float64] = (pairs / union)[truth_ids != 0][:, predicted_ids != 0]
+    iou: Floats = (pairs / union)[truth_ids != 0][:, predicted_ids != 0]
     return iou
 
 
 def match_nuclei(truth: Labels, predicted: Labels, threshold: float) -> Matches:
     """Counts when each nucleus may be matched once, to one overlapping it by ``threshold`` or more."""
     iou = overlap_iou(truth, predicted)
-    n_truth, n_predicted = iou.shape
-    if not iou.size:
-        return Matches(0, n_predicted, n_truth)
-    costs = -(iou >= threshold).astype(float) - iou / (2 * min(iou.shape))
+    return _counts(len(_best_pairs(iou, threshold)[0]), iou.shape)
+
+
+def match_centres(truth_xy: Floats, predicted_xy: Floats, reach: float) -> Matches:
+    """Counts when each centre may be matched once, to one no further than ``reach``.
+
+    Parameters
+    ----------
+    truth_xy, predicted_xy
+        (n_truth, 2) and (n_predicted, 2), in the unit of ``reach``.
+    """
+    nearness = 1 - np.linalg.norm(truth_xy[:, None] - predicted_xy[None], axis=2) / (2 * reach)
+    return _counts(len(_best_pairs(np.clip(nearness, 0, 1), 0.5)[0]), nearness.shape)
+
+
+def axis_errors(truth: Labels, predicted: Labels, threshold: float) -> tuple[Floats, Floats]:
+    """How far the axes of matched nuclei are turned against each other.
+
+    Returns
+    -------
+    Angle between the two major axes, degrees in [0, 90], and minor over major axis of the true
+    nucleus, each (n_matched,).  Axes are those of the ellipse with the same second moments.
+    """
+    rows, columns = _best_pairs(overlap_iou(truth, predicted), threshold)
+    true_axes, found_axes = _axes(truth)[rows], _axes(predicted)[columns]
+    turned = np.mod(np.degrees(true_axes[:, 0] - found_axes[:, 0]), 180)
+    return np.minimum(turned, 180 - turned), true_axes[:, 1]
+
+
+def _best_pairs(similarity: Floats, threshold: float) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Rows and columns of as many pairs of at least ``threshold`` as can be, of these the most similar."""
+    if not similarity.size:
+        return np.empty(0, np.intp), np.empty(0, np.intp)
+    costs = -(similarity >= threshold).astype(float) - similarity / (2 * min(similarity.shape))
     rows, columns = linear_sum_assignment(costs)
-    hits = int((iou[rows, columns] >= threshold).sum())
-    return Matches(hits, n_predicted - hits, n_truth - hits)
+    near = similarity[rows, columns] >= threshold
+    return rows[near], columns[near]
+
+
+def _counts(hits: int, shape: tuple[int, ...]) -> Matches:
+    return Matches(hits, shape[1] - hits, shape[0] - hits)
+
+
+def _axes(labels: Labels) -> Floats:
+    """Angle of the major axis, radians, and minor over major axis (n, 2), in the order of the labels."""
+    table = regionprops_table(labels, properties=("orientation", "axis_major_length", "axis_minor_length"))
+    major = np.maximum(table["axis_major_length"], np.finfo(float).tiny)
+    return np.column_stack([table["orientation"], table["axis_minor_length"] / major])
 
 
 def match_images(pairs: Sequence[tuple[Labels, Labels]], threshold: float) -> list[Matches]:

@@ -1,4 +1,4 @@
-"""Training of the compact nucleus network on outlined images, from random weights.
+"""Training of the compact nucleus network on outlined images, from random or earlier weights.
 
 The targets and the loss are Cellpose's (Stringer et al. 2021): flows towards the middle of
 each nucleus and the logit of being inside one.
@@ -16,11 +16,20 @@ import torch.nn.functional as F  # noqa: N812
 from cellpose.resnet_torch import CPnet
 
 from pipeline.artefacts.atomic import writing
-from pipeline.errors import ArtefactError, CohortError
+from pipeline.errors import ArtefactError, CohortError, WeightsError
 from pipeline.logs import get_logger
 from pipeline.nuclei.augment import Labels, OutlinedImage, rescaled
-from pipeline.nuclei.crops import batches_ahead, image_pool
-from pipeline.nuclei.engine import FLOW_FACTOR, build_network, choose_device, forward, labels_from_output, whole_nuclei
+from pipeline.nuclei.collage import collages
+from pipeline.nuclei.crops import Batch, Pools, batches_ahead, image_pool
+from pipeline.nuclei.engine import (
+    FLOW_FACTOR,
+    build_network,
+    choose_device,
+    forward,
+    labels_from_output,
+    load_network,
+    whole_nuclei,
+)
 from pipeline.nuclei.params import NucleiParams, NucleiTrainingParams
 from pipeline.nuclei.scoring import Matches, match_nuclei
 from pipeline.nuclei.stain import Rgb, network_input
@@ -29,6 +38,15 @@ from pipeline.nuclei.weights import NetworkInput, Weights, save_weights
 INPUT: NetworkInput = "haematoxylin_luminance"
 MIN_AREA_PX = 16
 """Found nuclei smaller than this count for nothing in validation."""
+
+MAX_HELD_OUT = 24
+"""Most images of a kind that are held out: more would make validation long."""
+
+BLENDS = (0.25, 0.5, 0.75)
+"""Shares of the last weights in means of them and those the training started from (Wortsman et al. 2022)."""
+
+CANVAS_HELD_OUT = 0.2
+"""Lower share of the canvas' rows that only held-out collages lie on."""
 
 logger = get_logger("nuclei")
 
@@ -40,11 +58,13 @@ class TrainingResult:
     Attributes
     ----------
     best_step
-        Step whose weights were kept: the best average precision on held-out images.
+        Step whose weights were kept: the best average precision on held-out images; 0 are
+        those it started from.
     average_precision
-        Of these weights on the held-out images at IoU 0.5; nan when none are held out.
+        Of these weights at IoU 0.5, mean of the kinds of held-out images; nan when none are held out.
     history
-        One row per validation: step, loss, average_precision.
+        One row per validation: step, loss, average_precision, and one value per kind; a mean
+        with the first weights has its ``share`` in place of a loss.
     """
 
     best_step: int
@@ -76,11 +96,29 @@ def learning_rate_factor(step: int, params: NucleiTrainingParams) -> float:
     return 0.5 * (1 + math.cos(math.pi * share))
 
 
+@dataclass(frozen=True)
+class TrainingImages:
+    """What a training draws its crops from, and what chooses its weights.
+
+    Attributes
+    ----------
+    pools
+        Seen by the optimiser.
+    held_out
+        By kind: never seen, at the training scale.
+    """
+
+    pools: Pools
+    held_out: Mapping[str, Sequence[OutlinedImage]]
+
+
 def train_nuclei(
     images: Sequence[tuple[Rgb, Labels]],
     out_path: str | Path,
     *,
     synthetic: Sequence[tuple[Rgb, Labels]] = (),
+    canvas: Rgb | None = None,
+    start: Weights | None = None,
     params: NucleiTrainingParams | None = None,
     device: str = "cpu",
     threads: int = 1,
@@ -97,6 +135,12 @@ def train_nuclei(
         Where the weights go; the state for resuming stands beside them as ``<name>.checkpoint``.
     synthetic
         Painted images in the same form; may be empty.
+    canvas
+        Real tissue at the training scale, onto which nuclei of ``images`` are laid; None makes no collages.
+    start
+        Weights to go on from; None starts from random ones.  They are kept if nothing is
+        better on the held-out images, and their means with the last weights are tried
+        (``BLENDS``), which forget less of what was learned before.
     params
         Defaults to ``NucleiTrainingParams()``.
     device, threads
@@ -110,58 +154,98 @@ def train_nuclei(
         If there is no image left to train on.
     ArtefactError
         If the checkpoint was made with other parameters.
+    WeightsError
+        If ``start`` has another architecture.
     """
     params = params or NucleiTrainingParams()
     torch.set_num_threads(threads)
     place = choose_device(device)
-    kept, held_out = _split(len(images), params)
-    real = image_pool([rescaled(*images[index], params.diameter_px) for index in kept])
-    painted = image_pool([rescaled(*pair, params.diameter_px) for pair in synthetic])
-    unseen = [rescaled(*images[index], params.diameter_px) for index in held_out]
-    if not real.images and not painted.images:
-        raise CohortError(
-            f"train-nuclei: expected images to train on, found {len(images)} of which {len(held_out)} are held out."
-        )
-
+    data = training_images(images, synthetic, canvas, params)
     torch.manual_seed(params.seed)
-    network = build_network(params.channels, style=False).to(place)
+    network = _initial_network(start, params).to(place)
     optimiser = torch.optim.AdamW(network.parameters(), lr=params.learning_rate, weight_decay=params.weight_decay)
     checkpoint = Path(f"{out_path}.checkpoint")
-    state = _resume(checkpoint, network, optimiser, params)
-    best, history, losses = state["best"], state["history"], state["losses"]
+    first = _resume(checkpoint, network, optimiser, params)
+    best = _Best(out_path, params, data.held_out, place, licence, provenance or {}, **first.pop("best"))
+    if start is not None and first["step"] == 0:
+        best.consider(network, {"step": 0})
 
-    for step, batch in batches_ahead(real, painted, params, first=state["step"]):
+    losses: list[float] = []
+    for step, batch in batches_ahead(data.pools, params, first=first["step"]):
         for group in optimiser.param_groups:
             group["lr"] = params.learning_rate * learning_rate_factor(step, params)
-        inputs, flows, inside = (part.to(place) for part in batch)
-        network.train()
-        loss = flow_loss(network(inputs)[0], flows, inside)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
-        losses.append(loss.item())
-
+        losses.append(_take_step(network, optimiser, batch, params, place))
         done = step + 1
         if done % params.validate_every == 0 or done == params.steps:
-            precision = validate(network, unseen, params, place)
-            history.append({"step": done, "loss": float(np.mean(losses)), "average_precision": precision})
-            logger.info(
-                "step %d of %d: loss %.4f, held-out AP@0.5 %.3f", done, params.steps, np.mean(losses), precision
-            )
+            best.consider(network, {"step": done, "loss": float(np.mean(losses))})
+            _save_checkpoint(checkpoint, network, optimiser, params, done, best)
             losses.clear()
-            if not unseen or precision >= best["average_precision"]:
-                best = {"step": done, "average_precision": precision}
-                _save_best(out_path, network, params, best, history, licence, provenance or {})
-            _save_checkpoint(checkpoint, network, optimiser, params, done, best, history)
-    return TrainingResult(best["step"], best["average_precision"], tuple(history))
+
+    if start is not None and any(data.held_out.values()):
+        for share in BLENDS:
+            best.consider(_blended(start, network, share).to(place), {"step": params.steps, "share": share})
+    return TrainingResult(int(best.row["step"]), best.row["average_precision"], tuple(best.history))
+
+
+def _take_step(
+    network: CPnet, optimiser: torch.optim.Optimizer, batch: Batch, params: NucleiTrainingParams, device: torch.device
+) -> float:
+    """One step of the optimiser; returns the loss before it."""
+    inputs, flows, inside = (part.to(device) for part in batch)
+    network.train()
+    with torch.autocast(device.type, torch.bfloat16, enabled=params.bfloat16):
+        output = network(inputs)[0]
+    loss = flow_loss(output.float(), flows, inside)
+    optimiser.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    optimiser.step()
+    return loss.item()
+
+
+def training_images(
+    images: Sequence[tuple[Rgb, Labels]],
+    synthetic: Sequence[tuple[Rgb, Labels]],
+    canvas: Rgb | None,
+    params: NucleiTrainingParams,
+) -> TrainingImages:
+    """Rescale images, hold a share of each kind out, and make collages of either share on its own part of the canvas.
+
+    Raises
+    ------
+    CohortError
+        If there is no image left to train on.
+    """
+    real, unseen = _split([rescaled(*pair, params.diameter_px) for pair in images], params)
+    painted, unseen_painted = _split([rescaled(*pair, params.diameter_px) for pair in synthetic], params)
+    if not real and not painted:
+        raise CohortError(
+            f"train-nuclei: expected images to train on, found {len(images)} of which {len(unseen)} are held out."
+        )
+    pasted: list[OutlinedImage] = []
+    unseen_pasted: list[OutlinedImage] = []
+    if canvas is not None and params.collages:
+        border = round(canvas.shape[0] * (1 - CANVAS_HELD_OUT))
+        n_unseen = min(MAX_HELD_OUT, round(params.collages * params.held_out_fraction))
+        pasted = collages(real, canvas[:border], params.collages - n_unseen, params.collage_px, params.seed)
+        unseen_pasted = collages(unseen, canvas[border:], n_unseen, params.collage_px, params.seed)
+    pools = Pools(image_pool(real), image_pool(painted), image_pool(pasted))
+    return TrainingImages(pools, {"real": unseen, "synthetic": unseen_painted, "collages": unseen_pasted})
 
 
 def validate(
+    network: CPnet, held_out: Mapping[str, Sequence[OutlinedImage]], params: NucleiTrainingParams, device: torch.device
+) -> dict[str, float]:
+    """Average precision at IoU 0.5 over all nuclei of each kind, and ``average_precision``, their mean.
+
+    Kinds without images are left out; without any the mean is nan.
+    """
+    scores = {kind: _average_precision(network, images, params, device) for kind, images in held_out.items() if images}
+    return {**scores, "average_precision": float(np.mean(list(scores.values()))) if scores else math.nan}
+
+
+def _average_precision(
     network: CPnet, images: Sequence[OutlinedImage], params: NucleiTrainingParams, device: torch.device
 ) -> float:
-    """Average precision at IoU 0.5 over all nuclei of ``images``; nan without images."""
-    if not images:
-        return math.nan
     network.eval()
     total = Matches(0, 0, 0)
     rim = math.ceil(3 * params.diameter_px)
@@ -174,17 +258,90 @@ def validate(
     return total.average_precision
 
 
-def _split(n_images: int, params: NucleiTrainingParams) -> tuple[list[int], list[int]]:
-    order = np.random.default_rng(params.seed).permutation(n_images)
-    n_held_out = round(n_images * params.held_out_fraction)
-    return sorted(order[n_held_out:].tolist()), sorted(order[:n_held_out].tolist())
+def _split(
+    images: Sequence[OutlinedImage], params: NucleiTrainingParams
+) -> tuple[list[OutlinedImage], list[OutlinedImage]]:
+    """Images to train on and those held out."""
+    order = np.random.default_rng(params.seed).permutation(len(images))
+    n_held_out = min(MAX_HELD_OUT, round(len(images) * params.held_out_fraction))
+    return [images[index] for index in sorted(order[n_held_out:])], [
+        images[index] for index in sorted(order[:n_held_out])
+    ]
+
+
+def _initial_network(start: Weights | None, params: NucleiTrainingParams) -> CPnet:
+    if start is None:
+        return build_network(params.channels, style=False)
+    if start.channels != params.channels or start.input != INPUT or start.style:
+        raise WeightsError(
+            f"weights {start.name}: expected channels {params.channels}, input {INPUT} and no style to start from, "
+            f"found {start.channels}, {start.input} and style {start.style}."
+        )
+    return load_network(start, torch.device("cpu"))
+
+
+def _blended(start: Weights, network: CPnet, share: float) -> CPnet:
+    """Network whose every tensor is the mean of two, the second weighing ``share``."""
+    state = {
+        name: torch.lerp(start.state[name], tensor.cpu(), share) if tensor.is_floating_point() else tensor.cpu()
+        for name, tensor in network.state_dict().items()
+    }
+    blended = build_network(start.channels, style=False)
+    blended.load_state_dict(state)
+    return blended
+
+
+@dataclass
+class _Best:
+    """The best weights so far, on disk, with the scores of all that were considered.
+
+    Attributes
+    ----------
+    row, history
+        Scores of the best, and of each in turn.
+    """
+
+    path: str | Path
+    params: NucleiTrainingParams
+    held_out: Mapping[str, Sequence[OutlinedImage]]
+    device: torch.device
+    licence: str
+    provenance: Mapping[str, Any]
+    row: dict[str, float]
+    history: list[dict[str, float]]
+
+    def consider(self, network: CPnet, row: Mapping[str, float]) -> None:
+        """Validate a network and write its weights if none was better; without held-out images the last is written."""
+        scored = {**row, **validate(network, self.held_out, self.params, self.device)}
+        self.history.append(scored)
+        logger.info("of %d steps: %s", self.params.steps, ", ".join(f"{key} {scored[key]:.4g}" for key in scored))
+        precision = scored["average_precision"]
+        if math.isnan(precision) or precision >= self.row["average_precision"]:
+            self.row = scored
+            self._save(network)
+
+    def _save(self, network: CPnet) -> None:
+        training = {"params": asdict(self.params), "best": self.row, "history": self.history, **self.provenance}
+        weights = Weights(
+            name=Path(self.path).stem,
+            digest="",
+            state=network.state_dict(),
+            channels=self.params.channels,
+            input=INPUT,
+            diameter_px=self.params.working_diameter_px,
+            style=False,
+            licence=self.licence,
+            training=training,
+        )
+        save_weights(self.path, weights)
 
 
 def _resume(
     checkpoint: Path, network: CPnet, optimiser: torch.optim.Optimizer, params: NucleiTrainingParams
 ) -> dict[str, Any]:
+    """Steps done and the fields of ``_Best``; fills network and optimiser if there is a checkpoint."""
     if not checkpoint.exists():
-        return {"step": 0, "best": {"step": 0, "average_precision": -math.inf}, "history": [], "losses": []}
+        return {"step": 0, "best": {"row": {"step": 0, "average_precision": -math.inf}, "history": []}}
     stored = torch.load(checkpoint, map_location="cpu", weights_only=True)
     if stored["params"] != asdict(params):
         raise ArtefactError(
@@ -193,7 +350,7 @@ def _resume(
     network.load_state_dict(stored["network"])
     optimiser.load_state_dict(stored["optimiser"])
     logger.info("going on after step %d of %d", stored["step"], params.steps)
-    return {"step": stored["step"], "best": stored["best"], "history": stored["history"], "losses": []}
+    return {"step": stored["step"], "best": {"row": stored["best"], "history": stored["history"]}}
 
 
 def _save_checkpoint(
@@ -202,41 +359,16 @@ def _save_checkpoint(
     optimiser: torch.optim.Optimizer,
     params: NucleiTrainingParams,
     step: int,
-    best: Mapping[str, float],
-    history: Sequence[Mapping[str, float]],
+    best: _Best,
 ) -> None:
     content = {
         "params": asdict(params),
         "step": step,
-        "best": dict(best),
-        "history": [dict(row) for row in history],
+        "best": best.row,
+        "history": best.history,
         "network": network.state_dict(),
         "optimiser": optimiser.state_dict(),
     }
     # Into a stream, because torch refuses some names and stores the name of others.
     with writing(path) as temporary, temporary.open("wb") as stream:
         torch.save(content, stream)
-
-
-def _save_best(
-    path: str | Path,
-    network: CPnet,
-    params: NucleiTrainingParams,
-    best: Mapping[str, float],
-    history: Sequence[Mapping[str, float]],
-    licence: str,
-    provenance: Mapping[str, Any],
-) -> None:
-    training = {"params": asdict(params), "best": dict(best), "history": [dict(row) for row in history], **provenance}
-    weights = Weights(
-        name=Path(path).stem,
-        digest="",
-        state=network.state_dict(),
-        channels=params.channels,
-        input=INPUT,
-        diameter_px=params.diameter_px,
-        style=False,
-        licence=licence,
-        training=training,
-    )
-    save_weights(path, weights)

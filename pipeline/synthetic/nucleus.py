@@ -33,6 +33,8 @@ class Stain:
     chromatin, vesicular, irregular
         Contrast of chromatin grain; share of pale nuclei with a rim and a nucleolus; relative
         amplitude of the outline's waves.
+    translucency
+        Share of a nucleus' density that adds to that of another one above or below it, 0 to 1.
     """
 
     haematoxylin: float = 1.5
@@ -43,6 +45,7 @@ class Stain:
     chromatin: float = 0.16
     vesicular: float = 0.3
     irregular: float = 0.05
+    translucency: float = 0.0
 
     @classmethod
     def random(cls, rng: np.random.Generator) -> Self:
@@ -115,7 +118,11 @@ def _stamp(
     cover = np.clip((1.0 - rho) * radius_px / look[2] + 0.5, 0.0, 1.0)
     density = look[0] * _profile(u, v, rho, look) * np.clip(1.0 + stain.chromatin * grain[window], 0.3, None)
     fresh = cover > planes.coverage[window]
-    planes.haematoxylin[window] = np.where(fresh, density, planes.haematoxylin[window])
+    under = planes.haematoxylin[window]
+    shown = np.float32(stain.translucency)
+    planes.haematoxylin[window] = np.where(
+        fresh, density + shown * planes.coverage[window] * under, under + shown * cover * density
+    )
     planes.coverage[window] = np.maximum(cover, planes.coverage[window])
     own = (rho <= 1.0) & (planes.labels[window] == 0)
     planes.labels[window][own] = label

@@ -132,14 +132,14 @@ def paint_tissue(
         extent_um=(canvas.width_um, canvas.height_um),
         rng=rng,
     )
-    tissue = _soft_tissue(layout, canvas, rng)
-    eosin = _eosin(spec, tissue, canvas, rng)
+    tissue = soft_tissue(layout, canvas, rng)
+    eosin = paint_eosin(spec, tissue, canvas, rng)
     painted = stamp_nuclei(nuclei_um, spec.stain, canvas, rng)
-    haematoxylin = _cytoplasm(painted.labels, spec, tissue, canvas, rng)
+    haematoxylin = paint_cytoplasm(painted.labels, spec, tissue, canvas, rng)
     haematoxylin += painted.coverage * (painted.haematoxylin - haematoxylin)
     eosin *= 1.0 - 0.55 * painted.coverage
-    rgb = _develop(haematoxylin, eosin, spec, canvas, rng)
-    return PaintedTissue(rgb, painted.labels, _in_pixels(nuclei_um, mpp))
+    rgb = develop(haematoxylin, eosin, spec, canvas, rng)
+    return PaintedTissue(rgb, painted.labels, in_pixels(nuclei_um, mpp))
 
 
 def layout_from_spec(spec: TissueSpec, canvas: Canvas, rng: np.random.Generator) -> TissueLayout:
@@ -197,14 +197,15 @@ def random_spec(rng: np.random.Generator) -> TissueSpec:
     )
 
 
-def _soft_tissue(layout: TissueLayout, canvas: Canvas, rng: np.random.Generator) -> FloatPlane:
+def soft_tissue(layout: TissueLayout, canvas: Canvas, rng: np.random.Generator) -> FloatPlane:
+    """Share of tissue in each pixel (height_px, width_px), with ragged borders."""
     smoothed = ndimage.gaussian_filter(layout.tissue.astype(np.float32), EDGE_UM / layout.cell_um, mode="nearest")
     body = enlarge(smoothed, layout.cell_um, canvas)
     ragged = body + 0.35 * body * (1.0 - body) * smooth_noise(canvas, 5.0, rng)
     return np.asarray(np.clip((ragged - 0.38) * 6.0, 0.0, 1.0), np.float32)
 
 
-def _eosin(spec: TissueSpec, tissue: FloatPlane, canvas: Canvas, rng: np.random.Generator) -> FloatPlane:
+def paint_eosin(spec: TissueSpec, tissue: FloatPlane, canvas: Canvas, rng: np.random.Generator) -> FloatPlane:
     """Stroma and cytoplasm: slow unevenness, fibres at two scales, fine grain."""
     body = 0.72 + 0.12 * smooth_noise(canvas, 70.0, rng) + 0.09 * smooth_noise(canvas, 12.0, rng)
     axis = spec.axis_rad if spec.fibre_stretch > 1 else None
@@ -217,7 +218,7 @@ def _eosin(spec: TissueSpec, tissue: FloatPlane, canvas: Canvas, rng: np.random.
     return np.asarray(spec.stain.eosin * tissue * np.clip(body, 0.05, None), np.float32)
 
 
-def _cytoplasm(
+def paint_cytoplasm(
     labels: npt.NDArray[np.int32], spec: TissueSpec, tissue: FloatPlane, canvas: Canvas, rng: np.random.Generator
 ) -> FloatPlane:
     """Haematoxylin outside nuclei: a faint veil, stronger about nuclei."""
@@ -228,10 +229,10 @@ def _cytoplasm(
     return np.asarray(spec.stain.basophilia * tissue * np.clip(veil, 0.0, None), np.float32)
 
 
-def _develop(
+def develop(
     haematoxylin: FloatPlane, eosin: FloatPlane, spec: TissueSpec, canvas: Canvas, rng: np.random.Generator
 ) -> npt.NDArray[np.uint8]:
-    """Beer-Lambert mixing, blur of the optics, noise of the sensor."""
+    """Beer-Lambert mixing, blur of the optics, noise of the sensor: uint8 (height_px, width_px, 3)."""
     tilt = spec.stain.tilt
     h_vector = _between(RUIFROK_HAEMATOXYLIN, MACENKO_HAEMATOXYLIN, tilt)
     e_vector = _between(RUIFROK_EOSIN, MACENKO_EOSIN, tilt)
@@ -248,7 +249,8 @@ def _between(first: tuple[float, ...], second: tuple[float, ...], share: float) 
     return np.asarray(mixed / np.linalg.norm(mixed), np.float32)
 
 
-def _in_pixels(nuclei_um: pd.DataFrame, mpp: float) -> pd.DataFrame:
+def in_pixels(nuclei_um: pd.DataFrame, mpp: float) -> pd.DataFrame:
+    """Nuclei in the form of ``PaintedTissue.nuclei``."""
     lengths = nuclei_um[["x_um", "y_um", "major_um", "minor_um"]] / mpp
     lengths.columns = ["x", "y", "major", "minor"]
     return lengths.assign(orientation_rad=nuclei_um["orientation_rad"])

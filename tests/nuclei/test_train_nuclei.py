@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.errors import ArtefactError, CohortError
+from pipeline.errors import ArtefactError, CohortError, WeightsError
 from pipeline.nuclei import train_nuclei as module
 from pipeline.nuclei.params import NucleiTrainingParams
 from pipeline.nuclei.train_nuclei import flow_loss, learning_rate_factor, train_nuclei
@@ -15,6 +15,8 @@ from pipeline.synthetic.tissue import PaintedTissue
 SMALL = NucleiTrainingParams(
     steps=8, warmup_steps=2, batch_size=2, crop_px=48, base_channels=4, held_out_fraction=0.0, validate_every=4
 )
+
+HALF_HELD_OUT = replace(SMALL, held_out_fraction=0.5)
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +94,71 @@ def test_held_out_images_choose_the_weights(pairs: list[tuple[np.ndarray, np.nda
     assert training["data"] == "painted"
     assert training["best"]["step"] == result.best_step
     assert training["params"]["seed"] == params.seed
+
+
+def test_each_kind_of_held_out_image_has_its_score(
+    pairs: list[tuple[np.ndarray, np.ndarray]], tissue: PaintedTissue, tmp_path: Path
+) -> None:
+    params = replace(SMALL, steps=2, validate_every=2, held_out_fraction=0.5, collages=2, collage_px=64)
+    canvas = np.tile(tissue.rgb, (2, 1, 1))
+    result = train_nuclei(pairs * 2, tmp_path / "w.pt", synthetic=pairs * 2, canvas=canvas, params=params)
+    (row,) = result.history
+    kinds = [row[kind] for kind in ("real", "synthetic", "collages")]
+    assert row["average_precision"] == pytest.approx(np.mean(kinds))
+
+
+def test_going_on_from_weights_starts_where_they_stood(
+    pairs: list[tuple[np.ndarray, np.ndarray]], tmp_path: Path
+) -> None:
+    train_nuclei(pairs, tmp_path / "first.pt", params=replace(SMALL, steps=4))
+    first = load_weights(tmp_path / "first.pt")
+    still = replace(SMALL, steps=2, learning_rate=0.0, weight_decay=0.0)
+    train_nuclei(pairs, tmp_path / "second.pt", params=still, start=first)
+    second = tensors(tmp_path / "second.pt")
+    trained = [name for name in second if name.endswith("weight")]
+    assert all(torch.equal(first.state[name], second[name]) for name in trained)
+    with pytest.raises(WeightsError, match=r"expected channels \(2, 8,.* found \(2, 4,"):
+        train_nuclei(pairs, tmp_path / "w.pt", params=replace(SMALL, base_channels=8), start=first)
+
+
+def test_weights_that_no_step_betters_are_kept(
+    pairs: list[tuple[np.ndarray, np.ndarray]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train_nuclei(pairs, tmp_path / "first.pt", params=replace(SMALL, steps=4))
+    first = load_weights(tmp_path / "first.pt")
+    scores = iter([0.5, 0.4, 0.3, 0.4, 0.45, 0.3])
+    monkeypatch.setattr(module, "validate", lambda *_: {"average_precision": next(scores)})
+    result = train_nuclei(pairs * 2, tmp_path / "second.pt", params=HALF_HELD_OUT, start=first)
+    assert (result.best_step, result.average_precision) == (0, 0.5)
+    assert [row["step"] for row in result.history] == [0, 4, 8, 8, 8, 8]
+    second = tensors(tmp_path / "second.pt")
+    assert all(torch.equal(first.state[name], second[name]) for name in second)
+
+
+def test_a_mean_with_the_first_weights_is_kept_where_it_is_better(
+    pairs: list[tuple[np.ndarray, np.ndarray]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train_nuclei(pairs, tmp_path / "first.pt", params=replace(SMALL, steps=4))
+    first = load_weights(tmp_path / "first.pt")
+    scores = iter([0.5, 0.6, 0.7, 0.75, 0.8, 0.75])
+    monkeypatch.setattr(module, "validate", lambda *_: {"average_precision": next(scores)})
+    result = train_nuclei(pairs * 2, tmp_path / "second.pt", params=HALF_HELD_OUT, start=first)
+    assert result.average_precision == 0.8
+    last = torch.load(tmp_path / "second.pt.checkpoint", weights_only=True)["network"]
+    kept = load_weights(tmp_path / "second.pt")
+    assert kept.training["best"] == {"step": 8, "share": 0.5, "average_precision": 0.8}
+    assert kept.training["history"][-1] == kept.training["best"]
+    name = "output.2.weight"
+    assert torch.allclose(kept.state[name], (first.state[name] + last[name]) / 2)
+
+
+def test_training_in_16_bits_learns_too(pairs: list[tuple[np.ndarray, np.ndarray]], tmp_path: Path) -> None:
+    for name, bfloat16 in (("half", True), ("full", False)):
+        train_nuclei(pairs, tmp_path / f"{name}.pt", params=replace(SMALL, steps=4, bfloat16=bfloat16))
+    half, full = tensors(tmp_path / "half.pt"), tensors(tmp_path / "full.pt")
+    assert half["output.2.weight"].dtype == torch.float32
+    assert not torch.equal(half["output.2.weight"], full["output.2.weight"])
+    assert torch.allclose(half["output.2.weight"], full["output.2.weight"], atol=0.02)
 
 
 def test_nothing_to_train_on(tmp_path: Path) -> None:
