@@ -1,3 +1,11 @@
+# Slides whose imported features go beside computed ones instead of taking their place.
+BESIDE = [
+    slide
+    for slide in IMPORTED
+    if config["features"]["embedding"] and SLIDES[slide].path is not None
+]
+
+
 ruleorder: import_features > cache_features
 
 
@@ -6,6 +14,9 @@ rule cache_features:
         tiles=rules.tile_slide.output.tiles,
         nuclei=rules.segment_nuclei.output.nuclei,
         cell_graphs=rules.build_cell_graphs.output.cell_graphs,
+        imported=lambda wildcards: (
+            imported_file(wildcards) if wildcards.slide in BESIDE else []
+        ),
     output:
         features=directory(f"{OUT}/features/{{slide}}.zarr"),
     log:
@@ -35,7 +46,7 @@ rule import_features:
     benchmark:
         f"{OUT}/benchmarks/import_features/{{slide}}.tsv"
     wildcard_constraints:
-        slide=alternatives(IMPORTED),
+        slide=alternatives([slide for slide in IMPORTED if slide not in BESIDE]),
     conda:
         "../../envs/cellgraph.yaml"
     threads: 1
@@ -44,6 +55,7 @@ rule import_features:
         runtime=30,
     params:
         features=section("features"),
+        slide_mpp=lambda wildcards: SLIDES[wildcards.slide].mpp,
         source=source_digest(),
     script:
         "../scripts/import_features.py"
