@@ -27,6 +27,7 @@ DIGESTED_SUFFIXES = frozenset({".py", ".html", ".css", ".js"})
 RECORDED_PACKAGES = (
     "cellpose",
     "h5py",
+    "numba",
     "numpy",
     "openslide-bin",
     "openslide-python",

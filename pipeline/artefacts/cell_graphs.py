@@ -1,9 +1,10 @@
 """``cell_graphs/{slide}.zarr``: one graph of nuclei per kept tile, in CSR over tiles.
 
 Tile t owns nuclei ``nucleus_id[node_offsets[t]:node_offsets[t + 1]]`` (rows of the
-slide's nucleus table) and edges ``edge_offsets[t]:edge_offsets[t + 1]``.  Edges hold
-both directions, sorted by source then target, no self-loops; ends are positions in
-``nucleus_id``, numbered over the whole slide.
+slide's nucleus table) and edges ``edge_offsets[t]:edge_offsets[t + 1]``, those whose source
+it owns.  Edges hold both directions, sorted by source then target, no self-loops; ends are
+positions in ``nucleus_id``, numbered over the whole slide.  A graph of the whole slide
+(``cell_graphs.extent: slide``) has edges whose target another tile owns.
 """
 
 from collections.abc import Mapping
@@ -39,6 +40,11 @@ class CellGraphs:
         float32 (n_edges,), distance of the two centroids.
     delta_orientation
         float32 (n_edges,), angle between the two axes in radians, 0 to pi/2.
+    edge_to_axis
+        float32 (n_edges,), angle between the edge and the axis of its source in radians, 0 to
+        pi/2; the edge back holds that to the other axis.  NaN where the centroids coincide.
+    weight
+        float32 (n_edges,), nearness and agreement of the two nuclei, 0 to 1.
     """
 
     tile_id: npt.NDArray[np.int64]
@@ -48,6 +54,8 @@ class CellGraphs:
     edge_offsets: npt.NDArray[np.int64]
     length_um: npt.NDArray[np.float32]
     delta_orientation: npt.NDArray[np.float32]
+    edge_to_axis: npt.NDArray[np.float32]
+    weight: npt.NDArray[np.float32]
 
 
 ARRAYS: dict[str, str] = {
@@ -58,16 +66,15 @@ ARRAYS: dict[str, str] = {
     "edge_offsets": "int64",
     "length_um": "float32",
     "delta_orientation": "float32",
+    "edge_to_axis": "float32",
+    "weight": "float32",
 }
 
 
 def empty_cell_graphs() -> CellGraphs:
     """Graphs of a slide without tiles."""
-    none = np.zeros(0, np.int64)
-    start = np.zeros(1, np.int64)
-    return CellGraphs(
-        none, none, start, np.zeros((2, 0), np.int64), start, np.zeros(0, np.float32), np.zeros(0, np.float32)
-    )
+    shapes = {"node_offsets": (1,), "edge_offsets": (1,), "edge_index": (2, 0)}
+    return CellGraphs(**{name: np.zeros(shapes.get(name, (0,)), dtype) for name, dtype in ARRAYS.items()})
 
 
 def write_cell_graphs(

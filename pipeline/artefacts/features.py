@@ -1,4 +1,4 @@
-"""``features/{slide}.zarr``: the feature cache, version 1, and the ``.h5`` files of other tools.
+"""``features/{slide}.zarr``: the feature cache, version 1, which also reads the ``.h5`` files of other tools.
 
 Frame of ``coords``: level-0 pixels, (x, y) of the tile's top-left corner, y down.
 """
@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 import numpy.typing as npt
 import zarr
 
-from pipeline.artefacts.tile_coords import tile_size
+from pipeline.artefacts.feature_h5 import read_features_h5
 from pipeline.artefacts.zarr_store import open_store, read_array, write_store
 from pipeline.errors import ArtefactError
 from pipeline.provenance import FORMAT_VERSION
@@ -47,7 +46,9 @@ class FeatureStore:
     valid
         bool (n_tiles, n_features), or None when every value is defined.
     embeddings
-        Further node features by name, float32 (n_tiles, d).
+        Further node features by name, float32 (n_tiles, d); a tile that has none is a row of NaN.
+    unmatched
+        By name of the embedding: ``tiles`` of this store without it and ``imported`` tiles that found no place here.
     reason
         Why there is no tile, else None.
     dropped
@@ -66,12 +67,53 @@ class FeatureStore:
     tile_width_l0: float | None = None
     valid: npt.NDArray[np.bool_] | None = None
     embeddings: Mapping[str, npt.NDArray[np.float32]] = field(default_factory=dict)
+    unmatched: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     reason: str | None = None
     dropped: Mapping[str, int] = field(default_factory=dict)
     params: Mapping[str, Any] = field(default_factory=dict)
     source: str = ""
     upstream: Mapping[str, str] = field(default_factory=dict)
     packages: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class LazyFeatures:
+    """A cache whose values are read when asked for.
+
+    Attributes
+    ----------
+    path
+        The store.
+    slide_id
+        The image.
+    feature_names
+        n_features names.
+    array
+        float32 (n_tiles, n_features), on disk; NaN where undefined.
+    """
+
+    path: Path
+    slide_id: str
+    feature_names: tuple[str, ...]
+    array: zarr.Array[Any] = field(repr=False, compare=False)
+
+    @property
+    def n_tiles(self) -> int:
+        """Number of tiles; 0 for an image without any."""
+        return int(self.array.shape[0])
+
+    def read(self) -> npt.NDArray[np.float32]:
+        """The features alone, float32 (n_tiles, n_features); NaN where undefined.
+
+        Raises
+        ------
+        ArtefactError
+            If they are damaged.
+        """
+        try:
+            return np.asarray(self.array[...], np.float32)
+        except (OSError, ValueError, RuntimeError, KeyError) as error:
+            raise ArtefactError(f"{self.path}: array 'features' is damaged ({error}). Make the store again.") from error
 
 
 def check_features(store: FeatureStore, path: str | Path) -> FeatureStore:
@@ -89,6 +131,9 @@ def check_features(store: FeatureStore, path: str | Path) -> FeatureStore:
         == n_features,
         f"coords must be ({n_tiles}, 2), found {store.coords.shape}": store.coords.shape == (n_tiles, 2),
         f"tile_id must be ({n_tiles},), found {store.tile_id.shape}": store.tile_id.shape == (n_tiles,),
+        f"embeddings must have {n_tiles} rows": all(
+            values.ndim == 2 and len(values) == n_tiles for values in store.embeddings.values()
+        ),
         "features must not be infinite": not np.isinf(store.features).any(),
         "valid must have the shape of features": store.valid is None or store.valid.shape == store.features.shape,
         "a store without tiles must say its reason": n_tiles != 0 or bool(store.reason),
@@ -134,14 +179,22 @@ def write_features(path: str | Path, store: FeatureStore) -> None:
         "source": store.source,
         "upstream": dict(store.upstream),
         "packages": dict(store.packages),
+        "unmatched": {name: dict(counts) for name, counts in store.unmatched.items()},
         "reason": store.reason,
         "dropped": dict(store.dropped),
     }
     write_store(path, arrays, attributes)
 
 
-def read_features(path: str | Path) -> FeatureStore:
-    """Read node features from our cache (``.zarr``) or a TRIDENT or CLAM file (``.h5``).
+def read_features(path: str | Path, *, slide_mpp: float | None = None) -> FeatureStore:
+    """Read node features from our cache (``.zarr``) or a file of TRIDENT, CLAM or STAMP (``.h5``).
+
+    Parameters
+    ----------
+    path
+        The cache or file.
+    slide_mpp
+        um per level-0 pixel; needed for STAMP files only, whose coordinates are in um.
 
     Raises
     ------
@@ -149,19 +202,24 @@ def read_features(path: str | Path) -> FeatureStore:
         If the file is missing, of another kind or version, damaged or inconsistent.
     """
     if Path(path).suffix == ".h5":
-        return check_features(_read_h5(Path(path)), path)
+        return check_features(_from_h5(Path(path), slide_mpp), path)
     return check_features(_read_zarr(path), path)
 
 
-def _read_zarr(path: str | Path) -> FeatureStore:
+def _open(path: str | Path) -> zarr.Group:
     group = open_store(path, KIND)
-    attributes: dict[str, Any] = dict(group.attrs)
-    version = attributes.get("format_version")
+    version = group.attrs.get("format_version")
     if version != FORMAT_VERSION:
         raise ArtefactError(
             f"{path}: expected a feature cache of format version {FORMAT_VERSION}, found {version}. "
             "Make it again, or import it with `abignet import-h5`."
         )
+    return group
+
+
+def _read_zarr(path: str | Path) -> FeatureStore:
+    group = _open(path)
+    attributes: dict[str, Any] = dict(group.attrs)
     features = read_array(group, "features", path).astype(np.float32)
     names = attributes.get("feature_names")
     embeddings = group[EMBEDDINGS] if EMBEDDINGS in group else None
@@ -177,6 +235,7 @@ def _read_zarr(path: str | Path) -> FeatureStore:
         tile_width_l0=attributes.get("tile_width_l0"),
         valid=read_array(group, "valid", path).astype(np.bool_) if "valid" in group else None,
         embeddings={name: read_array(group, f"{EMBEDDINGS}/{name}", path) for name in embedding_names},
+        unmatched=attributes.get("unmatched") or {},
         reason=attributes.get("reason"),
         dropped=attributes.get("dropped") or {},
         params=attributes.get("params") or {},
@@ -186,31 +245,39 @@ def _read_zarr(path: str | Path) -> FeatureStore:
     )
 
 
-def _read_h5(path: Path) -> FeatureStore:
-    try:
-        with h5py.File(path, "r") as file:
-            features = np.asarray(file["features"], np.float32)
-            coords = np.asarray(file["coords"], np.int64)
-            attributes = dict(file["coords"].attrs)
-    except (OSError, KeyError) as error:
-        raise ArtefactError(
-            f"{path}: expected an HDF5 file of TRIDENT or CLAM with datasets 'features' (N, D) and 'coords' (N, 2); "
-            f"{error}."
-        ) from error
-    # Some encoders' files carry a leading batch axis of one.
-    features = features[0] if features.ndim == 3 and features.shape[0] == 1 else features
-    coords = coords[0] if coords.ndim == 3 and coords.shape[0] == 1 else coords
-    size = tile_size(attributes, path)
+def open_features(path: str | Path) -> LazyFeatures:
+    """Open a cache without reading its values.
+
+    Raises
+    ------
+    ArtefactError
+        If the store is missing, of another kind or version, or lacks its features.
+    """
+    group = _open(path)
+    features = group.get("features")
+    if not isinstance(features, zarr.Array) or features.ndim != 2:
+        raise ArtefactError(f"{path}: array 'features' is missing; the store is half-written. Make it again.")
+    names = group.attrs.get("feature_names")
+    return LazyFeatures(
+        path=Path(path),
+        slide_id=str(group.attrs.get("slide_id") or Path(path).stem),
+        feature_names=tuple(map(str, names)) if isinstance(names, list) else _anonymous(features.shape[1]),
+        array=features,
+    )
+
+
+def _from_h5(path: Path, slide_mpp: float | None) -> FeatureStore:
+    file = read_features_h5(path, slide_mpp=slide_mpp)
     return FeatureStore(
         slide_id=path.stem,
-        features=features,
-        feature_names=_anonymous(features.shape[-1]),
-        coords=coords,
-        tile_id=np.arange(len(features), dtype=np.int64),
-        mpp=size.mpp,
-        tile_px=size.tile_px,
-        tile_width_l0=size.width_l0,
-        reason=None if len(features) else "the imported file holds no tile",
+        features=file.features,
+        feature_names=_anonymous(file.features.shape[-1]),
+        coords=file.coords,
+        tile_id=np.arange(len(file.features), dtype=np.int64),
+        mpp=file.mpp,
+        tile_px=file.tile_px,
+        tile_width_l0=file.tile_width_l0,
+        reason=None if len(file.features) else "the imported file holds no tile",
     )
 
 

@@ -1,4 +1,4 @@
-"""Rule ``build_cell_graphs``: from the tile and nucleus tables of a slide to one cell graph per kept tile."""
+"""Rule ``build_cell_graphs``: from the tile and nucleus tables of a slide to the cell graphs of its kept tiles."""
 
 from pathlib import Path
 
@@ -100,15 +100,18 @@ def _graphs(tiles: HeadedTable, nuclei: HeadedTable, nuclei_path: str | Path, pa
     rows = rows[np.argsort(position[rows], kind="stable")]
     node_offsets = offsets_of_counts(np.bincount(position[rows].astype(np.int64), minlength=len(tile_id)))
     mpp = float(nuclei.header["mpp"])
-    found = build_graphs_batch(tiled_nuclei(nuclei.frame.iloc[rows], node_offsets, params, mpp), params, mpp=mpp)
+    groups = node_offsets if params.extent == "tile" else node_offsets[[0, -1]]
+    found = build_graphs_batch(tiled_nuclei(nuclei.frame.iloc[rows], groups, params, mpp), params, mpp=mpp)
     return CellGraphs(
         tile_id=tile_id,
         nucleus_id=nuclei.frame["nucleus_id"].to_numpy(np.int64)[rows],
         node_offsets=node_offsets,
         edge_index=found.edge_index,
-        edge_offsets=found.edge_offsets,
+        edge_offsets=np.searchsorted(found.edge_index[0], node_offsets),
         length_um=found.length_um.astype(np.float32),
         delta_orientation=found.delta_orientation.astype(np.float32),
+        edge_to_axis=found.edge_to_axis.astype(np.float32),
+        weight=found.weight.astype(np.float32),
     )
 
 
@@ -131,7 +134,7 @@ def tiled_nuclei(
     frame
         Rows of a nucleus table.
     node_offsets
-        int64 (n_tiles + 1,).
+        int64 (n_groups + 1,), rows of each tile, or ``[0, n]`` for one graph of the whole slide.
     params
         ``min_eccentricity`` says which nuclei have an axis.
     mpp

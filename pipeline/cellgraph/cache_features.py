@@ -1,5 +1,6 @@
 """Rule ``cache_features``: from the cell graphs of a slide to one feature vector per tile."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,26 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from pipeline.artefacts.cell_graphs import CellGraphs, read_cell_graphs
 from pipeline.artefacts.features import FeatureStore, write_features
+from pipeline.artefacts.import_features import with_embedding
 from pipeline.artefacts.nuclei import read_nuclei
 from pipeline.artefacts.tables import HeadedTable
 from pipeline.artefacts.tiles import read_tiles
 from pipeline.cellgraph.axes import has_axis
 from pipeline.cellgraph.build_cell_graphs import check_slide, unreadable_tiles
-from pipeline.cellgraph.csr import Floats, Ints, offsets_of_counts
+from pipeline.cellgraph.core_features import (
+    CORE_FEATURE_NAMES,
+    PUBLISHED_CORE_FEATURE_NAMES,
+    core_features_batch,
+    published_core_features_batch,
+)
+from pipeline.cellgraph.csr import Floats, Ints, offsets_of_counts, tile_of_each
 from pipeline.cellgraph.graph_features import GRAPH_FEATURE_NAMES, graph_features_batch
+from pipeline.cellgraph.histomicstk_features import histomicstk_feature_names, histomicstk_features_batch
+from pipeline.cellgraph.morphology_features import (
+    MORPHOLOGY_FEATURE_NAMES,
+    MORPHOLOGY_MEASURES,
+    morphology_features_batch,
+)
 from pipeline.cellgraph.neighbours import pairs_within
 from pipeline.cellgraph.orientation_features import ORIENTATION_FEATURE_NAMES, orientation_features_batch
 from pipeline.cellgraph.params import FeatureParams
@@ -30,6 +44,13 @@ LOG = get_logger("features")
 
 UNREADABLE = "unreadable"
 """Reason under which tiles are counted whose pixels could not be read when nuclei were looked for."""
+
+ORIENTED_BLOCKS = {
+    "orientation": orientation_features_batch,
+    "core": core_features_batch,
+    "core_published": published_core_features_batch,
+}
+"""Blocks that compare the axes of neighbours."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +85,7 @@ def cache_features(
     slide_id: str,
     params: FeatureParams,
     source: str,
+    imported_path: str | Path | None = None,
 ) -> None:
     """Write ``features/{slide}.zarr``.
 
@@ -82,6 +104,9 @@ def cache_features(
         Which tiles and which features.
     source
         Source digest of this room.
+    imported_path
+        Features of the same tiles that another tool made; they go beside the computed ones as
+        ``embeddings/{params.embedding}``.
 
     Raises
     ------
@@ -115,15 +140,23 @@ def cache_features(
         upstream=provenance["upstream"],
         packages=provenance["packages"],
     )
+    if imported_path is not None:
+        slide_mpp = upstream.tiles.header["slide_mpp"]
+        store = with_embedding(store, imported_path, name=params.embedding, slide_mpp=slide_mpp)
     write_features(features_path, store)
     LOG.info("%s: %d tiles, %d features, %d tiles dropped", slide_id, *features.shape, sum(dropped.values()))
 
 
 def feature_names(params: FeatureParams) -> tuple[str, ...]:
     """Names of the features that ``params`` ask for, in the order of the store."""
+    theirs = histomicstk_feature_names(params.neighbour_radii_px)
     blocks: dict[str, tuple[str, ...]] = {
         "paper": (*spatial_feature_names(params.neighbour_radii_px), *GRAPH_FEATURE_NAMES),
         "orientation": ORIENTATION_FEATURE_NAMES,
+        "core": CORE_FEATURE_NAMES,
+        "core_published": PUBLISHED_CORE_FEATURE_NAMES,
+        "histomicstk": tuple(f"histomicstk_{name}" for name in theirs),
+        "morphology": MORPHOLOGY_FEATURE_NAMES,
     }
     return tuple(name for block in params.blocks for name in blocks[block])
 
@@ -173,32 +206,41 @@ def _features(upstream: _Upstream, kept: npt.NDArray[np.bool_], params: FeatureP
     nodes, edges, offsets = _of_kept_tiles(upstream.graphs, kept)
     frame = upstream.nuclei.frame.set_index("nucleus_id").loc[nodes]
     xy_um = frame[["x_um", "y_um"]].to_numpy(np.float64)
+    xy_px = xy_um / float(upstream.tiles.frame["mpp"].iloc[0])
     blocks = []
     if "paper" in params.blocks:
-        xy_px = xy_um / float(upstream.tiles.frame["mpp"].iloc[0])
         blocks += [
             spatial_features_batch(xy_px, offsets, radii_px=params.neighbour_radii_px),
             graph_features_batch(offsets, edges),
         ]
-    if "orientation" in params.blocks:
+    if chosen := [block for block in ORIENTED_BLOCKS if block in params.blocks]:
         neighbours = edges
         if params.orientation_neighbours == "radius":
             neighbours, _ = pairs_within(xy_um, offsets, params.orientation_radius_um)
-        blocks.append(_orientation_block(frame, neighbours, offsets, upstream.params["cell_graphs"]))
+        blocks += _oriented_blocks(chosen, frame, neighbours, offsets, upstream.params["cell_graphs"])
+    if "histomicstk" in params.blocks:
+        theirs = histomicstk_features_batch(xy_px, offsets, params.neighbour_radii_px)
+        blocks.append(np.stack(list(theirs.values()), axis=1))
+    if "morphology" in params.blocks:
+        measures = frame[list(MORPHOLOGY_MEASURES)].to_numpy(np.float64)
+        blocks.append(morphology_features_batch(measures, offsets))
     return np.concatenate(blocks, axis=1).astype(np.float32)
 
 
-def _orientation_block(frame: pd.DataFrame, neighbours: Ints, offsets: Ints, graph_params: dict[str, Any]) -> Floats:
+def _oriented_blocks(
+    chosen: Sequence[str], frame: pd.DataFrame, neighbours: Ints, offsets: Ints, graph_params: dict[str, Any]
+) -> list[Floats]:
     orientation = frame["orientation_rad"].to_numpy(np.float64)
     reliable = has_axis(frame["eccentricity"].to_numpy(np.float64), orientation, graph_params["min_eccentricity"])
     xy_um = frame[["x_um", "y_um"]].to_numpy(np.float64)
-    return orientation_features_batch(xy_um, orientation, neighbours, offsets, axis_reliable=reliable)
+    return [ORIENTED_BLOCKS[block](xy_um, orientation, neighbours, offsets, axis_reliable=reliable) for block in chosen]
 
 
 def _of_kept_tiles(graphs: CellGraphs, kept: npt.NDArray[np.bool_]) -> tuple[Ints, Ints, Ints]:
-    """Nucleus numbers, edges renumbered over them and node offsets of the tiles that are ``kept``."""
+    """Nucleus numbers, edges within tiles renumbered over them and node offsets of the tiles that are ``kept``."""
     counts = np.diff(graphs.node_offsets)
-    of_kept = np.repeat(kept, counts)
+    of_kept, tile = np.repeat(kept, counts), tile_of_each(graphs.node_offsets)
     number = np.cumsum(of_kept) - 1
-    edges = number[graphs.edge_index[:, of_kept[graphs.edge_index[0]]]]
+    inside = of_kept[graphs.edge_index[0]] & (tile[graphs.edge_index[0]] == tile[graphs.edge_index[1]])
+    edges = number[graphs.edge_index[:, inside]]
     return graphs.nucleus_id[of_kept], edges, offsets_of_counts(counts[kept])

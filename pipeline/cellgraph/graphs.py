@@ -1,15 +1,18 @@
-"""Cell graphs: which nuclei of a tile are joined.
+"""Cell graphs: which nuclei are joined.
 
-Frame: micrometres, any origin, y down; axes in radians from +x towards +y.  Edges never leave a tile.
+Frame: micrometres, any origin, y down; axes in radians from +x towards +y.  Edges never leave a group of nuclei: a
+tile, or the whole slide when it is one group.  Memory grows with the number of edges, never with the square of the
+number of nuclei.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.cellgraph.axes import axial_difference
-from pipeline.cellgraph.csr import Bools, Floats, Ints, checked_offsets, checked_points, offsets_of_tiles, tile_of_each
-from pipeline.cellgraph.neighbours import pairs_within
+from pipeline.cellgraph.csr import Bools, Floats, Ints, checked_offsets, checked_points
+from pipeline.cellgraph.delaunay_graph import delaunay_edges
+from pipeline.cellgraph.edges import angles_between_axes, angles_to_axis, both_directions, lengths
+from pipeline.cellgraph.neighbours import nearest_neighbours, neighbours_within
 from pipeline.cellgraph.params import CellGraphParams
 
 
@@ -29,7 +32,7 @@ class TiledNuclei:
         float64 (n, 12), the measures of ``artefacts.nuclei.PAPER_MEASURES`` in the paper's units: pixels at the working
         resolution, not um.  Only ``kind: paper`` reads them.
     node_offsets
-        int64 (n_tiles + 1,).
+        int64 (n_tiles + 1,); ``[0, n]`` makes one graph of the whole slide.
     """
 
     xy_um: Floats
@@ -48,17 +51,26 @@ class CellGraphEdges:
     edge_index
         int64 (2, n_edges), rows of the nuclei; both directions, sorted by source, then target; no self-loops.
     edge_offsets
-        int64 (n_tiles + 1,).
+        int64 (n_tiles + 1,), edges by the tile of their source.
     length_um
         float64 (n_edges,), distance of the centroids.
     delta_orientation
-        float64 (n_edges,), angle between the axes in radians, 0 to pi/2, whether they are reliable or not.
+        float64 (n_edges,), angle between the axes in radians, 0 to pi/2, whether they are reliable or not; NaN where
+        one is not finite.
+    edge_to_axis
+        float64 (n_edges,), angle between the edge and the axis of its *source* in radians, 0 to pi/2, reliable or not;
+        the edge back holds the angle to the other axis.  NaN where that axis is not finite, or the centroids coincide.
+    weight
+        float64 (n_edges,), 0 to 1: ``exp(-length / radius)``, times ``cos^2`` of the angle between the axes where
+        ``kind`` is ``orientation`` and both are reliable.  1 for ``kind: paper``, whose graph is unweighted.  Ours.
     """
 
     edge_index: Ints
     edge_offsets: Ints
     length_um: Floats
     delta_orientation: Floats
+    edge_to_axis: Floats
+    weight: Floats
 
 
 def build_graphs_batch(nuclei: TiledNuclei, params: CellGraphParams, *, mpp: float) -> CellGraphEdges:
@@ -69,7 +81,8 @@ def build_graphs_batch(nuclei: TiledNuclei, params: CellGraphParams, *, mpp: flo
     nuclei
         Nuclei of all tiles.
     params
-        The rule and its thresholds; all bounds are inclusive.
+        The rule and its thresholds; all bounds are inclusive.  ``params.extent`` is not looked at: groups are those of
+        ``nuclei``.
     mpp
         Working resolution in um/px, for the paper's radius in pixels.
 
@@ -85,20 +98,52 @@ def build_graphs_batch(nuclei: TiledNuclei, params: CellGraphParams, *, mpp: flo
     """
     xy_um = checked_points(nuclei.xy_um)
     offsets = checked_offsets(nuclei.node_offsets, len(xy_um))
-    radius_um = params.paper_radius_px * mpp if params.kind == "paper" else params.radius_um
-    pairs, length_um = pairs_within(xy_um, offsets, radius_um)
-    delta = axial_difference(nuclei.orientation_rad[pairs[0]], nuclei.orientation_rad[pairs[1]])
-    joined = _joined(nuclei, params, pairs, delta)
-    return _both_directions(pairs[:, joined], length_um[joined], delta[joined], offsets)
+    edges, length_um = _candidates(xy_um, offsets, params, mpp)
+    delta = angles_between_axes(nuclei.orientation_rad, edges)
+    joined = _joined(nuclei, params, edges, delta)
+    if not joined.all():
+        edges, length_um, delta = edges[:, joined], length_um[joined], delta[joined]
+    return CellGraphEdges(
+        edge_index=edges,
+        edge_offsets=np.searchsorted(edges[0], offsets),
+        length_um=length_um,
+        delta_orientation=delta,
+        edge_to_axis=angles_to_axis(xy_um, nuclei.orientation_rad, edges),
+        weight=_weight(nuclei, params, edges, length_um, delta),
+    )
 
 
-def _joined(nuclei: TiledNuclei, params: CellGraphParams, pairs: Ints, delta: Floats) -> Bools:
+def _candidates(xy_um: Floats, offsets: Ints, params: CellGraphParams, mpp: float) -> tuple[Ints, Floats]:
+    """Pairs that are near enough, both directions, sorted, and their lengths."""
+    if params.kind == "knn":
+        return _cut(xy_um, *_nearest_pairs(xy_um, offsets, params.n_nearest), params.radius_um)
+    if params.kind == "delaunay":
+        return _cut(xy_um, *delaunay_edges(xy_um, offsets), params.radius_um)
+    return neighbours_within(
+        xy_um, offsets, params.paper_radius_px * mpp if params.kind == "paper" else params.radius_um
+    )
+
+
+def _nearest_pairs(xy_um: Floats, offsets: Ints, k: int) -> tuple[Ints, Ints]:
+    nearest, _ = nearest_neighbours(xy_um, offsets, k)
+    found = nearest >= 0
+    return np.repeat(np.arange(len(xy_um)), found.sum(axis=1)), nearest[found]
+
+
+def _cut(xy_um: Floats, ends: Ints, other_ends: Ints, radius_um: float) -> tuple[Ints, Floats]:
+    """Pairs no farther apart than ``radius_um``, in both directions, and their lengths."""
+    near = lengths(xy_um, ends, other_ends) <= radius_um
+    edges, _ = both_directions(ends[near], other_ends[near], len(xy_um))
+    return edges, lengths(xy_um, edges[0], edges[1])
+
+
+def _joined(nuclei: TiledNuclei, params: CellGraphParams, edges: Ints, delta: Floats) -> Bools:
     if params.kind == "paper":
-        similar: Bools = cosine_similarity(nuclei.raw_measures, pairs) >= params.paper_min_cosine
+        similar: Bools = cosine_similarity(nuclei.raw_measures, edges) >= params.paper_min_cosine
         return similar
-    if params.kind == "radius":
-        return np.ones(pairs.shape[1], np.bool_)
-    axes = nuclei.axis_reliable[pairs].all(axis=0)
+    if params.kind != "orientation":
+        return np.ones(edges.shape[1], np.bool_)
+    axes = nuclei.axis_reliable[edges].all(axis=0)
     agreeing: Bools = axes & (delta <= np.deg2rad(params.max_delta_orientation_deg))
     return agreeing if params.axisless_nuclei == "leave_unjoined" else agreeing | ~axes
 
@@ -116,9 +161,11 @@ def cosine_similarity(raw_measures: Floats, pairs: Ints) -> Floats:
     return similarity
 
 
-def _both_directions(pairs: Ints, length_um: Floats, delta: Floats, offsets: Ints) -> CellGraphEdges:
-    edge_index = np.concatenate([pairs, pairs[::-1]], axis=1)
-    order = np.lexsort((edge_index[1], edge_index[0]))
-    edge_index = edge_index[:, order]
-    edge_offsets = offsets_of_tiles(tile_of_each(offsets)[edge_index[0]], len(offsets) - 1)
-    return CellGraphEdges(edge_index, edge_offsets, np.tile(length_um, 2)[order], np.tile(delta, 2)[order])
+def _weight(nuclei: TiledNuclei, params: CellGraphParams, edges: Ints, length_um: Floats, delta: Floats) -> Floats:
+    if params.kind == "paper":
+        return np.ones(len(length_um))
+    near: Floats = np.exp(-length_um / params.radius_um)
+    if params.kind != "orientation":
+        return near
+    axes = nuclei.axis_reliable[edges].all(axis=0)
+    return np.where(axes, near * np.cos(delta) ** 2, near)

@@ -26,6 +26,18 @@ STATISTICS = {"mean": "mean", "stddev": "sd", "min_max_ratio": "min_max", "disor
 """HistomicsTK's names of the statistics and ours."""
 
 
+def histomicstk_feature_names(
+    neighbor_distances: Sequence[float] = NEIGHBOUR_DISTANCES_PX, neighbor_counts: Sequence[int] = NEIGHBOUR_COUNTS
+) -> tuple[str, ...]:
+    """HistomicsTK's names, in the order of ``histomicstk_features``."""
+    populations = (
+        *("voronoi_area", "voronoi_peri", "voronoi_max_dist", "delaunay_sides", "delaunay_area", "mst_branches"),
+        *(f"density_neighbors_in_distance_{rank}" for rank in range(len(neighbor_distances))),
+        *(f"density_distance_for_neighbors_{rank}" for rank in range(len(neighbor_counts))),
+    )
+    return tuple(f"{population}_{statistic}" for population in populations for statistic in STATISTICS)
+
+
 def histomicstk_features(
     xy_px: npt.ArrayLike,
     neighbor_distances: Sequence[float] = NEIGHBOUR_DISTANCES_PX,
@@ -112,7 +124,7 @@ def _voronoi_populations(triangulation: Triangulation) -> dict[str, Populations]
 
 
 def _delaunay_populations(triangulation: Triangulation) -> dict[str, Populations]:
-    sides, _ = distinct_sides(triangulation.triangles, len(triangulation.xy))
+    sides = distinct_sides(triangulation.triangles, len(triangulation.xy))
     lengths = np.hypot(*(triangulation.xy[sides[0]] - triangulation.xy[sides[1]]).T)
     areas = triangle_areas(triangulation.xy, triangulation.triangles)
     return {

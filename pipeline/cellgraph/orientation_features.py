@@ -12,25 +12,37 @@ reliable axes.  In the order of ``ORIENTATION_FEATURE_NAMES``:
 4. and 5. mean and sample SD over nuclei with neighbours of the local nematic order
    ``|mean over N(i) and i of exp(2 i theta)|``;
 6. agreement ``mean cos 2 (theta_i - theta_j)`` over edges, -1 (perpendicular) to 1 (parallel);
-7. to 9. the same over edges of length (0, 12], (12, 22] and (22, 32] um;
-10. and 11. mean and sample SD of ``cos 2 (phi_ij - theta_i)`` over both ends of all edges, phi the direction of the
+7. to 11. C(r), the same over *all* pairs of the patch with reliable axes at distances in (0, 12], (12, 22], (22, 32],
+    (32, 48] and (48, 64] um, neighbours or not;
+12. correlation length: the integral of C over r up to the first shell in which C <= 0, 0 to 64 um (as the integral
+    scale of turbulence; Batchelor 1953);
+13. and 14. mean and sample SD of ``cos 2 (phi_ij - theta_i)`` over both ends of all edges, phi the direction of the
     edge: 1 where nuclei lie end to end, -1 where they stand side by side, as in a palisade;
-12. to 24. the thirteen statistics of Cell Orientation Entropy, relative to the local mean axis (``cooccurrence``).
+15. to 17. share of edge ends whose angle between edge and axis is in [0, 30), [30, 60) and [60, 90] degrees;
+18. entropy of that angle in nine bins of 10 degrees, over log 9, 0 to 1;
+19. to 31. the thirteen statistics of Cell Orientation Entropy, relative to the local mean axis, of all edges together
+    (``cooccurrence``; ``core_features`` has those of local graphs).
 """
 
-from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.cellgraph.axes import doubled, mean_axis
+from pipeline.cellgraph.axes import axial_difference, doubled, mean_axis
+from pipeline.cellgraph.buckets import summed_agreement
 from pipeline.cellgraph.cooccurrence import CORE_NAMES, N_BINS, axial_bin, cooccurrence, core_statistics, entropy
-from pipeline.cellgraph.csr import Bools, Floats, checked_points, offsets_of_tiles, segment_sum
-from pipeline.cellgraph.populations import Populations, Summary, summarise
-from pipeline.cellgraph.simple_graph import SimpleGraphs, simple_graphs
+from pipeline.cellgraph.csr import Floats, checked_points, offsets_of_tiles, segment_sum
+from pipeline.cellgraph.oriented_graphs import OrientedGraphs, oriented_graphs
 
-SHELLS_UM = ((0.0, 12.0), (12.0, 22.0), (22.0, 32.0))
-"""Distances of features 7-9: touching, next and next but one nuclei.  Ours."""
+SHELLS_UM = (0.0, 12.0, 22.0, 32.0, 48.0, 64.0)
+"""Bounds of the distances of features 7-11: touching nuclei, next, next but one, and two farther.  Ours."""
+
+EDGE_SHARES_DEG = (0, 30, 60, 90)
+EDGE_BINS = 9
+
+ON_BOUND = 1e-9
+"""Guard: an angle on the bound of a bin belongs to the upper one, whatever its rounding."""
 
 ORIENTATION_FEATURE_NAMES = (
     "axis_reliable_share",
@@ -39,35 +51,15 @@ ORIENTATION_FEATURE_NAMES = (
     "local_nematic_order_mean",
     "local_nematic_order_sd",
     "axis_agreement_mean",
-    *(f"axis_agreement_{low:g}_{high:g}um_mean" for low, high in SHELLS_UM),
+    *(f"axis_agreement_{low:g}_{high:g}um_mean" for low, high in pairwise(SHELLS_UM)),
+    "axis_correlation_length_um",
     "edge_to_axis_mean",
     "edge_to_axis_sd",
+    *(f"edge_to_axis_{low}_{high}deg_share" for low, high in pairwise(EDGE_SHARES_DEG)),
+    "edge_to_axis_entropy",
     *CORE_NAMES,
 )
-"""Names of the 24 orientation features, in order."""
-
-
-@dataclass(frozen=True)
-class _Axes:
-    """Nuclei of all patches and the edges between those with a reliable axis."""
-
-    xy_um: Floats
-    vectors: Floats  # exp(2 i theta) as (n, 2); zero without a reliable axis
-    theta: Floats
-    reliable: Bools
-    graphs: SimpleGraphs
-
-    @property
-    def n_patches(self) -> int:
-        return len(self.graphs.node_offsets) - 1
-
-    def over_nuclei(self, values: Floats, chosen: Bools) -> Summary:
-        offsets = offsets_of_tiles(self.graphs.tile[chosen], self.n_patches)
-        return summarise(Populations(values[chosen], offsets))
-
-    def over_edges(self, values: Floats, chosen: Bools) -> Summary:
-        offsets = offsets_of_tiles(self.graphs.tile[self.graphs.edges[0][chosen]], self.n_patches)
-        return summarise(Populations(values[chosen], offsets))
+"""Names of the 31 orientation features, in order."""
 
 
 def orientation_features(
@@ -93,8 +85,9 @@ def orientation_features(
     Returns
     -------
     numpy.ndarray
-        float64 (24,), see ``ORIENTATION_FEATURE_NAMES``; NaN where undefined: all but the share without a reliable
-        axis, 4 to 24 without an edge, SDs of one value, and what needs a mean axis where axes cancel.
+        float64 (31,), see ``ORIENTATION_FEATURE_NAMES``; NaN where undefined: all but the share without a reliable
+        axis, those of edges without an edge, those of a shell without a pair in it, SDs of one value, and what needs a
+        mean axis where axes cancel.
 
     Raises
     ------
@@ -129,49 +122,24 @@ def orientation_features_batch(
     Returns
     -------
     numpy.ndarray
-        float64 (n_patches, 24), each row as ``orientation_features`` of its patch.
+        float64 (n_patches, 31), each row as ``orientation_features`` of its patch.
 
     Raises
     ------
     ValueError
         As ``orientation_features``, or if an edge leaves its patch.
     """
-    axes = _axes(xy_um, orientation_rad, edge_index, node_offsets, axis_reliable)
+    axes = oriented_graphs(xy_um, orientation_rad, edge_index, node_offsets, axis_reliable)
     n_nuclei = np.diff(axes.graphs.node_offsets)
     share = segment_sum(axes.reliable.astype(np.float64), axes.graphs.node_offsets) / np.where(
         n_nuclei > 0, n_nuclei, np.nan
     )
-    columns = [share, *_global_order(axes), *_local_order(axes), *_agreement(axes), *_edge_to_axis(axes)]
-    return np.concatenate([np.stack(columns, axis=1), _core(axes)], axis=1)
+    columns = [share, *_global_order(axes), *_local_order(axes), _agreement(axes)]
+    blocks = [np.stack(columns, axis=1), _correlation(axes), _edge_to_axis(axes), _core(axes)]
+    return np.concatenate(blocks, axis=1)
 
 
-def _axes(
-    xy_um: npt.ArrayLike,
-    orientation_rad: npt.ArrayLike,
-    edge_index: npt.ArrayLike,
-    node_offsets: npt.ArrayLike,
-    axis_reliable: npt.ArrayLike | None,
-) -> _Axes:
-    points, theta = checked_points(xy_um), np.asarray(orientation_rad, np.float64)
-    reliable = np.isfinite(theta) if axis_reliable is None else np.asarray(axis_reliable, np.bool_) & np.isfinite(theta)
-    graphs = simple_graphs(node_offsets, edge_index)
-    if not len(points) == len(theta) == len(reliable) == len(graphs.tile):
-        raise ValueError(
-            f"expected one centroid, axis and flag per nucleus, found {len(points)}, {len(theta)} and {len(reliable)} "
-            f"for {len(graphs.tile)} nuclei."
-        )
-    kept = reliable[graphs.edges].all(axis=0)
-    theta = np.where(reliable, theta, 0.0)
-    return _Axes(
-        points,
-        doubled(theta) * reliable[:, None],
-        theta,
-        reliable,
-        simple_graphs(graphs.node_offsets, graphs.edges[:, kept]),
-    )
-
-
-def _global_order(axes: _Axes) -> list[Floats]:
+def _global_order(axes: OrientedGraphs) -> list[Floats]:
     """Features 2 and 3."""
     n_reliable = segment_sum(axes.reliable.astype(np.float64), axes.graphs.node_offsets)
     mean = segment_sum(axes.vectors, axes.graphs.node_offsets) / np.where(n_reliable > 0, n_reliable, np.nan)[:, None]
@@ -185,43 +153,52 @@ def _global_order(axes: _Axes) -> list[Floats]:
     return [np.hypot(mean[:, 0], mean[:, 1]), np.where(np.isnan(reference), np.nan, disorder)]
 
 
-def _neighbourhood_means(axes: _Axes) -> Floats:
-    """Mean of ``exp(2 i theta)`` over each nucleus and its neighbours, (n, 2)."""
-    sums = axes.vectors + segment_sum(axes.vectors[axes.graphs.edges[1]], axes.graphs.edge_offsets)
-    means: Floats = sums / (axes.graphs.degree + 1)[:, None]
-    return means
-
-
-def _local_order(axes: _Axes) -> list[Floats]:
+def _local_order(axes: OrientedGraphs) -> list[Floats]:
     """Features 4 and 5."""
-    means = _neighbourhood_means(axes)
+    means = axes.neighbourhood_means()
     summary = axes.over_nuclei(np.hypot(means[:, 0], means[:, 1]), axes.graphs.degree > 0)
     return [summary.mean, summary.sd]
 
 
-def _agreement(axes: _Axes) -> list[Floats]:
-    """Features 6 to 9."""
+def _agreement(axes: OrientedGraphs) -> Floats:
+    """Feature 6."""
     source, target = axes.graphs.edges
     agreement = (axes.vectors[source] * axes.vectors[target]).sum(axis=1)
-    length_um = np.hypot(*(axes.xy_um[target] - axes.xy_um[source]).T)
-    shells = [(length_um > low) & (length_um <= high) for low, high in SHELLS_UM]
-    everywhere = np.ones(len(source), np.bool_)
-    return [axes.over_edges(agreement, chosen).mean for chosen in (everywhere, *shells)]
+    return axes.over_edges(agreement, np.ones(len(source), np.bool_)).mean
 
 
-def _edge_to_axis(axes: _Axes) -> list[Floats]:
-    """Features 10 and 11; coincident centroids have no direction between them."""
+def _correlation(axes: OrientedGraphs) -> Floats:
+    """Features 7 to 12; an empty shell before the end of the correlation leaves its length undefined."""
+    bounds = np.array(SHELLS_UM)
+    offsets = offsets_of_tiles(axes.graphs.tile[axes.reliable], axes.n_patches)
+    sums, n_pairs = summed_agreement(axes.xy_um[axes.reliable], offsets, axes.vectors[axes.reliable], bounds)
+    agreement = sums / np.where(n_pairs > 0, n_pairs, np.nan)
+    lasting = np.cumprod(~(agreement <= 0), axis=1)
+    # Without the product a shell beyond the end would count, even an empty one.
+    length = np.where(lasting, agreement, 0.0) @ np.diff(bounds)
+    return np.column_stack([agreement, length])
+
+
+def _edge_to_axis(axes: OrientedGraphs) -> Floats:
+    """Features 13 to 18; coincident centroids have no direction between them."""
     source, target = axes.graphs.edges
     step = axes.xy_um[target] - axes.xy_um[source]
-    along = (doubled(np.arctan2(step[:, 1], step[:, 0])) * axes.vectors[source]).sum(axis=1)
-    summary = axes.over_edges(along, step.any(axis=1))
-    return [summary.mean, summary.sd]
+    direction, directed = np.arctan2(step[:, 1], step[:, 0]), step.any(axis=1)
+    summary = axes.over_edges((doubled(direction) * axes.vectors[source]).sum(axis=1), directed)
+    angle_deg = np.rad2deg(axial_difference(direction, axes.theta[source]))[directed]
+    bins = np.minimum((angle_deg * EDGE_BINS / 90.0 + ON_BOUND).astype(np.int64), EDGE_BINS - 1)
+    flat = axes.graphs.tile[source[directed]] * EDGE_BINS + bins
+    counts = np.bincount(flat, minlength=axes.n_patches * EDGE_BINS).reshape(-1, EDGE_BINS)
+    total = counts.sum(axis=1, keepdims=True)
+    shares = counts / np.where(total > 0, total, np.nan)
+    thirds = shares.reshape(-1, len(EDGE_SHARES_DEG) - 1, EDGE_BINS // 3).sum(axis=2)
+    return np.column_stack([summary.mean, summary.sd, thirds, entropy(shares) / np.log(EDGE_BINS)])
 
 
-def _core(axes: _Axes) -> Floats:
-    """Features 12 to 24: both axes of an edge are taken relative to the mean axis around its source."""
+def _core(axes: OrientedGraphs) -> Floats:
+    """Features 19 to 31: both axes of an edge are taken relative to the mean axis around its source."""
     source, target = axes.graphs.edges
-    reference = mean_axis(_neighbourhood_means(axes))[source]
+    reference = mean_axis(axes.neighbourhood_means())[source]
     known = ~np.isnan(reference)
     at_source, at_target = (axial_bin((axes.theta[end] - reference)[known]) for end in (source, target))
     return core_statistics(cooccurrence(at_source, at_target, axes.graphs.tile[source[known]], axes.n_patches))

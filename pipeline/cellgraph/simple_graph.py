@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.cellgraph.csr import Ints, checked_offsets, offsets_of_counts, tile_of_each
+from pipeline.cellgraph.csr import Ints, checked_offsets, tile_of_each
+from pipeline.cellgraph.edges import both_directions
 
 
 @dataclass(frozen=True)
@@ -57,9 +58,8 @@ def simple_graphs(node_offsets: npt.ArrayLike, edge_index: npt.ArrayLike) -> Sim
     tile = tile_of_each(offsets)
     if (tile[edges[0]] != tile[edges[1]]).any():
         raise ValueError(f"edges must stay within their tile; {int((tile[edges[0]] != tile[edges[1]]).sum())} do not.")
-    keys = np.unique(_key(edges[:, edges[0] != edges[1]], n_nodes))
-    both = np.stack(np.divmod(keys, max(n_nodes, 1)))
-    return SimpleGraphs(offsets, tile, both, offsets_of_counts(np.bincount(both[0], minlength=n_nodes)))
+    both, edge_offsets = both_directions(edges[0], edges[1], n_nodes)
+    return SimpleGraphs(offsets, tile, both, edge_offsets)
 
 
 def checked_edges(edge_index: npt.ArrayLike, n_nodes: int) -> Ints:
@@ -78,7 +78,3 @@ def checked_edges(edge_index: npt.ArrayLike, n_nodes: int) -> Ints:
     if found.min() < 0 or found.max() >= n_nodes:
         raise ValueError(f"edge_index must name nodes 0 to {n_nodes - 1}, found {found.min()} to {found.max()}.")
     return found.astype(np.int64)
-
-
-def _key(edges: Ints, n_nodes: int) -> Ints:
-    return np.concatenate([edges[0] * n_nodes + edges[1], edges[1] * n_nodes + edges[0]])

@@ -12,9 +12,14 @@ import numpy as np
 from scipy.spatial import Delaunay, QhullError
 
 from pipeline.cellgraph.csr import Bools, Floats, Ints, offsets_of_tiles, segment_min, tile_of_each
+from pipeline.cellgraph.edges import both_directions
+from pipeline.cellgraph.slabs import delaunay_by_slabs
 
 FLATNESS = 1e-12
 """Guard: a triangle whose doubled area is below this share of its longest side squared is three sites on a line."""
+
+IN_ONE_PIECE = 200_000
+"""Number of sites of a tile, or of a whole slide, up to which Qhull sees them all at once."""
 
 
 @dataclass(frozen=True)
@@ -44,29 +49,51 @@ class Triangulation:
 def triangulate(xy: Floats, offsets: Ints) -> Triangulation:
     """Triangulate every tile of points ``xy`` (n, 2)."""
     sites, site_offsets = distinct_sites(xy, offsets)
+    corners = all_triangles(sites, site_offsets)
+    sides = distinct_sides(corners, len(sites))
+    return Triangulation(sites, site_offsets, corners[~_flat(sites, corners)], sides)
+
+
+def all_triangles(sites: Floats, site_offsets: Ints) -> Ints:
+    """Delaunay triangles of the distinct ``sites`` of every tile, flat ones too, int64 (n_triangles, 3)."""
     triangles = [np.zeros((0, 3), np.int64)]
     triangles += [_qhull(sites[start:stop]) + start for start, stop in pairwise(site_offsets)]
-    corners = np.concatenate(triangles)
-    sides, _ = distinct_sides(corners, len(sites))
-    return Triangulation(sites, site_offsets, corners[~_flat(sites, corners)], sides)
+    return np.concatenate(triangles)
 
 
 def distinct_sites(xy: Floats, offsets: Ints) -> tuple[Floats, Ints]:
     """Distinct places of each tile's points, by x then y, moved to the tile's smallest x and y; and their offsets."""
+    sites, site_offsets, _ = sites_and_members(xy, offsets)
+    return sites, site_offsets
+
+
+def sites_and_members(xy: Floats, offsets: Ints) -> tuple[Floats, Ints, Ints]:
+    """As ``distinct_sites``, and the number of the site of each point, int64 (n,)."""
+    order, first = _in_order(xy, offsets)
+    site = np.empty(len(xy), np.int64)
+    site[order] = np.cumsum(first) - 1
+    kept = order[first]
+    sites, site_tiles = xy[kept], tile_of_each(offsets)[kept]
+    site_offsets = offsets_of_tiles(site_tiles, len(offsets) - 1)
+    return sites - segment_min(sites, site_offsets)[site_tiles], site_offsets, site
+
+
+def _in_order(xy: Floats, offsets: Ints) -> tuple[Ints, Bools]:
+    """Points by tile, x and y, and which of them in this order are the first at their place."""
     tile = tile_of_each(offsets)
     order = np.lexsort((xy[:, 1], xy[:, 0], tile))
     points, tiles = xy[order], tile[order]
     first = np.ones(len(points), np.bool_)
     first[1:] = (tiles[1:] != tiles[:-1]) | (points[1:] != points[:-1]).any(axis=1)
-    sites, site_tiles = points[first], tiles[first]
-    site_offsets = offsets_of_tiles(site_tiles, len(offsets) - 1)
-    return sites - segment_min(sites, site_offsets)[site_tiles], site_offsets
+    return order, first
 
 
 def _qhull(sites: Floats) -> Ints:
     none = np.zeros((0, 3), np.int64)
     if len(sites) < 3:
         return none
+    if len(sites) > IN_ONE_PIECE and (by_slabs := delaunay_by_slabs(sites)) is not None:
+        return by_slabs
     try:
         triangles: Ints = Delaunay(sites).simplices.astype(np.int64)
     except QhullError:
@@ -96,8 +123,9 @@ def triangle_sides(xy: Floats, triangles: Ints) -> Floats:
     )
 
 
-def distinct_sides(triangles: Ints, n_sites: int) -> tuple[Ints, Ints]:
-    """Sides of ``triangles``, each once and sorted, int64 (2, n_sides), and in how many triangles each stands."""
-    ends = np.sort(np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]]), axis=1)
-    keys, counts = np.unique(ends[:, 0] * max(n_sites, 1) + ends[:, 1], return_counts=True)
-    return np.stack(np.divmod(keys, max(n_sites, 1))), counts
+def distinct_sides(triangles: Ints, n_sites: int) -> Ints:
+    """Sides of ``triangles``, each once and sorted, int64 (2, n_sides)."""
+    ends = np.concatenate([triangles.T[[i, i - 1]] for i in range(3)], axis=1)
+    both, _ = both_directions(ends[0], ends[1], n_sites)
+    sides: Ints = both[:, both[0] < both[1]]
+    return sides

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.cellgraph.csr import Bools, Floats, Ints, offsets_of_counts, segment_max, segment_sum
+from pipeline.cellgraph.compiled import compiled
+from pipeline.cellgraph.csr import Floats, Ints, offsets_of_counts, segment_max, segment_sum
 from pipeline.cellgraph.populations import Populations
-from pipeline.cellgraph.triangulation import Triangulation, distinct_sides
+from pipeline.cellgraph.triangulation import Triangulation
 
 SAME_VERTEX = 1e-9
 """Guard: successive vertices nearer than this share of their distance from the site are one, as on a common circle."""
@@ -37,23 +38,69 @@ class VoronoiCells:
 
 def bounded_cells(triangulation: Triangulation) -> VoronoiCells:
     """Bounded cells of the sites of every tile."""
-    triangle, corner = np.nonzero(_inner(triangulation)[triangulation.triangles])
-    site = triangulation.triangles[triangle, corner]
-    centre = triangulation.xy[triangulation.triangles].mean(axis=1)[triangle] - triangulation.xy[site]
-    order = np.lexsort((np.arctan2(centre[:, 1], centre[:, 0]), site))
-    vertices = circumcentres(triangulation.xy, triangulation.triangles)[triangle] - triangulation.xy[site]
-    sites, counts = np.unique(site, return_counts=True)
-    vertices, counts = _without_repeats(vertices[order], offsets_of_counts(counts))
+    xy, triangles = triangulation.xy, triangulation.triangles
+    vertices, sites, counts = _cells(xy, triangles, circumcentres(xy, triangles))
     return VoronoiCells(vertices, offsets_of_counts(counts), np.searchsorted(sites, triangulation.offsets))
 
 
-def _inner(triangulation: Triangulation) -> Bools:
-    """Which sites have triangles all around."""
-    inner = np.zeros(len(triangulation.xy), np.bool_)
-    inner[triangulation.triangles] = True
-    sides, triangles_at_side = distinct_sides(triangulation.triangles, len(inner))
-    inner[sides[:, triangles_at_side == 1]] = False
-    return inner
+@compiled
+def _cells(xy: Floats, triangles: Ints, centres: Floats) -> tuple[Floats, Ints, Ints]:
+    """Vertices of the bounded cells, cell by cell and relative to its site, their sites and numbers of vertices."""
+    begins = np.zeros(len(xy) + 1, np.int64)
+    for corner in triangles.ravel():
+        begins[corner + 1] += 1
+    begins = np.cumsum(begins)
+    around, filled = np.empty(3 * len(triangles), np.int64), begins[:-1].copy()
+    for triangle in range(len(triangles)):
+        for corner in triangles[triangle]:
+            around[filled[corner]] = triangle
+            filled[corner] += 1
+    vertices, n_vertices = np.empty((len(around), 2)), 0
+    sites, counts, n_cells = np.empty(len(xy), np.int64), np.empty(len(xy), np.int64), 0
+    for site in range(len(xy)):
+        fan = around[begins[site] : begins[site + 1]]
+        if len(fan) < 3 or not _closed(triangles, fan, site):
+            continue
+        _sort_by_angle(xy, triangles, fan, site)
+        kept = 0
+        for place in range(len(fan)):
+            x, y = centres[fan[place], 0] - xy[site, 0], centres[fan[place], 1] - xy[site, 1]
+            step = np.hypot(x + xy[site, 0] - centres[fan[place - 1], 0], y + xy[site, 1] - centres[fan[place - 1], 1])
+            if step > SAME_VERTEX * np.hypot(x, y):
+                vertices[n_vertices + kept] = x, y
+                kept += 1
+        n_vertices += kept
+        sites[n_cells], counts[n_cells] = site, kept
+        n_cells += 1
+    return vertices[:n_vertices].copy(), sites[:n_cells].copy(), counts[:n_cells].copy()
+
+
+@compiled
+def _closed(triangles: Ints, fan: Ints, site: int) -> bool:
+    """Whether the triangles of ``fan`` go all around ``site``: then each neighbour stands in two of them."""
+    neighbours = np.empty(2 * len(fan), np.int64)
+    found = 0
+    for triangle in fan:
+        for corner in triangles[triangle]:
+            if corner != site:
+                neighbours[found] = corner
+                found += 1
+    neighbours = np.sort(neighbours)
+    return bool((neighbours[::2] == neighbours[1::2]).all())
+
+
+@compiled
+def _sort_by_angle(xy: Floats, triangles: Ints, fan: Ints, site: int) -> None:
+    """Put the triangles of ``fan`` in order around ``site``, by the direction of their middles."""
+    angles = np.empty(len(fan))
+    for place in range(len(fan)):
+        a, b, c = triangles[fan[place]]
+        x, y = (xy[a, 0] + xy[b, 0] + xy[c, 0]) / 3.0, (xy[a, 1] + xy[b, 1] + xy[c, 1]) / 3.0
+        angle, triangle, free = np.arctan2(y - xy[site, 1], x - xy[site, 0]), fan[place], place
+        while free > 0 and angles[free - 1] > angle:
+            angles[free], fan[free] = angles[free - 1], fan[free - 1]
+            free -= 1
+        angles[free], fan[free] = angle, triangle
 
 
 def circumcentres(xy: Floats, triangles: Ints) -> Floats:
@@ -66,15 +113,6 @@ def circumcentres(xy: Floats, triangles: Ints) -> Floats:
     y = (u[:, 0] * vv - v[:, 0] * uu) / doubled_cross
     centres: Floats = origin + np.stack([x, y], axis=1)
     return centres
-
-
-def _without_repeats(vertices: Floats, offsets: Ints) -> tuple[Floats, Ints]:
-    """Vertices that differ from their predecessor, and how many are left in each cell."""
-    previous = np.empty(len(vertices), np.int64)
-    previous[_successor(offsets)] = np.arange(len(vertices))
-    step = np.hypot(*(vertices - vertices[previous]).T)
-    keep = step > SAME_VERTEX * np.hypot(*vertices.T)
-    return vertices[keep], segment_sum(keep.astype(np.int64), offsets)
 
 
 def _successor(offsets: Ints) -> Ints:

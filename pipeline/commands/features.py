@@ -11,6 +11,7 @@ import click
 from pipeline.artefacts.atomic import writing
 from pipeline.artefacts.import_features import import_features
 from pipeline.artefacts.sheet import FILE_COLUMNS, SlideRow, read_sheet
+from pipeline.commands.describe_features import describe, export
 from pipeline.commands.options import EXISTING_FILE, NEW_DIRECTORY, config_options, configured, device_option
 from pipeline.config import params
 from pipeline.errors import AbignetError
@@ -25,15 +26,17 @@ CONFIG_OF_FEATURES = ("tiling", "nuclei", "cell_graphs", "features", "reader", "
 """Sections and keys of the configuration that a feature cache depends on."""
 
 
-@click.command("features")
-@click.option("--sheet", "sheet_path", type=EXISTING_FILE, required=True, help="Sheet of slides (.csv).")
-@click.option("--out", "out_dir", type=NEW_DIRECTORY, required=True, help="Folder for {slide_id}.zarr and work/.")
+@click.group("features", invoke_without_command=True)
+@click.option("--sheet", "sheet_path", type=EXISTING_FILE, help="Sheet of slides (.csv).  [required]")
+@click.option("--out", "out_dir", type=NEW_DIRECTORY, help="Folder for {slide_id}.zarr and work/.  [required]")
 @click.option("--force", is_flag=True, help="Compute again what is up to date.")
 @device_option
 @config_options
+@click.pass_context
 def command(
-    sheet_path: Path,
-    out_dir: Path,
+    context: click.Context,
+    sheet_path: Path | None,
+    out_dir: Path | None,
     force: bool,
     device: str | None,
     config_path: Path | None,
@@ -44,7 +47,13 @@ def command(
     Slides whose cache was made from the same file with the same settings and source are
     left as they are.  A slide that fails does not stop the others; the command then ends
     with exit code 2 and names it.
+
+    Without a subcommand --sheet and --out are required.
     """
+    if context.invoked_subcommand is not None:
+        return
+    if sheet_path is None or out_dir is None:
+        raise click.UsageError("Missing option '--sheet' or '--out'.")
     rows = read_sheet(sheet_path)
     stages = Stages(out_dir, configured(config_path, settings, device=device))
     failures = {}
@@ -59,6 +68,10 @@ def command(
     if failures:
         listed = "\n".join(f"  {slide_id}: {error}" for slide_id, error in failures.items())
         raise AbignetError(f"{len(failures)} of {len(rows)} slides failed:\n{listed}")
+
+
+command.add_command(describe)
+command.add_command(export)
 
 
 @dataclass(frozen=True)
@@ -110,10 +123,11 @@ class Stages:
     def run(self, row: SlideRow) -> None:
         """Make the cache of one slide."""
         self.work(row.slide_id, "key.json").unlink(missing_ok=True)
-        if row.features is not None:
-            import_features(row.features, self.cache(row.slide_id), slide_id=row.slide_id, source=source_digest())
-        elif row.path is not None:
+        if row.path is not None and (row.features is None or self.config["features"]["embedding"]):
             self._compute(row, row.path)
+        elif row.features is not None:
+            cache = self.cache(row.slide_id)
+            import_features(row.features, cache, slide_id=row.slide_id, source=source_digest(), slide_mpp=row.mpp)
         with writing(self.work(row.slide_id, "key.json")) as temporary:
             temporary.write_text(self.key(row))
 
@@ -143,7 +157,11 @@ class Stages:
         feature_params = params(self.config, "features", FeatureParams)
         build_cell_graphs(tiles, nuclei, graphs, slide_id=row.slide_id, params=graph_params, source=source)
         cache_features(
-            tiles, nuclei, graphs, self.cache(row.slide_id), slide_id=row.slide_id, params=feature_params, source=source
+            *(tiles, nuclei, graphs, self.cache(row.slide_id)),
+            slide_id=row.slide_id,
+            params=feature_params,
+            source=source,
+            imported_path=row.features,
         )
 
     def _tile(self, row: SlideRow, slide_path: Path, tiles_path: Path) -> None:

@@ -20,6 +20,8 @@ def graphs():
         edge_offsets=np.array([0, 2, 2]),
         length_um=np.array([4.0, 4.0], np.float32),
         delta_orientation=np.array([0.1, 0.1], np.float32),
+        edge_to_axis=np.array([0.2, 0.3], np.float32),
+        weight=np.array([0.9, 0.9], np.float32),
     )
 
 

@@ -49,3 +49,13 @@ def random_graph(draw, max_nodes=14):
     node = st.integers(0, max(n - 1, 0))
     edges = draw(st.lists(st.tuples(node, node), max_size=3 * n)) if n else []
     return n, np.array(edges, np.int64).reshape(-1, 2).T
+
+
+@st.composite
+def any_nuclei(draw):
+    """A layout, special or any, with axes that may be missing: centroids (n, 2), axes (n,), which are reliable (n,)."""
+    points = draw(st.one_of(any_layout(), st.sampled_from(sorted(SPECIAL)).map(lambda name: SPECIAL[name])))
+    xy = np.array(points, float).reshape(-1, 2)
+    random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    theta = np.where(random.random(len(xy)) < 0.1, np.nan, random.uniform(0, np.pi, len(xy)))
+    return xy, theta, (random.random(len(xy)) < 0.8) & np.isfinite(theta)

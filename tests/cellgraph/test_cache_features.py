@@ -100,11 +100,36 @@ def test_store_carries_the_parameters_of_every_stage(tile_frame, nucleus_frame, 
     assert store.upstream == digests(paths_by_role)
 
 
-@pytest.mark.parametrize(("blocks", "n"), [(["paper"], 69), (["orientation"], 24), (["orientation", "paper"], 93)])
+EVERY_BLOCK = ["morphology", "histomicstk", "core_published", "core", "orientation", "paper"]
+
+
+@pytest.mark.parametrize(
+    ("blocks", "n"),
+    [(["paper"], 69), (["orientation"], 31), (["orientation", "paper"], 100), (EVERY_BLOCK, 100 + 39 + 39 + 56 + 85)],
+)
 def test_blocks_choose_columns_in_a_fixed_order(tile_frame, nucleus_frame, write_slide, cache, blocks, n):
     store = cache(write_slide(tile_frame([True]), nucleus_frame([20])), blocks=blocks)
     assert store.features.shape == (1, n)
     assert store.feature_names == feature_names(FeatureParams(blocks=blocks))
+    assert len(set(store.feature_names)) == n
+
+
+def test_morphology_describes_the_measures_that_the_table_has(tile_frame, nucleus_frame, write_slide, cache):
+    frame = nucleus_frame([20]).assign(convexity=np.linspace(0.5, 1.0, 20), mitotic=1.0)
+    store = cache(write_slide(tile_frame([True]), frame), blocks=["morphology"])
+    assert not any("mitotic" in name for name in store.feature_names)
+    values = dict(zip(store.feature_names, store.features[0], strict=True))
+    assert values["nucleus_convexity_median"] == pytest.approx(0.75)
+    assert values["nucleus_area_um2_mean"] == pytest.approx(frame["area_um2"].mean(), rel=1e-6)
+
+
+def test_patches_of_a_graph_of_the_whole_slide_keep_their_own_edges(tile_frame, nucleus_frame, write_slide, cache):
+    paths = write_slide(tile_frame([True, True]), nucleus_frame([40, 30]))
+    by_extent = {
+        extent: cache(paths, f"{extent}.zarr", graph=CellGraphParams(kind="radius", extent=extent), blocks=["paper"])
+        for extent in ("tile", "slide")
+    }
+    np.testing.assert_array_equal(by_extent["slide"].features, by_extent["tile"].features)
 
 
 def test_undefined_values_are_marked_and_never_zero(tile_frame, nucleus_frame, write_slide, cache):
@@ -139,7 +164,7 @@ def test_when_no_tile_has_enough_nuclei_the_reason_says_so(tile_frame, nucleus_f
     store = cache(write_slide(tile_frame([True, True]), nucleus_frame([41, 12])), min_nuclei=65)
     assert store.reason == "no tile has at least 65 nuclei (the fullest has 41)"
     assert store.dropped == {"fewer than 65 nuclei": 2}
-    assert store.features.shape == (0, 93)
+    assert store.features.shape == (0, 100)
     assert store.coords.shape == (0, 2)
 
 
@@ -151,7 +176,7 @@ def test_an_empty_slide_hands_its_reason_on(tile_frame, write_slide, cache, empt
         paths = write_slide(tile_frame([True, True]), None, nuclei_reason="no nucleus found")
     store = cache(paths)
     assert store.reason == ("no tissue" if empty == "tiles" else "no nucleus found")
-    assert store.features.shape == (0, 93)
+    assert store.features.shape == (0, 100)
     assert store.mpp == (None if empty == "tiles" else 0.5)
 
 

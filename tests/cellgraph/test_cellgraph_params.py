@@ -14,7 +14,10 @@ def test_defaults_are_the_published_ones_where_there_are_any():
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("kind", "delaunay"),
+        ("kind", "voronoi"),
+        ("extent", "cohort"),
+        ("n_nearest", 0),
+        ("n_nearest", 2.5),
         ("radius_um", 0),
         ("radius_um", float("nan")),
         ("radius_um", "32"),

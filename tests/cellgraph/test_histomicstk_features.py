@@ -5,6 +5,7 @@ import pytest
 from nuclei_layouts import SPECIAL
 
 from pipeline.cellgraph import histomicstk_features, histomicstk_features_batch
+from pipeline.cellgraph.histomicstk_features import histomicstk_feature_names
 
 SIX = [(-1, -1), (-1, 1), (1, -1), (1, 1), (-0.5, -0.5), (0.5, 0.5)]
 """The six points of HistomicsTK's own test (Apache-2.0, Kitware); below, the values it expects of them."""
@@ -70,3 +71,8 @@ def test_distances_and_counts_must_be_positive():
     with pytest.raises(ValueError, match="must be positive"):
         histomicstk_features(SIX, neighbor_distances=(0, 1))
     assert len(histomicstk_features(SIX, neighbor_distances=(), neighbor_counts=())) == 24
+
+
+def test_names_are_those_of_the_features_in_their_order():
+    assert tuple(histomicstk_features([(0, 0), (1, 2)])) == histomicstk_feature_names()
+    assert len(histomicstk_feature_names()) == 56

@@ -25,8 +25,8 @@ def _patch(seed, n=40, side=80.0):
     return xy, random.uniform(0, np.pi, n), _near(xy, 25.0), random.random(n) > 0.25
 
 
-def test_there_are_24_different_names():
-    assert len(ORIENTATION_FEATURE_NAMES) == len(set(ORIENTATION_FEATURE_NAMES)) == 24
+def test_there_are_31_different_names():
+    assert len(ORIENTATION_FEATURE_NAMES) == len(set(ORIENTATION_FEATURE_NAMES)) == 31
 
 
 def test_a_row_of_parallel_nuclei_lying_along_the_row():
@@ -41,14 +41,29 @@ def test_a_row_of_parallel_nuclei_lying_along_the_row():
     assert {name: found[name] for name in ones} == pytest.approx(dict.fromkeys(ones, 1.0))
     zeros = ("axial_entropy", "local_nematic_order_sd", "edge_to_axis_sd", "core_contrast_mean", "core_entropy")
     assert {name: found[name] for name in zeros} == pytest.approx(dict.fromkeys(zeros, 0.0), abs=1e-12)
-    assert found["axis_agreement_0_12um_mean"] == pytest.approx(1)
-    assert np.isnan(found["axis_agreement_12_22um_mean"])
+    assert found["axis_agreement_0_12um_mean"] == found["axis_agreement_22_32um_mean"] == pytest.approx(1)
+    assert np.isnan([found["axis_agreement_32_48um_mean"], found["axis_correlation_length_um"]]).all()
+    assert (found["edge_to_axis_0_30deg_share"], found["edge_to_axis_60_90deg_share"]) == (1, 0)
+    assert found["edge_to_axis_entropy"] == 0
 
 
 def test_a_palisade_stands_side_by_side():
     found = _named([(0, 0), (10, 0), (20, 0)], [90, 90, 90], [[0, 1], [1, 2]])
     assert found["edge_to_axis_mean"] == pytest.approx(-1)
+    assert found["edge_to_axis_60_90deg_share"] == 1
     assert found["nematic_order"] == pytest.approx(1)
+
+
+def test_correlation_lasts_to_the_first_shell_without_it():
+    """Pairs at 10 um agree, those at 20 and 30 um are crossed: 12 um.  All parallel in every shell: 64 um."""
+    crossed = _named([(0, 0), (10, 0), (30, 0)], [0, 0, 90], [])
+    assert crossed["axis_agreement_0_12um_mean"] == pytest.approx(1)
+    assert crossed["axis_agreement_12_22um_mean"] == crossed["axis_agreement_22_32um_mean"] == pytest.approx(-1)
+    assert crossed["axis_correlation_length_um"] == pytest.approx(12)
+    parallel = _named([(10 * i, 0) for i in range(8)], [30] * 8, [])
+    assert parallel["axis_correlation_length_um"] == pytest.approx(64)
+    turned_away = _named([(0, 0), (10, 0)], [0, 90], [])
+    assert turned_away["axis_correlation_length_um"] == 0
 
 
 def test_two_crossed_nuclei():
@@ -69,6 +84,8 @@ def test_two_nuclei_forty_degrees_apart():
     assert found["core_intensity_mean"] == 2
     assert found["axial_entropy"] == pytest.approx(np.log(2) / np.log(18))
     assert found["edge_to_axis_mean"] == pytest.approx((np.cos(np.deg2rad(160)) + np.cos(np.deg2rad(80))) / 2)
+    assert [found[f"edge_to_axis_{s}deg_share"] for s in ("0_30", "30_60", "60_90")] == [0, 0.5, 0.5]
+    assert found["edge_to_axis_entropy"] == pytest.approx(np.log(2) / np.log(9))
 
 
 def test_opposite_domains_have_local_order_without_global_order():
@@ -76,6 +93,25 @@ def test_opposite_domains_have_local_order_without_global_order():
     found = _named(xy, [0, 0, 0, 90, 90, 90], [[0, 1, 3, 4], [1, 2, 4, 5]])
     assert found["nematic_order"] == pytest.approx(0, abs=1e-12)
     assert found["local_nematic_order_mean"] == pytest.approx(1)
+
+
+def test_shells_equal_the_loop_over_all_pairs():
+    xy, theta, edges, reliable = _patch(4)
+    found = dict(
+        zip(ORIENTATION_FEATURE_NAMES, orientation_features(xy, theta, edges, axis_reliable=reliable), strict=True)
+    )
+    pairs = [(i, j) for i in range(len(xy)) for j in range(i) if reliable[i] and reliable[j]]
+    for low, high in ((0, 12), (12, 22), (22, 32), (32, 48), (48, 64)):
+        agreeing = [np.cos(2 * (theta[i] - theta[j])) for i, j in pairs if low < np.linalg.norm(xy[i] - xy[j]) <= high]
+        assert found[f"axis_agreement_{low}_{high}um_mean"] == pytest.approx(np.mean(agreeing))
+
+
+def test_lengths_alone_follow_the_scale():
+    xy, theta, edges, _ = _patch(5)
+    small, large = (orientation_features(scale * xy, theta, edges) for scale in (1.0, 1.7))
+    same = [not name.endswith("um_mean") and not name.endswith("_um") for name in ORIENTATION_FEATURE_NAMES]
+    np.testing.assert_allclose(large[same], small[same], rtol=1e-9, atol=1e-12)
+    assert sum(same) == 25
 
 
 def test_random_axes_show_no_order_and_full_entropy():

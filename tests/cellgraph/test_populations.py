@@ -45,3 +45,11 @@ def test_an_outlier_is_beyond_three_population_sd(n, kept):
     """One value of 1 among zeros lies sqrt(n - 1) SD from the mean: 2.8 for 9 values, 3.3 for 12."""
     rows = Populations(np.array([1.0, *[0.0] * (n - 1)]), np.array([0, n]))
     assert len(without_outliers(rows).values) == kept
+
+
+@pytest.mark.parametrize("value", [1 / 3, 0.1, np.sqrt(5) / 3])
+def test_a_value_at_three_sd_stays_whatever_the_rounding(value):
+    """Two values of 2 v among eighteen of v lie at sqrt(18 / 2) = 3 SD."""
+    for first in range(10):
+        values = np.roll([2 * value, 2 * value, *[value] * 18], first)
+        assert len(without_outliers(Populations(values, np.array([0, 20]))).values) == 20

@@ -51,12 +51,6 @@ def test_four_sites_on_a_circle_are_cut_the_same_way_whatever_their_order():
     assert len(cuts) == 1
 
 
-def test_sides_come_once_with_the_number_of_their_triangles():
-    sides, counts = distinct_sides(np.array([[0, 1, 2], [3, 2, 1]]), 4)
-    assert dict(zip(map(tuple, sides.T), counts, strict=True)) == {
-        (0, 1): 1,
-        (0, 2): 1,
-        (1, 2): 2,
-        (1, 3): 1,
-        (2, 3): 1,
-    }
+def test_sides_come_once():
+    sides = distinct_sides(np.array([[0, 1, 2], [3, 2, 1]]), 4)
+    assert sides.T.tolist() == [[0, 1], [0, 2], [1, 2], [1, 3], [2, 3]]

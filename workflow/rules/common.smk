@@ -126,8 +126,18 @@ COHORT = stopping(read_sheet, config["sheet"])
 LABELLED = tuple(row for row in COHORT if row.label is not None)
 UNLABELLED = tuple(row for row in COHORT if row.label is None) + new_slides()
 SLIDES = {row.slide_id: row for row in (*LABELLED, *UNLABELLED)}
-COMPUTED = [row.slide_id for row in SLIDES.values() if row.features is None]
-IMPORTED = [row.slide_id for row in SLIDES.values() if row.features is not None]
+# Slides whose imported features go beside computed ones instead of taking their place.
+BESIDE = [
+    row.slide_id
+    for row in SLIDES.values()
+    if config["features"]["embedding"] and row.features is not None and row.path is not None
+]
+IMPORTED = [
+    row.slide_id
+    for row in SLIDES.values()
+    if row.features is not None and row.slide_id not in BESIDE
+]
+COMPUTED = [slide for slide in SLIDES if slide not in IMPORTED]
 TILED_ELSEWHERE = [row.slide_id for row in SLIDES.values() if row.tiles is not None]
 METHODS = config["methods"]
 SEEDS = config["seeds"]

@@ -6,6 +6,9 @@ rule cache_features:
         tiles=rules.tile_slide.output.tiles,
         nuclei=rules.segment_nuclei.output.nuclei,
         cell_graphs=rules.build_cell_graphs.output.cell_graphs,
+        imported=lambda wildcards: (
+            imported_file(wildcards) if wildcards.slide in BESIDE else []
+        ),
     output:
         features=directory(f"{OUT}/features/{{slide}}.zarr"),
     log:
@@ -44,6 +47,7 @@ rule import_features:
         runtime=30,
     params:
         features=section("features"),
+        slide_mpp=lambda wildcards: SLIDES[wildcards.slide].mpp,
         source=source_digest(),
     script:
         "../scripts/import_features.py"

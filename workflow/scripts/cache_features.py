@@ -13,4 +13,5 @@ with job_log(snakemake.log[0]):
         slide_id=snakemake.wildcards.slide,
         params=FeatureParams(**snakemake.params.features),
         source=snakemake.params.source,
+        imported_path=snakemake.input.get("imported") or None,
     )

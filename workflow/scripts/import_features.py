@@ -9,4 +9,5 @@ with job_log(snakemake.log[0]):
         snakemake.output.features,
         slide_id=snakemake.wildcards.slide,
         source=snakemake.params.source,
+        slide_mpp=snakemake.params.slide_mpp,
     )
