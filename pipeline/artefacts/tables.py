@@ -17,7 +17,7 @@ from pipeline.provenance import FORMAT_VERSION
 
 HEADER_KEY = b"abignet"
 
-ROWS_AT_ONCE = 50_000
+ROWS_AT_ONCE = 20_000
 """Rows of a row group, the least that a reader which streams has to hold."""
 
 
@@ -104,7 +104,8 @@ def read_table_header(path: str | Path, kind: str) -> dict[str, Any]:
 
 def iterate_table(path: str | Path, columns: Mapping[str, str]) -> Iterator[pd.DataFrame]:
     """Rows of a table in order, at most ``ROWS_AT_ONCE`` in memory; see ``read_table``."""
-    with pq.ParquetFile(path) as file:
+    # Without pre_buffer=False the whole file is read ahead and kept.
+    with pq.ParquetFile(path, pre_buffer=False) as file:
         for batch in file.iter_batches(ROWS_AT_ONCE):
             yield _conform(batch.to_pandas(), columns, str(path))
 
