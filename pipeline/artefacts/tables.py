@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.artefacts.atomic import writing
+from pipeline.artefacts.columns import conform
 from pipeline.errors import ArtefactError
 from pipeline.provenance import FORMAT_VERSION
 
@@ -57,7 +57,7 @@ def write_table(path: str | Path, frame: pd.DataFrame, columns: Mapping[str, str
     ArtefactError
         If a column is missing or cannot take its dtype.
     """
-    checked = _conform(frame, columns, str(path))
+    checked = conform(frame, columns, path)
     table = pa.Table.from_pandas(checked, preserve_index=False)
     metadata = {**(table.schema.metadata or {}), HEADER_KEY: json.dumps(dict(header), sort_keys=True).encode()}
     with writing(path) as temporary:
@@ -75,7 +75,7 @@ def read_table(path: str | Path, kind: str, columns: Mapping[str, str]) -> Heade
         If the file is missing, is not ours, is of another kind or version, or lacks a column.
     """
     header = read_table_header(path, kind)
-    return HeadedTable(_conform(pq.read_table(path).to_pandas(), columns, str(path)), header)
+    return HeadedTable(conform(pq.read_table(path).to_pandas(), columns, path), header)
 
 
 def read_table_header(path: str | Path, kind: str) -> dict[str, Any]:
@@ -107,7 +107,7 @@ def iterate_table(path: str | Path, columns: Mapping[str, str]) -> Iterator[pd.D
     # Without pre_buffer=False the whole file is read ahead and kept.
     with pq.ParquetFile(path, pre_buffer=False) as file:
         for batch in file.iter_batches(ROWS_AT_ONCE):
-            yield _conform(batch.to_pandas(), columns, str(path))
+            yield conform(batch.to_pandas(), columns, path)
 
 
 def check_header(header: Mapping[str, Any], kind: str, path: str) -> None:
@@ -125,19 +125,3 @@ def check_header(header: Mapping[str, Any], kind: str, path: str) -> None:
         raise ArtefactError(
             f"{path}: expected format version {FORMAT_VERSION}, found {version}. Make it again with this abignet."
         )
-
-
-def _conform(frame: pd.DataFrame, columns: Mapping[str, str], path: str) -> pd.DataFrame:
-    missing = [name for name in columns if name not in frame.columns]
-    if missing:
-        raise ArtefactError(
-            f"{path}: column{'s' if len(missing) > 1 else ''} {', '.join(missing)} missing; "
-            f"found {', '.join(frame.columns)}."
-        )
-    ordered = frame[[*columns, *(name for name in frame.columns if name not in columns)]].copy()
-    for name, dtype in columns.items():
-        try:
-            ordered[name] = ordered[name].astype(np.dtype(dtype) if dtype != "str" else object)
-        except (TypeError, ValueError) as error:
-            raise ArtefactError(f"{path}: column {name} cannot be {dtype} ({error}).") from error
-    return ordered.reset_index(drop=True)
