@@ -13,7 +13,7 @@ def write_torch(path: str | Path, content: Mapping[str, Any]) -> None:
 
     Raises
     ------
-    ArtefactError
+    OutputError
         If the place cannot be written to.
     """
     import torch
