@@ -21,7 +21,7 @@ from skimage.measure import regionprops_table
 
 from pipeline.nuclei.glcm import LEVELS
 from pipeline.nuclei.morphology import measure_nuclei
-from pipeline.nuclei.ownership import TilePlace, nucleus_table, owned_nuclei
+from pipeline.nuclei.ownership import BlockPlace, nucleus_table, owned_nuclei
 from pipeline.nuclei.stain import LUMINANCE
 from pipeline.synthetic.tissue import TissueSpec, paint_tissue
 
@@ -78,13 +78,15 @@ def measured(labels: Labels, rgb: Rgb, n_nuclei: int) -> float:
 def tables_of_a_slide(labels: Labels, rgb: Rgb, n_nuclei: int) -> list[pd.DataFrame]:
     """Owned nuclei of as many tiles in a square as hold ``n_nuclei``."""
     side_um = SIDE_PX * MPP
-    tile = owned_nuclei(labels, rgb, MPP, TilePlace(0, (0.0, 0.0), (0.0, 0.0, side_um, side_um)))
+    tile = owned_nuclei(labels, rgb, MPP, BlockPlace((0,), (0.0, 0.0), ((0.0, 0.0, side_um, side_um),)))
     across = int(np.ceil(np.sqrt(n_nuclei / len(tile))))
     parts = []
     for number in range(across**2):
         x, y = (number % across) * side_um, (number // across) * side_um
         contours = shapely.transform(tile["contour_um"].to_numpy(), lambda points, at=(x, y): points + at)
-        parts.append(tile.assign(tile_id=number, x_um=tile["x_um"] + x, y_um=tile["y_um"] + y, contour_um=contours))
+        parts.append(
+            tile.assign(tile_id=number, block=number, x_um=tile["x_um"] + x, y_um=tile["y_um"] + y, contour_um=contours)
+        )
     return parts
 
 

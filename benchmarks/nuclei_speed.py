@@ -104,9 +104,9 @@ def timed(run: Callable[[], Labels]) -> tuple[float, float, Labels]:
 
 def print_parts(name: str, finder: NucleusFinder, rgb: Rgb, stain: StainScale) -> None:
     """Processor seconds of the network, of the dynamics and of the measures of one tile."""
-    inputs = torch.from_numpy(network_input(rgb, stain, finder.weights.input)[None])
+    inputs = network_input(rgb, stain, finder.weights.input)[None]
     clock = [time.process_time()]
-    output = finder.forward(inputs)[0].numpy()
+    output = np.asarray(finder.forward(inputs)[0])
     clock.append(time.process_time())
     labels = dynamics.labels_from_flows(
         output[:2], output[2], steps=steps_of(finder.weights.diameter_px), cellprob_threshold=0.0, flow_threshold=0.4

@@ -41,13 +41,14 @@ def writing(path: str | Path) -> Iterator[Path]:
     Raises
     ------
     OutputError
-        If the disk is full, the folder is read-only, or the system refuses for another
-        reason in ``UNWRITABLE``; the message names ``path`` and the system's words.
+        If the disk is full, the folder is read-only, one of its parents is a file, or the
+        system refuses for another reason in ``UNWRITABLE``; the message names ``path`` and
+        the system's words.
     """
     target = Path(path)
     temporary = _beside(target, "partial")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(target)
         _sweep(target)
         try:
             yield temporary
@@ -61,6 +62,14 @@ def writing(path: str | Path) -> Iterator[Path]:
             f"{target}: cannot be written: {os.strerror(error.errno)}. "
             "Whatever stood there is untouched; make room or mend the permissions, or choose another place."
         ) from error
+
+
+def _make_folder(target: Path) -> None:
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        blocker = next(parent for parent in target.parents if parent.exists())
+        raise OutputError(f"{target}: cannot be written: {blocker} is no folder; choose another place.") from error
 
 
 def _beside(target: Path, role: str) -> Path:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 
 from pipeline.nuclei.augment import OutlinedImage, blank_crop, random_crop
-from pipeline.nuclei.engine import flows_from_labels
+from pipeline.nuclei.dynamics import flows_from_labels
 from pipeline.nuclei.params import NucleiTrainingParams
 from pipeline.nuclei.stain import Floats, optical_density
 

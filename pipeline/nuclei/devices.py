@@ -1,12 +1,21 @@
-"""Where torch runs."""
+"""Where networks run."""
 
-import torch
+import ctypes
+import sys
+from typing import TYPE_CHECKING, Literal
 
 from pipeline.errors import DeviceError
 
+if TYPE_CHECKING:
+    import torch
 
-def choose_device(name: str) -> torch.device:
+DeviceName = Literal["cpu", "cuda"]
+
+
+def device_name(name: str) -> DeviceName:
     """Device of that name; ``auto`` is CUDA where there is one, else the CPU.
+
+    Torch is imported only where CUDA's driver is installed.
 
     Raises
     ------
@@ -15,9 +24,28 @@ def choose_device(name: str) -> torch.device:
     """
     if name not in ("auto", "cpu", "cuda"):
         raise DeviceError(f"device: expected auto, cpu or cuda, found {name!r}.")
-    present = torch.cuda.is_available()
+    if name == "cpu":
+        return "cpu"
+    present = _has_cuda()
     if name == "cuda" and not present:
         raise DeviceError(
             "device: cuda was asked for, but PyTorch finds no CUDA GPU; use cpu or auto, or mend the driver."
         )
-    return torch.device("cuda" if name != "cpu" and present else "cpu")
+    return "cuda" if present else "cpu"
+
+
+def choose_device(name: str) -> "torch.device":
+    """``device_name`` as torch's device."""
+    import torch
+
+    return torch.device(device_name(name))
+
+
+def _has_cuda() -> bool:
+    try:
+        ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return False
+    import torch
+
+    return torch.cuda.is_available()

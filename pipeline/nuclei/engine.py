@@ -1,4 +1,4 @@
-"""The network and its dynamics: the one file of this room that imports cellpose 3.
+"""The network and its dynamics; torch is imported only where it runs the network.
 
 Frame: network pixels, arrays (row, col).
 """
@@ -8,42 +8,23 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from cellpose.resnet_torch import CPnet
-from torch import Tensor
 
-from pipeline.errors import WeightsError
 from pipeline.nuclei import dynamics
-from pipeline.nuclei.devices import choose_device
-from pipeline.nuclei.dynamics import FLOW_FACTOR, Labels, flows_from_labels
-from pipeline.nuclei.dynamics_on_device import follow_flows_on_device
-from pipeline.nuclei.fields import forward_in_fields
-from pipeline.nuclei.folded import FoldedNetwork
+from pipeline.nuclei.devices import DeviceName, device_name
+from pipeline.nuclei.dynamics import Labels
+from pipeline.nuclei.folded import fold
 from pipeline.nuclei.params import NucleiParams
 from pipeline.nuclei.resizing import Size, rescaled_size, resized, resized_labels
-from pipeline.nuclei.runtime import TorchRuntime, open_runtime
+from pipeline.nuclei.runtime import Runtime, open_runtime
 from pipeline.nuclei.stain import Floats, Rgb, StainScale, network_input
 from pipeline.nuclei.weights import Weights, load_weights
 from pipeline.nuclei.whole_nuclei import whole_nuclei
 
-__all__ = [
-    "FLOW_FACTOR",
-    "NucleusFinder",
-    "build_network",
-    "choose_device",
-    "flows_from_labels",
-    "forward",
-    "labels_from_output",
-    "load_network",
-    "open_finder",
-    "whole_nuclei",
-]
-
-KERNEL_PX = 3
-OUTPUTS = 3
-"""Flow along y, flow along x (both times ``dynamics.FLOW_FACTOR``), logit of being a nucleus."""
+if TYPE_CHECKING:
+    from torch import Tensor
 
 STRIDE_PX = 8
 """Sides must be multiples of this: three poolings by 2."""
@@ -52,54 +33,11 @@ STEPS_PER_DIAMETER = 200 / 30
 """Steps of the dynamics per pixel of nucleus diameter (cellpose: 200 at 30 px)."""
 
 
-def build_network(channels: Sequence[int], *, style: bool) -> CPnet:
-    """CPnet with random weights (Stringer et al. 2021), channels last.
-
-    Parameters
-    ----------
-    channels
-        Of the input and of each level.
-    style
-        Whether the mean over the field of view is fed back (cellpose's style vector).
-    """
-    network = CPnet(list(channels), OUTPUTS, KERNEL_PX)
-    network.style_on = style
-    return network.to(memory_format=torch.channels_last)
-
-
-def load_network(weights: Weights, device: torch.device) -> CPnet:
-    """Network with ``weights`` for inference on ``device``.
-
-    Raises
-    ------
-    WeightsError
-        If the tensors do not fit the architecture.
-    """
-    network = build_network(weights.channels, style=weights.style)
-    try:
-        network.load_state_dict(dict(weights.state), strict=True)
-    except RuntimeError as error:
-        raise WeightsError(
-            f"weights {weights.name}: the tensors do not fit a CPnet of channels {weights.channels} ({error})."
-        ) from error
-    return network.eval().to(device)
-
-
-def forward(network: CPnet, inputs: Floats, device: torch.device) -> Floats:
-    """Network output (n, 3, h, w) for inputs (n, 2, h, w) of any h and w; edges are mirrored to the stride."""
-    runtime = TorchRuntime(_FirstOutput(network), device)
-    result: Floats = forward_whole(runtime, torch.from_numpy(inputs)).cpu().numpy()
-    return result
-
-
-def forward_whole(run: Callable[[Tensor], Tensor], inputs: Tensor) -> Tensor:
+def forward_whole(run: Runtime, inputs: Floats) -> "Floats | Tensor":
     """Output (n, 3, h, w) of inputs (n, 2, h, w) of any h and w, whole; edges are mirrored to the stride."""
     height, width = inputs.shape[2:]
-    rows, columns = -height % STRIDE_PX, -width % STRIDE_PX
-    if rows or columns:
-        padding = ((0, 0), (0, 0), (0, rows), (0, columns))
-        inputs = torch.from_numpy(np.pad(inputs.numpy(), padding, mode="symmetric"))
-    return run(inputs)[:, :, :height, :width]
+    padding = ((0, 0), (0, 0), (0, -height % STRIDE_PX), (0, -width % STRIDE_PX))
+    return run(np.pad(inputs, padding, mode="symmetric"))[:, :, :height, :width]
 
 
 def labels_from_output(output: Floats, params: NucleiParams, *, diameter_px: float) -> Labels:
@@ -134,7 +72,7 @@ class NucleusFinder:
     params
         Thresholds, the nucleus diameter, runtime, precision and number of threads.
     device
-        See ``choose_device``.
+        See ``devices.device_name``.
 
     Notes
     -----
@@ -142,13 +80,19 @@ class NucleusFinder:
     it was trained on, as in Cellpose (see ``fields``).
     """
 
-    def __init__(self, weights: Weights, params: NucleiParams, device: torch.device) -> None:
+    def __init__(self, weights: Weights, params: NucleiParams, device: DeviceName) -> None:
         self.weights = weights
         self.params = params
         self.device = device
-        network = FoldedNetwork(load_network(weights, torch.device("cpu")))
-        run = open_runtime(network, device, runtime=params.runtime, precision=params.precision, threads=params.threads)
-        self.forward = partial(forward_in_fields if weights.style else forward_whole, run)
+        run = open_runtime(
+            fold(weights), device, runtime=params.runtime, precision=params.precision, threads=params.threads
+        )
+        if weights.style:
+            from pipeline.nuclei.fields import forward_in_fields
+
+            self.forward: Callable[[Floats], Floats | Tensor] = partial(forward_in_fields, run)
+        else:
+            self.forward = partial(forward_whole, run)
 
     def network_mpp(self) -> float:
         """Resolution at which nuclei of ``nucleus_diameter_um`` have the training diameter, um/px."""
@@ -178,12 +122,12 @@ class NucleusFinder:
         The network works on a batch on the GPU while processor threads finish the one before,
         so one batch more than has been asked for is taken from ``batches``.
         """
-        running: tuple[Tensor, Size] | None = None
+        running: tuple[Floats | Tensor, Size] | None = None
         with ThreadPoolExecutor(self.params.threads) as pool:
             for rgbs in batches:
                 inputs = np.stack(list(pool.map(partial(self._input, mpp=mpp, stain=stain), rgbs)))
                 last = self._traced(running, pool)
-                running = self.forward(torch.from_numpy(inputs)), (rgbs[0].shape[0], rgbs[0].shape[1])
+                running = self.forward(inputs), (rgbs[0].shape[0], rgbs[0].shape[1])
                 yield from self._labelled(last, mpp, pool)
             yield from self._labelled(self._traced(running, pool), mpp, pool)
 
@@ -191,15 +135,17 @@ class NucleusFinder:
         size = rescaled_size((rgb.shape[0], rgb.shape[1]), mpp / self.network_mpp())
         return network_input(resized(rgb, size), stain, self.weights.input)
 
-    def _traced(self, running: "tuple[Tensor, Size] | None", pool: ThreadPoolExecutor) -> "_Traced | None":
+    def _traced(self, running: "tuple[Floats | Tensor, Size] | None", pool: ThreadPoolExecutor) -> "_Traced | None":
         if running is None:
             return None
         outputs, size = running
         steps, threshold = steps_of(self.weights.diameter_px), self.params.cellprob_threshold
-        if outputs.is_cuda:
+        if not isinstance(outputs, np.ndarray) and outputs.is_cuda:
+            from pipeline.nuclei.dynamics_on_device import follow_flows_on_device
+
             ends = follow_flows_on_device(outputs, steps=steps, cellprob_threshold=threshold)
             return _Traced(ends, outputs[:, :2].cpu().numpy(), size)
-        arrays = outputs.numpy()
+        arrays = np.asarray(outputs)
         follow = partial(dynamics.follow_flows, steps=steps, cellprob_threshold=threshold)
         return _Traced(list(pool.map(follow, arrays)), arrays[:, :2], size)
 
@@ -216,9 +162,8 @@ class NucleusFinder:
 
 
 def open_finder(path: Path, params: NucleiParams, *, device: str) -> NucleusFinder:
-    """Finder with the weights file at ``path``; sets torch's threads."""
-    torch.set_num_threads(params.threads)
-    return NucleusFinder(load_weights(path), params, choose_device(device))
+    """Finder with the weights file at ``path``; sets torch's threads where torch runs it."""
+    return NucleusFinder(load_weights(path), params, device_name(device))
 
 
 @dataclass(frozen=True)
@@ -228,15 +173,3 @@ class _Traced:
     ends: list[tuple[dynamics.Ends, dynamics.Ends]]
     flows: Floats
     size: Size
-
-
-class _FirstOutput(torch.nn.Module):
-    """A CPnet without its style vector and features."""
-
-    def __init__(self, network: CPnet) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, x: Tensor) -> Tensor:
-        output: Tensor = self.network(x)[0]
-        return output

@@ -8,12 +8,12 @@ Frame: network pixels; images are (n, channels, row, col).
 
 import itertools
 import math
-from collections.abc import Callable
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
+
+from pipeline.nuclei.runtime import Floats, Runtime
 
 FIELD_PX = 224
 OVERLAP = 0.1
@@ -32,25 +32,24 @@ SOFTNESS_PX = 7.5
 FIELDS_PER_PASS = 64
 
 
-def forward_in_fields(run: Callable[[Tensor], Tensor], inputs: Tensor) -> Tensor:
+def forward_in_fields(run: Runtime, inputs: Floats) -> Tensor:
     """Output (n, 3, h, w) of inputs (n, 2, h, w) of any h and w, field by field."""
     height, width = inputs.shape[2:]
-    top, bottom = _padding(height)
-    left, right = _padding(width)
-    padded = functional.pad(inputs, (left, right, top, bottom))
+    rows, columns = _padding(height), _padding(width)
+    padded = np.pad(np.asarray(inputs), ((0, 0), (0, 0), rows, columns))
     shape = (padded.shape[2], padded.shape[3])
     size = (min(FIELD_PX, shape[0]), min(FIELD_PX, shape[1]))
     places = list(itertools.product(*(field_starts(side) for side in shape)))
-    fields = torch.cat([padded[:, :, y : y + size[0], x : x + size[1]] for y, x in places])
-    outputs = torch.cat([run(part) for part in torch.split(fields, FIELDS_PER_PASS)])
-    weight = taper(size[0])[:, None] * taper(size[1])
-    weight = weight.to(outputs.device)
+    fields = np.concatenate([padded[:, :, y : y + size[0], x : x + size[1]] for y, x in places])
+    parts = range(0, len(fields), FIELDS_PER_PASS)
+    outputs = torch.cat([torch.as_tensor(run(fields[first : first + FIELDS_PER_PASS])) for first in parts])
+    weight = (taper(size[0])[:, None] * taper(size[1])).to(outputs.device)
     total = outputs.new_zeros((len(inputs), outputs.shape[1], *shape))
     weights = outputs.new_zeros(shape)
     for (y, x), output in zip(places, torch.split(outputs, len(inputs)), strict=True):
         total[:, :, y : y + size[0], x : x + size[1]] += output * weight
         weights[y : y + size[0], x : x + size[1]] += weight
-    return (total / weights)[:, :, top : top + height, left : left + width]
+    return (total / weights)[:, :, rows[0] : rows[0] + height, columns[0] : columns[0] + width]
 
 
 def field_starts(side_px: int) -> list[int]:

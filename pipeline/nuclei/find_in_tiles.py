@@ -1,11 +1,11 @@
-"""Nuclei of a slide tile by tile: what ``segment_nuclei`` and ``segment_image`` share."""
+"""Nuclei of a slide, block of tiles by block: what ``segment_nuclei`` and ``segment_image`` share."""
 
 import math
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from itertools import islice
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice, repeat
 
 import numpy as np
 import pandas as pd
@@ -13,8 +13,9 @@ import pandas as pd
 from pipeline.artefacts.tiles import ownership_l0
 from pipeline.errors import UnreadableRegionError
 from pipeline.logs import get_logger, progress
+from pipeline.nuclei.blocks import Block, batches, tile_blocks
 from pipeline.nuclei.morphology import Labels
-from pipeline.nuclei.ownership import TilePlace, owned_nuclei, tile_places
+from pipeline.nuclei.ownership import BlockPlace, block_places, owned_nuclei
 from pipeline.nuclei.params import NucleiParams
 from pipeline.nuclei.segmenters import Finder
 from pipeline.nuclei.stain import Rgb, StainScale, estimate_stain_scale
@@ -78,15 +79,46 @@ def stain_scale(samples: list[Rgb], params: NucleiParams) -> StainScale:
     )
 
 
-def nuclei_by_tile(
+@dataclass(frozen=True)
+class BlockNuclei:
+    """What is found in one block.
+
+    Attributes
+    ----------
+    place
+        Where it lies and its tiles.
+    labels
+        (h, w) with halo.
+    owned
+        See ``ownership.owned_nuclei``.
+    n_finished
+        The first blocks of the slide of which all has been found, counted at the end of each batch:
+        going on from there makes the same batches again.
+    """
+
+    place: BlockPlace
+    labels: Labels
+    owned: pd.DataFrame
+    n_finished: int
+
+
+def blocks_of(tiles: pd.DataFrame, params: NucleiParams) -> list[Block]:
+    """``tile_blocks`` of a tile table as ``params`` ask."""
+    return tile_blocks(tiles, block_px=params.block_px, halo_px=_halo_px(tiles, params)) if len(tiles) else []
+
+
+def nuclei_by_block(
     slide: SlideReader,
     tiles: pd.DataFrame,
     finder: Finder,
     stain: SlideStain,
     *,
+    first_block: int = 0,
     on_unreadable: BadTile | None = None,
-) -> Iterator[tuple[TilePlace, Labels, pd.DataFrame]]:
-    """Place, labels with halo, and owned nuclei of each tile that can be read, in table order.
+) -> Iterator[BlockNuclei]:
+    """Nuclei of each block of tiles, in the order of ``blocks_of``.
+
+    A block that cannot be read whole is read tile by tile, each then a block of its own.
 
     Parameters
     ----------
@@ -96,12 +128,10 @@ def nuclei_by_tile(
         Network and thresholds.
     stain
         See ``slide_stain``; nuclei are found and measured on normalised pixels.
+    first_block
+        Blocks to pass over, as many as an ``n_finished``.
     on_unreadable
-        Told of each tile that cannot be read, which is then not yielded; None raises.
-
-    Yields
-    ------
-    See ``ownership.owned_nuclei`` for the nuclei.
+        Told of each tile that cannot be read, which is then left out; None raises.
 
     Raises
     ------
@@ -111,33 +141,107 @@ def nuclei_by_tile(
     if tiles.empty:
         return
     mpp = float(tiles["mpp"].iloc[0])
-    halo_px = math.ceil(finder.params.halo_um / mpp)
-    places = tile_places(tiles, ownership_l0(tiles), halo_px=halo_px, slide_mpp=slide.mpp)
     started, n_tiles, n_nuclei = time.monotonic(), 0, 0
-    ahead = finder.params.batch_size + 2
-    reading = iterate_tiles(slide, tiles, halo_px=halo_px, prefetch=ahead, on_unreadable=on_unreadable)
-    shown = progress(reading, description=f"nuclei of {slide.slide_id}", unit="tile", total=len(tiles))
-    waiting: deque[list[tuple[int, Rgb]]] = deque()
+    passes = _passes(_Reading(slide, tiles, finder.params, on_unreadable), first_block)
+    waiting: deque[_Pass] = deque()
 
     def pictures() -> Iterator[list[Rgb]]:
-        for batch in _batches(shown, finder.params.batch_size):
-            waiting.append([(position, stain.normaliser.apply(rgb)) for position, rgb in batch])
-            yield [rgb for _, rgb in waiting[-1]]
+        for each in passes:
+            waiting.append(replace(each, pictures=[stain.normaliser.apply(rgb) for rgb in each.pictures]))
+            yield waiting[-1].pictures
 
     for found in finder.find_batches(pictures(), mpp, stain.scale):
-        for (position, rgb), labels in zip(waiting.popleft(), found, strict=True):
-            owned = owned_nuclei(labels, rgb, mpp, places[position])
-            n_tiles += 1
+        done = waiting.popleft()
+        last = len(done.places) - 1
+        for index, (place, rgb, labels) in enumerate(zip(done.places, done.pictures, found, strict=True)):
+            owned = owned_nuclei(labels, rgb, mpp, place)
+            n_tiles += len(place.tile_ids)
             n_nuclei += len(owned)
-            yield places[position], labels, owned
+            yield BlockNuclei(place, labels, owned, done.n_after if index == last else done.n_before)
     seconds = max(time.monotonic() - started, 1e-9)
     logger.info("%s: %d nuclei in %d tiles, %.0f nuclei/s", slide.slide_id, n_nuclei, n_tiles, n_nuclei / seconds)
 
 
-def _batches(items: Iterable[tuple[int, Rgb]], size: int) -> Iterator[list[tuple[int, Rgb]]]:
-    iterator = iter(items)
-    while batch := list(islice(iterator, size)):
-        yield batch
+@dataclass(frozen=True)
+class _Pass:
+    """Pictures of one size for the network, and the finished blocks before and after it."""
+
+    places: list[BlockPlace]
+    pictures: list[Rgb]
+    n_before: int
+    n_after: int
+
+
+class _Reading:
+    """Pixels of a slide's blocks, and of the tiles of those that are damaged."""
+
+    def __init__(
+        self, slide: SlideReader, tiles: pd.DataFrame, params: NucleiParams, on_unreadable: BadTile | None
+    ) -> None:
+        self.slide, self.tiles, self.on_unreadable = slide, tiles, on_unreadable
+        self.batch_size = params.batch_size
+        self.halo_px = _halo_px(tiles, params)
+        self.blocks = blocks_of(tiles, params)
+        self.boxes_l0 = ownership_l0(tiles)
+
+    def places(self, blocks: Sequence[Block]) -> list[BlockPlace]:
+        return block_places(self.tiles, self.boxes_l0, blocks, halo_px=self.halo_px, slide_mpp=self.slide.mpp)
+
+    def pixels(self, blocks: Sequence[Block]) -> Iterator[Rgb | None]:
+        """Pixels of each block; None of one that cannot be read."""
+        squares = [(block.x_l0, block.y_l0, block.width_l0, block.side_px) for block in blocks]
+        table = pd.DataFrame(squares, columns=["x_l0", "y_l0", "width_l0", "tile_px"])
+        n_damaged = 0
+
+        def count(position: int, error: UnreadableRegionError) -> None:
+            nonlocal n_damaged
+            n_damaged += 1
+
+        ahead = self.batch_size + 2
+        for _, rgb in iterate_tiles(self.slide, table, halo_px=self.halo_px, prefetch=ahead, on_unreadable=count):
+            yield from repeat(None, n_damaged)
+            n_damaged = 0
+            yield rgb
+        yield from repeat(None, n_damaged)
+
+    def apart(self, block: Block) -> Iterator[tuple[Block, Rgb]]:
+        """Tiles of a block that can be read, each as a block."""
+        alone = self.tiles.iloc[list(block.rows)]
+        singles = tile_blocks(alone, block_px=0, halo_px=self.halo_px)
+
+        def tell(position: int, error: UnreadableRegionError) -> None:
+            if self.on_unreadable is None:
+                raise error
+            self.on_unreadable(block.rows[position], error)
+
+        for position, rgb in iterate_tiles(self.slide, alone, halo_px=self.halo_px, prefetch=0, on_unreadable=tell):
+            yield replace(singles[position], rows=(block.rows[position],)), rgb
+
+
+def _passes(reading: _Reading, first_block: int) -> Iterator[_Pass]:
+    """Each batch of blocks, then what can be read of its damaged ones."""
+    finished = end = first_block
+    blocks = reading.blocks[first_block:]
+    n_tiles = sum(len(block.rows) for block in blocks)
+    shown = iter(progress(range(n_tiles), description=f"nuclei of {reading.slide.slide_id}", unit="tile"))
+    pixels = reading.pixels(blocks)
+    for batch in batches(blocks, reading.batch_size):
+        read = list(zip(batch, pixels, strict=False))
+        groups = [[(block, rgb) for block, rgb in read if rgb is not None]]
+        singles = [tile for block, rgb in read if rgb is None for tile in reading.apart(block)]
+        groups += [singles[at : at + reading.batch_size] for at in range(0, len(singles), reading.batch_size)]
+        groups = [group for group in groups if group]
+        end += len(batch)
+        for index, group in enumerate(groups):
+            n_before, finished = finished, end if index == len(groups) - 1 else finished
+            yield _Pass(reading.places([block for block, _ in group]), [rgb for _, rgb in group], n_before, finished)
+        deque(islice(shown, sum(len(block.rows) for block in batch)), maxlen=0)
+    # The bar ends when it finds no more.
+    deque(shown, maxlen=0)
+
+
+def _halo_px(tiles: pd.DataFrame, params: NucleiParams) -> int:
+    return math.ceil(params.halo_um / float(tiles["mpp"].iloc[0]))
 
 
 def _pass_over(position: int, error: UnreadableRegionError) -> None:

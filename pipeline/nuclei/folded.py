@@ -1,4 +1,4 @@
-"""CPnet rearranged for inference: fewer operations, the same result but for rounding.
+"""CPnet's tensors rearranged for inference: fewer operations, the same result but for rounding.
 
 CPnet (Stringer et al. 2021; ``cellpose.resnet_torch`` 3.1) is made of BatchNorm, ReLU and
 convolution in this order.  Here
@@ -8,168 +8,221 @@ convolution in this order.  Here
 * nearest upsampling by 2 and the 3 x 3 convolution after it are one transposed convolution
   with a 4 x 4 kernel, which takes 4 products per pixel and channel instead of 9, and
 * projections are computed before upsampling.
+
+Kernels are (out, in, rows, columns), of a transposed convolution (in, out, rows, columns).
 """
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 
-import torch
-from torch import Tensor, nn
-from torch.nn import functional
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.errors import WeightsError
+from pipeline.nuclei.weights import Weights
+
+Floats = npt.NDArray[np.float32]
+State = Mapping[str, Floats]
+
+BATCH_NORM_EPS = 1e-5
+
+OUTPUTS = 3
+"""Flow along y, flow along x (both times ``dynamics.FLOW_FACTOR``), logit of being a nucleus."""
 
 
-class FoldedNetwork(nn.Module):
-    """Inference of a CPnet.
+@dataclass(frozen=True)
+class Conv:
+    """Kernel and bias (out,) of a convolution or a dense layer (out, in)."""
 
-    Parameters
+    weight: Floats
+    bias: Floats
+
+
+@dataclass(frozen=True)
+class Affine:
+    """Scale and offset (C,) of each channel."""
+
+    scale: Floats
+    offset: Floats
+
+
+@dataclass(frozen=True)
+class Level:
+    """A level of either path: y = conv_1(relu(conv_0(relu(act_0(x))))) + proj(x), and the same once more.
+
+    Attributes
     ----------
-    network
-        CPnet in evaluation mode, float32; its tensors are copied.
-
-    Shapes
-    ------
-    Input (n, 2, h, w), sides multiples of 8; output (n, 3, h, w): flow along y, flow along x,
-    logit.
+    proj, act_0, conv_0, conv_1, act_2, conv_2, conv_3
+        Its operations.
     """
 
-    def __init__(self, network: Any) -> None:
-        super().__init__()
-        ups = list(network.upsample.up)
-        self.style_on = bool(network.style_on)
-        self.down = nn.ModuleList([_Down(block) for block in network.downsample.down])
-        self.up = nn.ModuleList(
-            [_Up(block, upsampled=level < len(ups) - 1, style_on=self.style_on) for level, block in enumerate(ups)]
-        )
-        self.act = _activation(network.output[0])
-        self.output = _copied(network.output[2])
-        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.eval().requires_grad_(False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Flows and logits of ``x``."""
-        skips: list[Tensor] = []
-        for level, block in enumerate(self.down):
-            x = block(functional.max_pool2d(x, 2) if level else x)
-            skips.append(x)
-        style = _style(x) if self.style_on else None
-        for block, skip in zip(reversed(self.up), reversed(skips), strict=True):
-            x = block(x, skip, style)
-        result: Tensor = self.output(self.act(x))
-        return result
+    proj: Conv
+    act_0: Affine
+    conv_0: Conv
+    conv_1: Conv
+    act_2: Affine
+    conv_2: Conv
+    conv_3: Conv
 
 
-class _Down(nn.Module):
-    def __init__(self, block: Any) -> None:
-        super().__init__()
-        first, second, third, fourth = block.conv
-        self.proj = _after_norm(*block.proj)
-        self.act_0, self.conv_0 = _activation(first[0]), _before_norm(first[2], second[0])
-        self.conv_1 = _copied(second[2])
-        self.act_2, self.conv_2 = _activation(third[0]), _before_norm(third[2], fourth[0])
-        self.conv_3 = _copied(fourth[2])
+@dataclass(frozen=True)
+class UpLevel(Level):
+    """A level of the path upwards.
 
-    def forward(self, x: Tensor) -> Tensor:
-        y = self.conv_1(functional.relu_(self.conv_0(self.act_0(x))))
-        y += self.proj(x)
-        z: Tensor = self.conv_3(functional.relu_(self.conv_2(self.act_2(y))))
-        z += y
-        return z
+    Attributes
+    ----------
+    upsampled
+        Whether the level below has half the sides; ``conv_0`` is a transposed convolution then.
+    scale_1, scale_3
+        (C,), of what is added ahead of ``conv_1`` (skip and style) and of ``conv_3`` (style).
+    styles
+        Dense layers of the style vector ahead of ``conv_1``, ``act_2``, ``conv_3``; none without style.
+    """
 
-
-class _Up(nn.Module):
-    """The style's share of each activation is constant without style vector and folded then."""
-
-    def __init__(self, block: Any, *, upsampled: bool, style_on: bool) -> None:
-        super().__init__()
-        first, second, third, fourth = block.conv
-        self.upsampled, self.style_on = upsampled, style_on
-        self.proj = _after_norm(*block.proj)
-        conv_0 = _before_norm(first[2], second.conv[0])
-        self.act_0, self.conv_1 = _activation(first[0]), _copied(second.conv[2])
-        self.act_2, self.conv_2 = _activation(third.conv[0]), _before_norm(third.conv[2], fourth.conv[0])
-        self.conv_3 = _copied(fourth.conv[2])
-        self.scale_1, self.scale_3 = (_per_channel(_affine(norm)[0]) for norm in (second.conv[0], fourth.conv[0]))
-        self.full = nn.ModuleList([_dense(part.full) for part in (second, third, fourth)])
-        if not style_on:
-            for conv, scale, full in ((conv_0, self.scale_1, second.full), (self.conv_2, self.scale_3, fourth.full)):
-                _shift(conv, scale.flatten() * full.bias.data)
-            # act_2 sees its input shifted.
-            self.act_2[0].running_mean -= third.full.bias.data
-        self.conv_0 = _upsampling(conv_0) if upsampled else conv_0
-
-    def forward(self, x: Tensor, skip: Tensor, style: Tensor | None) -> Tensor:
-        from_1, from_2, from_3 = (
-            [full(style)[:, :, None, None] for full in self.full] if style is not None else [None] * 3
-        )
-        y = torch.addcmul(self.conv_0(self.act_0(x)), skip if from_1 is None else skip + from_1, self.scale_1)
-        y = self.conv_1(functional.relu_(y))
-        projected = self.proj(x)
-        y += functional.interpolate(projected, scale_factor=2.0) if self.upsampled else projected
-        inner = self.conv_2(self.act_2(y if from_2 is None else y + from_2))
-        if from_3 is not None:
-            inner = inner + self.scale_3 * from_3
-        z: Tensor = self.conv_3(functional.relu_(inner))
-        z += y
-        return z
+    upsampled: bool
+    scale_1: Floats
+    scale_3: Floats
+    styles: tuple[Conv, ...]
 
 
-def _style(deepest: Tensor) -> Tensor:
-    mean = deepest.mean((2, 3))
-    return mean / torch.sqrt((mean**2).sum(1, keepdim=True))
+@dataclass(frozen=True)
+class Folded:
+    """Inference of a CPnet: (n, 2, h, w), sides multiples of 2 for each pooling, to (n, 3, h, w).
+
+    Attributes
+    ----------
+    down, up
+        Levels from the finest to the coarsest.
+    act, output
+        The last operations.
+    """
+
+    down: tuple[Level, ...]
+    up: tuple[UpLevel, ...]
+    act: Affine
+    output: Conv
 
 
-def _affine(norm: Any) -> tuple[Tensor, Tensor]:
-    """Scale and offset (C,) of a BatchNorm in evaluation mode."""
-    scale = norm.weight.data / torch.sqrt(norm.running_var + norm.eps)
-    return scale, norm.bias.data - norm.running_mean * scale
+def fold(weights: Weights) -> Folded:
+    """Fold a CPnet.
+
+    Raises
+    ------
+    WeightsError
+        If the tensors do not fit the architecture.
+    """
+    n_levels = len(weights.channels) - 1
+    _check(weights)
+    levels = range(n_levels)
+    return Folded(
+        down=tuple(_down(weights.state, f"downsample.down.res_down_{level}") for level in levels),
+        up=tuple(
+            _up(weights.state, f"upsample.up.res_up_{level}", upsampled=level < n_levels - 1, style=weights.style)
+            for level in levels
+        ),
+        act=_affine(weights.state, "output.0"),
+        output=_conv(weights.state, "output.2"),
+    )
 
 
-def _per_channel(values: Tensor) -> nn.Parameter:
-    return nn.Parameter(values.detach().clone().view(1, -1, 1, 1))
+def _down(state: State, name: str) -> Level:
+    first, second, third, fourth = (f"{name}.conv.conv_{place}" for place in range(4))
+    return Level(
+        proj=_after_norm(state, f"{name}.proj.0", f"{name}.proj.1"),
+        act_0=_affine(state, f"{first}.0"),
+        conv_0=_before_norm(_conv(state, f"{first}.2"), _affine(state, f"{second}.0")),
+        conv_1=_conv(state, f"{second}.2"),
+        act_2=_affine(state, f"{third}.0"),
+        conv_2=_before_norm(_conv(state, f"{third}.2"), _affine(state, f"{fourth}.0")),
+        conv_3=_conv(state, f"{fourth}.2"),
+    )
 
 
-def _copied(conv: Any) -> nn.Conv2d:
-    return _conv(conv, conv.weight.data, conv.bias.data)
+def _up(state: State, name: str, *, upsampled: bool, style: bool) -> UpLevel:
+    first = f"{name}.conv.conv_0"
+    second, third, fourth = (f"{name}.conv.conv_{place}.conv" for place in (1, 2, 3))
+    full = tuple(_conv(state, f"{name}.conv.conv_{place}.full") for place in (1, 2, 3))
+    norm_1, act_2, norm_3 = (_affine(state, f"{block}.0") for block in (second, third, fourth))
+    conv_0 = _before_norm(_conv(state, f"{first}.2"), norm_1)
+    conv_2 = _before_norm(_conv(state, f"{third}.2"), norm_3)
+    if not style:
+        # The dense layers of no style vector add their bias.
+        conv_0 = Conv(conv_0.weight, conv_0.bias + norm_1.scale * full[0].bias)
+        act_2 = Affine(act_2.scale, act_2.offset + act_2.scale * full[1].bias)
+        conv_2 = Conv(conv_2.weight, conv_2.bias + norm_3.scale * full[2].bias)
+    return UpLevel(
+        proj=_after_norm(state, f"{name}.proj.0", f"{name}.proj.1"),
+        act_0=_affine(state, f"{first}.0"),
+        conv_0=_upsampling(conv_0) if upsampled else conv_0,
+        conv_1=_conv(state, f"{second}.2"),
+        act_2=act_2,
+        conv_2=conv_2,
+        conv_3=_conv(state, f"{fourth}.2"),
+        upsampled=upsampled,
+        scale_1=norm_1.scale,
+        scale_3=norm_3.scale,
+        styles=full if style else (),
+    )
 
 
-def _dense(full: Any) -> nn.Linear:
-    copy = nn.Linear(full.in_features, full.out_features)
-    copy.load_state_dict(full.state_dict())
-    return copy
+def _affine(state: State, norm: str) -> Affine:
+    """A BatchNorm in evaluation mode."""
+    scale = state[f"{norm}.weight"] / np.sqrt(state[f"{norm}.running_var"] + np.float32(BATCH_NORM_EPS))
+    return Affine(scale, state[f"{norm}.bias"] - state[f"{norm}.running_mean"] * scale)
 
 
-def _activation(norm: Any) -> nn.Sequential:
-    copy = nn.BatchNorm2d(norm.num_features, eps=norm.eps)
-    copy.load_state_dict(norm.state_dict())
-    return nn.Sequential(copy, nn.ReLU(inplace=True))
+def _conv(state: State, name: str) -> Conv:
+    return Conv(state[f"{name}.weight"], state[f"{name}.bias"])
 
 
-def _before_norm(conv: Any, norm: Any) -> nn.Conv2d:
-    scale, offset = _affine(norm)
-    return _conv(conv, conv.weight.data * scale.view(-1, 1, 1, 1), conv.bias.data * scale + offset)
+def _before_norm(conv: Conv, norm: Affine) -> Conv:
+    return Conv(conv.weight * norm.scale[:, None, None, None], conv.bias * norm.scale + norm.offset)
 
 
-def _after_norm(norm: Any, conv: Any) -> nn.Conv2d:
-    scale, offset = _affine(norm)
-    weight = conv.weight.data
-    return _conv(conv, weight * scale.view(1, -1, 1, 1), conv.bias.data + weight[:, :, 0, 0] @ offset)
+def _after_norm(state: State, norm_name: str, conv_name: str) -> Conv:
+    norm, conv = _affine(state, norm_name), _conv(state, conv_name)
+    return Conv(conv.weight * norm.scale[None, :, None, None], conv.bias + conv.weight[:, :, 0, 0] @ norm.offset)
 
 
-def _shift(conv: Any, by: Tensor) -> None:
-    conv.bias.data += by
-
-
-def _conv(like: Any, weight: Tensor, bias: Tensor) -> nn.Conv2d:
-    conv = nn.Conv2d(like.in_channels, like.out_channels, like.kernel_size, padding=like.padding)
-    conv.weight.data, conv.bias.data = weight.clone(), bias.clone()  # type: ignore[union-attr]
-    return conv
-
-
-def _upsampling(conv: nn.Conv2d) -> nn.ConvTranspose2d:
+def _upsampling(conv: Conv) -> Conv:
     """Nearest upsampling by 2, then ``conv`` (3 x 3, padding 1), in one."""
-    kernel = conv.weight.data.permute(1, 0, 2, 3).flip(2, 3)
-    both = nn.ConvTranspose2d(conv.in_channels, conv.out_channels, 4, stride=2, padding=1)
-    shifted = [functional.pad(kernel, (left, 1 - left, top, 1 - top)) for left in (0, 1) for top in (0, 1)]
-    both.weight.data = torch.stack(shifted).sum(0)
-    if both.bias is not None and conv.bias is not None:
-        both.bias.data = conv.bias.data.clone()
-    return both
+    kernel = conv.weight.transpose(1, 0, 2, 3)[:, :, ::-1, ::-1]
+    shifted = [np.pad(kernel, ((0, 0), (0, 0), (top, 1 - top), (left, 1 - left))) for left in (0, 1) for top in (0, 1)]
+    return Conv(np.sum(shifted, axis=0, dtype=np.float32), conv.bias)
+
+
+def _check(weights: Weights) -> None:
+    for name, shape in _shapes(weights.channels).items():
+        found = weights.state[name].shape if name in weights.state else "none"
+        if found != shape:
+            raise WeightsError(
+                f"weights {weights.name}: the tensors do not fit a CPnet of channels {weights.channels}: "
+                f"{name} should be {shape}, found {found}; the file is damaged or of another network."
+            )
+
+
+def _shapes(channels: Sequence[int]) -> dict[str, tuple[int, ...]]:
+    """Shape of every tensor of a CPnet that inference needs."""
+    style, shapes = channels[-1], dict[str, tuple[int, ...]]()
+
+    def add(norm: str, conv: str, n_in: int, n_out: int, side: int) -> None:
+        shapes.update({f"{norm}.{part}": (n_in,) for part in ("weight", "bias", "running_mean", "running_var")})
+        shapes.update({f"{conv}.weight": (n_out, n_in, side, side), f"{conv}.bias": (n_out,)})
+
+    above = [*channels[1:], channels[-1]]
+    for level, (n_in, n_out) in enumerate(pairwise(channels)):
+        name = f"downsample.down.res_down_{level}"
+        add(f"{name}.proj.0", f"{name}.proj.1", n_in, n_out, 1)
+        for place in range(4):
+            block = f"{name}.conv.conv_{place}"
+            add(f"{block}.0", f"{block}.2", n_in if place == 0 else n_out, n_out, 3)
+        name, n_in = f"upsample.up.res_up_{level}", above[level + 1]
+        add(f"{name}.proj.0", f"{name}.proj.1", n_in, n_out, 1)
+        add(f"{name}.conv.conv_0.0", f"{name}.conv.conv_0.2", n_in, n_out, 3)
+        for place in (1, 2, 3):
+            block = f"{name}.conv.conv_{place}"
+            add(f"{block}.conv.0", f"{block}.conv.2", n_out, n_out, 3)
+            shapes.update({f"{block}.full.weight": (n_out, style), f"{block}.full.bias": (n_out,)})
+    add("output.0", "output.2", channels[1], OUTPUTS, 1)
+    return shapes

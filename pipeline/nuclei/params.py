@@ -45,8 +45,12 @@ class NucleiParams:
     halo_um
         Width of the rim read around each tile, so that nuclei on its border are seen whole,
         um, 0 to 200.
+    block_px
+        Neighbouring tiles are read and segmented together in squares up to this side without
+        their halo, and ``segment_image`` cuts an image into such squares, pixels at the
+        working resolution, 64 to 8192.
     batch_size
-        Tiles in one forward pass, 1 to 256.
+        Blocks of one size in one forward pass, 1 to 256.
     stain_normalisation
         ``none``, ``macenko`` or ``reinhard``: whether the colours of each slide are made those
         of a reference before anything else sees them, so that the network, mean grey and
@@ -56,9 +60,6 @@ class NucleiParams:
         1 to 10000.
     stain_low_percentile, stain_high_percentile
         Percentiles of haematoxylin over these tiles that become 0 and 1, 0 to 100.
-    image_tile_px
-        Side of the tiles into which ``segment_image`` cuts an image, pixels at the network's
-        resolution, 64 to 8192.
     seed
         Of the choice of these tiles.
     threads
@@ -74,12 +75,12 @@ class NucleiParams:
     cellprob_threshold: float = 0.0
     min_area_um2: float = 8.0
     halo_um: float = 24.0
+    block_px: int = 1024
     batch_size: int = 2
     stain_normalisation: StainMethod = "none"
     stain_tiles: int = 24
     stain_low_percentile: float = 1.0
     stain_high_percentile: float = 99.0
-    image_tile_px: int = 512
     seed: int = 0
     threads: int = 1
 
@@ -95,12 +96,12 @@ class NucleiParams:
         check_number("nuclei.cellprob_threshold", self.cellprob_threshold, -6, 6)
         check_number("nuclei.min_area_um2", self.min_area_um2, 0, 1000)
         check_number("nuclei.halo_um", self.halo_um, 0, 200)
+        check_number("nuclei.block_px", self.block_px, 64, 8192, whole=True)
         check_number("nuclei.batch_size", self.batch_size, 1, 256, whole=True)
         check_choice("nuclei.stain_normalisation", self.stain_normalisation, get_args(StainMethod))
         check_number("nuclei.stain_tiles", self.stain_tiles, 1, 10000, whole=True)
         check_number("nuclei.stain_low_percentile", self.stain_low_percentile, 0, 100)
         check_number("nuclei.stain_high_percentile", self.stain_high_percentile, 0, 100)
-        check_number("nuclei.image_tile_px", self.image_tile_px, 64, 8192, whole=True)
         check_number("nuclei.seed", self.seed, 0, 2**32 - 1, whole=True)
         check_number("nuclei.threads", self.threads, 1, 256, whole=True)
         if self.stain_low_percentile >= self.stain_high_percentile:

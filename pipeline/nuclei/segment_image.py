@@ -65,7 +65,7 @@ def segment_image(
     SlideError, MissingMppError, WeightsError, DeviceError
         If the image, its pixel size, the weights or the device cannot be had.
     """
-    from pipeline.nuclei.find_in_tiles import nuclei_by_tile
+    from pipeline.nuclei.find_in_tiles import nuclei_by_block
     from pipeline.nuclei.ownership import nucleus_table
 
     with open_slide(image_path, slide_id=Path(image_path).stem, mpp=mpp, reader=reader) as image:
@@ -74,16 +74,16 @@ def segment_image(
         masks = None if masks_path is None else np.zeros((image.height_l0, image.width_l0), dtype=np.uint32)
         parts: list[pd.DataFrame] = []
         n_before = 0
-        tiles = image_tiles(image, working_mpp, params.image_tile_px)
-        for place, labels, owned in nuclei_by_tile(image, tiles, finder, _image_stain(image, working_mpp, params)):
+        tiles = image_tiles(image, working_mpp, params.block_px)
+        for block in nuclei_by_block(image, tiles, finder, _image_stain(image, working_mpp, params)):
+            n_owned = len(block.owned)
             if masks is not None:
-                numbers = np.zeros(int(labels.max(initial=0)) + 1, dtype=np.uint32)
-                numbers[owned["label"].to_numpy()] = n_before + 1 + np.arange(len(owned))
-                scale = image.mpp / working_mpp
-                origin_l0 = (place.origin_um[0] / image.mpp, place.origin_um[1] / image.mpp)
-                paste(masks, numbers[labels], origin_l0, scale)
-            parts.append(owned)
-            n_before += len(owned)
+                numbers = np.zeros(int(block.labels.max(initial=0)) + 1, dtype=np.uint32)
+                numbers[block.owned["label"].to_numpy()] = n_before + 1 + np.arange(n_owned)
+                x_um, y_um = block.place.origin_um
+                paste(masks, numbers[block.labels], (x_um / image.mpp, y_um / image.mpp), image.mpp / working_mpp)
+            parts.append(block.owned)
+            n_before += n_owned
         nuclei = nucleus_table(parts)
         header = nucleus_header(
             slide_id=image.slide_id,

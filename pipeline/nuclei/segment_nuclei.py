@@ -10,7 +10,7 @@ from pipeline.artefacts.tables import HeadedTable, empty_frame
 from pipeline.artefacts.tiles import check_single_ownership, kept_tiles, read_tiles
 from pipeline.errors import OnBadSlide, OnBadTile, SlideError, UnreadableRegionError
 from pipeline.logs import get_logger
-from pipeline.nuclei.finished_tiles import FinishedTiles
+from pipeline.nuclei.finished_blocks import FinishedBlocks
 from pipeline.nuclei.headers import nucleus_header
 from pipeline.nuclei.params import NucleiParams
 from pipeline.nuclei.segmenters import Finder, open_segmenter, weights_of
@@ -104,9 +104,7 @@ def segment_nuclei(
         bounds_l0=table.header["bounds_l0"],
     )
     nuclei = SlideNuclei(empty_frame(COLUMNS), table.reason)
-    finished = FinishedTiles(
-        None if partial_dir is None else Path(partial_dir) / slide_id, made_by, batch_size=params.batch_size
-    )
+    finished = FinishedBlocks(None if partial_dir is None else Path(partial_dir) / slide_id, made_by)
     if nuclei.reason is None:
         tiles = kept_tiles(table)
         check_single_ownership(tiles, slide_id)
@@ -133,25 +131,25 @@ def _nuclei_of_slide(
     tiles: pd.DataFrame,
     finder: Finder,
     on_bad_tile: OnBadTile,
-    finished: FinishedTiles,
+    finished: FinishedBlocks,
 ) -> SlideNuclei:
-    from pipeline.nuclei.find_in_tiles import nuclei_by_tile, slide_stain
+    from pipeline.nuclei.find_in_tiles import blocks_of, nuclei_by_block, slide_stain
     from pipeline.nuclei.ownership import nucleus_table
 
-    first = finished.n_tiles
     tile_ids = tiles["tile_id"].tolist()
-    n_tiles_until = {tile_id: row + 1 for row, tile_id in enumerate(tile_ids)}
+    block_of = {row: number for number, block in enumerate(blocks_of(tiles, finder.params)) for row in block.rows}
 
-    def leave_out(position: int, error: UnreadableRegionError) -> None:
-        finished.unreadable.append(first + position)
-        logger.warning("%s: tile %d is left out: %s", slide.slide_id, tile_ids[first + position], error)
+    def leave_out(row: int, error: UnreadableRegionError) -> None:
+        finished.unreadable[row] = block_of[row]
+        logger.warning("%s: tile %d is left out: %s", slide.slide_id, tile_ids[row], error)
 
     told = leave_out if on_bad_tile == "exclude" else None
     stain = slide_stain(slide, tiles, finder.params, on_unreadable=told)
-    for place, _, owned in nuclei_by_tile(slide, tiles.iloc[first:], finder, stain, on_unreadable=told):
-        finished.add(owned, n_tiles_until[place.tile_id])
+    found = nuclei_by_block(slide, tiles, finder, stain, first_block=finished.n_blocks, on_unreadable=told)
+    for block in found:
+        finished.add(block.owned, block.n_finished)
     frame = nucleus_table(finished.owned)
-    unreadable = tuple(tile_ids[row] for row in finished.unreadable)
+    unreadable = tuple(tile_ids[row] for row in sorted(finished.unreadable))
     reason = None if len(frame) else f"no nucleus found in {len(tiles) - len(unreadable)} tiles"
     if reason and unreadable:
         reason += f", and {len(unreadable)} cannot be read"

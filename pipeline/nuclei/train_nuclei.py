@@ -20,20 +20,16 @@ from pipeline.errors import ArtefactError, CohortError, WeightsError
 from pipeline.logs import get_logger
 from pipeline.nuclei.augment import Labels, OutlinedImage, rescaled
 from pipeline.nuclei.collage import collages
+from pipeline.nuclei.cpnet import build_network, forward, load_network, state_of
 from pipeline.nuclei.crops import Batch, Pools, batches_ahead, image_pool
-from pipeline.nuclei.engine import (
-    FLOW_FACTOR,
-    build_network,
-    choose_device,
-    forward,
-    labels_from_output,
-    load_network,
-    whole_nuclei,
-)
+from pipeline.nuclei.devices import choose_device
+from pipeline.nuclei.dynamics import FLOW_FACTOR
+from pipeline.nuclei.engine import labels_from_output
 from pipeline.nuclei.params import NucleiParams, NucleiTrainingParams
 from pipeline.nuclei.scoring import Matches, match_nuclei
 from pipeline.nuclei.stain import Rgb, network_input
 from pipeline.nuclei.weights import NetworkInput, Weights, save_weights
+from pipeline.nuclei.whole_nuclei import whole_nuclei
 
 INPUT: NetworkInput = "haematoxylin_luminance"
 MIN_AREA_PX = 16
@@ -144,7 +140,7 @@ def train_nuclei(
     params
         Defaults to ``NucleiTrainingParams()``.
     device, threads
-        See ``engine.choose_device``; torch's threads on the CPU.
+        See ``devices.choose_device``; torch's threads on the CPU.
     licence, provenance
         Stored in the weights file.
 
@@ -283,7 +279,9 @@ def _initial_network(start: Weights | None, params: NucleiTrainingParams) -> CPn
 def _blended(start: Weights, network: CPnet, share: float) -> CPnet:
     """Network whose every tensor is the mean of two, the second weighing ``share``."""
     state = {
-        name: torch.lerp(start.state[name], tensor.cpu(), share) if tensor.is_floating_point() else tensor.cpu()
+        name: torch.lerp(torch.from_numpy(start.state[name]), tensor.cpu(), share)
+        if tensor.is_floating_point()
+        else tensor.cpu()
         for name, tensor in network.state_dict().items()
     }
     blended = build_network(start.channels, style=False)
@@ -325,7 +323,7 @@ class _Best:
         weights = Weights(
             name=Path(self.path).stem,
             digest="",
-            state=network.state_dict(),
+            state=state_of(network),
             channels=self.params.channels,
             input=INPUT,
             diameter_px=self.params.working_diameter_px,

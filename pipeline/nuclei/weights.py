@@ -3,18 +3,22 @@
 import os
 import pickle
 import re
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Any, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
 
 from pipeline.artefacts.torch_file import write_torch
 from pipeline.errors import WeightsError
 from pipeline.nuclei.params import SHIPPED_WEIGHTS
+from pipeline.nuclei.torch_archive import read_archive
 from pipeline.provenance import file_digest
 
-if TYPE_CHECKING:
-    from torch import Tensor
+Array = npt.NDArray[Any]
 
 WEIGHTS_FOLDER = Path(__file__).resolve().parent / "weights"
 MODELS_VARIABLE = "CELLPOSE_LOCAL_MODELS_PATH"
@@ -33,7 +37,7 @@ class Weights:
     name, digest
         File stem, and SHA-256 of the file (16 hex digits).
     state
-        Tensors by CPnet's names, float32.
+        Tensors by CPnet's names; real numbers are float32.
     channels
         Channels of the input and of each level (cellpose's ``nbase``).
     input
@@ -51,7 +55,7 @@ class Weights:
 
     name: str
     digest: str
-    state: "Mapping[str, Tensor]"
+    state: Mapping[str, Array]
     channels: tuple[int, ...]
     input: NetworkInput
     diameter_px: float
@@ -110,10 +114,10 @@ def save_weights(path: str | Path, weights: Weights, *, half: bool = False) -> N
     """Write weights in our format; ``half`` stores floating tensors in 16 bits."""
     import torch
 
-    kind = torch.float16 if half else torch.float32
+    kind = np.float16 if half else np.float32
     state = {
-        name: tensor.detach().cpu().to(kind if tensor.is_floating_point() else tensor.dtype).contiguous()
-        for name, tensor in weights.state.items()
+        name: torch.from_numpy(values.astype(kind if _is_real(values) else values.dtype))
+        for name, values in weights.state.items()
     }
     content = {
         "format": FORMAT,
@@ -129,20 +133,29 @@ def save_weights(path: str | Path, weights: Weights, *, half: bool = False) -> N
 
 
 def read_state(path: Path) -> dict[str, Any]:
-    """Dictionary in a file of ``torch.save``, without running code in it.
+    """Dictionary in a file of ``torch.save``, without running code in it; tensors are arrays.
+
+    Files older than PyTorch 1.6 are read by torch.
 
     Raises
     ------
     WeightsError
         If the file is missing, corrupt, or holds something else.
     """
-    import torch
-
     if not path.is_file():
         raise WeightsError(f"weights {path}: no such file.")
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, ValueError, EOFError, KeyError, OSError, pickle.UnpicklingError) as error:
+        content = read_archive(path) if zipfile.is_zipfile(path) else _read_old(path)
+    except (
+        zipfile.BadZipFile,
+        TypeError,
+        RuntimeError,
+        ValueError,
+        EOFError,
+        KeyError,
+        OSError,
+        pickle.UnpicklingError,
+    ) as error:
         first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise WeightsError(
             f"weights {path}: expected a file of torch.save; it cannot be read ({first_line})."
@@ -150,6 +163,15 @@ def read_state(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise WeightsError(f"weights {path}: expected a dictionary, found {type(content).__name__}.")
     return content
+
+
+def _read_old(path: Path) -> Any:
+    import torch
+
+    content = torch.load(path, map_location="cpu", weights_only=True)
+    if not isinstance(content, dict):
+        return content
+    return {name: np.array(value) if isinstance(value, torch.Tensor) else value for name, value in content.items()}
 
 
 def _of_ours(content: Mapping[str, Any], name: str, digest: str, path: str) -> Weights:
@@ -197,10 +219,14 @@ def _of_cellpose(content: Mapping[str, Any], name: str, digest: str, path: str) 
         state=_floats(content),
         channels=(int(shapes[0][1]), *(int(shape[0]) for shape in shapes)),
         input="haematoxylin",
-        diameter_px=float(content["diam_mean"]),
+        diameter_px=float(content["diam_mean"].item()),
         style=True,
     )
 
 
-def _floats(state: "Mapping[str, Tensor]") -> "dict[str, Tensor]":
-    return {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in state.items()}
+def _is_real(values: Array) -> bool:
+    return np.issubdtype(values.dtype, np.floating)
+
+
+def _floats(state: Mapping[str, Array]) -> dict[str, Array]:
+    return {name: values.astype(np.float32) if _is_real(values) else values for name, values in state.items()}

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.artefacts.atomic import writing
+from pipeline.errors import OutputError
 
 
 def test_a_file_appears_only_when_the_block_succeeds(tmp_path):
@@ -156,6 +157,14 @@ def test_a_read_only_folder_is_one_clear_error():
         child = run_child(WRITE_A_MEGABYTE, Path(folder) / "deep" / "table.csv", NO_LIMIT, user)
         assert "table.csv: cannot be written: Permission denied" in child.stdout, child.stderr
         assert names(Path(folder)) == []
+
+
+@pytest.mark.parametrize("below", ["table.csv", "deep/table.csv"])
+def test_a_parent_that_is_a_file_is_one_clear_error(tmp_path, below):
+    (tmp_path / "taken").write_text("mine")
+    with pytest.raises(OutputError, match="taken is no folder"), writing(tmp_path / "taken" / below) as temporary:
+        temporary.write_text("new")
+    assert (tmp_path / "taken").read_text() == "mine"
 
 
 def test_an_error_that_is_not_about_the_place_stays_what_it_is(tmp_path):

@@ -6,7 +6,7 @@ import tifffile
 import torch
 from PIL import Image
 
-from pipeline.nuclei.engine import build_network
+from pipeline.nuclei.cpnet import build_network, state_of
 from pipeline.nuclei.weights import Weights, save_weights
 from pipeline.synthetic.tissue import PaintedTissue, TissueSpec, paint_tissue
 
@@ -18,7 +18,7 @@ def tiny_weights() -> Weights:
     """A CPnet too small to be any good, with random tensors."""
     torch.manual_seed(0)
     network = build_network(TINY, style=False)
-    return Weights("tiny", "0" * 16, network.state_dict(), TINY, "haematoxylin_luminance", 16.0, False, "none", {})
+    return Weights("tiny", "0" * 16, state_of(network), TINY, "haematoxylin_luminance", 16.0, False, "none", {})
 
 
 @pytest.fixture
@@ -45,11 +45,20 @@ def tissue_png(tissue: PaintedTissue, tmp_path_factory: pytest.TempPathFactory) 
 @pytest.fixture(scope="session")
 def damaged_slide(tissue: PaintedTissue, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """256 x 128 px at 0.5 um/px in stored tiles of 64 px, of which those at 1, 5 and 6 hold no image."""
-    path = tmp_path_factory.mktemp("damaged") / "damaged.tif"
+    return write_damaged(tmp_path_factory.mktemp("damaged") / "damaged.tif", tissue.rgb[:128, :256], (1, 5, 6))
+
+
+@pytest.fixture(scope="session")
+def once_damaged_slide(tissue: PaintedTissue, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """320 x 256 px at 0.5 um/px in stored tiles of 64 px, of which that at 1 holds no image."""
+    return write_damaged(tmp_path_factory.mktemp("damaged") / "once.tif", tissue.rgb, (1,))
+
+
+def write_damaged(path: Path, rgb: np.ndarray, broken: tuple[int, ...]) -> Path:
     per_cm = 10_000 / 0.5
     tifffile.imwrite(
         path,
-        tissue.rgb[:128, :256],
+        rgb,
         tile=(64, 64),
         photometric="rgb",
         compression="deflate",
@@ -61,7 +70,7 @@ def damaged_slide(tissue: PaintedTissue, tmp_path_factory: pytest.TempPathFactor
         page = file.pages[0]
         stored = list(zip(page.dataoffsets, page.databytecounts, strict=True))
     with path.open("r+b") as stream:
-        for tile in (1, 5, 6):
+        for tile in broken:
             stream.seek(stored[tile][0])
             stream.write(bytes(stored[tile][1]))
     return path

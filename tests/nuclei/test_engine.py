@@ -4,15 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.nuclei.engine import (
-    NucleusFinder,
-    build_network,
-    flows_from_labels,
-    forward,
-    labels_from_output,
-    load_network,
-    open_finder,
-)
+from pipeline.nuclei.cpnet import build_network, forward, load_network
+from pipeline.nuclei.dynamics import flows_from_labels
+from pipeline.nuclei.engine import NucleusFinder, labels_from_output, open_finder
 from pipeline.nuclei.params import SHIPPED_WEIGHTS, NucleiParams
 from pipeline.nuclei.scoring import match_nuclei
 from pipeline.nuclei.stain import StainScale, estimate_stain_scale
@@ -78,10 +72,12 @@ def test_same_output_and_nuclei_as_cellpose(tmp_path: Path) -> None:
         if parameter.ndim == 1:
             parameter.data.normal_(0.2, 0.7)
     image = np.random.default_rng(0).random((236, 240, 2), dtype=np.float32)
-    inputs = torch.from_numpy(np.moveaxis(image, -1, 0)[None].copy())
+    inputs = np.moveaxis(image, -1, 0)[None].copy()
     # Half the pixels inside nuclei, and flows that gather them.
     with torch.no_grad():
-        middle, spread = torch.std_mean(network.eval()(inputs[:, :, :224, :224])[0], dim=(0, 2, 3))[::-1]
+        middle, spread = torch.std_mean(network.eval()(torch.from_numpy(inputs[:, :, :224, :224]))[0], dim=(0, 2, 3))[
+            ::-1
+        ]
     network.output[2].weight.data *= 5 / spread.view(-1, 1, 1, 1)
     network.output[2].bias.data = (network.output[2].bias.data - middle) * 5 / spread
     network.diam_mean.data[:] = network.diam_labels.data[:] = 30
@@ -91,7 +87,7 @@ def test_same_output_and_nuclei_as_cellpose(tmp_path: Path) -> None:
         image, channels=None, channel_axis=-1, normalize=False, diameter=30, min_size=1, flow_threshold=0
     )
     finder = open_finder(tmp_path / "cpnet", NucleiParams(threads=2, flow_threshold=0), device="cpu")
-    output = finder.forward(inputs)[0].numpy()
+    output = np.asarray(finder.forward(inputs)[0])
     expected = np.concatenate([flows, logits[None]])
     assert expected.std() > 0.1
     assert output == pytest.approx(expected, abs=1e-3 * float(np.abs(expected).max()))
@@ -134,7 +130,7 @@ def test_a_batch_is_its_tiles(tiny_weights: Weights) -> None:
 
 
 def test_found_nuclei_have_the_size_of_the_pixels(tiny_weights: Weights) -> None:
-    finder = NucleusFinder(tiny_weights, NucleiParams(cellprob_threshold=-6, flow_threshold=0), CPU)
+    finder = NucleusFinder(tiny_weights, NucleiParams(cellprob_threshold=-6, flow_threshold=0), "cpu")
     rgb = np.random.default_rng(0).integers(0, 256, (50, 70, 3), dtype=np.uint8)
     assert finder.network_mpp() == 0.5
     for mpp in (0.25, 0.5, 0.9):

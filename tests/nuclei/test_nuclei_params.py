@@ -19,7 +19,7 @@ from pipeline.nuclei.params import NucleiParams, NucleiTrainingParams
         ("stain_tiles", 0),
         ("stain_normalisation", "vahadane"),
         ("stain_high_percentile", 101.0),
-        ("image_tile_px", 8),
+        ("block_px", 8),
         ("nucleus_diameter_um", float("nan")),
     ],
 )

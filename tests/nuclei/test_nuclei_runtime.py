@@ -7,9 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.errors import DeviceError
-from pipeline.nuclei.engine import load_network
-from pipeline.nuclei.folded import FoldedNetwork
-from pipeline.nuclei.runtime import OpenVinoRuntime, TorchRuntime, open_runtime
+from pipeline.nuclei.folded import fold
+from pipeline.nuclei.folded_network import FoldedNetwork
+from pipeline.nuclei.runtime import OpenVinoRuntime, open_runtime
+from pipeline.nuclei.torch_runtime import TorchRuntime
 from pipeline.nuclei.weights import Weights
 
 CPU = torch.device("cpu")
@@ -61,26 +62,26 @@ def test_no_room_for_one_image() -> None:
         ({"runtime": "openvino", "precision": "float16"}, "openvino runs on the CPU in float32"),
     ],
 )
-def test_settings_that_cannot_be(settings: dict[str, str], message: str) -> None:
+def test_settings_that_cannot_be(settings: dict[str, str], message: str, tiny_weights: Weights) -> None:
     wanted = {"runtime": "torch", "precision": "float32", **settings}
     with pytest.raises(DeviceError, match=message):
-        open_runtime(Cramped(), CPU, threads=1, **wanted)  # type: ignore[arg-type]
+        open_runtime(fold(tiny_weights), "cpu", threads=1, **wanted)  # type: ignore[arg-type]
 
 
 @pytest.mark.skipif(importlib.util.find_spec("openvino") is not None, reason="OpenVINO is installed")
-def test_openvino_that_is_not_there() -> None:
+def test_openvino_that_is_not_there(tiny_weights: Weights) -> None:
     with pytest.raises(DeviceError, match="pip install openvino, or use torch"):
-        OpenVinoRuntime(Cramped(), threads=1)
+        OpenVinoRuntime(fold(tiny_weights), threads=1)
 
 
 @needs_openvino
 def test_openvino_gives_the_network_s_output(tiny_weights: Weights) -> None:
-    network = FoldedNetwork(load_network(tiny_weights, CPU))
-    runtime = OpenVinoRuntime(network, threads=1)
+    network = FoldedNetwork(fold(tiny_weights))
+    runtime = OpenVinoRuntime(fold(tiny_weights), threads=1)
     for shape in ((3, 2, 40, 56), (1, 2, 24, 24)):
-        inputs = torch.rand(shape)
+        inputs = np.random.default_rng(0).random(shape, dtype=np.float32)
         output = runtime(inputs)
-        assert output.numpy() == pytest.approx(network(inputs).numpy(), abs=1e-4)
+        assert output == pytest.approx(network(torch.from_numpy(inputs)).numpy(), abs=1e-4)
         assert np.array_equal(output, runtime(inputs))
 
 
@@ -88,7 +89,7 @@ def test_openvino_gives_the_network_s_output(tiny_weights: Weights) -> None:
 @pytest.mark.parametrize(("precision", "tolerance"), [("float32", 1e-3), ("float16", 0.1)])
 def test_cuda_gives_the_processor_s_output(precision: str, tolerance: float, tiny_weights: Weights) -> None:
     inputs = torch.rand(3, 2, 64, 48)
-    network = FoldedNetwork(load_network(tiny_weights, CPU))
+    network = FoldedNetwork(fold(tiny_weights))
     expected = network(inputs)
     runtime = TorchRuntime(network, torch.device("cuda"), precision=precision)  # type: ignore[arg-type]
     output = runtime(inputs)

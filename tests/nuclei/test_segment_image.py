@@ -50,8 +50,8 @@ def segment(image: Path, out: Path, *, mpp: float | None, params: NucleiParams, 
 
 
 def test_cut_into_tiles_equals_whole(spots: Path, tmp_path: Path) -> None:
-    whole = NucleiParams(image_tile_px=512)
-    tiled = NucleiParams(image_tile_px=64, halo_um=8.0)
+    whole = NucleiParams(block_px=512)
+    tiled = NucleiParams(block_px=64, halo_um=8.0)
     for name, params in (("whole", whole), ("tiled", tiled)):
         n = segment(spots, tmp_path / f"{name}.parquet", mpp=0.5, params=params, masks=tmp_path / f"{name}.tif")
         assert n == len(read_nuclei(tmp_path / f"{name}.parquet").frame)
@@ -84,7 +84,7 @@ def test_masks_are_in_the_images_own_pixels_and_match_the_rows(spots: Path, tmp_
 
 def test_network_tiled_is_nearly_whole(tissue: PaintedTissue, tissue_png: Path, tmp_path: Path) -> None:
     for name, tile_px in (("whole", 512), ("tiled", 128)):
-        params = NucleiParams(image_tile_px=tile_px)
+        params = NucleiParams(block_px=tile_px)
         segment(tissue_png, tmp_path / f"{name}.parquet", mpp=0.5, params=params, masks=tmp_path / f"{name}.tif")
     one, other = (tifffile.imread(tmp_path / f"{name}.tif").astype(np.int64) for name in ("whole", "tiled"))
     assert match_nuclei(one, other, 0.8).f1 > 0.97

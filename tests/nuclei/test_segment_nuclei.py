@@ -80,48 +80,67 @@ def test_same_bytes_again(tissue_png: Path, tmp_path: Path) -> None:
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from pipeline.nuclei import finished_tiles
+from pipeline.nuclei import finished_blocks
 from pipeline.nuclei.params import NucleiParams
 from pipeline.nuclei.segment_nuclei import segment_nuclei
 
-slide, tiles, out, state, n_tiles = sys.argv[1:]
-finished_tiles.PART_SECONDS = 0.0
-add = finished_tiles.FinishedTiles.add
+slide, tiles, out, state, n_blocks, halo_um, block_px = sys.argv[1:]
+finished_blocks.PART_SECONDS = 0.0
+add = finished_blocks.FinishedBlocks.add
 
 def add_and_die(finished, owned, until):
     add(finished, owned, until)
-    if until >= int(n_tiles):
+    if until >= int(n_blocks):
         os.kill(os.getpid(), signal.SIGKILL)
 
-finished_tiles.FinishedTiles.add = add_and_die
-segment_nuclei(slide, tiles, out, slide_id="s", params=NucleiParams(halo_um=0.0), device="cpu",
-               on_bad_tile="exclude", partial_dir=state, source="abc")
+finished_blocks.FinishedBlocks.add = add_and_die
+params = NucleiParams(halo_um=float(halo_um), block_px=int(block_px))
+segment_nuclei(slide, tiles, out, slide_id="s", params=params, device="cpu", on_bad_tile="exclude",
+               partial_dir=state, source="abc")
 """
 
 
-@pytest.mark.parametrize("picture", ["tissue_png", "damaged_slide"])
+@pytest.mark.parametrize(
+    ("picture", "grid", "until", "halo_um", "block_px"),
+    [
+        ("tissue_png", (4, 2), 5, 0.0, 64),
+        ("damaged_slide", (4, 2), 5, 0.0, 64),
+        ("tissue_png", (5, 4), 4, 4.0, 128),
+        ("once_damaged_slide", (5, 4), 4, 4.0, 128),
+    ],
+)
 def test_a_killed_job_goes_on_and_ends_with_the_same_bytes(
-    request: pytest.FixtureRequest, tmp_path: Path, caplog: pytest.LogCaptureFixture, picture: str
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    picture: str,
+    grid: tuple[int, int],
+    until: int,
+    halo_um: float,
+    block_px: int,
 ) -> None:
+    """Four blocks of 2 x 2 tiles and a column of single tiles, or single tiles only."""
     slide = request.getfixturevalue(picture)
-    tiles = write_grid(tmp_path / "t.parquet", columns=4, rows=2, tile_px=64)
-    settings = {"params": NucleiParams(halo_um=0.0), "on_bad_tile": "exclude"}
+    tiles = write_grid(tmp_path / "t.parquet", columns=grid[0], rows=grid[1], tile_px=64)
+    settings = {"params": NucleiParams(halo_um=halo_um, block_px=block_px), "on_bad_tile": "exclude"}
     segment(slide, tiles, tmp_path / "whole.parquet", **settings)
-    killed = [sys.executable, "-c", KILLED, slide, tiles, tmp_path / "n.parquet", tmp_path / "state", "5"]
+    killed = [sys.executable, "-c", KILLED, slide, tiles, tmp_path / "n.parquet", tmp_path / "state"]
+    killed += [str(until), str(halo_um), str(block_px)]
     assert subprocess.run(killed, check=False).returncode == -signal.SIGKILL
     assert not (tmp_path / "n.parquet").exists()
     parts = list((tmp_path / "state" / "s").glob("*/*.parquet"))
     assert parts
     with caplog.at_level("INFO", logger="abignet.nuclei"):
         segment(slide, tiles, tmp_path / "n.parquet", partial_dir=tmp_path / "state", **settings)
-    assert f"goes on after {int(max(parts).stem)} finished tiles" in caplog.text
+    assert f"goes on after {int(max(parts).stem)} finished blocks of tiles" in caplog.text
     assert (tmp_path / "n.parquet").read_bytes() == (tmp_path / "whole.parquet").read_bytes()
     assert not (tmp_path / "state" / "s").exists()
 
 
 def test_the_state_of_another_job_is_not_used(tissue_png: Path, tmp_path: Path) -> None:
     tiles = write_grid(tmp_path / "t.parquet", columns=4, rows=2, tile_px=64)
-    killed = [sys.executable, "-c", KILLED, tissue_png, tiles, tmp_path / "n.parquet", tmp_path / "state", "5"]
+    killed = [sys.executable, "-c", KILLED, tissue_png, tiles, tmp_path / "n.parquet", tmp_path / "state"]
+    killed += ["5", "0", "64"]
     subprocess.run(killed, check=False)
     params = NucleiParams(halo_um=0.0, min_area_um2=30.0)
     for name, state in (("a", None), ("b", tmp_path / "state")):
@@ -172,6 +191,23 @@ def test_bad_tiles_stop_or_are_left_out_by_name(damaged_slide: Path, tmp_path: P
     assert table.header["reader"] == ("tifffile" if reader == "auto" else "openslide")
     assert set(table.frame["tile_id"]) == {0, 2, 3, 4, 7}
     assert table.reason is None
+
+
+def test_a_damaged_block_loses_the_tiles_that_it_loses_one_by_one(once_damaged_slide: Path, tmp_path: Path) -> None:
+    """With a halo the damage reaches the six tiles around; two blocks of 2 x 2 tiles see it, one keeps two tiles."""
+    tiles = write_grid(tmp_path / "t.parquet", columns=5, rows=4, tile_px=64)
+    frames = []
+    for block_px in (64, 128):
+        params = NucleiParams(halo_um=4.0, block_px=block_px)
+        with pytest.raises(UnreadableRegionError):
+            segment(once_damaged_slide, tiles, tmp_path / "n.parquet", params=params)
+        segment(once_damaged_slide, tiles, tmp_path / "n.parquet", params=params, on_bad_tile="exclude")
+        table = read_nuclei(tmp_path / "n.parquet")
+        assert table.header["unreadable_tiles"] == [0, 1, 2, 5, 6, 7]
+        assert table.frame["tile_id"].is_monotonic_increasing
+        frames.append(table.frame[table.frame["tile_id"].isin([3, 8])])
+    assert len(frames[0]) > 2
+    assert frames[1]["x_um"].tolist() == frames[0]["x_um"].tolist()
 
 
 def test_a_slide_of_bad_tiles_only_says_so(damaged_slide: Path, tmp_path: Path) -> None:

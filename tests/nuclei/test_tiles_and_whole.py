@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import shapely
 
-from pipeline.nuclei.ownership import TilePlace, nucleus_table, owned_nuclei
+from pipeline.nuclei.ownership import BlockPlace, nucleus_table, owned_nuclei
 from pipeline.nuclei.params import NucleiParams, Segmenter
 from pipeline.nuclei.segmenters import Finder, open_segmenter
 from pipeline.nuclei.stain import estimate_stain_scale
@@ -26,7 +26,7 @@ def nuclei_in_tiles(finder: Finder, rgb: np.ndarray, tile_px: int) -> pd.DataFra
             origin = ((col - HALO_PX) * MPP, (row - HALO_PX) * MPP)
             box = (col * MPP, row * MPP, (col + tile_px) * MPP, (row + tile_px) * MPP)
             labels = finder.find([tile], MPP, stain)[0]
-            parts.append(owned_nuclei(labels, tile, MPP, TilePlace(len(parts), origin, box)))
+            parts.append(owned_nuclei(labels, tile, MPP, BlockPlace((len(parts),), origin, (box,))))
     assert not pd.concat(parts)["cut"].any()
     return nucleus_table(parts)
 

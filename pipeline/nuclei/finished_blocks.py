@@ -1,4 +1,4 @@
-"""Nuclei of finished tiles on disk, so that a killed job goes on where it stood and ends with the same table."""
+"""Nuclei of finished blocks on disk, so that a killed job goes on where it stood and ends with the same table."""
 
 import hashlib
 import json
@@ -22,8 +22,8 @@ ATTRIBUTES = "abignet"
 logger = get_logger("nuclei")
 
 
-class FinishedTiles:
-    """What has been found in the first tiles of a slide, in parts of ``PART_SECONDS`` of work.
+class FinishedBlocks:
+    """What has been found in the first blocks of a slide, in parts of ``PART_SECONDS`` of work.
 
     Parameters
     ----------
@@ -31,38 +31,36 @@ class FinishedTiles:
         Where parts of this slide lie; None keeps nothing.
     made_by
         Everything that the nuclei depend on; parts made by anything else are removed.
-    batch_size
-        Tiles in one forward pass.  A part ends with a batch, so that those after it are the
-        same whether or not the job was interrupted.
 
     Attributes
     ----------
     owned
-        Nuclei of each finished tile or part, in tile order; see ``ownership.owned_nuclei``.
-    n_tiles
-        Rows of the tile table that are finished.
+        Nuclei of each block or part, in the order in which they were found; see ``ownership.owned_nuclei``.
+    n_blocks
+        Blocks that are finished; a part ends with the last of a batch, so that the batches after it
+        are the same whether or not the job was interrupted.
     unreadable
-        Rows of the tile table that could not be read; reading is ahead, so some may lie beyond ``n_tiles``.
+        Block of each row of the tile table that could not be read; reading is ahead, so some may lie
+        beyond ``n_blocks``.
     """
 
-    def __init__(self, folder: Path | None, made_by: Mapping[str, Any], *, batch_size: int) -> None:
+    def __init__(self, folder: Path | None, made_by: Mapping[str, Any]) -> None:
         self.owned: list[pd.DataFrame] = []
-        self.n_tiles = 0
-        self.unreadable: list[int] = []
-        self._batch_size = batch_size
-        self._n_found = self._n_written = 0
+        self.n_blocks = 0
+        self.unreadable: dict[int, int] = {}
+        self._n_written = 0
         self._written_at = time.monotonic()
         self._folder: Path | None = None
         if folder is not None:
             self._folder = folder / hashlib.sha256(json.dumps(made_by, sort_keys=True).encode()).hexdigest()[:16]
             self._restore(folder)
 
-    def add(self, owned: pd.DataFrame, n_tiles: int) -> None:
-        """Take the nuclei of the next readable tile, the last of the first ``n_tiles`` rows of the table."""
+    def add(self, owned: pd.DataFrame, n_blocks: int) -> None:
+        """Take the nuclei of the next block; with them all is found in the first ``n_blocks``."""
         self.owned.append(owned)
-        self.n_tiles = n_tiles
-        self._n_found += 1
-        if self._n_found % self._batch_size == 0 and time.monotonic() - self._written_at >= PART_SECONDS:
+        ends_batch = n_blocks > self.n_blocks
+        self.n_blocks = n_blocks
+        if ends_batch and time.monotonic() - self._written_at >= PART_SECONDS:
             self._write()
 
     def remove(self) -> None:
@@ -76,10 +74,10 @@ class FinishedTiles:
             return
         found = pd.concat([part for part in self.owned[self._n_written :] if len(part)] or self.owned[-1:])
         found.attrs[ATTRIBUTES] = {
-            "n_tiles": self.n_tiles,
-            "unreadable": [row for row in self.unreadable if row < self.n_tiles],
+            "n_blocks": self.n_blocks,
+            "unreadable": [[row, block] for row, block in self.unreadable.items() if block < self.n_blocks],
         }
-        with writing(self._folder / f"{self.n_tiles:09d}.parquet") as temporary:
+        with writing(self._folder / f"{self.n_blocks:09d}.parquet") as temporary:
             found.to_parquet(temporary)
         self._n_written = len(self.owned)
 
@@ -91,7 +89,7 @@ class FinishedTiles:
             part = pd.read_parquet(path)
             facts = part.attrs.pop(ATTRIBUTES)
             self.owned.append(part)
-            self.n_tiles, self.unreadable = int(facts["n_tiles"]), list(facts["unreadable"])
+            self.n_blocks, self.unreadable = int(facts["n_blocks"]), dict(facts["unreadable"])
         self._n_written = len(self.owned)
-        if self.n_tiles:
-            logger.info("goes on after %d finished tiles", self.n_tiles)
+        if self.n_blocks:
+            logger.info("goes on after %d finished blocks of tiles", self.n_blocks)
