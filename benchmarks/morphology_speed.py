@@ -80,10 +80,11 @@ def tables_of_a_slide(labels: Labels, rgb: Rgb, n_nuclei: int) -> list[pd.DataFr
     side_um = SIDE_PX * MPP
     tile = owned_nuclei(labels, rgb, MPP, BlockPlace((0,), (0.0, 0.0), ((0.0, 0.0, side_um, side_um),)))
     across = int(np.ceil(np.sqrt(n_nuclei / len(tile))))
+    outlines = shapely.from_wkb(tile["contour_um"].to_numpy())
     parts = []
     for number in range(across**2):
         x, y = (number % across) * side_um, (number // across) * side_um
-        contours = shapely.transform(tile["contour_um"].to_numpy(), lambda points, at=(x, y): points + at)
+        contours = shapely.to_wkb(shapely.transform(outlines, lambda points, at=(x, y): points + at))
         parts.append(
             tile.assign(tile_id=number, block=number, x_um=tile["x_um"] + x, y_um=tile["y_um"] + y, contour_um=contours)
         )
