@@ -4,6 +4,8 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 CORES ?= $(shell nproc)
+SET ?= real
+REAL := $(patsubst real/real,real,real/$(SET))
 STAMP := $(VENV)/.installed
 
 .PHONY: help demo test test-all lint format real clean
@@ -41,10 +43,10 @@ format: $(STAMP) ## rewrite the code in the house format
 	$(BIN)/ruff check --fix .
 	$(BIN)/snakefmt Snakefile workflow
 
-real: $(STAMP) ## the same workflow on the real images in the folder that ABIGNET_REAL_DATA names
-	$(BIN)/python config/real/make_sheet.py "$$ABIGNET_REAL_DATA" real/slides.csv
-	$(BIN)/snakemake --configfile config/real/config.yaml --cores $(CORES)
-	@echo "report: $$PWD/real/results/report/real/index.html"
+real: $(STAMP) ## the same workflow on real images in the folder that ABIGNET_REAL_DATA names; also SET=glas, SET=lc25000
+	$(BIN)/python config/real/make_sheet.py "$$ABIGNET_REAL_DATA" $(REAL)/slides.csv $(SET)
+	$(BIN)/snakemake --configfile config/$(SET)/config.yaml --cores $(CORES)
+	@echo "report: $$PWD/$(REAL)/results/report/$(SET)/index.html"
 
 clean: ## remove what the demo and the real run made
 	rm -rf demo real
