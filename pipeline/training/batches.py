@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -51,7 +52,7 @@ class GraphBatch:
     mask: Tensor
     labels: Tensor
 
-    @property
+    @cached_property
     def pair_mask(self) -> Tensor:
         """Mask (B, N, N), True for ordered pairs of two different real nodes."""
         pairs = self.mask.unsqueeze(2) & self.mask.unsqueeze(1)

@@ -1,5 +1,6 @@
 """What a trained network says: probabilities, losses, and the graphs it used."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,19 +11,33 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from pipeline.artefacts.learned_graphs import LearnedGraph
-from pipeline.training.batches import NodeImage, batches
+from pipeline.training.batches import GraphBatch, NodeImage, batches
 from pipeline.training.model import ImageClassifier
 
 EVALUATION_BATCH = 64
 """Images a batch at evaluation; has no influence on results beyond rounding."""
 
+SMALLEST = 1e-30
+"""Guard: least sum of squares of a row that is divided by."""
+
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Loss (mean cross-entropy, unweighted) and accuracy over some images."""
+    """Over some images.
+
+    Attributes
+    ----------
+    loss
+        Mean cross-entropy, unweighted.
+    accuracy
+        Share of images whose most probable class is the true one.
+    mean_degree
+        Mean of ``effective_degree`` over patches; NaN without a graph.
+    """
 
     loss: float
     accuracy: float
+    mean_degree: float
 
 
 @torch.no_grad()
@@ -33,21 +48,45 @@ def predict_logits(model: ImageClassifier, images: Sequence[NodeImage]) -> Tenso
 
 
 def predict_probabilities(
-    model: ImageClassifier, images: Sequence[NodeImage], *, n_classes: int
+    model: ImageClassifier, images: Sequence[NodeImage], *, n_classes: int, temperature: float = 1.0
 ) -> npt.NDArray[np.float64]:
-    """Class probabilities, float64 (n_images, n_classes); there may be no image."""
+    """Class probabilities, softmax(logits / temperature), float64 (n_images, n_classes); there may be no image."""
     if not images:
         return np.zeros((0, n_classes))
-    probabilities: npt.NDArray[np.float64] = predict_logits(model, images).double().softmax(dim=-1).numpy()
+    logits = predict_logits(model, images).double() / temperature
+    probabilities: npt.NDArray[np.float64] = logits.softmax(dim=-1).numpy()
     return probabilities
 
 
+@torch.no_grad()
 def evaluate_images(model: ImageClassifier, images: Sequence[NodeImage]) -> Evaluation:
-    """Loss and accuracy over labelled ``images`` in evaluation mode."""
-    logits = predict_logits(model, images)
+    """Loss, accuracy and degree over labelled ``images`` in evaluation mode, in one pass."""
+    model.eval()
+    logits, degrees = [], []
+    for _, batch in batches(images, EVALUATION_BATCH):
+        weights = model.weights(batch)
+        logits.append(model.classifier(batch, weights).cpu())
+        if weights is not None:
+            degrees.append(effective_degree(weights, batch)[batch.mask].double().cpu())
+    found = torch.cat(logits)
     labels = torch.tensor([image.label for image in images])
-    correct = (logits.argmax(dim=-1) == labels).double().mean()
-    return Evaluation(float(cross_entropy(logits, labels)), float(correct))
+    correct = (found.argmax(dim=-1) == labels).double().mean()
+    degree = float(torch.cat(degrees).mean()) if degrees else math.nan
+    return Evaluation(float(cross_entropy(found, labels)), float(correct), degree)
+
+
+def effective_degree(weights: Tensor, batch: GraphBatch) -> Tensor:
+    """(sum_j A_ij)^2 / sum_j A_ij^2 of each patch, A without its diagonal, mean over heads, (B, N).
+
+    Parameters
+    ----------
+    weights
+        Adjacency weights (B, H, N, N).
+    """
+    weights = weights * batch.pair_mask.unsqueeze(1)
+    square = weights.square().sum(dim=-1)
+    degree = torch.where(square > 0, weights.sum(dim=-1).square() / square.clamp_min(SMALLEST), square)
+    return degree.mean(dim=1)
 
 
 @torch.no_grad()

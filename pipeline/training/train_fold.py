@@ -20,6 +20,7 @@ from pipeline.training.inference import learned_graphs, predict_probabilities
 from pipeline.training.nodes import CohortNodes, load_nodes, nonempty
 from pipeline.training.params import TrainingParams
 from pipeline.training.presets import method_spec
+from pipeline.training.unfinished import UnfinishedFit
 
 log = get_logger("training")
 
@@ -35,6 +36,7 @@ def train_fold(
     params: TrainingParams,
     device: str,
     source: str,
+    partial_dir: str | Path | None = None,
 ) -> None:
     """Train on one fold and predict its test images.
 
@@ -47,6 +49,8 @@ def train_fold(
         Folder of ``{slide_id}.zarr``, or the file of each slide.
     device
         ``auto``, ``cpu`` or ``cuda``.
+    partial_dir
+        Folder for the state from which a killed job goes on; None keeps none.
 
     Raises
     ------
@@ -56,7 +60,16 @@ def train_fold(
     rows = fold_rows(read_splits(splits_path), seed, fold, splits_path)
     cohort = load_nodes(features, ordered_ids(rows, ROLES))
     train_loaded_fold(
-        splits_path, cohort, out_dir, method=method, seed=seed, fold=fold, params=params, device=device, source=source
+        splits_path,
+        cohort,
+        out_dir,
+        method=method,
+        seed=seed,
+        fold=fold,
+        params=params,
+        device=device,
+        source=source,
+        partial_dir=partial_dir,
     )
 
 
@@ -71,20 +84,34 @@ def train_loaded_fold(
     params: TrainingParams,
     device: str,
     source: str,
+    partial_dir: str | Path | None = None,
 ) -> None:
     """``train_fold`` on a cohort that is in memory already."""
     spec = method_spec(method, params)
     place = resolve_device(device)
     rows = fold_rows(read_splits(splits_path), seed, fold, splits_path)
     log.info("%s, seed %d, fold %d: %s", method, seed, fold, role_counts(rows))
-    model, history = fit_model(cohort, rows, spec, seed=seed, purpose=f"fold {fold}", device=place)
-    out = Path(out_dir)
     upstream = {"splits": file_digest(splits_path), "features": cohort.digest()}
-    provenance = record(params=provenance_params(spec, seed=seed, fold=fold), source=source, upstream=upstream)
+    stages = provenance_params(spec, params.fitting, seed=seed, fold=fold)
+    provenance = record(params=stages, source=source, upstream=upstream)
+    partial = None if partial_dir is None else Path(partial_dir) / method / f"seed_{seed}" / f"fold_{fold}"
+    unfinished = UnfinishedFit(partial, {**provenance, "device": str(place)})
+    model, history = fit_model(
+        cohort,
+        rows,
+        spec,
+        seed=seed,
+        purpose=f"fold {fold}",
+        device=place,
+        fitting=params.fitting,
+        unfinished=unfinished,
+    )
+    out = Path(out_dir)
     write_model(out / "model.pt", model, source=source)
     write_history(out / "history.csv", history)
     _write_test(out, model, cohort, rows[rows["role"] == "test"], seed, provenance, place)
     write_provenance(out, provenance)
+    unfinished.remove()
 
 
 def role_counts(rows: pd.DataFrame) -> str:
@@ -112,7 +139,8 @@ def _write_test(
     nonempty(cohort, slide_ids)
     with deterministic_torch(derived_seed(seed, "test"), model.spec.settings.threads, device):
         images = model.images([cohort.slides[slide_id] for slide_id in slide_ids], device)
-        probabilities = predict_probabilities(model.network, images, n_classes=len(model.class_names))
+        n_classes = len(model.class_names)
+        probabilities = predict_probabilities(model.network, images, n_classes=n_classes, temperature=model.temperature)
         graphs = learned_graphs(model.network, images)
     frame = prediction_frame(slide_ids, list(test["case_id"]), list(test["label"]), model.class_names, probabilities)
     write_predictions(out / "predictions.csv", frame)
