@@ -3,12 +3,11 @@
 import csv
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from pipeline.artefacts.atomic import writing
+from pipeline.artefacts.columns import conform
 from pipeline.errors import ArtefactError
 
 FLOAT_FORMAT = "%.9g"
@@ -28,7 +27,7 @@ def write_csv(path: str | Path, frame: pd.DataFrame, columns: Mapping[str, str])
     ArtefactError
         If a column is missing or cannot take its dtype.
     """
-    checked = _conform(frame, columns, path)
+    checked = conform(frame, columns, path)
     with writing(path) as temporary:
         checked.to_csv(temporary, index=False, float_format=FLOAT_FORMAT, lineterminator="\n", encoding="utf-8")
 
@@ -45,31 +44,4 @@ def read_csv(path: str | Path, kind: str, columns: Mapping[str, str]) -> pd.Data
         frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
     except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError, csv.Error) as error:
         raise ArtefactError(f"{path}: expected a CSV file of {kind}; it cannot be read ({error}).") from error
-    return _conform(frame, columns, path)
-
-
-def _conform(frame: pd.DataFrame, columns: Mapping[str, str], path: str | Path) -> pd.DataFrame:
-    missing = [name for name in columns if name not in frame.columns]
-    if missing:
-        raise ArtefactError(
-            f"{path}: column{'s' if len(missing) > 1 else ''} {', '.join(missing)} missing; "
-            f"found {', '.join(map(str, frame.columns)) or 'none'}."
-        )
-    ordered = frame[[*columns, *(name for name in frame.columns if name not in columns)]].copy()
-    for name, dtype in columns.items():
-        try:
-            ordered[name] = typed_column(ordered[name], dtype)
-        except (TypeError, ValueError, KeyError) as error:
-            raise ArtefactError(f"{path}: column {name} cannot be {dtype} ({error}).") from error
-    return ordered.reset_index(drop=True)
-
-
-def typed_column(column: "pd.Series[Any]", dtype: str) -> "pd.Series[Any]":
-    """``column`` as ``dtype``: ``str``, ``bool`` (True or False), or a numpy dtype, where '' is NaN for floats."""
-    if dtype == "str":
-        return column.astype(object)
-    if dtype == "bool":
-        return column.map({"True": True, "False": False, True: True, False: False}).astype(np.bool_)
-    if dtype.startswith("float"):
-        return column.mask(column.astype(str) == "").astype(np.dtype(dtype))
-    return column.astype(np.dtype(dtype))
+    return conform(frame, columns, path)

@@ -7,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pipeline.artefacts.csv_files import read_csv, typed_column, write_csv
+from pipeline.artefacts.columns import typed_column
+from pipeline.artefacts.csv_files import read_csv, write_csv
 from pipeline.errors import ArtefactError
 
 PROBABILITY_PREFIX = "p_"

@@ -6,18 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.artefacts.atomic import writing
+from pipeline.artefacts.columns import conform
 from pipeline.errors import ArtefactError
 from pipeline.provenance import FORMAT_VERSION
 
 HEADER_KEY = b"abignet"
 
-ROWS_AT_ONCE = 50_000
+ROWS_AT_ONCE = 20_000
 """Rows of a row group, the least that a reader which streams has to hold."""
 
 
@@ -57,7 +57,7 @@ def write_table(path: str | Path, frame: pd.DataFrame, columns: Mapping[str, str
     ArtefactError
         If a column is missing or cannot take its dtype.
     """
-    checked = _conform(frame, columns, str(path))
+    checked = conform(frame, columns, path)
     table = pa.Table.from_pandas(checked, preserve_index=False)
     metadata = {**(table.schema.metadata or {}), HEADER_KEY: json.dumps(dict(header), sort_keys=True).encode()}
     with writing(path) as temporary:
@@ -75,7 +75,7 @@ def read_table(path: str | Path, kind: str, columns: Mapping[str, str]) -> Heade
         If the file is missing, is not ours, is of another kind or version, or lacks a column.
     """
     header = read_table_header(path, kind)
-    return HeadedTable(_conform(pq.read_table(path).to_pandas(), columns, str(path)), header)
+    return HeadedTable(conform(pq.read_table(path).to_pandas(), columns, path), header)
 
 
 def read_table_header(path: str | Path, kind: str) -> dict[str, Any]:
@@ -104,9 +104,10 @@ def read_table_header(path: str | Path, kind: str) -> dict[str, Any]:
 
 def iterate_table(path: str | Path, columns: Mapping[str, str]) -> Iterator[pd.DataFrame]:
     """Rows of a table in order, at most ``ROWS_AT_ONCE`` in memory; see ``read_table``."""
-    with pq.ParquetFile(path) as file:
+    # Without pre_buffer=False the whole file is read ahead and kept.
+    with pq.ParquetFile(path, pre_buffer=False) as file:
         for batch in file.iter_batches(ROWS_AT_ONCE):
-            yield _conform(batch.to_pandas(), columns, str(path))
+            yield conform(batch.to_pandas(), columns, path)
 
 
 def check_header(header: Mapping[str, Any], kind: str, path: str) -> None:
@@ -124,19 +125,3 @@ def check_header(header: Mapping[str, Any], kind: str, path: str) -> None:
         raise ArtefactError(
             f"{path}: expected format version {FORMAT_VERSION}, found {version}. Make it again with this abignet."
         )
-
-
-def _conform(frame: pd.DataFrame, columns: Mapping[str, str], path: str) -> pd.DataFrame:
-    missing = [name for name in columns if name not in frame.columns]
-    if missing:
-        raise ArtefactError(
-            f"{path}: column{'s' if len(missing) > 1 else ''} {', '.join(missing)} missing; "
-            f"found {', '.join(frame.columns)}."
-        )
-    ordered = frame[[*columns, *(name for name in frame.columns if name not in columns)]].copy()
-    for name, dtype in columns.items():
-        try:
-            ordered[name] = ordered[name].astype(np.dtype(dtype) if dtype != "str" else object)
-        except (TypeError, ValueError) as error:
-            raise ArtefactError(f"{path}: column {name} cannot be {dtype} ({error}).") from error
-    return ordered.reset_index(drop=True)

@@ -6,6 +6,7 @@ from pipeline.cellgraph.compiled import compiled
 from pipeline.cellgraph.csr import Floats, Ints
 
 
+@compiled
 def both_directions(ends: Ints, other_ends: Ints, n_nodes: int) -> tuple[Ints, Ints]:
     """Every edge once in either direction.
 
@@ -21,12 +22,6 @@ def both_directions(ends: Ints, other_ends: Ints, n_nodes: int) -> tuple[Ints, I
     tuple
         int64 (2, 2 m), sorted by source, then target; and row offsets int64 (n_nodes + 1,).
     """
-    edges, offsets = _both_directions(ends, other_ends, n_nodes)
-    return edges, offsets
-
-
-@compiled
-def _both_directions(ends: Ints, other_ends: Ints, n_nodes: int) -> tuple[Ints, Ints]:
     begins = np.zeros(n_nodes + 1, np.int64)
     for a, b in zip(ends, other_ends):  # noqa: B905
         if a != b:

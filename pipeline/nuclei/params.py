@@ -34,7 +34,7 @@ class NucleiParams:
         ``$CELLPOSE_LOCAL_MODELS_PATH``.
     nucleus_diameter_um
         Diameter that is scaled to the one the weights ask for, um, 2 to 50.  With 8 um the
-        shipped weights work at 0.4 um/px.
+        shipped weights work at 0.5 um/px.
     flow_threshold
         A nucleus whose flows differ from the network's by more than this mean square is
         dropped; 0 keeps all (Stringer et al. 2021), 0 to 10.
@@ -151,7 +151,7 @@ class NucleiTrainingParams:
     batch_size: int = 8
     crop_px: int = 144
     diameter_px: float = 16.0
-    working_diameter_px: float = 20.0
+    working_diameter_px: float = 16.0
     base_channels: int = 16
     learning_rate: float = 2e-3
     weight_decay: float = 1e-4

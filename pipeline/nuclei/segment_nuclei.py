@@ -14,6 +14,7 @@ from pipeline.nuclei.finished_tiles import FinishedTiles
 from pipeline.nuclei.headers import nucleus_header
 from pipeline.nuclei.params import NucleiParams
 from pipeline.nuclei.segmenters import Finder, open_segmenter, weights_of
+from pipeline.slides.exclusion import reason_to_exclude
 from pipeline.slides.reader import Reader, SlideReader, open_slide
 
 logger = get_logger("nuclei")
@@ -114,10 +115,7 @@ def segment_nuclei(
             with open_slide(slide_path, slide_id=slide_id, mpp=table.header["slide_mpp"], reader=reader) as slide:
                 nuclei = _nuclei_of_slide(slide, tiles, finder, on_bad_tile, finished)
         except SlideError as error:
-            if on_bad_slide == "stop":
-                raise
-            # The file's name stands for its path, so that artefacts do not depend on folders.
-            nuclei = SlideNuclei(empty_frame(COLUMNS), str(error).replace(str(slide_path), Path(slide_path).name))
+            nuclei = SlideNuclei(empty_frame(COLUMNS), reason_to_exclude(error, slide_path, on_bad_slide))
     if nuclei.reason is not None:
         logger.warning("%s: no nuclei: %s", slide_id, nuclei.reason)
     found = {"reason": nuclei.reason, "reader": nuclei.reader, "unreadable_tiles": list(nuclei.unreadable_tiles)}

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from cellpose.resnet_torch import CPnet
 
-from pipeline.artefacts.atomic import writing
+from pipeline.artefacts.torch_file import write_torch
 from pipeline.errors import ArtefactError, CohortError, WeightsError
 from pipeline.logs import get_logger
 from pipeline.nuclei.augment import Labels, OutlinedImage, rescaled
@@ -369,6 +369,4 @@ def _save_checkpoint(
         "network": network.state_dict(),
         "optimiser": optimiser.state_dict(),
     }
-    # Into a stream, because torch refuses some names and stores the name of others.
-    with writing(path) as temporary, temporary.open("wb") as stream:
-        torch.save(content, stream)
+    write_torch(path, content)

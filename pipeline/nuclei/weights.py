@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from pipeline.artefacts.atomic import writing
+from pipeline.artefacts.torch_file import write_torch
 from pipeline.errors import WeightsError
 from pipeline.nuclei.params import SHIPPED_WEIGHTS
 from pipeline.provenance import file_digest
@@ -125,9 +125,7 @@ def save_weights(path: str | Path, weights: Weights, *, half: bool = False) -> N
         "licence": weights.licence,
         "training": dict(weights.training),
     }
-    # Into a stream, because torch refuses some names and stores the name of others.
-    with writing(path) as temporary, temporary.open("wb") as stream:
-        torch.save(content, stream)
+    write_torch(path, content)
 
 
 def read_state(path: Path) -> dict[str, Any]:

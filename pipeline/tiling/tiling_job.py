@@ -14,6 +14,7 @@ from pipeline.artefacts.tables import empty_frame
 from pipeline.errors import OnBadSlide, OnBadTile, SlideError
 from pipeline.logs import get_logger
 from pipeline.provenance import digests, record
+from pipeline.slides.exclusion import reason_to_exclude
 from pipeline.slides.reader import Reader, SlideReader, open_slide
 from pipeline.slides.source import Box
 from pipeline.tiling.judge import causes
@@ -73,11 +74,9 @@ class TilingJob:
                 tile_table.write_tiles(self.tiles_path, tiled.tiles, header)
                 _report(self.slide_id, tiled)
         except SlideError as error:
-            if self.on_bad_slide == "stop":
-                raise
+            reason = reason_to_exclude(error, self.slide_path, self.on_bad_slide)
             logger.warning("%s is excluded: %s", self.slide_id, error)
-            # The file's name stands for its path, so that artefacts do not depend on folders.
-            self._write_excluded(str(error).replace(str(self.slide_path), self.slide_path.name))
+            self._write_excluded(reason)
 
     def _header(self, slide: SlideReader, tiled: TiledSlide, inputs: dict[str, str]) -> dict[str, Any]:
         unreadable = causes(tiled.tiles).get("unreadable")

@@ -1,6 +1,5 @@
 """``model.pt``: weights and everything needed to apply them, loadable without running code."""
 
-import io
 import pickle
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -10,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pipeline.artefacts.atomic import writing
+from pipeline.artefacts.torch_file import write_torch
 from pipeline.errors import ArtefactError
 from pipeline.provenance import FORMAT_VERSION, package_versions
 from pipeline.training.batches import NodeImage
@@ -79,11 +78,7 @@ def write_model(path: str | Path, model: TrainedModel, *, source: str) -> None:
         "source": source,
         "packages": package_versions(),
     }
-    # Through a buffer, because torch writes the file's name into the archive.
-    buffer = io.BytesIO()
-    torch.save(content, buffer)
-    with writing(path) as temporary:
-        temporary.write_bytes(buffer.getvalue())
+    write_torch(path, content)
 
 
 def read_model(path: str | Path, device: torch.device) -> TrainedModel:

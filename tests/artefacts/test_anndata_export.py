@@ -1,5 +1,6 @@
 import sys
 
+import anndata
 import numpy as np
 import pytest
 
@@ -35,7 +36,6 @@ def caches(tmp_path):
 
 
 def test_tiles_features_places_and_embeddings_come_back(caches, tmp_path):
-    anndata = pytest.importorskip("anndata")
     assert export_anndata(caches, tmp_path / "c.h5ad") == 4
     read = anndata.read_h5ad(tmp_path / "c.h5ad")
     assert read.var_names.tolist() == ["a", "b"]
@@ -55,7 +55,6 @@ def test_without_the_package_the_error_says_what_to_install(caches, tmp_path, mo
 
 
 def test_caches_of_other_features_are_refused(caches, tmp_path):
-    pytest.importorskip("anndata")
     other = FeatureStore("o", np.ones((1, 1), np.float32), ("z",), np.zeros((1, 2), int), np.zeros(1))
     write_features(tmp_path / "o.zarr", other)
     with pytest.raises(ArtefactError, match="o: expected the 2 features of s0"):

@@ -130,7 +130,9 @@ SLIDES = {row.slide_id: row for row in (*LABELLED, *UNLABELLED)}
 BESIDE = [
     row.slide_id
     for row in SLIDES.values()
-    if config["features"]["embedding"] and row.features is not None and row.path is not None
+    if config["features"]["embedding"]
+    and row.features is not None
+    and row.path is not None
 ]
 IMPORTED = [
     row.slide_id
