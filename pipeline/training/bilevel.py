@@ -5,7 +5,8 @@ Upper level: the generator's weights theta minimise it on the ``structure`` imag
 lambda mean|A|.  First order, the default: an upper step holds w constant and so drops the
 term through dw/dtheta (Paul et al. 2025, arXiv 2510.13188; compare Liu et al. 2019, eq. 8,
 xi = 0); ``hypergradients`` holds the gradients that keep it.  One-level methods take lower
-steps only, over all weights.
+steps only, over all weights.  A ``metric`` generator is pre-trained without labels first
+(``pretraining``), whatever the levels.
 """
 
 import copy
@@ -22,6 +23,7 @@ from pipeline.training.inference import evaluate_images
 from pipeline.training.model import ImageClassifier
 from pipeline.training.params import DEFAULT_FITTING, FittingParams
 from pipeline.training.presets import MethodSpec
+from pipeline.training.pretraining import pretrain
 from pipeline.training.steps import (
     Level,
     TrainingImages,
@@ -158,7 +160,7 @@ def fit(
     fitting: FittingParams = DEFAULT_FITTING,
     unfinished: UnfinishedFit = NOT_KEPT,
 ) -> list[EpochRecord]:
-    """Train ``model`` in place and return its history.
+    """Train ``model`` in place, a ``metric`` generator without labels first, and return its history.
 
     With ``select`` images and ``patience`` > 0 the weights of the epoch with the least
     loss on ``select`` are put back at the end; otherwise the last iterate stays.
@@ -168,7 +170,7 @@ def fit(
     class_weight
         Weight of each class in the loss, float32 (n_classes,).
     order_seed
-        Seed of the order of images.
+        Seed of the order of images, in pre-training and after.
     fitting
         Upper gradient and precision.
     unfinished
@@ -185,9 +187,12 @@ def fit(
     _check_levels(images, spec)
     run = _Run(model, make_optimisers(model, spec), torch.Generator().manual_seed(order_seed), class_weight.device)
     state = unfinished.read(run.device)
-    if state is not None:
+    if state is None:
+        pretrain(model.generator, images.train, images.structure, settings, order_seed=order_seed)
+        unfinished.offer(run.state)
+    else:
         run.go_on_from(state)
-        log.info("%s: goes on after epoch %d", spec.name, len(run.history) - 1)
+        log.info("%s: goes on after %d epochs", spec.name, len(run.history))
     selects = bool(images.select) and settings.patience > 0
     started = time.perf_counter()
     for epoch in range(len(run.history), settings.epochs):

@@ -1,7 +1,7 @@
 """What a trained network says: probabilities, losses, and the graphs it used."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,8 +11,10 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from pipeline.artefacts.learned_graphs import LearnedGraph
-from pipeline.training.batches import GraphBatch, NodeImage, batches
-from pipeline.training.model import ImageClassifier
+from pipeline.training.batches import GraphBatch, NodeImage
+from pipeline.training.model import Batch, ImageClassifier, Weights
+from pipeline.training.sparse_batches import PackedGraphs, batches_by_size
+from pipeline.training.sparse_generators import CandidateWeights, SparseMetric
 
 EVALUATION_BATCH = 64
 """Images a batch at evaluation; has no influence on results beyond rounding."""
@@ -44,7 +46,17 @@ class Evaluation:
 def predict_logits(model: ImageClassifier, images: Sequence[NodeImage]) -> Tensor:
     """Logits (n_images, n_classes) in evaluation mode, on the CPU."""
     model.eval()
-    return torch.cat([model(batch).cpu() for _, batch in batches(images, EVALUATION_BATCH)])
+    found = [(positions, model(batch).cpu()) for positions, batch in _batches(model, images)]
+    return torch.cat([logits for _, logits in found])[_back([p for positions, _ in found for p in positions])]
+
+
+def _batches(model: ImageClassifier, images: Sequence[NodeImage]) -> Iterator[tuple[list[int], Batch]]:
+    return batches_by_size(images, EVALUATION_BATCH, model.dense_limit)
+
+
+def _back(positions: Sequence[int]) -> Tensor:
+    """Where in ``positions`` each image is."""
+    return torch.tensor(positions).argsort()
 
 
 def predict_probabilities(
@@ -62,17 +74,25 @@ def predict_probabilities(
 def evaluate_images(model: ImageClassifier, images: Sequence[NodeImage]) -> Evaluation:
     """Loss, accuracy and degree over labelled ``images`` in evaluation mode, in one pass."""
     model.eval()
-    logits, degrees = [], []
-    for _, batch in batches(images, EVALUATION_BATCH):
+    logits, degrees, labels = [], [], []
+    for _, batch in _batches(model, images):
         weights = model.weights(batch)
-        logits.append(model.classifier(batch, weights).cpu())
+        logits.append(model.logits(batch, weights).cpu())
+        labels.append(batch.labels.cpu())
         if weights is not None:
-            degrees.append(effective_degree(weights, batch)[batch.mask].double().cpu())
-    found = torch.cat(logits)
-    labels = torch.tensor([image.label for image in images])
-    correct = (found.argmax(dim=-1) == labels).double().mean()
+            degrees.append(_degrees(weights, batch).double().cpu())
+    found, true = torch.cat(logits), torch.cat(labels)
+    correct = (found.argmax(dim=-1) == true).double().mean()
     degree = float(torch.cat(degrees).mean()) if degrees else math.nan
-    return Evaluation(float(cross_entropy(found, labels)), float(correct), degree)
+    return Evaluation(float(cross_entropy(found, true)), float(correct), degree)
+
+
+def _degrees(weights: Weights, batch: Batch) -> Tensor:
+    """Effective degrees of the real nodes."""
+    if isinstance(weights, CandidateWeights):
+        return weights.effective_degree()
+    assert isinstance(batch, GraphBatch)
+    return effective_degree(weights, batch)[batch.mask]
 
 
 def effective_degree(weights: Tensor, batch: GraphBatch) -> Tensor:
@@ -95,13 +115,17 @@ def learned_graphs(model: ImageClassifier, images: Sequence[NodeImage]) -> list[
     model.eval()
     if model.generator is None:
         return [_graph(np.zeros((0, 0), np.float32), np.zeros((0, 0), bool), all_pairs=True) for _ in images]
-    graphs = []
-    for positions, batch in batches(images, EVALUATION_BATCH):
+    graphs: dict[int, LearnedGraph] = {}
+    for positions, batch in _batches(model, images):
+        if isinstance(batch, PackedGraphs):
+            assert isinstance(model.generator, SparseMetric)
+            graphs.update(zip(positions, model.generator.sparse_graphs(batch), strict=True))
+            continue
         scores, kept = model.generator.scores(batch)
         for score, keep, position in zip(scores.cpu().numpy(), kept.cpu().numpy(), positions, strict=True):
             n = len(images[position].x)
-            graphs.append(_graph(score[:n, :n], keep[:n, :n], all_pairs=model.generator.dense))
-    return graphs
+            graphs[position] = _graph(score[:n, :n], keep[:n, :n], all_pairs=model.generator.dense)
+    return [graphs[position] for position in range(len(images))]
 
 
 def _graph(score: npt.NDArray[np.float32], kept: npt.NDArray[np.bool_], *, all_pairs: bool) -> LearnedGraph:

@@ -91,6 +91,13 @@ class TrainingParams:
         Neighbours a patch keeps (per head), 0 to 10,000; 0 keeps all.
     spatial_term
         Whether the ``metric`` generator also sees the distance of two patches.
+    dense_limit
+        Most patches of an image whose pairs are all scored, 1 to 100,000; the ``metric``
+        generator scores candidate edges only of larger ones, ``pair_mlp`` refuses them.
+    similar_candidates
+        Candidates of a patch by similarity, a head, 1 to 1024.
+    spatial_candidates
+        Candidates of a patch in space, 0 to 1024; 8 are those around a tile.
     pretraining_steps
         Steps in which the ``metric`` generator first learns, without labels, which
         patches belong to one image, 0 to 1,000,000; 0 leaves that out.
@@ -139,6 +146,9 @@ class TrainingParams:
     temperature: float | None = None
     target_degree: int | None = None
     spatial_term: bool | None = None
+    dense_limit: int | None = None
+    similar_candidates: int | None = None
+    spatial_candidates: int | None = None
     pretraining_steps: int | None = None
     pretraining_rate: float | None = None
     gradient_clip: float | None = None
@@ -187,6 +197,9 @@ TRAINING_BOUNDS: dict[str, tuple[float, float, bool]] = {
     "projection": (1, 1024, False),
     "temperature": (0, 1000, True),
     "target_degree": (0, 10_000, False),
+    "dense_limit": (1, 100_000, False),
+    "similar_candidates": (1, 1024, False),
+    "spatial_candidates": (0, 1024, False),
     "pretraining_steps": (0, 1_000_000, False),
     "pretraining_rate": (0, 1, True),
     "gradient_clip": (0, 1e6, False),
@@ -209,6 +222,9 @@ WHOLE = frozenset(
         "target_degree",
         "threads",
         "neumann_terms",
+        "dense_limit",
+        "similar_candidates",
+        "spatial_candidates",
         "pretraining_steps",
     }
 )

@@ -41,6 +41,9 @@ class Settings:
     temperature: float = 8.0
     target_degree: int = 0
     spatial_term: bool = False
+    dense_limit: int = 2048
+    similar_candidates: int = 16
+    spatial_candidates: int = 8
     pretraining_steps: int = 300
     pretraining_rate: float = 0.01
     gradient_clip: float = 1.0
@@ -87,6 +90,11 @@ class MethodSpec:
     draws: int = 1
     edge_penalty: float = 0.0
     settings: Settings = Settings()
+
+    @property
+    def dense_limit(self) -> int | None:
+        """Most patches of an image whose pairs are all scored; None for methods without sparse mode."""
+        return self.settings.dense_limit if self.generator == "metric" else None
 
 
 PAPER_SETTINGS = Settings(

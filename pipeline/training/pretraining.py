@@ -14,11 +14,15 @@ a contrast of one bag of candidates with others (MIL-NCE, Miech et al. 2020, arX
 Assumption: what partners share differs between images.  What all patches of an image share
 (stain, scanner) lowers the loss as well; the edges must then be learned with labels.
 Images without pairs leave the loss at log 2, and the generator as it was drawn.
+
+Of a large image a pass sees a random part of the patches, so that no tensor grows with the
+square of its size; partners that are not drawn together are missed in that pass.
 """
 
 import copy
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -31,6 +35,12 @@ from pipeline.training.presets import Settings
 
 FOREIGN_IMAGES = 3
 """Other images a patch is compared with in a step."""
+
+PATCHES_COMPARED = 512
+"""Guard on time and memory: most patches of an image in a step; of a larger one they are drawn."""
+
+HELD_OUT_SEED = 0
+"""Seed of the patches drawn from large held-out images, the same at every look."""
 
 CHECK_EVERY_STEPS = 25
 """Steps between two looks at the held-out images."""
@@ -62,15 +72,17 @@ def pretrain(
         Images that choose the iterate and judge it: the ``structure`` role.  Neither may
         hold ``select`` or ``test`` images.
     order_seed
-        Seed of the order of images.
+        Seed of the order of images, and of the patches drawn from large ones.
 
     Returns
     -------
     Contrast: log 2 less the least loss on ``held_out``, in nats; NaN where nothing was
     trained: no steps asked for, another generator, or too few images to compare.
     """
-    comparable = all(any(True for _ in _comparable(images, settings.batch_size)) for images in (train, held_out))
-    if not isinstance(generator, Metric) or not settings.pretraining_steps or not comparable:
+    if not isinstance(generator, Metric) or not settings.pretraining_steps:
+        return math.nan
+    if not (_any_comparable(train, settings) and _any_comparable(held_out, settings)):
+        log.info("pre-training: left out, it needs two images of several patches in train and in structure")
         return math.nan
     start = copy.deepcopy(generator.state_dict())
     least, state = _least_held_out_loss(generator, train, held_out, settings, order_seed)
@@ -89,14 +101,14 @@ def _least_held_out_loss(
     """Train, and return the least loss on ``held_out`` with the weights that had it."""
     least, state = math.inf, generator.state_dict()
     optimiser = torch.optim.Adam(generator.parameters(), lr=settings.pretraining_rate)
-    endless = _round_and_round(train, settings.batch_size, torch.Generator().manual_seed(order_seed))
+    endless = _round_and_round(train, settings, torch.Generator().manual_seed(order_seed))
     generator.train()
     for step in range(1, settings.pretraining_steps + 1):
         optimiser.zero_grad(set_to_none=True)
         contrastive_loss(generator, next(endless)).backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         if step % CHECK_EVERY_STEPS == 0 or step == settings.pretraining_steps:
-            loss = held_out_loss(generator, held_out, settings.batch_size)
+            loss = held_out_loss(generator, held_out, settings)
             if loss < least:
                 least, state = loss, copy.deepcopy(generator.state_dict())
     return least, state
@@ -123,19 +135,37 @@ def log_mean_exp(logits: Tensor, mask: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def held_out_loss(generator: Metric, images: Sequence[NodeImage], batch_size: int) -> float:
-    """Mean contrastive loss over batches of ``images``."""
-    losses = [float(contrastive_loss(generator, batch)) for batch in _comparable(images, batch_size)]
+def held_out_loss(generator: Metric, images: Sequence[NodeImage], settings: Settings) -> float:
+    """Mean contrastive loss over batches of ``images``, of large ones always over the same patches."""
+    same = torch.Generator().manual_seed(HELD_OUT_SEED)
+    losses = [float(contrastive_loss(generator, batch)) for batch in _comparable(images, settings, same)]
     return sum(losses) / len(losses)
 
 
-def _round_and_round(images: Sequence[NodeImage], size: int, order: torch.Generator) -> Iterator[GraphBatch]:
+def _any_comparable(images: Sequence[NodeImage], settings: Settings) -> bool:
+    return any(True for _ in _comparable(images, settings, torch.Generator()))
+
+
+def _round_and_round(images: Sequence[NodeImage], settings: Settings, draws: torch.Generator) -> Iterator[GraphBatch]:
     while True:
-        yield from _comparable(images, size, shuffled(len(images), order))
+        yield from _comparable(images, settings, draws, shuffled(len(images), draws))
 
 
-def _comparable(images: Sequence[NodeImage], size: int, order: Sequence[int] | None = None) -> Iterator[GraphBatch]:
-    """Batches of at least two images, one of which has two patches."""
-    for positions, batch in batches(images, max(size, 2), order):
+def _comparable(
+    images: Sequence[NodeImage], settings: Settings, draws: torch.Generator, order: Sequence[int] | None = None
+) -> Iterator[GraphBatch]:
+    """Batches of at least two images, or drawn parts of them, one of which has two patches."""
+    most = min(PATCHES_COMPARED, settings.dense_limit)
+    parts = [_part(image, most, draws) for image in images]
+    for positions, batch in batches(parts, max(settings.batch_size, 2), order):
         if len(positions) > 1 and bool(batch.pair_mask.any()):
             yield batch
+
+
+def _part(image: NodeImage, most: int, draws: torch.Generator) -> NodeImage:
+    """The image, or ``most`` of its patches by a draw."""
+    n_patches = len(image.x)
+    if n_patches <= most:
+        return image
+    drawn = torch.randperm(n_patches, generator=draws)[:most].to(image.x.device)
+    return replace(image, x=image.x[drawn], coords=image.coords[drawn])

@@ -81,7 +81,7 @@ def packed_batches(
 
 
 def batches_by_size(
-    images: Sequence[NodeImage], batch_size: int, dense_limit: int, order: Sequence[int] | None = None
+    images: Sequence[NodeImage], batch_size: int, dense_limit: int | None, order: Sequence[int] | None = None
 ) -> Iterator[tuple[list[int], GraphBatch | PackedGraphs]]:
     """Yield (positions, batch) over ``images`` in ``order``: padded up to ``dense_limit`` nodes, packed beyond.
 
@@ -90,11 +90,14 @@ def batches_by_size(
     Parameters
     ----------
     dense_limit
-        Most nodes of an image in a padded batch.
+        Most nodes of an image in a padded batch; None for no limit.
     order
         Positions in ``images``; None means as they stand.
     """
     order = range(len(images)) if order is None else order
+    if dense_limit is None:
+        yield from batches(images, batch_size, order)
+        return
     turn = {position: place for place, position in enumerate(order)}
     small = [position for position in order if len(images[position].x) <= dense_limit]
     large = [position for position in order if len(images[position].x) > dense_limit]

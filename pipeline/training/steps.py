@@ -10,11 +10,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from pipeline.training.batches import GraphBatch, NodeImage, batches, shuffled
+from pipeline.training.batches import NodeImage, shuffled
 from pipeline.training.hypergradients import neumann_gradient, unrolled_gradient
-from pipeline.training.model import ImageClassifier
+from pipeline.training.model import Batch, ImageClassifier, Weights
 from pipeline.training.params import FittingParams
 from pipeline.training.presets import MethodSpec
+from pipeline.training.sparse_batches import batches_by_size
+from pipeline.training.sparse_generators import CandidateWeights
 
 Level = Literal["lower", "upper"]
 
@@ -28,43 +30,45 @@ class TrainingImages:
     select: Sequence[NodeImage]
 
 
-def schedule(
-    images: TrainingImages, spec: MethodSpec, order: torch.Generator
-) -> Iterator[tuple[Level, GraphBatch, GraphBatch]]:
+def schedule(images: TrainingImages, spec: MethodSpec, order: torch.Generator) -> Iterator[tuple[Level, Batch, Batch]]:
     """Steps of one epoch: (level, batch, lower batch that the classifier answers an upper step with).
 
     A pass goes over the ``train`` images once.  Alternating by ``step`` puts an upper
     batch after each lower one, going round the ``structure`` images as often as needed;
     by ``pass`` one pass over ``structure`` follows.
     """
-    size = spec.settings.batch_size
+    size, limit = spec.settings.batch_size, spec.dense_limit
     if spec.levels == "one":
         both = [*images.train, *images.structure]
-        yield from (("lower", batch, batch) for _, batch in batches(both, size, shuffled(len(both), order)))
+        yield from (
+            ("lower", batch, batch) for _, batch in batches_by_size(both, size, limit, shuffled(len(both), order))
+        )
         return
-    lower = batches(images.train, size, shuffled(len(images.train), order))
+    lower = batches_by_size(images.train, size, limit, shuffled(len(images.train), order))
     if spec.alternation == "pass":
         answers = []
         for _, batch in lower:
             answers.append(batch)
             yield "lower", batch, batch
-        upper = batches(images.structure, size, shuffled(len(images.structure), order))
+        upper = batches_by_size(images.structure, size, limit, shuffled(len(images.structure), order))
         yield from (("upper", batch, answer) for (_, batch), answer in zip(upper, cycle(answers), strict=False))
         return
-    endless = _round_and_round(images.structure, size, order)
+    endless = _round_and_round(images.structure, size, limit, order)
     for _, batch in lower:
         yield "lower", batch, batch
         yield "upper", next(endless), batch
 
 
-def _round_and_round(images: Sequence[NodeImage], size: int, order: torch.Generator) -> Iterator[GraphBatch]:
+def _round_and_round(
+    images: Sequence[NodeImage], size: int, limit: int | None, order: torch.Generator
+) -> Iterator[Batch]:
     while True:
-        for _, batch in batches(images, size, shuffled(len(images), order)):
+        for _, batch in batches_by_size(images, size, limit, shuffled(len(images), order)):
             yield batch
 
 
 def level_loss(
-    model: ImageClassifier, batch: GraphBatch, level: Level, spec: MethodSpec, class_weight: Tensor
+    model: ImageClassifier, batch: Batch, level: Level, spec: MethodSpec, class_weight: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Loss and logits of one step; in a lower step of two levels the generator has no gradient.
 
@@ -88,19 +92,20 @@ def _set_modes(model: ImageClassifier, *, hold_classifier: bool) -> None:
 
 
 def _loss(
-    model: ImageClassifier, batch: GraphBatch, weights: Tensor | None, class_weight: Tensor, edge_penalty: float
+    model: ImageClassifier, batch: Batch, weights: Weights | None, class_weight: Tensor, edge_penalty: float
 ) -> tuple[Tensor, Tensor]:
-    logits: Tensor = model.classifier(batch, weights)
+    logits = model.logits(batch, weights)
     loss = cross_entropy(logits, batch.labels, weight=class_weight)
     if weights is not None and edge_penalty:
+        weights = weights.weights if isinstance(weights, CandidateWeights) else weights
         loss = loss + edge_penalty * weights.abs().mean()
     return loss, logits
 
 
 def hypergradient_loss(
     model: ImageClassifier,
-    upper_batch: GraphBatch,
-    lower_batch: GraphBatch,
+    upper_batch: Batch,
+    lower_batch: Batch,
     spec: MethodSpec,
     class_weight: Tensor,
     fitting: FittingParams,
