@@ -15,21 +15,17 @@ from statistics import mean, median, stdev
 
 import numpy as np
 import torch
+from planted_fits import CPU, PATCH_L0, SHARES, PlantedFit, learned
 
 from pipeline.synthetic.planted import PlantedParams, plant_images
 from pipeline.training.batches import NodeImage
-from pipeline.training.bilevel import fit
 from pipeline.training.determinism import deterministic_torch
-from pipeline.training.inference import evaluate_images
 from pipeline.training.model import build_model
 from pipeline.training.params import DEFAULT_FITTING, FittingParams
 from pipeline.training.presets import METHODS, MethodSpec
 from pipeline.training.steps import TrainingImages, descend, hypergradient_loss, level_loss, make_optimisers, schedule
 
-CPU = torch.device("cpu")
-PATCH_L0 = 256.0
 PAPER_FEATURES = 69
-SHARES = (0.60, 0.25, 0.15)
 KINDS = ("first_order", "unrolled", "neumann")
 
 
@@ -53,7 +49,7 @@ def main() -> None:
 def iteration(n_images: int, repeats: int) -> None:
     """A pass of both levels against an epoch of the plain GCN, by image seen."""
     print("\niteration: CPU seconds of one pass over the same images; a plain GCN has a fixed cosine graph")
-    ours, paper = planted(n_images, 0)[0], noise(n_images, PAPER_FEATURES)
+    ours, paper = planted(n_images), noise(n_images, PAPER_FEATURES)
     default, cosine = METHODS["default"], METHODS["cosine_graph"]
     pairs = {
         "default, a pass of each level": (ours, replace(default, alternation="pass"), cosine),
@@ -79,7 +75,7 @@ def batching(n_images: int, repeats: int, n_test: int, seeds: Sequence[int]) -> 
     """The loop over padded batches against one graph at a time."""
     print(f"\nbatching: CPU seconds of one epoch over {n_images} images of 40 patches")
     sizes: Mapping[str, tuple[list[NodeImage], Sequence[int], float]] = {
-        "default": (planted(n_images, 0)[0], (1, 16, 64), 10),
+        "default": (planted(n_images), (1, 16, 64), 10),
         "paper_a": (noise(n_images, PAPER_FEATURES), (1, 16, 64), 5),
     }
     for name, (images, batch_sizes, aim) in sizes.items():
@@ -91,43 +87,37 @@ def batching(n_images: int, repeats: int, n_test: int, seeds: Sequence[int]) -> 
             print(f"  {name}, batch of {size}: {seconds[size]:.3f} s, {gain:.1f} times (aim {aim})", flush=True)
     for size in (1, 16):
         spec = with_settings(METHODS["default"], batch_size=size)
-        report(f"default, batch of {size}", [learned(spec, DEFAULT_FITTING, n_images, n_test, seed) for seed in seeds])
+        report(f"default, batch of {size}", [whole(spec, DEFAULT_FITTING, n_images, n_test, seed) for seed in seeds])
 
 
 def gradients(n_images: int, repeats: int, n_test: int, seeds: Sequence[int]) -> None:
     """Gradients through the classifier's answer against the first-order gradient."""
     print(f"\ngradients: default, {n_images} images of 40 patches")
-    roles, spec = in_roles(planted(n_images, 0)[0]), METHODS["default"]
+    roles, spec = in_roles(planted(n_images)), METHODS["default"]
     fittings = {kind: FittingParams(upper_gradient=kind) for kind in KINDS}
     seconds = taking_turns({kind: epoch_of(spec, roles, fitting) for kind, fitting in fittings.items()}, repeats)
     for kind, fitting in fittings.items():
         print(
             f"  {kind}: {seconds[kind]:.3f} s an epoch, {seconds[kind] / seconds['first_order']:.2f} times", flush=True
         )
-        report(kind, [learned(spec, fitting, n_images, n_test, seed) for seed in seeds])
+        report(kind, [whole(spec, fitting, n_images, n_test, seed) for seed in seeds])
 
 
-def report(name: str, runs: Sequence[tuple[float, int, float]]) -> None:
-    accuracy, epochs, seconds = zip(*runs, strict=True)
+def report(name: str, runs: Sequence[PlantedFit]) -> None:
+    accuracy = [run.accuracy for run in runs]
     spread = f" +- {stdev(accuracy):.3f}" if len(runs) > 1 else ""
     each = ", ".join(f"{value:.3f}" for value in accuracy)
     print(
         f"  {name}: accuracy {mean(accuracy):.3f}{spread} over {len(runs)} seeds ({each}), "
-        f"{mean(epochs):.0f} epochs, {mean(seconds):.0f} s a training",
+        f"{mean(run.epochs for run in runs):.0f} epochs, {mean(run.seconds for run in runs):.0f} s a training",
         flush=True,
     )
 
 
-def learned(
-    spec: MethodSpec, fitting: FittingParams, n_images: int, n_test: int, seed: int
-) -> tuple[float, int, float]:
-    """Accuracy on test images, epochs and CPU seconds of a whole training."""
-    images, test = planted(n_images, seed, n_test)
-    torch.manual_seed(seed)
-    model = build_model(spec, images[0].x.shape[1], 2)
-    started = time.process_time()
-    history = fit(model, in_roles(images), spec, torch.ones(2), order_seed=seed, fitting=fitting)
-    return evaluate_images(model, test).accuracy, len(history), time.process_time() - started
+def whole(spec: MethodSpec, fitting: FittingParams, n_images: int, n_test: int, seed: int) -> PlantedFit:
+    """A whole training."""
+    cohort = plant_images(replace(PlantedParams(), n_images=n_images + n_test), seed)
+    return learned(spec, cohort, n_images, seed, fitting)
 
 
 def epoch_of(spec: MethodSpec, roles: TrainingImages, fitting: FittingParams = DEFAULT_FITTING) -> Callable[[], None]:
@@ -172,15 +162,15 @@ def with_settings(spec: MethodSpec, **changes: int) -> MethodSpec:
 
 
 def in_roles(images: Sequence[NodeImage]) -> TrainingImages:
-    cuts = np.cumsum([round(share * len(images)) for share in SHARES[:2]])
+    cuts = [round(share * len(images)) for share in np.cumsum([*SHARES.values()])]
     return TrainingImages(images[: cuts[0]], images[cuts[0] : cuts[1]], images[cuts[1] :])
 
 
-def planted(n_images: int, seed: int, n_test: int = 0) -> tuple[list[NodeImage], list[NodeImage]]:
-    """Labelled and test images of a planted cohort, scaled by the former's ``train`` part."""
-    cohort = plant_images(replace(PlantedParams(), n_images=n_images + n_test), seed)
-    pooled = np.concatenate([image.features for image in cohort[: round(SHARES[0] * n_images)]])
-    nodes = [
+def planted(n_images: int) -> list[NodeImage]:
+    """Images of a planted cohort, scaled."""
+    cohort = plant_images(replace(PlantedParams(), n_images=n_images), seed=0)
+    pooled = np.concatenate([image.features for image in cohort])
+    return [
         NodeImage(
             torch.from_numpy((image.features - pooled.mean(axis=0)) / pooled.std(axis=0)),
             torch.from_numpy(image.coords.astype(np.float32) / PATCH_L0),
@@ -188,7 +178,6 @@ def planted(n_images: int, seed: int, n_test: int = 0) -> tuple[list[NodeImage],
         )
         for image in cohort
     ]
-    return nodes[:n_images], nodes[n_images:]
 
 
 def noise(n_images: int, n_features: int) -> list[NodeImage]:

@@ -9,14 +9,14 @@ import torch
 
 from pipeline.errors import CohortError
 from pipeline.training.baselines import LogisticPooled
-from pipeline.training.batches import NodeImage, pack
+from pipeline.training.batches import NodeImage
 from pipeline.training.bilevel import NOT_KEPT, EpochRecord, fit
 from pipeline.training.calibration import fit_temperature
 from pipeline.training.checkpoint import TrainedModel, node_image
 from pipeline.training.determinism import check_precision, derived_seed, deterministic_torch
 from pipeline.training.inference import predict_logits
 from pipeline.training.model import ImageClassifier, build_model
-from pipeline.training.nodes import CohortNodes, nonempty
+from pipeline.training.nodes import CohortNodes, check_sizes, nonempty
 from pipeline.training.params import DEFAULT_FITTING, FittingParams
 from pipeline.training.presets import MethodSpec
 from pipeline.training.scaling import fit_scaler
@@ -58,7 +58,7 @@ def fit_model(
     ------
     CohortError
         If a test slide or patient also has another role, a level has no image, fewer than
-        two classes are there, or an image has no node.
+        two classes are there, or an image has no node, or more than the method takes.
     DeviceError
         If the device does not compute in the precision asked for.
     """
@@ -66,6 +66,7 @@ def fit_model(
     check_untested(rows)
     used = rows[rows["role"].isin(FITTING_ROLES)]
     nonempty(cohort, used["slide_id"])
+    check_sizes(cohort, used["slide_id"], spec)
     classes = class_names_of(used)
     trained = used.loc[used["role"] == "train", "slide_id"]
     settings = spec.settings
@@ -102,7 +103,7 @@ def _fit(
     unfinished: UnfinishedFit,
 ) -> list[EpochRecord]:
     if isinstance(network.classifier, LogisticPooled):
-        network.classifier.fit(pack([*images.train, *images.structure]), balanced=spec.settings.class_weights)
+        network.classifier.fit([*images.train, *images.structure], balanced=spec.settings.class_weights)
         return []
     weight = class_weight(images, n_classes, balanced=spec.settings.class_weights)
     weight = weight.to(images.train[0].x.device)

@@ -12,9 +12,8 @@ from torch.nn.functional import cross_entropy
 
 from pipeline.artefacts.learned_graphs import LearnedGraph
 from pipeline.training.batches import GraphBatch, NodeImage
-from pipeline.training.model import Batch, ImageClassifier, Weights
+from pipeline.training.model import SPARSE_GENERATORS, Batch, ImageClassifier, Weights
 from pipeline.training.sparse_batches import PackedGraphs, batches_by_size
-from pipeline.training.sparse_generators import CandidateWeights, SparseMetric
 
 EVALUATION_BATCH = 64
 """Images a batch at evaluation; has no influence on results beyond rounding."""
@@ -89,10 +88,10 @@ def evaluate_images(model: ImageClassifier, images: Sequence[NodeImage]) -> Eval
 
 def _degrees(weights: Weights, batch: Batch) -> Tensor:
     """Effective degrees of the real nodes."""
-    if isinstance(weights, CandidateWeights):
-        return weights.effective_degree()
-    assert isinstance(batch, GraphBatch)
-    return effective_degree(weights, batch)[batch.mask]
+    if isinstance(weights, Tensor):
+        assert isinstance(batch, GraphBatch)
+        return effective_degree(weights, batch)[batch.mask]
+    return weights.effective_degree()
 
 
 def effective_degree(weights: Tensor, batch: GraphBatch) -> Tensor:
@@ -118,7 +117,7 @@ def learned_graphs(model: ImageClassifier, images: Sequence[NodeImage]) -> list[
     graphs: dict[int, LearnedGraph] = {}
     for positions, batch in _batches(model, images):
         if isinstance(batch, PackedGraphs):
-            assert isinstance(model.generator, SparseMetric)
+            assert isinstance(model.generator, SPARSE_GENERATORS)
             graphs.update(zip(positions, model.generator.sparse_graphs(batch), strict=True))
             continue
         scores, kept = model.generator.scores(batch)

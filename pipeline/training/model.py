@@ -2,17 +2,27 @@
 
 from torch import Tensor, nn
 
-from pipeline.training.baselines import AttentionMIL, CosineGraph, LogisticPooled, MeanPool, SpatialGraph
+from pipeline.training.baselines import (
+    AttentionMIL,
+    CosineGraph,
+    LogisticPooled,
+    MeanPool,
+    NeighbourGraph,
+    SpatialGraph,
+)
 from pipeline.training.batches import GraphBatch
 from pipeline.training.gcn import PaperGCN
 from pipeline.training.generators import GraphGenerator, PairMLP
 from pipeline.training.presets import MethodSpec
 from pipeline.training.sparse_batches import PackedGraphs
-from pipeline.training.sparse_gcn import SparseRelationalGCN
-from pipeline.training.sparse_generators import CandidateParams, CandidateWeights, SparseMetric
+from pipeline.training.sparse_gcn import Edges, SparseRelationalGCN
+from pipeline.training.sparse_generators import CandidateParams, SparseMetric
 
 Batch = GraphBatch | PackedGraphs
-Weights = Tensor | CandidateWeights
+Weights = Tensor | Edges
+
+SPARSE_GENERATORS = (SparseMetric, NeighbourGraph)
+"""Those that take packed graphs."""
 
 
 class ImageClassifier(nn.Module):
@@ -35,9 +45,9 @@ class ImageClassifier(nn.Module):
         return self.logits(batch, self.weights(batch))
 
     def weights(self, batch: Batch) -> Weights | None:
-        """Adjacency weights (B, H, N, N), or of candidate edges on packed graphs; None without a generator."""
+        """Adjacency weights (B, H, N, N), or edges on packed graphs; None without a generator."""
         if isinstance(batch, PackedGraphs):
-            assert isinstance(self.generator, SparseMetric)
+            assert isinstance(self.generator, SPARSE_GENERATORS)
             return self.generator.sparse_weights(batch)
         return None if self.generator is None else self.generator(batch)
 
@@ -45,7 +55,8 @@ class ImageClassifier(nn.Module):
         """Logits (B, n_classes) through a graph that is there already."""
         if isinstance(batch, PackedGraphs):
             assert isinstance(self.classifier, SparseRelationalGCN)
-            assert isinstance(weights, CandidateWeights)
+            assert weights is not None
+            assert not isinstance(weights, Tensor)
             return self.classifier.sparse_logits(batch, weights)
         logits: Tensor = self.classifier(batch, weights)
         return logits

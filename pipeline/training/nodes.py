@@ -16,6 +16,7 @@ from scipy.spatial import KDTree
 from pipeline.artefacts.features import FeatureStore, read_features
 from pipeline.errors import ArtefactError, CohortError
 from pipeline.logs import progress
+from pipeline.training.presets import MethodSpec
 
 
 @dataclass(frozen=True)
@@ -151,6 +152,27 @@ def nonempty(cohort: CohortNodes, slide_ids: Iterable[str]) -> None:
         if not len(nodes.x):
             raise CohortError(
                 f"slide {slide_id}: it has no patch ({nodes.reason}), but the splits use it; split again."
+            )
+
+
+def check_sizes(cohort: CohortNodes, slide_ids: Iterable[str], spec: MethodSpec) -> None:
+    """Check that a method takes every slide's number of patches.
+
+    Raises
+    ------
+    CohortError
+        Naming the first slide that has too many for a method without sparse mode.
+    """
+    limit = spec.dense_limit
+    if limit is None or spec.has_sparse_mode:
+        return
+    for slide_id in slide_ids:
+        n_patches = len(cohort.slides[slide_id].x)
+        if n_patches > limit:
+            raise CohortError(
+                f"slide {slide_id}: {spec.name} scores every pair of patches, hence takes images of at most {limit} "
+                f"(training.dense_limit); found {n_patches}. Raise that if memory allows, make larger tiles, "
+                "or choose another method."
             )
 
 

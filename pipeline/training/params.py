@@ -92,12 +92,13 @@ class TrainingParams:
     spatial_term
         Whether the ``metric`` generator also sees the distance of two patches.
     dense_limit
-        Most patches of an image whose pairs are all scored, 1 to 100,000; the ``metric``
-        generator scores candidate edges only of larger ones, ``pair_mlp`` refuses them.
+        Most patches of an image whose pairs are all scored, 1 to 100,000 (paper: no limit).
+        Of larger ones ``metric`` scores candidate edges only, fixed graphs search their
+        neighbours, and ``pair_mlp`` takes none.
     similar_candidates
-        Candidates of a patch by similarity, a head, 1 to 1024.
+        Candidates of a patch in such an image, by similarity in each head, 1 to 1024.
     spatial_candidates
-        Candidates of a patch in space, 0 to 1024; 8 are those around a tile.
+        Further ones, its nearest in space, 0 to 1024; 8 are those around a tile.
     pretraining_steps
         Steps in which the ``metric`` generator first learns, without labels, which
         patches belong to one image, 0 to 1,000,000; 0 leaves that out.

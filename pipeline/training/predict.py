@@ -15,7 +15,7 @@ from pipeline.training.checkpoint import TrainedModel, read_model
 from pipeline.training.determinism import deterministic_torch, resolve_device
 from pipeline.training.fitting import provenance_params
 from pipeline.training.inference import predict_probabilities
-from pipeline.training.nodes import CohortNodes, check_feature_names, load_nodes
+from pipeline.training.nodes import CohortNodes, check_feature_names, check_sizes, load_nodes
 
 log = get_logger("training")
 
@@ -47,12 +47,14 @@ def predict(
     ArtefactError
         If the model or a cache cannot be read.
     CohortError
-        If the caches do not hold the features the model was trained on.
+        If the caches do not hold the features the model was trained on, or one has more
+        patches than its method takes.
     """
     place = resolve_device(device)
     model = read_model(model_path, place)
     cohort = load_nodes(features, [row.slide_id for row in rows])
     check_cohort(cohort, model, model_path)
+    check_sizes(cohort, cohort.slides, model.spec)
     full = [row for row in rows if len(cohort.slides[row.slide_id].x)]
     with deterministic_torch(STOCHASTIC_SEED, model.spec.settings.threads, place):
         images = model.images([cohort.slides[row.slide_id] for row in full], place)

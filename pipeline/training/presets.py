@@ -16,6 +16,9 @@ ClassifierName = Literal["relational", "paper_gcn", "mean_pool", "attention_mil"
 Levels = Literal["bilevel", "one"]
 Alternation = Literal["step", "pass"]
 
+MOST_NEIGHBOURS = 1024
+"""Most neighbours that a search in an image beyond ``dense_limit`` finds."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -93,8 +96,14 @@ class MethodSpec:
 
     @property
     def dense_limit(self) -> int | None:
-        """Most patches of an image whose pairs are all scored; None for methods without sparse mode."""
-        return self.settings.dense_limit if self.generator == "metric" else None
+        """Most patches of an image whose pairs are all scored; None for methods without a graph."""
+        return None if self.generator == "none" else self.settings.dense_limit
+
+    @property
+    def has_sparse_mode(self) -> bool:
+        """Whether larger images are taken too."""
+        some = 0 < self.settings.target_degree <= MOST_NEIGHBOURS
+        return self.generator in ("none", "metric") or (self.generator in ("cosine", "spatial") and some)
 
 
 PAPER_SETTINGS = Settings(
@@ -105,6 +114,7 @@ PAPER_SETTINGS = Settings(
     generator_learning_rate=1e-3,
     weight_decay=0.0,
     dropout=0.2,
+    dense_limit=4096,
     pretraining_steps=0,
     gradient_clip=1.0,
     outlier_clip_sd=0.0,

@@ -9,6 +9,7 @@ function of the weights and the image alone.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 import torch
@@ -21,7 +22,7 @@ from pipeline.training.batches import NodeImage
 from pipeline.training.generators import MASKED, Metric
 from pipeline.training.neighbour_search import most_similar, nearest_in_space
 from pipeline.training.sparse_batches import PackedGraphs
-from pipeline.training.sparse_kernels import Pattern, dots
+from pipeline.training.sparse_kernels import Pattern, dots, product
 
 NODES_REMEMBERED = 524_288
 """Guard on memory: nodes of all images whose candidates are kept in an epoch; the oldest go first."""
@@ -77,6 +78,12 @@ class CandidateWeights:
     candidates: Candidates
     weights: Tensor
 
+    def messages(self, h: Tensor) -> Tensor:
+        """Weighted sums of h (N, d) over the candidates of each node, one head after the other, float32 (N, H * d)."""
+        n_heads = len(self.weights)
+        rows = product(self.weights.flatten(0, 1), self.candidates.pattern, h.repeat(n_heads, 1))
+        return rows.view(n_heads, *h.shape).transpose(0, 1).flatten(1)
+
     def effective_degree(self) -> Tensor:
         """(sum_j A_ij)^2 / sum_j A_ij^2 of each node, mean over heads, (N,); 0 without neighbours."""
         square = self.weights.square().sum(dim=2)
@@ -125,6 +132,12 @@ class SparseMetric(Metric):
         """Forget the candidates of the epoch before."""
         super().start_epoch(epoch)
         self._searched.clear()
+
+    def train(self, mode: bool = True) -> Self:
+        """Training or evaluation mode; the latter keeps no candidates, nor the images they belong to."""
+        if not mode:
+            self._searched.clear()
+        return super().train(mode)
 
     def sparse_weights(self, graphs: PackedGraphs) -> CandidateWeights:
         """Row-stochastic adjacency on the candidates of each node."""

@@ -16,7 +16,6 @@ from pipeline.training.model import Batch, ImageClassifier, Weights
 from pipeline.training.params import FittingParams
 from pipeline.training.presets import MethodSpec
 from pipeline.training.sparse_batches import batches_by_size
-from pipeline.training.sparse_generators import CandidateWeights
 
 Level = Literal["lower", "upper"]
 
@@ -96,8 +95,8 @@ def _loss(
 ) -> tuple[Tensor, Tensor]:
     logits = model.logits(batch, weights)
     loss = cross_entropy(logits, batch.labels, weight=class_weight)
-    if weights is not None and edge_penalty:
-        weights = weights.weights if isinstance(weights, CandidateWeights) else weights
+    if edge_penalty:
+        assert isinstance(weights, Tensor)
         loss = loss + edge_penalty * weights.abs().mean()
     return loss, logits
 

@@ -17,7 +17,7 @@ from pipeline.training.checkpoint import TrainedModel, write_model
 from pipeline.training.determinism import derived_seed, deterministic_torch, resolve_device
 from pipeline.training.fitting import fit_model, ordered_ids, provenance_params
 from pipeline.training.inference import learned_graphs, predict_probabilities
-from pipeline.training.nodes import CohortNodes, load_nodes, nonempty
+from pipeline.training.nodes import CohortNodes, check_sizes, load_nodes, nonempty
 from pipeline.training.params import TrainingParams
 from pipeline.training.presets import method_spec
 from pipeline.training.unfinished import UnfinishedFit
@@ -90,6 +90,7 @@ def train_loaded_fold(
     spec = method_spec(method, params)
     place = resolve_device(device)
     rows = fold_rows(read_splits(splits_path), seed, fold, splits_path)
+    check_sizes(cohort, rows["slide_id"], spec)
     log.info("%s, seed %d, fold %d: %s", method, seed, fold, role_counts(rows))
     upstream = {"splits": file_digest(splits_path), "features": cohort.digest()}
     stages = provenance_params(spec, params.fitting, seed=seed, fold=fold)
