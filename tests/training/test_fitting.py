@@ -16,7 +16,7 @@ from pipeline.training.presets import METHODS, method_spec
 from pipeline.training.steps import TrainingImages
 
 CPU = torch.device("cpu")
-QUICK = TrainingParams(epochs=2, hidden=8, heads=2)
+QUICK = TrainingParams(epochs=2, hidden=8, heads=2, pretraining_steps=10)
 
 
 def fitted(cohort, rows, method="default", seed=0, params=QUICK):

@@ -8,7 +8,7 @@ from pipeline.synthetic.planted import PlantedParams, plant_images
 from pipeline.training.batches import NodeImage, pack
 from pipeline.training.generators import Metric, PairMLP
 from pipeline.training.presets import Settings
-from pipeline.training.pretraining import contrastive_loss, log_mean_exp, pretrain
+from pipeline.training.pretraining import contrastive_loss, drawn_rows, log_mean_exp, pretrain
 
 PARAMS = PlantedParams(n_images=80, n_pairs=6, n_distractors=2, key_dim=4, nuisance_dim=4)
 SETTINGS = Settings(pretraining_steps=100)
@@ -40,6 +40,10 @@ def partners_found(generator, images, nodes):
     return sum(hits) / len(hits)
 
 
+def loss_of_all(generator, batch):
+    return contrastive_loss(generator, batch, drawn_rows(batch, 100, torch.Generator()))
+
+
 def test_pairs_of_unseen_images_are_found_without_labels():
     images, nodes = planted()
     generator = drawn()
@@ -60,6 +64,26 @@ def test_without_pairs_the_generator_stays_as_it_was_drawn():
         assert torch.equal(generator.state_dict()[name], tensor)
 
 
+def test_of_large_images_some_patches_are_compared_and_pairs_are_found_all_the_same():
+    images, nodes = planted()
+    found, states = [], []
+    for _ in range(2):
+        generator = drawn()
+        contrast = pretrain(generator, nodes[:45], nodes[45:60], replace(SETTINGS, dense_limit=9), order_seed=0)
+        found.append(partners_found(generator, images[60:], nodes[60:]))
+        states.append(generator.state_dict())
+    assert found[0] > 0.8
+    assert contrast > 0.02
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+
+
+def test_images_of_any_size_are_compared(random_images):
+    # All pairs of these patches would take 6.4 GB an image and head.
+    large = random_images([40_000, 40_000])
+    contrast = pretrain(drawn(5), large, large, replace(SETTINGS, pretraining_steps=1), order_seed=0)
+    assert contrast == pytest.approx(0, abs=0.1)
+
+
 def test_labels_do_not_enter():
     _, nodes = planted()
     states = []
@@ -78,13 +102,13 @@ def test_the_loss_of_two_images_of_two_patches_by_hand():
     east, north = torch.tensor([[1.0, 0], [2, 0]]), torch.tensor([[0, 1.0], [0, 5]])
     batch = pack([NodeImage(x, torch.zeros(2, 2), 0) for x in (east, north)])
     # Own patch has cosine 1, both foreign ones 0: exp(3) against 1.
-    assert contrastive_loss(generator, batch).item() == pytest.approx(math.log(1 + math.exp(-3)), rel=1e-5)
+    assert loss_of_all(generator, batch).item() == pytest.approx(math.log(1 + math.exp(-3)), rel=1e-5)
 
 
 def test_identical_images_have_the_loss_of_chance():
     generator = drawn(3)
     batch = pack([NodeImage(torch.ones(4, 3), torch.zeros(4, 2), 0) for _ in range(3)])
-    assert contrastive_loss(generator, batch).item() == pytest.approx(math.log(2), abs=1e-5)
+    assert loss_of_all(generator, batch).item() == pytest.approx(math.log(2), abs=1e-5)
 
 
 def test_padding_does_not_enter_the_loss(random_images):
@@ -95,7 +119,22 @@ def test_padding_does_not_enter_the_loss(random_images):
     batch = pack(images)
     cut = replace(padded, x=padded.x[:3], coords=padded.coords[:3], mask=padded.mask[:3], labels=padded.labels[:3])
     assert cut.x.shape[1] == 9
-    torch.testing.assert_close(contrastive_loss(generator, cut), contrastive_loss(generator, batch))
+    torch.testing.assert_close(loss_of_all(generator, cut), loss_of_all(generator, batch))
+
+
+def test_rows_of_large_images_are_real_patches_each_once_and_few(random_images):
+    batch = pack(random_images([40, 100, 3]))
+    rows = drawn_rows(batch, 20, torch.Generator().manual_seed(0))
+    assert rows.shape == (3, 20**2 // 100)
+    real = batch.mask.take_along_dim(rows, dim=1)
+    assert real.sum(dim=1).tolist() == [4, 4, 3]
+    assert all(len(set(row[keep].tolist())) == int(keep.sum()) for row, keep in zip(rows, real, strict=True))
+
+
+def test_the_loss_of_all_patches_is_the_mean_over_parts_of_them(random_images):
+    generator, batch = drawn(5), pack(random_images([6, 6]))
+    parts = [contrastive_loss(generator, batch, torch.arange(6).expand(2, -1)[:, s]) for s in (slice(2), slice(2, 6))]
+    assert loss_of_all(generator, batch).item() == pytest.approx((2 * parts[0] + 4 * parts[1]).item() / 6)
 
 
 def test_log_mean_exp_by_hand():

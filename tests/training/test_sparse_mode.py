@@ -44,6 +44,26 @@ def test_large_images_get_the_logits_and_graphs_of_all_pairs(mixed):
         np.testing.assert_allclose(a.weight, b.weight, atol=1e-6)
 
 
+@pytest.mark.parametrize("name", ["cosine_graph", "spatial_graph"])
+def test_fixed_graphs_of_large_images_are_those_of_small_ones(name, mixed):
+    fixed = METHODS[name]
+    # Coordinates on a grid have ties, which the two searches break each in its own way.
+    mixed = [replace(image, coords=image.x[:, :2]) for image in mixed]
+    torch.manual_seed(0)
+    dense, sparse = (
+        build_model(replace(fixed, settings=replace(fixed.settings, target_degree=3, dense_limit=limit)), 5, 2)
+        for limit in (100, 8)
+    )
+    sparse.load_state_dict(dense.state_dict())
+    torch.testing.assert_close(predict_logits(sparse, mixed), predict_logits(dense, mixed), atol=1e-5, rtol=1e-4)
+    ours, theirs = (evaluate_images(model, mixed) for model in (sparse, dense))
+    assert ours.mean_degree == pytest.approx(theirs.mean_degree, abs=1e-4)
+    for a, b in zip(learned_graphs(sparse, mixed), learned_graphs(dense, mixed), strict=True):
+        np.testing.assert_array_equal(a.edge_index, b.edge_index)
+        np.testing.assert_allclose(a.weight, b.weight, atol=1e-6)
+        assert a.kept.all()
+
+
 @pytest.mark.parametrize("name", ["default", "joint"])
 def test_training_on_small_and_large_images_gives_the_same_bytes_twice(name, mixed):
     spec = replace(spec_with(dense_limit=8, similar_candidates=4, spatial_candidates=2), levels=METHODS[name].levels)

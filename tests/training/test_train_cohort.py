@@ -21,7 +21,7 @@ def run(stored, out, methods, only_fold=None):
         seed=5,
         only_fold=only_fold,
         splits=SplitParams(folds=3),
-        training=TrainingParams(epochs=1, hidden=8),
+        training=TrainingParams(epochs=1, hidden=8, pretraining_steps=10),
         device="cpu",
         source="s",
     )

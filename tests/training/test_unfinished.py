@@ -19,7 +19,7 @@ from pipeline.training.train_fold import train_fold
 from pipeline.training.unfinished import UnfinishedFit
 
 CPU = torch.device("cpu")
-SHORT = {"epochs": 4, "hidden": 8, "heads": 2, "dropout": 0.3}
+SHORT = {"epochs": 4, "hidden": 8, "heads": 2, "dropout": 0.3, "pretraining_steps": 30}
 EPOCHS = {"default": 40, "paper_a": 5}
 
 KILLED = """
@@ -129,6 +129,22 @@ def test_the_final_model_goes_on_too(splits, stored, tmp_path, interrupted, capl
 
 def interrupt(*_, **__):
     raise KeyboardInterrupt
+
+
+def test_pre_training_is_not_repeated_once_it_is_written(splits, stored, tmp_path, monkeypatch, caplog):
+    whole, out, partial = (tmp_path / name for name in ("whole", "out", "partial"))
+    train(splits, stored, whole, None)
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "PART_SECONDS", 0.0)
+        patch.setattr("pipeline.training.bilevel._epoch", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            train(splits, stored, out, partial)
+    caplog.clear()
+    caplog.set_level("INFO", logger=ROOT_LOGGER)
+    train(splits, stored, out, partial)
+    assert "goes on after 0 epochs" in caplog.text
+    assert "pre-training" not in caplog.text
+    assert file_digest(out) == file_digest(whole)
 
 
 class Malicious:
