@@ -92,7 +92,7 @@ class TrainingParams:
     spatial_term
         Whether the ``metric`` generator also sees the distance of two patches.
     dense_limit
-        Most patches of an image whose pairs are all scored, 1 to 100,000 (paper: no limit).
+        Most patches of an image whose pairs are all scored, 1 to 100,000 (paper: no limit; here 4096).
         Of larger ones ``metric`` scores candidate edges only, fixed graphs search their
         neighbours, and ``pair_mlp`` takes none.
     similar_candidates

@@ -24,7 +24,7 @@ from pipeline.training.train_fold import train_loaded_fold
 log = get_logger("training")
 
 PARTIAL = ".partial"
-"""Folder in ``out_dir`` of the state from which a killed command goes on; removed at the end."""
+"""Folder in ``out_dir`` of what a killed command goes on with; removed at the end."""
 
 
 def train_cohort(

@@ -70,7 +70,7 @@ def train_fold(
         device=device,
         source=source,
         partial_dir=partial_dir,
-    )
+    ).remove()
 
 
 def train_loaded_fold(
@@ -85,8 +85,15 @@ def train_loaded_fold(
     device: str,
     source: str,
     partial_dir: str | Path | None = None,
-) -> None:
-    """``train_fold`` on a cohort that is in memory already."""
+) -> UnfinishedFit:
+    """``train_fold`` on a cohort that is in memory already.
+
+    Results that the same call wrote before stay, if ``partial_dir`` still has its mark.
+
+    Returns
+    -------
+    The state in ``partial_dir``, with that mark.
+    """
     spec = method_spec(method, params)
     place = resolve_device(device)
     rows = fold_rows(read_splits(splits_path), seed, fold, splits_path)
@@ -97,6 +104,10 @@ def train_loaded_fold(
     provenance = record(params=stages, source=source, upstream=upstream)
     partial = None if partial_dir is None else Path(partial_dir) / method / f"seed_{seed}" / f"fold_{fold}"
     unfinished = UnfinishedFit(partial, {**provenance, "device": str(place)})
+    out = Path(out_dir)
+    if unfinished.is_finished(out):
+        log.info("%s, seed %d, fold %d: done before, kept", method, seed, fold)
+        return unfinished
     model, history = fit_model(
         cohort,
         rows,
@@ -107,12 +118,12 @@ def train_loaded_fold(
         fitting=params.fitting,
         unfinished=unfinished,
     )
-    out = Path(out_dir)
     write_model(out / "model.pt", model, source=source)
     write_history(out / "history.csv", history)
     _write_test(out, model, cohort, rows[rows["role"] == "test"], seed, provenance, place)
     write_provenance(out, provenance)
-    unfinished.remove()
+    unfinished.finish(out)
+    return unfinished
 
 
 def role_counts(rows: pd.DataFrame) -> str:

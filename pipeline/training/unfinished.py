@@ -1,4 +1,8 @@
-"""State of a training on disk, so that a killed job goes on where it stood and ends with the same bytes."""
+"""State of a training on disk, so that a killed job goes on where it stood and ends with the same bytes.
+
+A command of several trainings also leaves a mark for each that is complete, so that it
+need not be repeated when the command was killed in a later one.
+"""
 
 import hashlib
 import io
@@ -14,9 +18,13 @@ import torch
 
 from pipeline.artefacts.atomic import writing
 from pipeline.logs import get_logger
+from pipeline.provenance import file_digest
 
 PART_SECONDS = 60.0
 """Work that a kill can cost, beside the epoch that it interrupts."""
+
+FINISHED = ".finished"
+"""Suffix of the mark of a training that is complete."""
 
 State = dict[str, Any]
 """Tensors, numbers and text, nested in dicts and lists."""
@@ -41,8 +49,8 @@ class UnfinishedFit:
         if folder is not None:
             key = hashlib.sha256(json.dumps(made_by, sort_keys=True).encode()).hexdigest()[:16]
             self._path = Path(folder) / f"{key}.pt"
-            for other in self._path.parent.glob("*.pt"):
-                if other != self._path:
+            for other in (*self._path.parent.glob("*.pt"), *self._path.parent.glob(f"*{FINISHED}")):
+                if other.stem != key:
                     log.info("%s was left by another configuration, input or source: not gone on from", other)
                     other.unlink(missing_ok=True)
 
@@ -72,7 +80,21 @@ class UnfinishedFit:
             temporary.write_bytes(buffer.getvalue())
         self._written_at = time.monotonic()
 
+    def finish(self, results: Path) -> None:
+        """Put the digest of the folder ``results``, which is now complete, in the place of the state."""
+        if self._path is not None:
+            with writing(self._path.with_suffix(FINISHED)) as temporary:
+                temporary.write_text(file_digest(results))
+            self._path.unlink(missing_ok=True)
+
+    def is_finished(self, results: Path) -> bool:
+        """Whether ``results`` are, to the byte, those that this training has written."""
+        if self._path is None or not results.is_dir():
+            return False
+        mark = self._path.with_suffix(FINISHED)
+        return mark.exists() and mark.read_text() == file_digest(results)
+
     def remove(self) -> None:
-        """Forget the state: the results are written."""
+        """Forget everything: nothing is left to go on with."""
         if self._path is not None:
             shutil.rmtree(self._path.parent, ignore_errors=True)
