@@ -50,6 +50,7 @@ class FittingParams:
     neumann_terms: int = 5
     precision: Precision = "float32"
     temperature_scaling: bool = False
+    embeddings: tuple[str, ...] = ()
 
 
 DEFAULT_FITTING = FittingParams()
@@ -131,6 +132,9 @@ class TrainingParams:
     temperature_scaling
         Whether logits are divided by one number fitted on the ``select`` images
         (Guo et al. 2017), which changes probabilities and no predicted class.
+    embeddings
+        Names of imported embeddings in the feature caches whose columns stand beside the
+        node features.
     """
 
     epochs: int | None = None
@@ -163,6 +167,7 @@ class TrainingParams:
     neumann_terms: int = 5
     precision: Precision = "float32"
     temperature_scaling: bool = False
+    embeddings: tuple[str, ...] = ()
 
     @property
     def fitting(self) -> FittingParams:
@@ -172,6 +177,7 @@ class TrainingParams:
     def __post_init__(self) -> None:
         check_choice("training.upper_gradient", self.upper_gradient, get_args(UpperGradient))
         check_choice("training.precision", self.precision, get_args(Precision))
+        object.__setattr__(self, "embeddings", _names(self.embeddings))
         if self.precision == "bfloat16" and self.upper_gradient != "first_order":
             raise ConfigError(
                 "training.precision: bfloat16 is too coarse for gradients through the classifier; "
@@ -182,6 +188,13 @@ class TrainingParams:
             if value is not None:
                 ends = {"open_low": open_ends, "open_high": open_ends}
                 check_number(f"training.{key}", value, low, high, whole=key in WHOLE, **ends)
+
+
+def _names(found: object) -> tuple[str, ...]:
+    names = tuple(found) if isinstance(found, list | tuple) else ("",)
+    if not all(isinstance(name, str) and name for name in names) or len(set(names)) != len(names):
+        raise ConfigError(f"training.embeddings: expected a list of names without repeats, found {found!r}.")
+    return names
 
 
 TRAINING_BOUNDS: dict[str, tuple[float, float, bool]] = {

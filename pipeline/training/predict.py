@@ -52,7 +52,7 @@ def predict(
     """
     place = resolve_device(device)
     model = read_model(model_path, place)
-    cohort = load_nodes(features, [row.slide_id for row in rows])
+    cohort = load_nodes(features, [row.slide_id for row in rows], model.fitting.embeddings)
     check_cohort(cohort, model, model_path)
     check_sizes(cohort, cohort.slides, model.spec)
     full = [row for row in rows if len(cohort.slides[row.slide_id].x)]

@@ -72,7 +72,10 @@ def train_cohort(
     missing = sorted(set(folds) - params.keys())
     if missing:
         raise ConfigError(f"tuned settings: expected some for each of the folds {folds}, none found for {missing}.")
-    cohort = load_nodes(features, list(dict.fromkeys(splits_table["slide_id"])))
+    embeddings = {settings.embeddings for settings in params.values()}
+    if len(embeddings) > 1:
+        raise ConfigError(f"tuned settings: expected the same embeddings in all folds, found {sorted(embeddings)}.")
+    cohort = load_nodes(features, list(dict.fromkeys(splits_table["slide_id"])), embeddings.pop())
     runs = {}
     for method, folder in folders.items():
         for fold in folds:

@@ -12,7 +12,7 @@ from pipeline.logs import get_logger
 from pipeline.provenance import file_digest, record
 from pipeline.training.checkpoint import write_model
 from pipeline.training.determinism import resolve_device
-from pipeline.training.fitting import fit_model, ordered_ids, provenance_params
+from pipeline.training.fitting import FITTING_ROLES, fit_model, ordered_ids, provenance_params
 from pipeline.training.nodes import load_nodes
 from pipeline.training.params import SplitParams, TrainingParams
 from pipeline.training.presets import method_spec
@@ -58,7 +58,7 @@ def train_final(
     if not slides:
         raise CohortError(f"{splits_path}: no slide to train on.")
     rows = final_table(slides, split_params, seed)
-    cohort = load_nodes(features, ordered_ids(rows, ["train", "structure", "select"]))
+    cohort = load_nodes(features, ordered_ids(rows, FITTING_ROLES), params.embeddings)
     log.info("%s, seed %d, final: %s", method, seed, role_counts(rows))
     stages = {**provenance_params(spec, params.fitting, seed=seed), "splits": asdict(split_params)}
     upstream = {"splits": file_digest(splits_path), "features": cohort.digest()}

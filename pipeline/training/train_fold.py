@@ -58,7 +58,7 @@ def train_fold(
         If inputs are damaged, do not fit each other, or ask for what is not there.
     """
     rows = fold_rows(read_splits(splits_path), seed, fold, splits_path)
-    cohort = load_nodes(features, ordered_ids(rows, ROLES))
+    cohort = load_nodes(features, ordered_ids(rows, ROLES), params.embeddings)
     train_loaded_fold(
         splits_path,
         cohort,

@@ -40,7 +40,7 @@ Space = Mapping[str, Sequence[Any]]
 HALVING = 3
 """Of this many trials one goes on, with this many times the epochs (Jamieson and Talwalkar 2016)."""
 
-NOT_SEARCHED = frozenset({"epochs", "threads", "precision", "temperature_scaling"})
+NOT_SEARCHED = frozenset({"epochs", "threads", "precision", "temperature_scaling", "embeddings"})
 """Keys that the search sets itself, or that the loss on ``select`` does not judge."""
 
 LEAST_EPOCHS = 5
@@ -145,7 +145,7 @@ def tune(
     places = {f"fold_{fold}": table[table["fold"] == fold] for fold in chosen_folds(table, only_fold)}
     if only_fold is None:
         places["final"] = final_table(labelled_slides(table), splits, seed)
-    cohort = load_nodes(features, list(dict.fromkeys(table["slide_id"])))
+    cohort = load_nodes(features, list(dict.fromkeys(table["slide_id"])), training.embeddings)
     found = []
     for place, fold_rows in places.items():
         searched, best = _search(cohort, fold_rows, trials, method, training, seed, place, resolve_device(device))

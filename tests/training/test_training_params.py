@@ -46,6 +46,12 @@ def test_unknown_words_are_refused(values):
         TrainingParams(**values)
 
 
+@pytest.mark.parametrize("names", ["uni", ["uni", "uni"], [""], [1]])
+def test_embeddings_are_a_list_of_names(names):
+    with pytest.raises(ConfigError, match=r"training.embeddings: expected a list of names"):
+        TrainingParams(embeddings=names)
+
+
 def test_coarse_numbers_and_gradients_through_the_classifier_exclude_each_other():
     with pytest.raises(ConfigError, match="too coarse"):
         TrainingParams(precision="bfloat16", upper_gradient="unrolled")
