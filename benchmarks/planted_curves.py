@@ -58,7 +58,8 @@ def draw(axis: plt.Axes, table: pd.DataFrame, quantity: str) -> None:
         axis.errorbar(
             by_size.index,
             by_size["mean"],
-            yerr=[below.to_numpy(), above.to_numpy()],
+            # A mean of equal values may be rounded beyond them.
+            yerr=[below.clip(lower=0).to_numpy(), above.clip(lower=0).to_numpy()],
             color=colour,
             ls=style,
             marker=".",
