@@ -24,6 +24,7 @@ COMMANDS = {
     "segment": "Segment the nuclei of a whole image.",
     "graphs": "Build the cell graphs of a slide from its tiles and nuclei.",
     "features": "Compute the feature caches of a sheet of slides.",
+    "tune": "Search a method's settings inside the training folds.",
     "train": "Split, train and evaluate on a sheet of slides.",
     "predict": "Apply a trained model to feature caches.",
     "train-nuclei": "Train a compact nucleus segmentation network.",

@@ -74,5 +74,9 @@ class CohortError(AbignetError):
     """The cohort cannot be split or trained on as asked."""
 
 
+class DivergenceError(CohortError):
+    """The loss of a training is no longer finite."""
+
+
 class DeviceError(AbignetError):
     """The requested device is not available."""

@@ -21,11 +21,14 @@ COMPARISON_COLUMNS: dict[str, str] = {
     "method": "str",
     "n_runs": "int64",  # seeds x folds
     "n_images": "int64",  # distinct test images
-    **{f"{metric}_{part}": "float64" for metric in METRICS for part in ("mean", "sd")},  # over runs, sd with ddof=1
+    # Over runs, sd with ddof=1; ci_low and ci_high bound the mean, bootstrap over patients, 95 %.
+    **{f"{metric}_{part}": "float64" for metric in METRICS for part in ("mean", "sd", "ci_low", "ci_high")},
     "reference": "str",  # the method compared with
     "accuracy_difference": "float64",  # method minus reference over the same images
     "p_value": "float64",  # exact sign-flip test over patients, two-sided
     "p_holm": "float64",  # Holm-corrected over the other methods
+    "p_folds": "float64",  # corrected resampled t-test over runs, two-sided; empty where runs do not vary
+    "p_folds_holm": "float64",  # likewise corrected
 }
 
 

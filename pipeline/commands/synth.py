@@ -6,6 +6,9 @@ import click
 
 from pipeline.commands.options import NEW_DIRECTORY
 
+VARIANTS = ("standard", "hard", "frontier", "long_range", "control")
+"""Names of ``synthetic.planted.VARIANTS``, here so that help needs no import."""
+
 
 @click.group("synth")
 def command() -> None:
@@ -50,16 +53,24 @@ def slides(
 @click.option(
     "--out", "out_dir", type=NEW_DIRECTORY, required=True, help="Folder for slides.csv, features/ and truth/."
 )
+@click.option("--variant", type=click.Choice(VARIANTS), default="standard", show_default=True, help="Named cohort.")
 @click.option("--images", "n_images", type=click.IntRange(min=2), help="Images, half of each class.")
 @click.option("--pairs", "n_pairs", type=click.IntRange(min=1), help="Pairs of patches an image that carry the class.")
 @click.option("--distractors", "n_distractors", type=click.IntRange(min=0), help="Other patches an image.")
 @click.option("--agreement", type=click.FloatRange(0.5, 1), help="Share of pairs that follow the class.")
-@click.option("--control", is_flag=True, help="Plant nothing: no method may beat chance.")
+@click.option("--control", is_flag=True, help="Plant nothing in it: no method may beat chance.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
-def planted(out_dir: Path, control: bool, seed: int, **given: float | None) -> None:
-    """Make feature caches whose class shows only in pairs of patches, with the true pairs known."""
-    from pipeline.synthetic.planted import PlantedParams, write_planted_cohort
+def planted(out_dir: Path, variant: str, control: bool, seed: int, **given: float | None) -> None:
+    """Make feature caches whose class shows only in pairs of patches, with the true pairs known.
+
+    Other options replace numbers of the variant.
+    """
+    from dataclasses import replace
+
+    from pipeline.synthetic import planted as cohorts
 
     numbers = {key: value for key, value in given.items() if value is not None}
-    params = PlantedParams(**numbers, planted=not control)  # type: ignore[arg-type]
-    click.echo(f"{write_planted_cohort(out_dir, params, seed)}")
+    if control:
+        numbers["planted"] = False
+    params = replace(cohorts.VARIANTS[variant], **numbers)  # type: ignore[arg-type]
+    click.echo(f"{cohorts.write_planted_cohort(out_dir, params, seed)}")

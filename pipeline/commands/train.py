@@ -6,9 +6,10 @@ import click
 
 from pipeline.artefacts.sheet import SlideRow, read_sheet, require_trainable
 from pipeline.commands.options import EXISTING_FILE, NEW_DIRECTORY, config_options, configured, device_option
-from pipeline.config import params
+from pipeline.config import load_config, params
 from pipeline.errors import SheetError
 from pipeline.provenance import source_digest
+from pipeline.training.params import SplitParams, TrainingParams
 
 
 @click.command("train")
@@ -21,6 +22,12 @@ from pipeline.provenance import source_digest
 )
 @click.option("--out", "out_dir", type=NEW_DIRECTORY, required=True, help="Folder of this seed's results.")
 @click.option("--method", default="default", show_default=True, help="A method, several with commas between, or `all`.")
+@click.option(
+    "--tuned",
+    "tuned_dir",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder of `abignet tune`: each fold is trained with its own fold_{k}.yaml.",
+)
 @click.option("--folds", type=click.IntRange(min=2), help="Folds by patient; the sheet's column `fold` beats it.")
 @click.option("--only-fold", type=click.IntRange(min=0), help="Train this fold alone.")
 @click.option("--seed", type=click.IntRange(min=0), help="Of folds and weights. [default: the config's first]")
@@ -31,6 +38,7 @@ def command(
     features_dir: Path | None,
     out_dir: Path,
     method: str,
+    tuned_dir: Path | None,
     folds: int | None,
     only_fold: int | None,
     seed: int | None,
@@ -41,16 +49,16 @@ def command(
     """Split, train and evaluate on a sheet of slides.
 
     Writes splits.csv, fold_{k}/ and metrics.json; with `--method all` one such folder a
-    method and comparison.csv.
+    method and comparison.csv. A killed command, given again, goes on amid the fold it was in.
     """
-    from pipeline.training.params import SplitParams, TrainingParams
+    from pipeline.training.comparison import table_text
     from pipeline.training.presets import METHODS
     from pipeline.training.train_cohort import train_cohort
 
     config = configured(config_path, settings, splits__folds=folds, device=device)
     rows = [row for row in read_sheet(sheet_path) if row.label is not None]
     require_trainable(rows, sheet_path)
-    train_cohort(
+    comparison = train_cohort(
         rows,
         feature_files(rows, features_dir, sheet_path),
         out_dir,
@@ -61,7 +69,15 @@ def command(
         training=params(config, "training", TrainingParams),
         device=config["device"],
         source=source_digest("pipeline.training"),
+        by_fold=None if tuned_dir is None else tuned_params(tuned_dir),
     )
+    click.echo(table_text(comparison))
+
+
+def tuned_params(tuned_dir: Path) -> dict[int, TrainingParams]:
+    """Training parameters by fold, from the ``fold_{k}.yaml`` of a folder."""
+    files = {int(path.stem.removeprefix("fold_")): path for path in sorted(tuned_dir.glob("fold_*.yaml"))}
+    return {fold: params(load_config(path), "training", TrainingParams) for fold, path in files.items()}
 
 
 def feature_files(rows: list[SlideRow], features_dir: Path | None, sheet: Path) -> dict[str, Path]:

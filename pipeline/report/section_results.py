@@ -66,7 +66,7 @@ def comparison_table(frame: pd.DataFrame) -> Table:
     """``comparison.csv`` as it stands, each ``x_mean`` and ``x_sd`` joined to one column."""
     reference = str(frame["reference"].iloc[0])
     metrics = [name.removesuffix("_mean") for name in frame.columns if name.endswith("_mean")]
-    parts = {f"{metric}_{part}" for metric in metrics for part in ("mean", "sd")}
+    parts = {f"{metric}_{part}" for metric in metrics for part in ("mean", "sd", "ci_low", "ci_high")}
     plain = [name for name in frame.columns if name not in parts and name not in ("method", "reference")]
     numbers = [name for name in plain if name.startswith("n_")]
     # The test belongs to the accuracy, so it stands beside it and not beyond the page's edge.
@@ -79,7 +79,8 @@ def comparison_table(frame: pd.DataFrame) -> Table:
         rows,
         f"Methods against the reference, {reference} (set off), n = {len(rows)} methods; mean ± sample SD over runs "
         "(seeds × folds). Difference: method minus reference on the same images. p: exact two-sided sign-flip test "
-        "over patients; p Holm: corrected for the number of methods compared.",
+        "over patients; p over folds: t-test corrected for shared training images; Holm: corrected for the number of "
+        "methods compared.",
         marked=marked,
     )
 

@@ -45,6 +45,8 @@ SPELLED = {
     "macro_f1": "macro F1",
     "p_value": "p",
     "p_holm": "p (Holm)",
+    "p_folds": "p over folds",
+    "p_folds_holm": "p over folds (Holm)",
 }
 """Names of columns that read otherwise than they are written."""
 

@@ -13,7 +13,7 @@ principle is the length of the sum of sign times key, which a network has to fin
 
 import csv
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +55,9 @@ class PlantedParams:
         False makes the control: pairs agree by the toss of a coin whatever the class.
     images_per_case
         Images of one patient, at least 1; a patient has one class.
+    gap_tiles
+        Empty columns of tiles between two fields of tissue, one partner of each pair in
+        either; 0 has one field, where pairs lie anywhere.
     """
 
     n_images: int = 300
@@ -67,9 +70,11 @@ class PlantedParams:
     agreement: float = 0.75
     planted: bool = True
     images_per_case: int = 1
+    gap_tiles: int = 0
 
     def __post_init__(self) -> None:
-        least = {"n_images": 2, "n_pairs": 1, "n_distractors": 0, "key_dim": 1, "nuisance_dim": 0, "images_per_case": 1}
+        least = {"n_images": 2, "n_pairs": 1, "n_distractors": 0, "key_dim": 1, "nuisance_dim": 0}
+        least |= {"images_per_case": 1, "gap_tiles": 0}
         for key, bound in least.items():
             if getattr(self, key) < bound:
                 raise ConfigError(f"planted.{key}: expected at least {bound}, found {getattr(self, key)}.")
@@ -89,6 +94,33 @@ class PlantedParams:
         return self.key_dim + N_KINDS + 1 + self.nuisance_dim
 
 
+STANDARD = PlantedParams()
+HARD = PlantedParams(
+    n_pairs=8,
+    n_distractors=24,
+    key_dim=12,
+    nuisance_dim=20,
+    key_noise=0.25,
+    nuisance_noise=1.0,
+    agreement=1.0,
+)
+
+VARIANTS: dict[str, PlantedParams] = {
+    "standard": STANDARD,
+    "hard": HARD,
+    "frontier": replace(HARD, n_pairs=16, n_distractors=16, agreement=0.75),
+    "long_range": replace(STANDARD, gap_tiles=12),
+    "control": replace(STANDARD, planted=False),
+}
+"""Cohorts by name.
+
+``hard`` has few pairs among much noise, ``frontier`` more pairs of which a quarter speak
+against the class.  In ``long_range`` the fields are further apart than they are wide, so
+that no patch has its partner among its neighbours.  ``control`` holds pairs that know
+nothing of the class: no method may beat chance.
+"""
+
+
 @dataclass(frozen=True)
 class PlantedImage:
     """One image of the cohort and its truth.
@@ -100,7 +132,7 @@ class PlantedImage:
     features
         float32 (n_patches, n_features), rotated.
     coords
-        int64 (n_patches, 2), level-0 (x, y) of each tile's top-left corner; pairs lie anywhere.
+        int64 (n_patches, 2), level-0 (x, y) of each tile's top-left corner.
     pairs
         int64 (2, n_pairs), rows of ``features`` that belong together.
     """
@@ -139,7 +171,7 @@ def _plant(
         case_id=f"case_{case:05d}",
         label=str(label),
         features=(plain[order] @ rotation).astype(np.float32),
-        coords=_grid(params.n_patches),
+        coords=_coords(params, order, rng),
         pairs=np.stack([place[: params.n_pairs], place[params.n_pairs : 2 * params.n_pairs]]).astype(np.int64),
     )
 
@@ -170,6 +202,20 @@ def _signs(params: PlantedParams, label: int, rng: np.random.Generator) -> npt.N
 def _balanced(n: int, rng: np.random.Generator) -> npt.NDArray[np.float64]:
     """Signs in random order, as many of the one as of the other; of an odd number one is tossed."""
     return rng.permutation(np.resize(rng.permutation([-1.0, 1.0]), n))
+
+
+def _coords(params: PlantedParams, order: npt.NDArray[np.int64], rng: np.random.Generator) -> npt.NDArray[np.int64]:
+    if not params.gap_tiles:
+        return _grid(params.n_patches)
+    first = rng.integers(0, 2, size=params.n_pairs)
+    single = rng.permutation(np.arange(params.n_distractors) % 2)
+    is_right = np.concatenate([first, 1 - first, single])[order].astype(bool)
+    coords = np.empty((params.n_patches, 2), np.int64)
+    left, right = _grid(int((~is_right).sum())), _grid(int(is_right.sum()))
+    coords[~is_right] = left
+    coords[is_right] = right
+    coords[is_right, 0] += left[:, 0].max(initial=-TILE_PX) + (params.gap_tiles + 1) * TILE_PX
+    return coords
 
 
 def _grid(n_patches: int) -> npt.NDArray[np.int64]:

@@ -1,6 +1,7 @@
 """What the learned graph is compared with: fixed graphs, and no graph at all."""
 
 from abc import abstractmethod
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -9,9 +10,13 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from pipeline.training.batches import GraphBatch
+from pipeline.artefacts.learned_graphs import LearnedGraph
+from pipeline.training.batches import GraphBatch, NodeImage, pack
 from pipeline.training.gcn import masked_mean
 from pipeline.training.generators import GraphGenerator
+from pipeline.training.neighbour_search import most_similar, nearest_in_space
+from pipeline.training.sparse_batches import PackedGraphs
+from pipeline.training.sparse_neighbours import FixedEdges, mutual, side_by_side
 
 LOGISTIC_ITERATIONS = 2000
 """Most iterations of the logistic regression's solver."""
@@ -19,6 +24,9 @@ LOGISTIC_ITERATIONS = 2000
 
 class NeighbourGraph(GraphGenerator):
     """A fixed graph: each node's nearest others, made mutual, rows normalised.
+
+    Packed graphs are searched without comparing every two nodes; ``degree`` must then be
+    above 0.
 
     Parameters
     ----------
@@ -40,6 +48,29 @@ class NeighbourGraph(GraphGenerator):
     @abstractmethod
     def edge_scores(self, batch: GraphBatch) -> Tensor:
         """Score in [0, 1] of every pair, were it an edge, (B, N, N)."""
+
+    @abstractmethod
+    def sparse_edges(self, image: NodeImage) -> FixedEdges:
+        """Edges of one image."""
+
+    @abstractmethod
+    def sparse_scores(self, image: NodeImage, edges: FixedEdges) -> Tensor:
+        """``edge_scores`` of the edges alone, (E,)."""
+
+    def sparse_weights(self, graphs: PackedGraphs) -> FixedEdges:
+        """Edges of all images."""
+        return side_by_side([self.sparse_edges(image) for image in graphs.images])
+
+    def sparse_graphs(self, graphs: PackedGraphs) -> list[LearnedGraph]:
+        """Edges of each image with their scores."""
+        return [self._graph(image, self.sparse_edges(image)) for image in graphs.images]
+
+    def _graph(self, image: NodeImage, edges: FixedEdges) -> LearnedGraph:
+        return LearnedGraph(
+            edge_index=torch.stack([edges.source, edges.target.long()]).cpu().numpy(),
+            weight=self.sparse_scores(image, edges).cpu().numpy(),
+            kept=np.ones(len(edges.target), dtype=bool),
+        )
 
     def edges(self, batch: GraphBatch) -> Tensor:
         """Edges, bool (B, N, N), both directions."""
@@ -76,6 +107,16 @@ class CosineGraph(NeighbourGraph):
         """Cosine similarity, negative ones 0."""
         return self.closeness(batch).clamp(0, 1)
 
+    def sparse_edges(self, image: NodeImage) -> FixedEdges:
+        """Nearest as far as ``most_similar`` sees."""
+        nearest, found = most_similar(normalize(image.x, dim=-1).unsqueeze(0), self.degree)
+        return mutual(nearest[0], found[0])
+
+    def sparse_scores(self, image: NodeImage, edges: FixedEdges) -> Tensor:
+        """Cosine similarity, negative ones 0."""
+        direction = normalize(image.x, dim=-1)
+        return (direction[edges.source] * direction[edges.target.long()]).sum(dim=-1).clamp(0, 1)
+
 
 class SpatialGraph(NeighbourGraph):
     """Nearest by distance of the tiles."""
@@ -88,6 +129,14 @@ class SpatialGraph(NeighbourGraph):
     def edge_scores(self, batch: GraphBatch) -> Tensor:
         """Always 1."""
         return torch.ones_like(batch.pair_mask, dtype=batch.x.dtype)
+
+    def sparse_edges(self, image: NodeImage) -> FixedEdges:
+        """Nearest in space."""
+        return mutual(nearest_in_space(image.coords, self.degree))
+
+    def sparse_scores(self, image: NodeImage, edges: FixedEdges) -> Tensor:
+        """Always 1."""
+        return torch.ones_like(edges.target, dtype=image.x.dtype)
 
 
 def node_mlp(n_features: int, width: int, dropout: float) -> nn.Sequential:
@@ -166,21 +215,21 @@ class LogisticPooled(nn.Module):
         return logits
 
     @torch.no_grad()
-    def fit(self, batch: GraphBatch, *, balanced: bool) -> None:
-        """Set centre, scale and weights from one batch that holds every training image.
+    def fit(self, images: Sequence[NodeImage], *, balanced: bool) -> None:
+        """Set centre, scale and weights from every training image.
 
         Parameters
         ----------
         balanced
             Whether classes weigh by their inverse frequency.
         """
-        pooled = self.pooled(batch)
+        pooled = torch.cat([self.pooled(pack([image])) for image in images])
         self.centre.copy_(pooled.mean(dim=0))
         spread = pooled.std(dim=0, correction=0)
         self.scale.copy_(torch.where(spread > 0, spread, torch.ones_like(spread)))
         rows = ((pooled - self.centre) / self.scale).double().cpu().numpy()
         regression = LogisticRegression(max_iter=LOGISTIC_ITERATIONS, class_weight="balanced" if balanced else None)
-        regression.fit(rows, batch.labels.cpu().numpy())
+        regression.fit(rows, [image.label for image in images])
         self.linear.weight.copy_(torch.from_numpy(_per_class(regression.coef_)))
         self.linear.bias.copy_(torch.from_numpy(_per_class(regression.intercept_[:, None])[:, 0]))
 

@@ -1,7 +1,8 @@
 """Images as padded batches of nodes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -51,7 +52,7 @@ class GraphBatch:
     mask: Tensor
     labels: Tensor
 
-    @property
+    @cached_property
     def pair_mask(self) -> Tensor:
         """Mask (B, N, N), True for ordered pairs of two different real nodes."""
         pairs = self.mask.unsqueeze(2) & self.mask.unsqueeze(1)
@@ -71,21 +72,31 @@ def pack(images: Sequence[NodeImage]) -> GraphBatch:
     )
 
 
+def pairs_fit(n_images: int, n_nodes: int) -> bool:
+    """Whether as many images padded to ``n_nodes`` are within the guard on pairs."""
+    return n_images * n_nodes**2 <= PAIRS_PER_BATCH
+
+
 def batches(
-    images: Sequence[NodeImage], batch_size: int, order: Sequence[int] | None = None
+    images: Sequence[NodeImage],
+    batch_size: int,
+    order: Sequence[int] | None = None,
+    fits: Callable[[int, int], bool] = pairs_fit,
 ) -> Iterator[tuple[list[int], GraphBatch]]:
-    """Yield (positions, batch) over ``images`` in ``order``, within the guard on pairs.
+    """Yield (positions, batch) over ``images`` in ``order``.
 
     Parameters
     ----------
     order
         Positions in ``images``; None means as they stand.
+    fits
+        Whether so many images of so many nodes may be one batch; a single one always may.
     """
     chosen: list[int] = []
     largest = 0
     for position in range(len(images)) if order is None else order:
         grown = max(largest, len(images[position].x))
-        if chosen and (len(chosen) == batch_size or (len(chosen) + 1) * grown**2 > PAIRS_PER_BATCH):
+        if chosen and (len(chosen) == batch_size or not fits(len(chosen) + 1, grown)):
             yield chosen, pack([images[p] for p in chosen])
             chosen, grown = [], len(images[position].x)
         chosen.append(position)

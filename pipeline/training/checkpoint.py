@@ -15,6 +15,7 @@ from pipeline.provenance import FORMAT_VERSION, package_versions
 from pipeline.training.batches import NodeImage
 from pipeline.training.model import ImageClassifier, build_model
 from pipeline.training.nodes import SlideNodes
+from pipeline.training.params import DEFAULT_FITTING, FittingParams
 from pipeline.training.presets import MethodSpec, spec_from_plain
 from pipeline.training.scaling import NodeScaler
 
@@ -35,6 +36,10 @@ class TrainedModel:
         Method with all its numbers.
     feature_names, class_names
         What the columns of the nodes and of the logits are.
+    fitting
+        How it was fitted.
+    temperature
+        What logits are divided by before they become probabilities.
     """
 
     network: ImageClassifier
@@ -42,6 +47,8 @@ class TrainedModel:
     spec: MethodSpec
     feature_names: tuple[str, ...]
     class_names: tuple[str, ...]
+    fitting: FittingParams = DEFAULT_FITTING
+    temperature: float = 1.0
 
     def images(self, slides: Sequence[SlideNodes], device: torch.device) -> list[NodeImage]:
         """Standardised images without labels."""
@@ -61,6 +68,8 @@ def write_model(path: str | Path, model: TrainedModel, *, source: str) -> None:
         "kind": KIND,
         "format_version": FORMAT_VERSION,
         "spec": asdict(model.spec),
+        "fitting": asdict(model.fitting),
+        "temperature": model.temperature,
         "feature_names": list(model.feature_names),
         "class_names": list(model.class_names),
         "scaler": {name: torch.from_numpy(getattr(scaler, name)) for name in ("median", "mean", "scale", "indicator")},
@@ -86,12 +95,13 @@ def read_model(path: str | Path, device: torch.device) -> TrainedModel:
         stored: dict[str, Tensor] = content["scaler"]
         arrays = {name: stored[name].numpy() for name in ("median", "mean", "scale", "indicator")}
         scaler = NodeScaler(**arrays, clip_sd=content["scaler_clip_sd"])
+        fitting, temperature = FittingParams(**content["fitting"]), float(content["temperature"])
         names, classes = tuple(content["feature_names"]), tuple(content["class_names"])
         network = build_model(spec, scaler.n_outputs, len(classes))
         network.load_state_dict(content["state"])
     except (KeyError, TypeError, RuntimeError) as error:
         raise ArtefactError(f"{path}: the model is damaged or of another build ({error}). Train it again.") from error
-    return TrainedModel(network.to(device).eval(), scaler, spec, names, classes)
+    return TrainedModel(network.to(device).eval(), scaler, spec, names, classes, fitting, temperature)
 
 
 def _read_content(path: str | Path) -> dict[str, Any]:

@@ -1,8 +1,13 @@
-"""Paired comparison of methods over the same images, with patients as the units."""
+"""Paired comparison of methods: over the same images with patients as the units, and over folds."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
+from scipy.stats import t as student_t
+
+from pipeline.artefacts.metrics import METRICS
 
 
 def sign_flip_p(differences: Sequence[int]) -> float:
@@ -31,11 +36,69 @@ def sign_flip_p(differences: Sequence[int]) -> float:
     return float(min(1.0, chance[np.abs(sums) >= observed].sum()))
 
 
+def corrected_resampled_p(differences: Sequence[float], test_per_train: float) -> float:
+    r"""Two-sided t-test of a mean of 0 over folds that share training images (Nadeau and Bengio 2003, eq. 9).
+
+    .. math:: t = \bar d \Big/ \sqrt{(1 / J + n_{test} / n_{train})\, s^2}, \quad J - 1 \text{ degrees of freedom}
+
+    The plain paired t-test takes folds for independent and calls too much significant.
+
+    Parameters
+    ----------
+    differences
+        One a fold and seed, J in all.
+    test_per_train
+        Images of a test fold by those outside it.
+
+    Returns
+    -------
+    NaN where the differences do not vary, or there is only one.
+    """
+    d = np.asarray(differences, np.float64)
+    if len(d) < 2 or np.ptp(d) == 0:
+        return math.nan
+    statistic = d.mean() / math.sqrt((1 / len(d) + test_per_train) * d.var(ddof=1))
+    return float(2 * student_t.sf(abs(statistic), len(d) - 1))
+
+
 def holm(p_values: Sequence[float]) -> list[float]:
-    """P-values corrected for their number, controlling the family-wise error (Holm 1979)."""
+    """P-values corrected for their number, controlling the family-wise error (Holm 1979); NaN stay and do not count."""
     p = np.asarray(p_values, np.float64)
-    order = np.argsort(p, kind="stable")
-    stepped = np.maximum.accumulate(p[order] * (len(p) - np.arange(len(p))))
-    corrected = np.empty_like(p)
+    order = np.argsort(p, kind="stable")[: int(np.isfinite(p).sum())]
+    stepped = np.maximum.accumulate(p[order] * (len(order) - np.arange(len(order))))
+    corrected = np.full_like(p, math.nan)
     corrected[order] = np.minimum(stepped, 1.0)
     return [float(value) for value in corrected]
+
+
+def table_text(table: pd.DataFrame) -> str:
+    """A comparison as lines of text: each metric as mean +- SD and [95 % interval], then the paired tests.
+
+    Parameters
+    ----------
+    table
+        Columns of ``artefacts.metrics.COMPARISON_COLUMNS``.
+    """
+    cells = {"method": table["method"], "runs": table["n_runs"], "images": table["n_images"]}
+    for name in METRICS:
+        parts = zip(*(table[f"{name}_{part}"] for part in ("mean", "sd", "ci_low", "ci_high")), strict=True)
+        cells[name] = pd.Series([_measured(*row) for row in parts], index=table.index)
+    cells["difference"] = table["accuracy_difference"].map(lambda d: _number(d, "+.3f"))
+    for name, title in (("p_holm", "p patients"), ("p_folds_holm", "p folds")):
+        cells[title] = table[name].map(lambda p: _number(p, ".3g"))
+    reference = table["reference"].iloc[0]
+    note = (
+        "mean +- SD over runs (seeds x folds), [95 % bootstrap interval over patients]; "
+        f"difference of accuracy from {reference}, p with Holm's correction"
+    )
+    return f"{pd.DataFrame(cells).to_string(index=False)}\n{note}"
+
+
+def _measured(mean: float, sd: float, low: float, high: float) -> str:
+    spread = "" if math.isnan(sd) else f" +- {sd:.3f}"
+    interval = "" if math.isnan(low) else f" [{low:.3f}, {high:.3f}]"
+    return _number(mean, ".3f") + spread + interval
+
+
+def _number(value: float, form: str) -> str:
+    return "-" if math.isnan(value) else format(value, form)

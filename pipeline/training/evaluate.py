@@ -1,5 +1,6 @@
 """Rule ``evaluate``: predictions of all folds to metrics of each method and a comparison of methods."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,18 @@ import pandas as pd
 from pipeline.artefacts.metrics import COMPARISON_COLUMNS, METRICS, write_comparison, write_metrics
 from pipeline.artefacts.predictions import PROBABILITY_PREFIX, class_names, read_predictions
 from pipeline.errors import CohortError
+from pipeline.logs import get_logger
 from pipeline.provenance import digests, record
-from pipeline.training.comparison import holm, sign_flip_p
-from pipeline.training.determinism import derived_seed
+from pipeline.training.comparison import corrected_resampled_p, holm, sign_flip_p, table_text
 from pipeline.training.metrics import Metrics, compute_metrics, confusion
 
 BOOTSTRAP_DRAWS = 1000
+BOOTSTRAP_SEED = 0
+"""One for all methods and seeds, so that they are measured on the same draws of patients."""
+
 CONFIDENCE = 0.95
+
+log = get_logger("training")
 
 FoldFrames = dict[int, pd.DataFrame]
 """Predictions of one method and seed by fold."""
@@ -47,7 +53,9 @@ def evaluate(
             seed: evaluate_seed(root / method / f"seed_{seed}", method=method, seed=seed, folds=folds, source=source)
             for seed in seeds
         }
-    write_comparison(root / "comparison.csv", comparison_table(runs))
+    table = comparison_table(runs)
+    write_comparison(root / "comparison.csv", table)
+    log.info("comparison of methods\n%s\n%s", table_text(table), confusion_text(runs))
 
 
 def evaluate_seed(seed_dir: str | Path, *, method: str, seed: int, folds: Sequence[int], source: str) -> FoldFrames:
@@ -74,9 +82,9 @@ def metrics_of(frames: FoldFrames, method: str, seed: int) -> dict[str, Any]:
     """Content of ``metrics.json``.
 
     ``mean`` and ``sd`` are over folds; ``ci95`` are percentiles of the mean over folds
-    when patients are drawn with replacement within each fold.  ``unit`` tells whether
-    those are patients or, where every image is its own, images.  ``confusion`` (true by
-    predicted) is summed over folds.
+    when patients are drawn with replacement.  ``unit`` tells whether those are patients
+    or, where every image is its own, images.  ``confusion`` (true by predicted) is summed
+    over folds.
     """
     scored = {fold: _arrays(frame) for fold, frame in frames.items()}
     per_fold = {fold: compute_metrics(*arrays) for fold, arrays in scored.items()}
@@ -87,26 +95,30 @@ def metrics_of(frames: FoldFrames, method: str, seed: int) -> dict[str, Any]:
         "folds": [{"fold": fold, **metrics.plain(), "n": len(frames[fold])} for fold, metrics in per_fold.items()],
         "mean": _by_metric(list(per_fold.values()), _mean),
         "sd": _by_metric(list(per_fold.values()), _sample_sd),
-        "ci95": bootstrap_intervals(frames, seed),
+        "ci95": bootstrap_intervals(list(frames.values())),
         "classes": list(class_names(everything)),
         "confusion": sum(confusion(*arrays) for arrays in scored.values()).tolist(),  # type: ignore[union-attr]
         "unit": "image" if (everything["case_id"] == everything["slide_id"]).all() else "patient",
     }
 
 
-def bootstrap_intervals(frames: FoldFrames, seed: int) -> dict[str, list[float] | None]:
-    """Percentile interval [low, high] of each metric's mean over folds (Efron 1979), by resampling patients.
+def bootstrap_intervals(frames: Sequence[pd.DataFrame]) -> dict[str, list[float] | None]:
+    """Percentile interval [low, high] of each metric's mean over ``frames`` (Efron 1979), by resampling patients.
 
-    A draw in which a metric is undefined on every fold does not count; without any draw
-    the interval is None.
+    A draw takes as many patients as there are, with replacement, and a patient with all
+    images in all frames: several seeds of one cohort are not several cohorts.  A draw in
+    which a metric is undefined on every frame does not count; without any draw the
+    interval is None.
     """
-    rng = np.random.default_rng(derived_seed(seed, "bootstrap"))
-    scored = {fold: (*_arrays(frame), _rows_by_patient(frame)) for fold, frame in frames.items()}
+    cases = sorted({case_id for frame in frames for case_id in frame["case_id"]})
+    scored = [(*_arrays(frame), np.searchsorted(cases, list(frame["case_id"]))) for frame in frames]
+    rng = np.random.default_rng(BOOTSTRAP_SEED)
     draws = []
     for _ in range(BOOTSTRAP_DRAWS):
+        times = np.bincount(rng.integers(len(cases), size=len(cases)), minlength=len(cases))
         metrics = []
-        for probabilities, labels, patients in scored.values():
-            rows = np.concatenate([patients[p] for p in rng.integers(len(patients), size=len(patients))])
+        for probabilities, labels, patients in scored:
+            rows = np.repeat(np.arange(len(labels)), times[patients])
             metrics.append(compute_metrics(probabilities[rows], labels[rows]))
         draws.append(_by_metric(metrics, _mean))
     tail = (1 - CONFIDENCE) / 2
@@ -121,36 +133,62 @@ def bootstrap_intervals(frames: FoldFrames, seed: int) -> dict[str, list[float] 
 def comparison_table(runs: Mapping[str, Mapping[int, FoldFrames]]) -> pd.DataFrame:
     """One row a method; see ``artefacts.metrics.COMPARISON_COLUMNS``.
 
-    The paired test takes, for each patient, the images that the method has right minus
-    those that the reference has right, over all seeds.
+    Two paired tests of accuracy against the reference: over patients, by the images that
+    the method has right minus those that the reference has right, over all seeds; and
+    over folds and seeds.
     """
     reference = "default" if "default" in runs else next(iter(runs))
     rows = []
     for method, seeds in runs.items():
-        frames = [frame for folds in seeds.values() for frame in folds.values()]
-        metrics = [compute_metrics(*_arrays(frame)) for frame in frames]
-        mean, sd = _by_metric(metrics, _mean), _by_metric(metrics, _sample_sd)
-        row: dict[str, Any] = {"method": method, "n_runs": len(frames), "reference": reference}
-        row["n_images"] = pd.concat(frames)["slide_id"].nunique()
-        for name in METRICS:
-            row |= {f"{name}_mean": mean[name], f"{name}_sd": sd[name]}
+        row = {"method": method, "reference": reference, **_summary(seeds)}
         row |= _paired(seeds, runs[reference]) if method != reference else {}
         rows.append(row)
-    table = pd.DataFrame(rows, columns=list(COMPARISON_COLUMNS))
+    numbers = {name: dtype for name, dtype in COMPARISON_COLUMNS.items() if dtype == "float64"}
+    table = pd.DataFrame(rows, columns=list(COMPARISON_COLUMNS)).astype(numbers)
     others = table["method"] != reference
-    table.loc[others, "p_holm"] = holm(table.loc[others, "p_value"].tolist())
+    for name, corrected in (("p_value", "p_holm"), ("p_folds", "p_folds_holm")):
+        table.loc[others, corrected] = holm(table.loc[others, name].tolist())
     return table
 
 
+def confusion_text(runs: Mapping[str, Mapping[int, FoldFrames]]) -> str:
+    """Confusion matrix of each method as lines of text: true classes down, predicted across, over seeds and folds."""
+    lines = []
+    for method, seeds in runs.items():
+        frames = [frame for folds in seeds.values() for frame in folds.values()]
+        classes = list(class_names(pd.concat(frames)))
+        matrix = sum(confusion(*_arrays(frame)) for frame in frames)
+        lines += [f"{method}: true by predicted", pd.DataFrame(matrix, classes, classes).to_string()]
+    return "\n".join(lines)
+
+
+def _summary(seeds: Mapping[int, FoldFrames]) -> dict[str, Any]:
+    """Mean, SD and interval of each metric over all seeds and folds of a method."""
+    frames = [frame for folds in seeds.values() for frame in folds.values()]
+    metrics = [compute_metrics(*_arrays(frame)) for frame in frames]
+    mean, sd, intervals = _by_metric(metrics, _mean), _by_metric(metrics, _sample_sd), bootstrap_intervals(frames)
+    row: dict[str, Any] = {"n_runs": len(frames), "n_images": pd.concat(frames)["slide_id"].nunique()}
+    for name in METRICS:
+        low, high = intervals[name] or (None, None)
+        row |= {f"{name}_mean": mean[name], f"{name}_sd": sd[name], f"{name}_ci_low": low, f"{name}_ci_high": high}
+    return row
+
+
 def _paired(method: Mapping[int, FoldFrames], reference: Mapping[int, FoldFrames]) -> dict[str, float]:
-    """Accuracy difference and p-value over the images that both predicted."""
+    """Accuracy difference and p-values over the images that both predicted."""
     keys = ["seed", "fold", "slide_id", "case_id"]
     both = _correct(method).merge(_correct(reference), on=keys, suffixes=("", "_reference"))
     if both.empty:
         raise CohortError("two methods share no test image; evaluate methods on the same splits.")
     difference = both["correct"].astype(int) - both["correct_reference"].astype(int)
     by_patient = difference.groupby(both["case_id"]).sum()
-    return {"accuracy_difference": float(difference.mean()), "p_value": sign_flip_p([int(d) for d in by_patient])}
+    by_fold = difference.groupby([both["seed"], both["fold"]]).mean()
+    n_folds = both.groupby("seed")["fold"].nunique().mean()
+    return {
+        "accuracy_difference": float(difference.mean()),
+        "p_value": sign_flip_p([int(d) for d in by_patient]),
+        "p_folds": corrected_resampled_p(by_fold.tolist(), 1 / (n_folds - 1)) if n_folds > 1 else math.nan,
+    }
 
 
 def _correct(seeds: Mapping[int, FoldFrames]) -> pd.DataFrame:
@@ -178,11 +216,6 @@ def _arrays(frame: pd.DataFrame) -> tuple[npt.NDArray[np.float64], npt.NDArray[n
     classes = class_names(frame)
     probabilities = frame[[f"{PROBABILITY_PREFIX}{name}" for name in classes]].to_numpy(np.float64)
     return probabilities, np.array([classes.index(label) for label in frame["label"]], np.int64)
-
-
-def _rows_by_patient(frame: pd.DataFrame) -> list[npt.NDArray[np.int64]]:
-    groups = frame.reset_index(drop=True).groupby("case_id", sort=True).indices
-    return [np.asarray(rows, np.int64) for rows in groups.values()]
 
 
 def _by_metric(

@@ -20,6 +20,9 @@ PAIR_MLP_WIDTHS = (32, 16)
 TAU_START, TAU_DECAY, TAU_FLOOR = 1.0, 0.98, 0.1
 """Published temperature of the relaxation: start, factor an iteration, least value."""
 
+SETTLED_GAIN = 0.1
+"""Length of a step of a pre-trained metric, over that of one that starts at random."""
+
 MASKED = -1e9
 """Guard: score of an excluded pair before softmax; finite, so that empty rows have gradients."""
 
@@ -133,6 +136,11 @@ class Metric(GraphGenerator):
     kept and renormalised; gradients pass as if all were (straight-through, Bengio et
     al. 2013).
 
+    W and log t are each a weight plus a buffer that starts at 0.  Weight decay pulls the
+    weight to 0, hence to what ``settle`` has put into the buffer: to W = 0 and t = 1 at
+    first, to the pre-trained metric later (L2-SP, Li et al. 2018, arXiv 1802.01483).  From
+    then on a weight counts SETTLED_GAIN of itself, so that steps are that much shorter.
+
     Parameters
     ----------
     n_features
@@ -146,6 +154,10 @@ class Metric(GraphGenerator):
     spatial_term
         Whether s_h is learned (from 0) or absent.
     """
+
+    settled_projection: Tensor
+    settled_log_temperature: Tensor
+    gain: Tensor
 
     def __init__(
         self,
@@ -163,12 +175,35 @@ class Metric(GraphGenerator):
         self.project = nn.Linear(n_features, heads * projection, bias=False)
         self.log_temperature = nn.Parameter(torch.full((heads,), math.log(temperature)))
         self.distance_weight = nn.Parameter(torch.zeros(heads)) if spatial_term else None
+        self.register_buffer("settled_projection", torch.zeros_like(self.project.weight))
+        self.register_buffer("settled_log_temperature", torch.zeros(heads))
+        self.register_buffer("gain", torch.ones(()))
+
+    @torch.no_grad()
+    def settle(self) -> None:
+        """Move the weights of the metric into its buffers; the graph stays, and moves little from now on."""
+        for weight, buffer in (
+            (self.project.weight, self.settled_projection),
+            (self.log_temperature, self.settled_log_temperature),
+        ):
+            buffer.add_(self.gain * weight)
+            weight.zero_()
+        self.gain.fill_(SETTLED_GAIN)
+
+    def directions(self, x: Tensor) -> Tensor:
+        """Unit vectors (B, H, N, p) of nodes x (B, N, d); zero where the projection is."""
+        projected: Tensor = linear(x, self.gain * self.project.weight + self.settled_projection)
+        by_head = projected.reshape(*x.shape[:2], self.heads, -1).transpose(1, 2)
+        return normalize(by_head, dim=-1)
+
+    def factors(self) -> Tensor:
+        """Factor t of each head, (H, 1, 1)."""
+        return (self.gain * self.log_temperature + self.settled_log_temperature).exp()[:, None, None]
 
     def logits(self, batch: GraphBatch) -> Tensor:
         """Scaled similarity of every ordered pair, (B, H, N, N); excluded pairs hold MASKED."""
-        projected = self.project(batch.x).unflatten(-1, (self.heads, -1)).transpose(1, 2)
-        direction = normalize(projected, dim=-1)
-        logits = direction @ direction.transpose(2, 3) * self.log_temperature.exp()[:, None, None]
+        direction = self.directions(batch.x)
+        logits = direction @ direction.transpose(2, 3) * self.factors()
         if self.distance_weight is not None:
             distance = torch.cdist(batch.coords, batch.coords).log1p()
             logits = logits - self.distance_weight[:, None, None] * distance.unsqueeze(1)

@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import rankdata
 
 ECE_BINS = 15
 """Equal-width bins of confidence (Guo et al. 2017)."""
@@ -83,10 +82,9 @@ def macro_auroc(probabilities: Probabilities, labels: Labels) -> float:
 
 def auroc(scores: npt.NDArray[np.float64], positive: npt.NDArray[np.bool_]) -> float:
     """Chance that a positive scores above a negative, ties half (Mann-Whitney U / n_pos n_neg)."""
-    n_pos = int(positive.sum())
-    n_neg = len(positive) - n_pos
-    rank_sum = rankdata(scores)[positive].sum()
-    return float((rank_sum - n_pos * (n_pos + 1) / 2) / (n_pos * n_neg))
+    above, below = scores[positive], np.sort(scores[~positive])
+    half_wins = np.searchsorted(below, above, "left").sum() + np.searchsorted(below, above, "right").sum()
+    return float(half_wins / (2 * len(above) * len(below)))
 
 
 def expected_calibration_error(probabilities: Probabilities, labels: Labels) -> float:

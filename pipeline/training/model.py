@@ -2,29 +2,64 @@
 
 from torch import Tensor, nn
 
-from pipeline.training.baselines import AttentionMIL, CosineGraph, LogisticPooled, MeanPool, SpatialGraph
+from pipeline.training.baselines import (
+    AttentionMIL,
+    CosineGraph,
+    LogisticPooled,
+    MeanPool,
+    NeighbourGraph,
+    SpatialGraph,
+)
 from pipeline.training.batches import GraphBatch
-from pipeline.training.gcn import PaperGCN, RelationalGCN
-from pipeline.training.generators import GraphGenerator, Metric, PairMLP
+from pipeline.training.gcn import PaperGCN
+from pipeline.training.generators import GraphGenerator, PairMLP
 from pipeline.training.presets import MethodSpec
+from pipeline.training.sparse_batches import PackedGraphs
+from pipeline.training.sparse_gcn import Edges, SparseRelationalGCN
+from pipeline.training.sparse_generators import CandidateParams, SparseMetric
+
+Batch = GraphBatch | PackedGraphs
+Weights = Tensor | Edges
+
+SPARSE_GENERATORS = (SparseMetric, NeighbourGraph)
+"""Those that take packed graphs."""
 
 
 class ImageClassifier(nn.Module):
-    """Logits of an image from its nodes, through the generator's graph if there is one."""
+    """Logits of an image from its nodes, through the generator's graph if there is one.
 
-    def __init__(self, generator: GraphGenerator | None, classifier: nn.Module) -> None:
+    Parameters
+    ----------
+    dense_limit
+        Most nodes of an image in a padded batch; None for a model that takes no packed graphs.
+    """
+
+    def __init__(self, generator: GraphGenerator | None, classifier: nn.Module, dense_limit: int | None = None) -> None:
         super().__init__()
+        self.dense_limit = dense_limit
         self.generator = generator
         self.classifier = classifier
 
-    def forward(self, batch: GraphBatch) -> Tensor:
+    def forward(self, batch: Batch) -> Tensor:
         """Logits (B, n_classes)."""
-        logits: Tensor = self.classifier(batch, self.weights(batch))
-        return logits
+        return self.logits(batch, self.weights(batch))
 
-    def weights(self, batch: GraphBatch) -> Tensor | None:
-        """Adjacency weights (B, H, N, N); None without a generator."""
+    def weights(self, batch: Batch) -> Weights | None:
+        """Adjacency weights (B, H, N, N), or edges on packed graphs; None without a generator."""
+        if isinstance(batch, PackedGraphs):
+            assert isinstance(self.generator, SPARSE_GENERATORS)
+            return self.generator.sparse_weights(batch)
         return None if self.generator is None else self.generator(batch)
+
+    def logits(self, batch: Batch, weights: Weights | None) -> Tensor:
+        """Logits (B, n_classes) through a graph that is there already."""
+        if isinstance(batch, PackedGraphs):
+            assert isinstance(self.classifier, SparseRelationalGCN)
+            assert weights is not None
+            assert not isinstance(weights, Tensor)
+            return self.classifier.sparse_logits(batch, weights)
+        logits: Tensor = self.classifier(batch, weights)
+        return logits
 
 
 def build_model(spec: MethodSpec, n_features: int, n_classes: int) -> ImageClassifier:
@@ -35,7 +70,7 @@ def build_model(spec: MethodSpec, n_features: int, n_classes: int) -> ImageClass
     n_features
         Columns of the standardised nodes.
     """
-    return ImageClassifier(_generator(spec, n_features), _classifier(spec, n_features, n_classes))
+    return ImageClassifier(_generator(spec, n_features), _classifier(spec, n_features, n_classes), spec.dense_limit)
 
 
 def _generator(spec: MethodSpec, n_features: int) -> GraphGenerator | None:
@@ -46,13 +81,14 @@ def _generator(spec: MethodSpec, n_features: int) -> GraphGenerator | None:
         case "pair_mlp":
             return PairMLP(n_features, draws=spec.draws, stochastic_evaluation=settings.stochastic_evaluation)
         case "metric":
-            return Metric(
+            return SparseMetric(
                 n_features,
                 heads=settings.heads,
                 projection=settings.projection,
                 temperature=settings.temperature,
                 target_degree=settings.target_degree,
                 spatial_term=settings.spatial_term,
+                candidates=CandidateParams(settings.similar_candidates, settings.spatial_candidates),
             )
         case "cosine":
             return CosineGraph(settings.target_degree)
@@ -65,7 +101,7 @@ def _classifier(spec: MethodSpec, n_features: int, n_classes: int) -> nn.Module:
     match spec.classifier:
         case "relational":
             heads = spec.settings.heads if spec.generator == "metric" else 1
-            return RelationalGCN(
+            return SparseRelationalGCN(
                 n_features, n_classes, heads=heads, width=width, layers=spec.settings.layers, dropout=dropout
             )
         case "paper_gcn":

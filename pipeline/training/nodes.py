@@ -6,7 +6,7 @@ Coordinate legend: caches hold level-0 (x, y) of each tile's top-left corner; he
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from scipy.spatial import KDTree
 from pipeline.artefacts.features import FeatureStore, read_features
 from pipeline.errors import ArtefactError, CohortError
 from pipeline.logs import progress
+from pipeline.training.presets import MethodSpec
 
 
 @dataclass(frozen=True)
@@ -84,22 +85,29 @@ def feature_path(features: Path | Mapping[str, Path], slide_id: str) -> Path:
     return found[0]
 
 
-def load_nodes(features: Path | Mapping[str, Path], slide_ids: Sequence[str]) -> CohortNodes:
+def load_nodes(
+    features: Path | Mapping[str, Path], slide_ids: Sequence[str], embeddings: Sequence[str] = ()
+) -> CohortNodes:
     """Read the nodes of ``slide_ids``.
+
+    Parameters
+    ----------
+    embeddings
+        Names of embeddings whose columns follow those of the features, as ``{name}/{column}``.
 
     Raises
     ------
     ArtefactError
         If a file is missing or damaged.
     CohortError
-        If two images with nodes have different features.
+        If two images with nodes have different features, or one lacks an embedding.
     """
     slides, names = {}, {}
     for slide_id in progress(slide_ids, description="reading features", unit="slides", total=len(slide_ids)):
         store = read_features(feature_path(features, slide_id))
         slides[slide_id] = _nodes(store)
         if len(store.features):
-            names[slide_id] = store.feature_names
+            slides[slide_id], names[slide_id] = _beside(store, embeddings, slide_id)
     return CohortNodes(slides, common_feature_names(names))
 
 
@@ -154,9 +162,46 @@ def nonempty(cohort: CohortNodes, slide_ids: Iterable[str]) -> None:
             )
 
 
+def check_sizes(cohort: CohortNodes, slide_ids: Iterable[str], spec: MethodSpec) -> None:
+    """Check that a method takes every slide's number of patches.
+
+    Raises
+    ------
+    CohortError
+        Naming the first slide that has too many for a method without sparse mode.
+    """
+    limit = spec.dense_limit
+    if limit is None or spec.has_sparse_mode:
+        return
+    for slide_id in slide_ids:
+        n_patches = len(cohort.slides[slide_id].x)
+        if n_patches > limit:
+            raise CohortError(
+                f"slide {slide_id}: {spec.name} scores every pair of patches, hence takes images of at most {limit} "
+                f"(training.dense_limit); found {n_patches}. Raise that if memory allows, make larger tiles, "
+                "or choose another method."
+            )
+
+
 def _nodes(store: FeatureStore) -> SlideNodes:
     width = store.tile_width_l0 or nearest_distance(store.coords)
     return SlideNodes(store.features, (store.coords / width).astype(np.float32), store.reason)
+
+
+def _beside(store: FeatureStore, embeddings: Sequence[str], slide_id: str) -> tuple[SlideNodes, tuple[str, ...]]:
+    """Nodes of a slide and the names of their columns, embeddings after features."""
+    nodes, names = _nodes(store), list(store.feature_names)
+    blocks = [nodes.x]
+    for name in embeddings:
+        if name not in store.embeddings:
+            found = ", ".join(store.embeddings) or "none"
+            raise CohortError(
+                f"slide {slide_id}: its cache has no embedding {name!r} (training.embeddings); found {found}. "
+                "Add it with features.embedding or `abignet import-h5 --beside`."
+            )
+        blocks.append(store.embeddings[name])
+        names += [f"{name}/{column}" for column in range(store.embeddings[name].shape[1])]
+    return replace(nodes, x=np.concatenate(blocks, axis=1)), tuple(names)
 
 
 def nearest_distance(coords: npt.NDArray[np.int64]) -> float:

@@ -1,9 +1,13 @@
 """Parameters of splitting and of training, one to one with the config's sections."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Literal, get_args
 
-from pipeline.bounds import check_number
+from pipeline.bounds import check_choice, check_number
 from pipeline.errors import ConfigError
+
+UpperGradient = Literal["first_order", "unrolled", "neumann"]
+Precision = Literal["float32", "bfloat16"]
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,21 @@ class SplitParams:
                 "splits: structure_share + select_share must leave images for training (below 1), "
                 f"found {self.structure_share} + {self.select_share}."
             )
+
+
+@dataclass(frozen=True)
+class FittingParams:
+    """How every method is fitted; see ``TrainingParams`` for the meaning."""
+
+    upper_gradient: UpperGradient = "first_order"
+    inner_step: float = 0.1
+    neumann_terms: int = 5
+    precision: Precision = "float32"
+    temperature_scaling: bool = False
+    embeddings: tuple[str, ...] = ()
+
+
+DEFAULT_FITTING = FittingParams()
 
 
 @dataclass(frozen=True)
@@ -73,6 +92,19 @@ class TrainingParams:
         Neighbours a patch keeps (per head), 0 to 10,000; 0 keeps all.
     spatial_term
         Whether the ``metric`` generator also sees the distance of two patches.
+    dense_limit
+        Most patches of an image whose pairs are all scored, 1 to 100,000 (paper: no limit; here 4096).
+        Of larger ones ``metric`` scores candidate edges only, fixed graphs search their
+        neighbours, and ``pair_mlp`` takes none.
+    similar_candidates
+        Candidates of a patch in such an image, by similarity in each head, 1 to 1024.
+    spatial_candidates
+        Further ones, its nearest in space, 0 to 1024; 8 are those around a tile.
+    pretraining_steps
+        Steps in which the ``metric`` generator first learns, without labels, which
+        patches belong to one image, 0 to 1,000,000; 0 leaves that out.
+    pretraining_rate
+        Step size of that, above 0 to 1.
     gradient_clip
         Largest norm of the generator's gradient, 0 to 1e6; 0 does not clip (paper: 1).
     outlier_clip_sd
@@ -86,6 +118,23 @@ class TrainingParams:
         Whether ``pair_mlp`` keeps its noise at evaluation, as published.
     threads
         Intra-op threads of torch, 1 to 256; changes sums, hence recorded.
+    upper_gradient
+        How the generator's gradient takes the classifier's answer into account:
+        ``first_order`` not at all, ``unrolled`` by one step of it, ``neumann`` by the
+        implicit function theorem (``hypergradients.py``).  Bilevel methods only.
+    inner_step
+        Length of that step, or of the steps of the Neumann series, above 0 to 100.
+    neumann_terms
+        Products with the Hessian in the Neumann series, 0 to 1000.
+    precision
+        ``bfloat16`` computes forward passes of training in mixed precision, on CUDA only
+        and with first-order gradients only.
+    temperature_scaling
+        Whether logits are divided by one number fitted on the ``select`` images
+        (Guo et al. 2017), which changes probabilities and no predicted class.
+    embeddings
+        Names of imported embeddings in the feature caches whose columns stand beside the
+        node features.
     """
 
     epochs: int | None = None
@@ -102,19 +151,50 @@ class TrainingParams:
     temperature: float | None = None
     target_degree: int | None = None
     spatial_term: bool | None = None
+    dense_limit: int | None = None
+    similar_candidates: int | None = None
+    spatial_candidates: int | None = None
+    pretraining_steps: int | None = None
+    pretraining_rate: float | None = None
     gradient_clip: float | None = None
     outlier_clip_sd: float | None = None
     class_weights: bool | None = None
     nan_indicator: bool = False
     stochastic_evaluation: bool = False
     threads: int = 1
+    upper_gradient: UpperGradient = "first_order"
+    inner_step: float = 0.1
+    neumann_terms: int = 5
+    precision: Precision = "float32"
+    temperature_scaling: bool = False
+    embeddings: tuple[str, ...] = ()
+
+    @property
+    def fitting(self) -> FittingParams:
+        """The part that is the same for every method."""
+        return FittingParams(**{field.name: getattr(self, field.name) for field in fields(FittingParams)})
 
     def __post_init__(self) -> None:
+        check_choice("training.upper_gradient", self.upper_gradient, get_args(UpperGradient))
+        check_choice("training.precision", self.precision, get_args(Precision))
+        object.__setattr__(self, "embeddings", _names(self.embeddings))
+        if self.precision == "bfloat16" and self.upper_gradient != "first_order":
+            raise ConfigError(
+                "training.precision: bfloat16 is too coarse for gradients through the classifier; "
+                f"set upper_gradient to first_order or precision to float32, found {self.upper_gradient}."
+            )
         for key, (low, high, open_ends) in TRAINING_BOUNDS.items():
             value = getattr(self, key)
             if value is not None:
                 ends = {"open_low": open_ends, "open_high": open_ends}
                 check_number(f"training.{key}", value, low, high, whole=key in WHOLE, **ends)
+
+
+def _names(found: object) -> tuple[str, ...]:
+    names = tuple(found) if isinstance(found, list | tuple) else ("",)
+    if not all(isinstance(name, str) and name for name in names) or len(set(names)) != len(names):
+        raise ConfigError(f"training.embeddings: expected a list of names without repeats, found {found!r}.")
+    return names
 
 
 TRAINING_BOUNDS: dict[str, tuple[float, float, bool]] = {
@@ -131,13 +211,35 @@ TRAINING_BOUNDS: dict[str, tuple[float, float, bool]] = {
     "projection": (1, 1024, False),
     "temperature": (0, 1000, True),
     "target_degree": (0, 10_000, False),
+    "dense_limit": (1, 100_000, False),
+    "similar_candidates": (1, 1024, False),
+    "spatial_candidates": (0, 1024, False),
+    "pretraining_steps": (0, 1_000_000, False),
+    "pretraining_rate": (0, 1, True),
     "gradient_clip": (0, 1e6, False),
     "outlier_clip_sd": (0, 1e6, False),
     "threads": (1, 256, False),
+    "inner_step": (0, 100, True),
+    "neumann_terms": (0, 1000, False),
 }
 """Lowest and highest value of each number, and whether the ends themselves are refused."""
 
 WHOLE = frozenset(
-    {"epochs", "patience", "batch_size", "hidden", "layers", "heads", "projection", "target_degree", "threads"}
+    {
+        "epochs",
+        "patience",
+        "batch_size",
+        "hidden",
+        "layers",
+        "heads",
+        "projection",
+        "target_degree",
+        "threads",
+        "neumann_terms",
+        "dense_limit",
+        "similar_candidates",
+        "spatial_candidates",
+        "pretraining_steps",
+    }
 )
 """Those that are whole."""

@@ -15,8 +15,7 @@ from pipeline.training.checkpoint import TrainedModel, read_model
 from pipeline.training.determinism import deterministic_torch, resolve_device
 from pipeline.training.fitting import provenance_params
 from pipeline.training.inference import predict_probabilities
-from pipeline.training.nodes import CohortNodes, check_feature_names, load_nodes
-from pipeline.training.presets import MethodSpec
+from pipeline.training.nodes import CohortNodes, check_feature_names, check_sizes, load_nodes
 
 log = get_logger("training")
 
@@ -48,16 +47,19 @@ def predict(
     ArtefactError
         If the model or a cache cannot be read.
     CohortError
-        If the caches do not hold the features the model was trained on.
+        If the caches do not hold the features the model was trained on, or one has more
+        patches than its method takes.
     """
     place = resolve_device(device)
     model = read_model(model_path, place)
-    cohort = load_nodes(features, [row.slide_id for row in rows])
+    cohort = load_nodes(features, [row.slide_id for row in rows], model.fitting.embeddings)
     check_cohort(cohort, model, model_path)
+    check_sizes(cohort, cohort.slides, model.spec)
     full = [row for row in rows if len(cohort.slides[row.slide_id].x)]
     with deterministic_torch(STOCHASTIC_SEED, model.spec.settings.threads, place):
         images = model.images([cohort.slides[row.slide_id] for row in full], place)
-        probabilities = predict_probabilities(model.network, images, n_classes=len(model.class_names))
+        n_classes = len(model.class_names)
+        probabilities = predict_probabilities(model.network, images, n_classes=n_classes, temperature=model.temperature)
     frame = prediction_frame(
         [row.slide_id for row in full],
         [row.case_id for row in full],
@@ -69,7 +71,7 @@ def predict(
     write_predictions(out, frame)
     _write_excluded(out.with_suffix(".excluded.csv"), rows, cohort)
     upstream = {"model": file_digest(model_path), "features": cohort.digest()}
-    write_json(out.with_suffix(".provenance.json"), _provenance(model.spec, source, upstream))
+    write_json(out.with_suffix(".provenance.json"), _provenance(model, source, upstream))
 
 
 def check_cohort(cohort: CohortNodes, model: TrainedModel, model_path: str | Path) -> None:
@@ -96,5 +98,5 @@ def _write_excluded(path: Path, rows: Sequence[SlideRow], cohort: CohortNodes) -
     write_excluded(path, pd.DataFrame(empty, columns=list(EXCLUDED_COLUMNS)))
 
 
-def _provenance(spec: MethodSpec, source: str, upstream: Mapping[str, str]) -> dict[str, object]:
-    return record(params=provenance_params(spec), source=source, upstream=upstream)
+def _provenance(model: TrainedModel, source: str, upstream: Mapping[str, str]) -> dict[str, object]:
+    return record(params=provenance_params(model.spec, model.fitting), source=source, upstream=upstream)

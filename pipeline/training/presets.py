@@ -16,15 +16,18 @@ ClassifierName = Literal["relational", "paper_gcn", "mean_pool", "attention_mil"
 Levels = Literal["bilevel", "one"]
 Alternation = Literal["step", "pass"]
 
+MOST_NEIGHBOURS = 1024
+"""Most neighbours that a search in an image beyond ``dense_limit`` finds."""
+
 
 @dataclass(frozen=True)
 class Settings:
     """Every number of one training run; see ``TrainingParams`` for the meaning.
 
-    The strong weight decay also pulls the factor of the ``metric`` generator towards 1.
-    That keeps its graph soft while the classifier is still wrong.  On a planted cohort of
-    350 images (one seed) edges were then found with an area under the ROC curve of 0.998,
-    and of 0.902 with a decay of 0.1.
+    The strong weight decay keeps the graph of the ``metric`` generator near the pre-trained
+    one.  Without pre-training it pulls its factor towards 1, which keeps the graph soft
+    while the classifier is still wrong: on a planted cohort of 350 images (one seed) edges
+    were then found with an area under the ROC curve of 0.998, and of 0.902 with a decay of 0.1.
     """
 
     epochs: int = 200
@@ -41,6 +44,11 @@ class Settings:
     temperature: float = 8.0
     target_degree: int = 0
     spatial_term: bool = False
+    dense_limit: int = 2048
+    similar_candidates: int = 16
+    spatial_candidates: int = 8
+    pretraining_steps: int = 300
+    pretraining_rate: float = 0.01
     gradient_clip: float = 1.0
     outlier_clip_sd: float = 8.0
     class_weights: bool = True
@@ -86,6 +94,17 @@ class MethodSpec:
     edge_penalty: float = 0.0
     settings: Settings = Settings()
 
+    @property
+    def dense_limit(self) -> int | None:
+        """Most patches of an image whose pairs are all scored; None for methods without a graph."""
+        return None if self.generator == "none" else self.settings.dense_limit
+
+    @property
+    def has_sparse_mode(self) -> bool:
+        """Whether larger images are taken too."""
+        some = 0 < self.settings.target_degree <= MOST_NEIGHBOURS
+        return self.generator in ("none", "metric") or (self.generator in ("cosine", "spatial") and some)
+
 
 PAPER_SETTINGS = Settings(
     epochs=200,
@@ -95,6 +114,8 @@ PAPER_SETTINGS = Settings(
     generator_learning_rate=1e-3,
     weight_decay=0.0,
     dropout=0.2,
+    dense_limit=4096,
+    pretraining_steps=0,
     gradient_clip=1.0,
     outlier_clip_sd=0.0,
     class_weights=False,

@@ -106,6 +106,14 @@ def split_table(slides: Sequence[LabelledSlide], params: SplitParams, seeds: Seq
     return pd.concat(tables, ignore_index=True)
 
 
+def labelled_slides(splits: pd.DataFrame) -> list[LabelledSlide]:
+    """Every slide of ``splits`` once, in its order."""
+    return [
+        LabelledSlide(str(row.slide_id), str(row.case_id), str(row.label))
+        for row in splits.drop_duplicates("slide_id").itertuples()
+    ]
+
+
 def final_table(slides: Sequence[LabelledSlide], params: SplitParams, seed: int) -> pd.DataFrame:
     """Roles ``train``, ``structure`` and ``select`` over all ``slides``, none held back for a test.
 

@@ -12,13 +12,19 @@ from pipeline.artefacts.metrics import write_comparison
 from pipeline.artefacts.sheet import SlideRow
 from pipeline.artefacts.splits import read_splits
 from pipeline.errors import ConfigError
+from pipeline.logs import get_logger
 from pipeline.provenance import record
-from pipeline.training.evaluate import comparison_table, evaluate_seed
+from pipeline.training.evaluate import comparison_table, confusion_text, evaluate_seed
 from pipeline.training.nodes import load_nodes
 from pipeline.training.params import SplitParams, TrainingParams
 from pipeline.training.presets import method_spec
 from pipeline.training.split_cohort import split_cohort
 from pipeline.training.train_fold import train_loaded_fold
+
+log = get_logger("training")
+
+PARTIAL = ".partial"
+"""Folder in ``out_dir`` of what a killed command goes on with; removed at the end."""
 
 
 def train_cohort(
@@ -33,8 +39,9 @@ def train_cohort(
     training: TrainingParams,
     device: str,
     source: str,
-) -> None:
-    """Train and evaluate ``methods`` on a cohort.
+    by_fold: Mapping[int, TrainingParams] | None = None,
+) -> pd.DataFrame:
+    """Train and evaluate ``methods`` on a cohort and return their comparison.
 
     With one method ``out_dir`` gets ``splits.csv``, ``excluded.csv``, ``fold_{k}/`` and
     ``metrics.json``; with several it gets one such folder a method, and ``comparison.csv``.
@@ -45,6 +52,8 @@ def train_cohort(
         Feature file by slide.
     only_fold
         Train and evaluate this fold alone; None all of them.
+    by_fold
+        Parameters of each fold in place of ``training``; None has none.
 
     Raises
     ------
@@ -57,9 +66,16 @@ def train_cohort(
     folders = {method: out if len(methods) == 1 else out / method for method in methods}
     for folder in folders.values():
         _share_splits(rows, features, folder, next(iter(folders.values())), splits, seed, source)
-    table = read_splits(next(iter(folders.values())) / "splits.csv")
-    folds = chosen_folds(table, only_fold)
-    cohort = load_nodes(features, list(dict.fromkeys(table["slide_id"])))
+    splits_table = read_splits(next(iter(folders.values())) / "splits.csv")
+    folds = chosen_folds(splits_table, only_fold)
+    params = dict.fromkeys(folds, training) if by_fold is None else by_fold
+    missing = sorted(set(folds) - params.keys())
+    if missing:
+        raise ConfigError(f"tuned settings: expected some for each of the folds {folds}, none found for {missing}.")
+    embeddings = {settings.embeddings for settings in params.values()}
+    if len(embeddings) > 1:
+        raise ConfigError(f"tuned settings: expected the same embeddings in all folds, found {sorted(embeddings)}.")
+    cohort = load_nodes(features, list(dict.fromkeys(splits_table["slide_id"])), embeddings.pop())
     runs = {}
     for method, folder in folders.items():
         for fold in folds:
@@ -70,14 +86,19 @@ def train_cohort(
                 method=method,
                 seed=seed,
                 fold=fold,
-                params=training,
+                params=params[fold],
                 device=device,
                 source=source,
+                partial_dir=out / PARTIAL,
             )
         runs[method] = {seed: evaluate_seed(folder, method=method, seed=seed, folds=folds, source=source)}
+    shutil.rmtree(out / PARTIAL, ignore_errors=True)
+    log.info("confusion matrices\n%s", confusion_text(runs))
+    comparison = comparison_table(runs)
     if len(methods) > 1:
-        write_comparison(out / "comparison.csv", comparison_table(runs))
+        write_comparison(out / "comparison.csv", comparison)
         write_provenance(out, record(params={"methods": list(methods), "seed": seed}, source=source))
+    return comparison
 
 
 def _share_splits(

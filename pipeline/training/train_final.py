@@ -10,15 +10,15 @@ from pipeline.artefacts.splits import read_splits
 from pipeline.errors import CohortError
 from pipeline.logs import get_logger
 from pipeline.provenance import file_digest, record
-from pipeline.training.assignment import LabelledSlide
 from pipeline.training.checkpoint import write_model
 from pipeline.training.determinism import resolve_device
-from pipeline.training.fitting import fit_model, ordered_ids, provenance_params
+from pipeline.training.fitting import FITTING_ROLES, fit_model, ordered_ids, provenance_params
 from pipeline.training.nodes import load_nodes
 from pipeline.training.params import SplitParams, TrainingParams
 from pipeline.training.presets import method_spec
-from pipeline.training.split_cohort import final_table
+from pipeline.training.split_cohort import final_table, labelled_slides
 from pipeline.training.train_fold import role_counts
+from pipeline.training.unfinished import UnfinishedFit
 
 log = get_logger("training")
 
@@ -34,11 +34,17 @@ def train_final(
     split_params: SplitParams,
     device: str,
     source: str,
+    partial_dir: str | Path | None = None,
 ) -> None:
     """Train on every slide of the splits, with roles drawn over all of them.
 
     Writes ``model.pt``, ``history.csv`` and ``provenance.json`` to ``out_dir``.  How good
     the model is, the folds tell; nothing is left to test it on.
+
+    Parameters
+    ----------
+    partial_dir
+        Folder for the state from which a killed job goes on; None keeps none.
 
     Raises
     ------
@@ -48,19 +54,29 @@ def train_final(
     spec = method_spec(method, params)
     place = resolve_device(device)
     splits = read_splits(splits_path)
-    slides = [
-        LabelledSlide(str(row.slide_id), str(row.case_id), str(row.label))
-        for row in splits.drop_duplicates("slide_id").itertuples()
-    ]
+    slides = labelled_slides(splits)
     if not slides:
         raise CohortError(f"{splits_path}: no slide to train on.")
     rows = final_table(slides, split_params, seed)
-    cohort = load_nodes(features, ordered_ids(rows, ["train", "structure", "select"]))
+    cohort = load_nodes(features, ordered_ids(rows, FITTING_ROLES), params.embeddings)
     log.info("%s, seed %d, final: %s", method, seed, role_counts(rows))
-    model, history = fit_model(cohort, rows, spec, seed=seed, purpose="final", device=place)
+    stages = {**provenance_params(spec, params.fitting, seed=seed), "splits": asdict(split_params)}
+    upstream = {"splits": file_digest(splits_path), "features": cohort.digest()}
+    provenance = record(params=stages, source=source, upstream=upstream)
+    partial = None if partial_dir is None else Path(partial_dir) / method
+    unfinished = UnfinishedFit(partial, {**provenance, "device": str(place)})
+    model, history = fit_model(
+        cohort,
+        rows,
+        spec,
+        seed=seed,
+        purpose="final",
+        device=place,
+        fitting=params.fitting,
+        unfinished=unfinished,
+    )
     out = Path(out_dir)
     write_model(out / "model.pt", model, source=source)
     write_history(out / "history.csv", history)
-    stages = {**provenance_params(spec, seed=seed), "splits": asdict(split_params)}
-    upstream = {"splits": file_digest(splits_path), "features": cohort.digest()}
-    write_provenance(out, record(params=stages, source=source, upstream=upstream))
+    write_provenance(out, provenance)
+    unfinished.remove()

@@ -17,9 +17,10 @@ from pipeline.training.checkpoint import TrainedModel, write_model
 from pipeline.training.determinism import derived_seed, deterministic_torch, resolve_device
 from pipeline.training.fitting import fit_model, ordered_ids, provenance_params
 from pipeline.training.inference import learned_graphs, predict_probabilities
-from pipeline.training.nodes import CohortNodes, load_nodes, nonempty
+from pipeline.training.nodes import CohortNodes, check_sizes, load_nodes, nonempty
 from pipeline.training.params import TrainingParams
 from pipeline.training.presets import method_spec
+from pipeline.training.unfinished import UnfinishedFit
 
 log = get_logger("training")
 
@@ -35,6 +36,7 @@ def train_fold(
     params: TrainingParams,
     device: str,
     source: str,
+    partial_dir: str | Path | None = None,
 ) -> None:
     """Train on one fold and predict its test images.
 
@@ -47,6 +49,8 @@ def train_fold(
         Folder of ``{slide_id}.zarr``, or the file of each slide.
     device
         ``auto``, ``cpu`` or ``cuda``.
+    partial_dir
+        Folder for the state from which a killed job goes on; None keeps none.
 
     Raises
     ------
@@ -54,10 +58,19 @@ def train_fold(
         If inputs are damaged, do not fit each other, or ask for what is not there.
     """
     rows = fold_rows(read_splits(splits_path), seed, fold, splits_path)
-    cohort = load_nodes(features, ordered_ids(rows, ROLES))
+    cohort = load_nodes(features, ordered_ids(rows, ROLES), params.embeddings)
     train_loaded_fold(
-        splits_path, cohort, out_dir, method=method, seed=seed, fold=fold, params=params, device=device, source=source
-    )
+        splits_path,
+        cohort,
+        out_dir,
+        method=method,
+        seed=seed,
+        fold=fold,
+        params=params,
+        device=device,
+        source=source,
+        partial_dir=partial_dir,
+    ).remove()
 
 
 def train_loaded_fold(
@@ -71,20 +84,46 @@ def train_loaded_fold(
     params: TrainingParams,
     device: str,
     source: str,
-) -> None:
-    """``train_fold`` on a cohort that is in memory already."""
+    partial_dir: str | Path | None = None,
+) -> UnfinishedFit:
+    """``train_fold`` on a cohort that is in memory already.
+
+    Results that the same call wrote before stay, if ``partial_dir`` still has its mark.
+
+    Returns
+    -------
+    The state in ``partial_dir``, with that mark.
+    """
     spec = method_spec(method, params)
     place = resolve_device(device)
     rows = fold_rows(read_splits(splits_path), seed, fold, splits_path)
+    check_sizes(cohort, rows["slide_id"], spec)
     log.info("%s, seed %d, fold %d: %s", method, seed, fold, role_counts(rows))
-    model, history = fit_model(cohort, rows, spec, seed=seed, purpose=f"fold {fold}", device=place)
-    out = Path(out_dir)
     upstream = {"splits": file_digest(splits_path), "features": cohort.digest()}
-    provenance = record(params=provenance_params(spec, seed=seed, fold=fold), source=source, upstream=upstream)
+    stages = provenance_params(spec, params.fitting, seed=seed, fold=fold)
+    provenance = record(params=stages, source=source, upstream=upstream)
+    partial = None if partial_dir is None else Path(partial_dir) / method / f"seed_{seed}" / f"fold_{fold}"
+    unfinished = UnfinishedFit(partial, {**provenance, "device": str(place)})
+    out = Path(out_dir)
+    if unfinished.is_finished(out):
+        log.info("%s, seed %d, fold %d: done before, kept", method, seed, fold)
+        return unfinished
+    model, history = fit_model(
+        cohort,
+        rows,
+        spec,
+        seed=seed,
+        purpose=f"fold {fold}",
+        device=place,
+        fitting=params.fitting,
+        unfinished=unfinished,
+    )
     write_model(out / "model.pt", model, source=source)
     write_history(out / "history.csv", history)
     _write_test(out, model, cohort, rows[rows["role"] == "test"], seed, provenance, place)
     write_provenance(out, provenance)
+    unfinished.finish(out)
+    return unfinished
 
 
 def role_counts(rows: pd.DataFrame) -> str:
@@ -112,7 +151,8 @@ def _write_test(
     nonempty(cohort, slide_ids)
     with deterministic_torch(derived_seed(seed, "test"), model.spec.settings.threads, device):
         images = model.images([cohort.slides[slide_id] for slide_id in slide_ids], device)
-        probabilities = predict_probabilities(model.network, images, n_classes=len(model.class_names))
+        n_classes = len(model.class_names)
+        probabilities = predict_probabilities(model.network, images, n_classes=n_classes, temperature=model.temperature)
         graphs = learned_graphs(model.network, images)
     frame = prediction_frame(slide_ids, list(test["case_id"]), list(test["label"]), model.class_names, probabilities)
     write_predictions(out / "predictions.csv", frame)

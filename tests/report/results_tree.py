@@ -338,13 +338,21 @@ class Tree:
                 "n_images": int(values["n"].sum()) // len(own),
             }
             for name in METRICS:
-                row |= {f"{name}_mean": values[name].mean(), f"{name}_sd": values[name].std(ddof=1)}
+                mean, sd = values[name].mean(), values[name].std(ddof=1)
+                row |= {
+                    f"{name}_mean": mean,
+                    f"{name}_sd": sd,
+                    f"{name}_ci_low": mean - sd,
+                    f"{name}_ci_high": mean + sd,
+                }
             row["reference"] = self.recipe.methods[0]
             other = method != self.recipe.methods[0]
             row |= {
                 "accuracy_difference": -0.125 if other else np.nan,
                 "p_value": 0.25 if other else np.nan,
                 "p_holm": 0.5 if other else np.nan,
+                "p_folds": 0.375 if other else np.nan,
+                "p_folds_holm": 0.75 if other else np.nan,
             }
             rows.append(row)
         write_comparison(self.training / "comparison.csv", pd.DataFrame(rows))

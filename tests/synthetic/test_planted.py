@@ -7,7 +7,14 @@ import pytest
 from pipeline.artefacts.features import read_features
 from pipeline.errors import ConfigError
 from pipeline.provenance import file_digest
-from pipeline.synthetic.planted import PlantedParams, plant_images, random_rotation, write_planted_cohort
+from pipeline.synthetic.planted import (
+    TILE_PX,
+    VARIANTS,
+    PlantedParams,
+    plant_images,
+    random_rotation,
+    write_planted_cohort,
+)
 
 PARAMS = PlantedParams(n_images=6, n_pairs=8, n_distractors=3)
 NOISELESS = replace(PARAMS, key_noise=0.0, nuisance_noise=0.0)
@@ -72,6 +79,57 @@ def test_single_patches_tell_nothing_of_the_class():
     assert np.abs(gap / (means.std(axis=0) * np.sqrt(4 / 600))).max() < 4
 
 
+@pytest.mark.parametrize(
+    ("variant", "n_patches", "n_features", "n_pairs", "agreeing"),
+    [
+        ("standard", 40, 20, 16, {"0": 4, "1": 12}),
+        ("hard", 40, 36, 8, {"0": 0, "1": 8}),
+        ("frontier", 48, 36, 16, {"0": 4, "1": 12}),
+        ("long_range", 40, 20, 16, {"0": 4, "1": 12}),
+    ],
+)
+def test_variants_hold_what_their_names_say(variant, n_patches, n_features, n_pairs, agreeing):
+    params = replace(VARIANTS[variant], n_images=4, key_noise=0.0, nuisance_noise=0.0)
+    for image in plant_images(params, seed=5):
+        assert image.features.shape == (n_patches, n_features)
+        assert image.pairs.shape == (2, n_pairs)
+        plain = unrotated(image, params, 5)
+        first, second = plain[image.pairs[0]], plain[image.pairs[1]]
+        np.testing.assert_allclose(first[:, : params.key_dim], second[:, : params.key_dim], atol=1e-5)
+        same_sign = first[:, params.key_dim + 3] * second[:, params.key_dim + 3] > 0
+        assert same_sign.sum() == agreeing[image.label]
+
+
+@pytest.mark.parametrize(("variant", "key_sd", "nuisance_sd"), [("standard", 0.15, 0.7), ("frontier", 0.25, 1.0)])
+def test_variants_have_their_noise(variant, key_sd, nuisance_sd):
+    params = replace(VARIANTS[variant], n_images=60)
+    keys, nuisances = [], []
+    for image in plant_images(params, seed=3):
+        plain = unrotated(image, params, 3)
+        keys.append(plain[image.pairs[0], : params.key_dim] - plain[image.pairs[1], : params.key_dim])
+        nuisances.append(plain[:, params.key_dim + 4 :])
+    # The difference of two noisy copies of a key has twice the variance of its noise.
+    assert np.std(np.concatenate(keys)) / np.sqrt(2) == pytest.approx(key_sd, rel=0.03)
+    assert np.std(np.concatenate(nuisances)) == pytest.approx(nuisance_sd, rel=0.03)
+
+
+def test_long_range_partners_are_beyond_the_reach_of_neighbours():
+    for image in plant_images(replace(VARIANTS["long_range"], n_images=4), seed=0):
+        xy = image.coords / TILE_PX
+        assert len(np.unique(xy, axis=0)) == 40
+        # Two fields of 20 tiles in 5 columns and 4 rows, 12 empty columns between them.
+        assert sorted(np.bincount(xy[:, 0].astype(int)).nonzero()[0]) == [0, 1, 2, 3, 4, 17, 18, 19, 20, 21]
+        assert (np.abs(xy[image.pairs[0], 0] - xy[image.pairs[1], 0]) >= 13).all()
+        distance = np.linalg.norm(xy[:, None] - xy[None], axis=-1)
+        nearest = np.argsort(distance, axis=1)[:, :20]
+        partner = dict(zip(*image.pairs, strict=True)) | dict(zip(*image.pairs[::-1], strict=True))
+        assert not any(partner[i] in nearest[i] for i in partner)
+
+
+def test_the_control_variant_is_not_planted():
+    assert VARIANTS["control"] == replace(VARIANTS["standard"], planted=False)
+
+
 def test_a_patient_has_one_class_and_classes_alternate():
     images = plant_images(replace(PARAMS, n_images=8, images_per_case=2), seed=0)
     assert [image.label for image in images] == list("00110011")
@@ -89,7 +147,7 @@ def test_a_written_cohort_is_reproducible_and_readable(tmp_path):
     np.testing.assert_array_equal(np.load(tmp_path / "a/truth" / f"{image.slide_id}.npz")["pairs"], image.pairs)
 
 
-@pytest.mark.parametrize("values", [{"n_pairs": 0}, {"agreement": 0.4}, {"key_noise": -1.0}])
+@pytest.mark.parametrize("values", [{"n_pairs": 0}, {"agreement": 0.4}, {"key_noise": -1.0}, {"gap_tiles": -1}])
 def test_impossible_cohorts_are_refused(values):
     with pytest.raises(ConfigError, match=next(iter(values))):
         PlantedParams(**values)

@@ -52,7 +52,7 @@ def test_logistic_regression_is_that_of_scikit_learn(n_classes, random_images):
         for position, image in enumerate(random_images([5, 7, 6] * 8))
     ]
     model = LogisticPooled(5, n_classes)
-    model.fit(pack(images), balanced=False)
+    model.fit(images, balanced=False)
     pooled = np.stack([np.concatenate([i.x.numpy().mean(axis=0), i.x.numpy().std(axis=0)]) for i in images])
     labels = np.array([image.label for image in images])
     standard = (pooled - pooled.mean(axis=0)) / pooled.std(axis=0)

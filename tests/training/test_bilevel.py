@@ -5,19 +5,12 @@ import pytest
 import torch
 
 from pipeline.errors import CohortError
-from pipeline.training.batches import NodeImage, pack
-from pipeline.training.bilevel import (
-    TrainingImages,
-    effective_degree,
-    fit,
-    level_loss,
-    make_optimisers,
-    schedule,
-    take_step,
-)
+from pipeline.training.batches import NodeImage
+from pipeline.training.bilevel import fit
 from pipeline.training.inference import evaluate_images
 from pipeline.training.model import build_model
 from pipeline.training.presets import METHODS, Settings
+from pipeline.training.steps import TrainingImages
 
 FAST = replace(METHODS["default"].settings, epochs=3, hidden=8, heads=2, projection=4, batch_size=4)
 EVEN = torch.ones(2)
@@ -33,72 +26,6 @@ def small(name, **changes):
 @pytest.fixture
 def roles(random_images):
     return TrainingImages(random_images([5] * 10), random_images([5] * 6, seed=1), random_images([5] * 4, seed=2))
-
-
-def state(module):
-    return {name: tensor.clone() for name, tensor in module.state_dict().items()}
-
-
-def moved(module, before):
-    return any(not torch.equal(before[name], tensor) for name, tensor in module.state_dict().items())
-
-
-@pytest.mark.parametrize("name", ["default", "paper_a", "paper_b"])
-@pytest.mark.parametrize("level", ["lower", "upper"])
-def test_a_step_moves_its_own_level_only(name, level, roles):
-    spec, model = small(name)
-    before = state(model.generator), state(model.classifier)
-    loss, _ = level_loss(model, pack(roles.train), level, spec, EVEN)
-    take_step(make_optimisers(model, spec)[level], loss, spec.settings.gradient_clip)
-    assert moved(model.generator, before[0]) == (level == "upper")
-    assert moved(model.classifier, before[1]) == (level == "lower")
-
-
-def test_the_upper_gradient_is_that_of_the_loss_at_constant_classifier(roles):
-    """First order: the generator's gradient is the partial derivative, checked by central differences."""
-    spec, model = small("default", dropout=0.0)
-    model.double()
-    batch = pack([NodeImage(i.x.double(), i.coords.double(), i.label) for i in roles.structure])
-    weight, even = model.generator.log_temperature, EVEN.double()
-    level_loss(model, batch, "upper", spec, even)[0].backward()
-    gradient, step = weight.grad.clone(), 1e-5
-    with torch.no_grad():
-        weight[0] += step
-        above = level_loss(model, batch, "upper", spec, even)[0]
-        weight[0] -= 2 * step
-        below = level_loss(model, batch, "upper", spec, even)[0]
-    assert gradient[0].item() == pytest.approx(((above - below) / (2 * step)).item(), rel=1e-4)
-
-
-def test_the_edge_penalty_is_lambda_mean_adjacency(roles):
-    spec, model = small("paper_b")
-    model.generator.stochastic_evaluation = False
-    batch = pack(roles.structure)
-    losses = []
-    for penalty in (0.0, 0.5):
-        torch.manual_seed(1)
-        losses.append(level_loss(model, batch, "upper", replace(spec, edge_penalty=penalty), EVEN)[0])
-    torch.manual_seed(1)
-    model.train()
-    torch.testing.assert_close(losses[1] - losses[0], 0.5 * model.generator(batch).abs().mean())
-
-
-def test_alternating_by_step_goes_round_the_structure_images(roles):
-    spec, _ = small("default")
-    steps = [(level, len(batch.labels)) for level, batch in schedule(roles, spec, torch.Generator())]
-    assert steps == [("lower", 4), ("upper", 4), ("lower", 4), ("upper", 2), ("lower", 2), ("upper", 4)]
-
-
-def test_alternating_by_pass_is_one_pass_each(roles):
-    spec, _ = small("paper_a", batch_size=1)
-    levels = [level for level, _ in schedule(roles, spec, torch.Generator())]
-    assert levels == ["lower"] * 10 + ["upper"] * 6
-
-
-def test_one_level_methods_see_both_roles_together(roles):
-    spec, _ = small("joint")
-    steps = [(level, len(batch.labels)) for level, batch in schedule(roles, spec, torch.Generator())]
-    assert steps == [("lower", 4)] * 4
 
 
 def test_the_epoch_with_the_least_select_loss_is_put_back(roles):
@@ -140,8 +67,8 @@ def test_the_effective_degree_of_a_fixed_graph_is_its_degree(random_images):
     (image,) = random_images([4])
     _, model = small("spatial_graph", target_degree=1)
     # A path of four nodes: degrees 1, 2, 2, 1.
-    assert effective_degree(model, [replace(image, coords=coords)]) == pytest.approx(1.5)
-    assert math.isnan(effective_degree(small("mean_pool")[1], [image]))
+    assert evaluate_images(model, [replace(image, coords=coords)]).mean_degree == pytest.approx(1.5)
+    assert math.isnan(evaluate_images(small("mean_pool")[1], [image]).mean_degree)
 
 
 def test_settings_default_to_early_stopping():

@@ -5,7 +5,9 @@ import pytest
 from pipeline.artefacts.metrics import METRICS, read_comparison, read_metrics
 from pipeline.artefacts.predictions import prediction_frame, write_predictions
 from pipeline.errors import ArtefactError, CohortError
+from pipeline.logs import ROOT_LOGGER
 from pipeline.training import evaluate as module
+from pipeline.training.comparison import corrected_resampled_p
 from pipeline.training.evaluate import comparison_table, evaluate, metrics_of
 
 
@@ -104,3 +106,40 @@ def test_missing_and_unlabelled_predictions_are_errors(tmp_path):
 def test_methods_without_common_images_cannot_be_compared():
     with pytest.raises(CohortError, match="same splits"):
         comparison_table({"default": {0: {0: frame([1] * 4)}}, "joint": {0: {0: frame([1] * 4, fold=1)}}})
+
+
+def test_a_second_seed_on_the_same_patients_does_not_make_them_more():
+    right = [1, 1, 1, 0] * 8
+    one, two = (comparison_table({"default": {seed: {0: frame(right)} for seed in range(n)}}).iloc[0] for n in (1, 2))
+    for name in ("accuracy_ci_low", "accuracy_ci_high"):
+        assert one[name] == two[name]
+    assert one["accuracy_ci_low"] < 0.75 < one["accuracy_ci_high"]
+
+
+def test_methods_are_compared_over_folds_too():
+    """Differences 0, -0.25, -0.5 over three folds, each half as large as the rest."""
+    folds = {0: [1] * 4, 1: [1, 1, 1, 0], 2: [1, 0, 1, 0]}
+    runs = {
+        "default": {0: {fold: frame([1] * 4, fold) for fold in folds}},
+        "joint": {0: {fold: frame(right, fold) for fold, right in folds.items()}},
+        "logistic": {0: {fold: frame([0] * 4, fold) for fold in folds}},
+    }
+    table = comparison_table(runs).set_index("method")
+    assert table.loc["joint", "p_folds"] == pytest.approx(corrected_resampled_p([0, -0.25, -0.5], 1 / 2))
+    assert table.loc["joint", "p_folds_holm"] == table.loc["joint", "p_folds"]
+    assert pd.isna(table.loc["logistic", "p_folds"])
+
+
+def test_one_table_is_printed(tmp_path, caplog):
+    for method in ("default", "joint"):
+        write_predictions(tmp_path / method / "seed_0" / "fold_0" / "predictions.csv", frame([1, 1, 1, 0] * 5))
+    caplog.set_level("INFO", logger=ROOT_LOGGER)
+    evaluate(tmp_path, methods=["default", "joint"], seeds=[0], folds=[0], source="s")
+    (header,) = [line for line in caplog.text.splitlines() if "balanced_accuracy" in line]
+    assert header.split()[:3] == ["method", "runs", "images"]
+    (row,) = [line for line in caplog.text.splitlines() if line.split()[:1] == ["joint"]]
+    assert "0.750 [" in row
+    assert "+0.000" in row
+    matrix = caplog.text.split("joint: true by predicted\n")[1].splitlines()[:3]
+    # Every fourth image, of class 1, is wrong.
+    assert [line.split() for line in matrix] == [["0", "1"], ["0", "10", "0"], ["1", "5", "5"]]

@@ -4,22 +4,24 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.errors import CohortError
+from pipeline.errors import CohortError, DeviceError
 from pipeline.training.batches import NodeImage
-from pipeline.training.bilevel import TrainingImages
+from pipeline.training.calibration import fit_temperature
 from pipeline.training.checkpoint import read_model, write_model
 from pipeline.training.fitting import class_weight, fit_model
+from pipeline.training.inference import predict_logits
 from pipeline.training.nodes import CohortNodes, SlideNodes
 from pipeline.training.params import TrainingParams
 from pipeline.training.presets import METHODS, method_spec
+from pipeline.training.steps import TrainingImages
 
 CPU = torch.device("cpu")
-QUICK = TrainingParams(epochs=2, hidden=8, heads=2)
+QUICK = TrainingParams(epochs=2, hidden=8, heads=2, pretraining_steps=10)
 
 
 def fitted(cohort, rows, method="default", seed=0, params=QUICK):
-    model, history = fit_model(cohort, rows, method_spec(method, params), seed=seed, purpose="fold 0", device=CPU)
-    return model, history
+    spec = method_spec(method, params)
+    return fit_model(cohort, rows, spec, seed=seed, purpose="fold 0", device=CPU, fitting=params.fitting)
 
 
 def weights(model):
@@ -83,10 +85,11 @@ def test_training_leaves_the_global_random_state_alone(cohort):
 
 def test_a_stored_model_predicts_as_before(cohort, tmp_path):
     nodes, rows = cohort
-    model, _ = fitted(nodes, rows, "paper_a", params=replace(QUICK, nan_indicator=True))
+    model, _ = fitted(nodes, rows, "paper_a", params=replace(QUICK, nan_indicator=True, temperature_scaling=True))
     write_model(tmp_path / "model.pt", model, source="s")
     loaded = read_model(tmp_path / "model.pt", CPU)
     assert (loaded.spec, loaded.feature_names, loaded.class_names) == (model.spec, nodes.feature_names, ("0", "1"))
+    assert (loaded.fitting, loaded.temperature) == (model.fitting, model.temperature)
     assert same(weights(model), weights(loaded))
     slides = list(nodes.slides.values())[:2]
     for one, other in zip(model.images(slides, CPU), loaded.images(slides, CPU), strict=True):
@@ -112,3 +115,45 @@ def test_image_without_nodes_is_an_error(cohort):
     empty = SlideNodes(np.zeros((0, 9), np.float32), np.zeros((0, 2), np.float32), "no tissue")
     with pytest.raises(CohortError, match=rf"{slide_id}.*no tissue"):
         fitted(CohortNodes({**nodes.slides, slide_id: empty}, nodes.feature_names), rows)
+
+
+@pytest.mark.parametrize(("column", "noun"), [("slide_id", "slide"), ("case_id", "patient")])
+def test_a_test_slide_or_patient_in_training_is_a_leak(column, noun, cohort):
+    nodes, rows = cohort
+    leaking = rows.copy()
+    fold = rows["role"] == "test"
+    leaking.loc[leaking.index[fold][0], column] = rows.loc[~fold, column].iloc[0]
+    with pytest.raises(CohortError, match=rf"leak: {noun} '{rows.loc[~fold, column].iloc[0]}'"):
+        fitted(nodes, leaking)
+
+
+@pytest.mark.parametrize("kind", ["unrolled", "neumann"])
+@pytest.mark.parametrize("method", ["default", "paper_a"])
+def test_gradients_through_the_classifier_train_another_model_and_the_same_one_twice(kind, method, cohort):
+    params = replace(QUICK, upper_gradient=kind)
+    first, second, plain = (weights(fitted(*cohort, method, params=p)[0]) for p in (params, params, QUICK))
+    assert same(first, second)
+    assert not same(first, plain)
+
+
+def test_one_level_methods_know_no_upper_gradient(cohort):
+    params = replace(QUICK, upper_gradient="neumann")
+    assert same(*(weights(fitted(*cohort, "joint", params=p)[0]) for p in (params, QUICK)))
+
+
+def test_the_temperature_is_fitted_on_select_images_only(cohort):
+    nodes, rows = cohort
+    scaled, plain = (fitted(nodes, rows, params=replace(QUICK, temperature_scaling=on))[0] for on in (True, False))
+    assert same(weights(scaled), weights(plain))
+    assert scaled.temperature != plain.temperature == 1
+    select = rows[rows["role"] == "select"]
+    images = scaled.images([nodes.slides[s] for s in select["slide_id"]], CPU)
+    labels = np.array([scaled.class_names.index(label) for label in select["label"]])
+    assert scaled.temperature == fit_temperature(predict_logits(scaled.network, images).double().numpy(), labels)
+    with pytest.raises(CohortError, match="select_share"):
+        fitted(nodes, rows[rows["role"] != "select"], params=replace(QUICK, temperature_scaling=True))
+
+
+def test_half_precision_needs_cuda(cohort):
+    with pytest.raises(DeviceError, match="bfloat16 needs a CUDA device, found cpu"):
+        fitted(*cohort, params=replace(QUICK, precision="bfloat16"))

@@ -160,3 +160,27 @@ def test_scores_are_symmetric_within_0_and_1(generator, batch):
     assert scores.max() <= 1
     assert not scores[~batch.pair_mask].any()
     assert not kept[~batch.pair_mask].any()
+
+
+def test_settling_keeps_the_graph_and_empties_the_weights(batch):
+    torch.manual_seed(0)
+    generator = metric()
+    before = generator(batch)
+    generator.settle()
+    torch.testing.assert_close(generator(batch), before)
+    assert not generator.project.weight.any()
+    assert not generator.log_temperature.any()
+    step = torch.randn_like(generator.project.weight)
+    with torch.no_grad():
+        generator.project.weight.copy_(step)
+    torch.testing.assert_close(generator.directions(batch.x), shifted_directions(generator, batch.x, 0.1 * step))
+    generator(batch).square().sum().backward()
+    assert generator.project.weight.grad.abs().max() > 0
+    moved = generator(batch)
+    generator.settle()
+    torch.testing.assert_close(generator(batch), moved)
+
+
+def shifted_directions(generator, x, shift):
+    projected = x @ (generator.settled_projection + shift).T
+    return torch.nn.functional.normalize(projected.unflatten(-1, (3, -1)).transpose(1, 2), dim=-1)

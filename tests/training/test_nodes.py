@@ -34,6 +34,21 @@ def test_differing_features_name_the_slide_and_the_first_difference():
         common_feature_names({"a": ("x", "y"), "b": ("x",)})
 
 
+def test_embeddings_stand_beside_the_features_in_the_order_asked_for(tmp_path):
+    values = {
+        "uni": np.full((3, 2), 5, np.float32),
+        "b": np.full((3, 1), 7, np.float32),
+        "c": np.zeros((3, 9), np.float32),
+    }
+    write_features(tmp_path / "a.zarr", store("a", ["x"], embeddings=values))
+    write_features(tmp_path / "empty.zarr", store("empty", [], n=0, reason="no tissue"))
+    cohort = load_nodes(tmp_path, ["a", "empty"], ["uni", "b"])
+    assert cohort.feature_names == ("x", "uni/0", "uni/1", "b/0")
+    assert cohort.slides["a"].x.tolist() == [[1, 5, 5, 7]] * 3
+    with pytest.raises(CohortError, match=r"slide a: .*no embedding 'gigapath'.*found b, c, uni"):
+        load_nodes(tmp_path, ["a"], ["gigapath"])
+
+
 def test_empty_slides_need_no_feature_names(tmp_path):
     write_features(tmp_path / "a.zarr", store("a", ["x"]))
     write_features(tmp_path / "b.zarr", store("b", [], n=0, reason="no tissue"))

@@ -27,7 +27,7 @@ def fold(stored, tmp_path_factory):
     root = tmp_path_factory.mktemp("fold")
     params = SplitParams(folds=3)
     split_cohort(*stored, root / "splits.csv", root / "excluded.csv", params=params, seeds=[0], source="s")
-    quick = TrainingParams(epochs=1, hidden=8)
+    quick = TrainingParams(epochs=1, hidden=8, pretraining_steps=10)
     keywords = {"seed": 0, "fold": 0, "params": quick, "device": "cpu", "source": "s"}
     train_fold(root / "splits.csv", stored[1], root, method="default", **keywords)
     return root
@@ -43,6 +43,42 @@ def test_a_stored_model_repeats_the_folds_predictions(fold, stored, tmp_path):
     by_id = {row.slide_id: row for row in stored[0]}
     found = run(fold, stored[1], [by_id[slide_id] for slide_id in expected["slide_id"]], tmp_path / "p.csv")
     pd.testing.assert_frame_equal(found, expected)
+
+
+def test_large_images_are_predicted_as_in_their_fold_and_nearly_as_small_ones(stored, tmp_path):
+    splits = tmp_path / "splits.csv"
+    split_cohort(*stored, splits, tmp_path / "e.csv", params=SplitParams(folds=3), seeds=[0], source="s")
+    tables = {}
+    for limit in (4, 8):
+        # All pairs are candidates, and pre-training, which draws patches, is left out.
+        params = TrainingParams(epochs=2, hidden=8, dense_limit=limit, similar_candidates=7, pretraining_steps=0)
+        keywords = {"seed": 0, "fold": 0, "params": params, "device": "cpu", "source": "s"}
+        train_fold(splits, stored[1], tmp_path / str(limit), method="default", **keywords)
+        tables[limit] = read_predictions(tmp_path / f"{limit}/predictions.csv")
+    by_id = {row.slide_id: row for row in stored[0]}
+    rows = [by_id[slide_id] for slide_id in tables[4]["slide_id"]]
+    pd.testing.assert_frame_equal(run(tmp_path / "4", stored[1], rows, tmp_path / "p.csv"), tables[4])
+    np.testing.assert_allclose(tables[4]["p_1"], tables[8]["p_1"], atol=1e-4)
+
+
+def test_a_model_asks_for_the_embeddings_it_was_trained_with(stored, tmp_path):
+    rng = np.random.default_rng(0)
+    for slide_id, path in stored[1].items():
+        store = read_features(path)
+        values = rng.normal(size=(len(store.features), 2)).astype(np.float32)
+        write_features(tmp_path / f"{slide_id}.zarr", replace(store, embeddings={"uni": values}))
+    with_embedding = {slide_id: tmp_path / f"{slide_id}.zarr" for slide_id in stored[1]}
+    splits = tmp_path / "splits.csv"
+    split_cohort(stored[0], with_embedding, splits, tmp_path / "e.csv", params=SplitParams(), seeds=[0], source="s")
+    params = TrainingParams(epochs=1, hidden=8, embeddings=["uni"])
+    keywords = {"seed": 0, "fold": 0, "params": params, "device": "cpu", "source": "s"}
+    train_fold(splits, with_embedding, tmp_path / "fold", method="mean_pool", **keywords)
+    expected = read_predictions(tmp_path / "fold/predictions.csv")
+    by_id = {row.slide_id: row for row in stored[0]}
+    rows = [by_id[slide_id] for slide_id in expected["slide_id"]]
+    pd.testing.assert_frame_equal(run(tmp_path / "fold", with_embedding, rows, tmp_path / "p.csv"), expected)
+    with pytest.raises(CohortError, match="no embedding 'uni'"):
+        run(tmp_path / "fold", stored[1], rows, tmp_path / "q.csv")
 
 
 def test_unlabelled_slides_keep_an_empty_label_and_empty_ones_go_aside(fold, stored, tmp_path):

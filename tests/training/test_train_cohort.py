@@ -3,6 +3,8 @@ import pytest
 from pipeline.artefacts.metrics import read_comparison, read_metrics
 from pipeline.artefacts.splits import read_splits
 from pipeline.errors import ConfigError
+from pipeline.logs import ROOT_LOGGER
+from pipeline.provenance import file_digest
 from pipeline.training import evaluate as evaluate_module
 from pipeline.training.params import SplitParams, TrainingParams
 from pipeline.training.train_cohort import train_cohort
@@ -21,7 +23,7 @@ def run(stored, out, methods, only_fold=None):
         seed=5,
         only_fold=only_fold,
         splits=SplitParams(folds=3),
-        training=TrainingParams(epochs=1, hidden=8),
+        training=TrainingParams(epochs=1, hidden=8, pretraining_steps=10),
         device="cpu",
         source="s",
     )
@@ -51,6 +53,30 @@ def test_several_methods_share_their_splits_and_are_compared(stored, tmp_path):
     assert table["method"].tolist() == ["logistic", "mean_pool"]
     assert set(table["reference"]) == {"logistic"}
     assert table["n_images"].tolist() == [12, 12]
+
+
+def test_a_killed_command_keeps_the_folds_that_were_done(stored, tmp_path, monkeypatch, caplog):
+    methods = ["logistic", "mean_pool"]
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    run(stored, whole, methods)
+    with monkeypatch.context() as patch:
+        patch.setattr("pipeline.training.train_cohort.evaluate_seed", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            run(stored, killed, methods)
+    (killed / "logistic/fold_1/predictions.csv").unlink()
+    caplog.set_level("INFO", logger=ROOT_LOGGER)
+    run(stored, killed, methods)
+    kept = [fold for fold in range(3) if f"logistic, seed 5, fold {fold}: done before, kept" in caplog.text]
+    assert kept == [0, 2]
+    assert file_digest(killed) == file_digest(whole)
+    assert not (killed / ".partial").exists()
+    caplog.clear()
+    run(stored, killed, methods, only_fold=0)
+    assert "done before" not in caplog.text
+
+
+def interrupt(*_, **__):
+    raise KeyboardInterrupt
 
 
 def test_wrong_names_are_refused_before_any_work(stored, tmp_path):

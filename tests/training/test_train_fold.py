@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,11 +12,12 @@ from pipeline.artefacts.splits import read_splits
 from pipeline.errors import ArtefactError, CohortError, ConfigError, DeviceError
 from pipeline.provenance import file_digest
 from pipeline.training.params import SplitParams, TrainingParams
+from pipeline.training.presets import METHODS
 from pipeline.training.split_cohort import split_cohort
 from pipeline.training.train_final import train_final
 from pipeline.training.train_fold import train_fold
 
-QUICK = TrainingParams(epochs=2, hidden=8, heads=2)
+QUICK = TrainingParams(epochs=2, hidden=8, heads=2, pretraining_steps=10)
 
 
 @pytest.fixture(scope="module")
@@ -78,10 +81,33 @@ def test_fixed_graphs_hold_their_edges_only(splits, stored, tmp_path):
     assert set(graph.weight.tolist()) == {1.0}
 
 
-@pytest.mark.parametrize("method", ["default", "paper_b", "logistic"])
+@pytest.mark.parametrize("method", METHODS)
 def test_the_same_seed_gives_the_same_bytes(method, splits, stored, tmp_path):
     first, second = (run(splits, stored, tmp_path / name, method) for name in "ab")
     assert file_digest(first) == file_digest(second)
+
+
+@pytest.mark.parametrize("method", ["default", "joint", "cosine_graph", "spatial_graph"])
+def test_large_images_give_the_same_bytes_twice_and_keep_candidate_edges_only(method, splits, stored, tmp_path):
+    params = replace(QUICK, dense_limit=6, similar_candidates=2, spatial_candidates=1, target_degree=2)
+    first, second = (run(splits, stored, tmp_path / name, method, params=params) for name in "ab")
+    assert file_digest(first) == file_digest(second)
+    for row in read_predictions(first / "predictions.csv").itertuples():
+        graph = read_learned_graph(first / "graphs.zarr", row.slide_id)
+        source, target = graph.edge_index
+        edges = set(zip(source.tolist(), target.tolist(), strict=True))
+        assert 8 * 2 <= len(edges) == len(source) < 8 * 7
+        assert edges == {(b, a) for a, b in edges}
+        assert set(source.tolist()) == set(range(8))
+
+
+def test_images_too_large_for_all_pairs_stop_methods_without_another_way(splits, stored, tmp_path):
+    params = replace(QUICK, dense_limit=6)
+    with pytest.raises(CohortError, match=r"slide \w+: paper_a .* at most 6 .*; found 8"):
+        run(splits, stored, tmp_path, "paper_a", params=params)
+    with pytest.raises(CohortError, match="spatial_graph scores every pair"):
+        run(splits, stored, tmp_path, "spatial_graph", params=replace(params, target_degree=0))
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_patient_in_two_roles_stops_training(splits, stored, tmp_path):

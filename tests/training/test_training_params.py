@@ -5,7 +5,7 @@ import torch
 
 from pipeline.errors import ConfigError
 from pipeline.training.model import build_model
-from pipeline.training.params import TRAINING_BOUNDS, SplitParams, TrainingParams
+from pipeline.training.params import TRAINING_BOUNDS, FittingParams, SplitParams, TrainingParams
 from pipeline.training.presets import METHODS, Settings, method_spec, spec_from_plain
 
 
@@ -30,7 +30,31 @@ def test_training_numbers_below_their_bound_are_refused(key):
 
 
 def test_settings_hold_every_number_of_the_parameters():
-    assert {f.name for f in fields(TrainingParams)} == {f.name for f in fields(Settings)}
+    own, shared = ({f.name for f in fields(kind)} for kind in (Settings, FittingParams))
+    assert {f.name for f in fields(TrainingParams)} == own | shared
+    assert not own & shared
+
+
+def test_what_all_methods_share_is_passed_on():
+    params = TrainingParams(upper_gradient="neumann", neumann_terms=2, temperature_scaling=True)
+    assert params.fitting == FittingParams(upper_gradient="neumann", neumann_terms=2, temperature_scaling=True)
+
+
+@pytest.mark.parametrize("values", [{"upper_gradient": "second_order"}, {"precision": "float16"}])
+def test_unknown_words_are_refused(values):
+    with pytest.raises(ConfigError, match=r"training.\w+: expected one of"):
+        TrainingParams(**values)
+
+
+@pytest.mark.parametrize("names", ["uni", ["uni", "uni"], [""], [1]])
+def test_embeddings_are_a_list_of_names(names):
+    with pytest.raises(ConfigError, match=r"training.embeddings: expected a list of names"):
+        TrainingParams(embeddings=names)
+
+
+def test_coarse_numbers_and_gradients_through_the_classifier_exclude_each_other():
+    with pytest.raises(ConfigError, match="too coarse"):
+        TrainingParams(precision="bfloat16", upper_gradient="unrolled")
 
 
 def test_given_values_beat_the_preset_and_the_rest_stays():

@@ -52,6 +52,7 @@ rule train_fold:
         training=section("training"),
         features=f"{OUT}/features",
         device=config["device"],
+        partial=f"{OUT}/.partial/train_fold/{RUN}",
         source=source_digest("pipeline.training"),
     script:
         "../scripts/train_fold.py"
@@ -82,6 +83,7 @@ rule train_final:
         seed=SEEDS[0],
         features=f"{OUT}/features",
         device=config["device"],
+        partial=f"{OUT}/.partial/train_final/{RUN}",
         source=source_digest("pipeline.training"),
     script:
         "../scripts/train_final.py"

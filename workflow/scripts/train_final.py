@@ -16,5 +16,6 @@ with job_log(snakemake.log[0]):
         params=TrainingParams(**snakemake.params.training),
         split_params=SplitParams(**snakemake.params.splits),
         device=snakemake.params.device,
+        partial_dir=snakemake.params.partial,
         source=snakemake.params.source,
     )

@@ -16,5 +16,6 @@ with job_log(snakemake.log[0]):
         fold=int(snakemake.wildcards.fold),
         params=TrainingParams(**snakemake.params.training),
         device=snakemake.params.device,
+        partial_dir=snakemake.params.partial,
         source=snakemake.params.source,
     )

@@ -1,0 +1,82 @@
+"""``abignet tune``: search a method's settings inside the training part of every fold."""
+
+from pathlib import Path
+
+import click
+import yaml
+
+from pipeline.artefacts.sheet import read_sheet, require_trainable
+from pipeline.commands.options import EXISTING_FILE, NEW_DIRECTORY, config_options, configured, device_option
+from pipeline.commands.train import feature_files
+from pipeline.config import params
+from pipeline.errors import ConfigError
+from pipeline.provenance import source_digest
+from pipeline.training.params import SplitParams, TrainingParams
+
+
+@click.command("tune")
+@click.option("--sheet", "sheet_path", type=EXISTING_FILE, required=True, help="Sheet of slides (.csv).")
+@click.option(
+    "--features",
+    "features_dir",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder of {slide_id}.zarr or .h5; the sheet's column `features` beats it.",
+)
+@click.option("--out", "out_dir", type=NEW_DIRECTORY, required=True, help="Folder of the trials and best settings.")
+@click.option("--method", default="default", show_default=True, help="The method whose settings are searched.")
+@click.option("--trials", type=click.IntRange(min=2), default=27, show_default=True, help="Settings tried a fold.")
+@click.option("--space", "space_path", type=EXISTING_FILE, help="YAML of lists by key of `training` to draw from.")
+@click.option("--folds", type=click.IntRange(min=2), help="Folds by patient; the sheet's column `fold` beats it.")
+@click.option("--only-fold", type=click.IntRange(min=0), help="Search in this fold alone.")
+@click.option("--seed", type=click.IntRange(min=0), help="Of folds, draws and weights. [default: the config's first]")
+@device_option
+@config_options
+def command(
+    sheet_path: Path,
+    features_dir: Path | None,
+    out_dir: Path,
+    method: str,
+    trials: int,
+    space_path: Path | None,
+    folds: int | None,
+    only_fold: int | None,
+    seed: int | None,
+    device: str | None,
+    config_path: Path | None,
+    settings: tuple[str, ...],
+) -> None:
+    """Search settings by successive halving, never with the test images of a fold.
+
+    Writes trials.csv, and the best settings as fold_{k}.yaml (`abignet train --tuned`
+    trains every fold with its own) and final.yaml (for `--config`).
+    """
+    from pipeline.training.tune import tune
+
+    config = configured(config_path, settings, splits__folds=folds, device=device)
+    rows = [row for row in read_sheet(sheet_path) if row.label is not None]
+    require_trainable(rows, sheet_path)
+    found = tune(
+        rows,
+        feature_files(rows, features_dir, sheet_path),
+        out_dir,
+        method=method,
+        seed=config["seeds"][0] if seed is None else seed,
+        only_fold=only_fold,
+        n_trials=trials,
+        space=None if space_path is None else _read_space(space_path),
+        splits=params(config, "splits", SplitParams),
+        training=params(config, "training", TrainingParams),
+        device=config["device"],
+        source=source_digest("pipeline.training"),
+    )
+    click.echo(found[found["best"]].drop(columns="best").to_string(index=False))
+
+
+def _read_space(path: Path) -> dict[str, list[object]]:
+    try:
+        space = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path}: expected a YAML file, found: {error}") from error
+    if not isinstance(space, dict) or not all(isinstance(v, list) and v for v in space.values()):
+        raise ConfigError(f"{path}: expected a list of values by key of the config's section training.")
+    return space

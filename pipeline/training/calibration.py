@@ -1,0 +1,30 @@
+"""Temperature scaling: one number that makes probabilities honest and changes no prediction."""
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax
+
+COLDEST, HOTTEST = 0.05, 20.0
+"""Guard: range of the temperature; images that are all right would ask for 0."""
+
+
+def fit_temperature(logits: npt.NDArray[np.float64], labels: npt.NDArray[np.int64]) -> float:
+    """T > 0 of the least cross-entropy of softmax(logits / T) (Guo et al. 2017, section 4.2).
+
+    Parameters
+    ----------
+    logits
+        float64 (n, n_classes), n at least 1; of images that fitted no weight.
+    labels
+        int64 (n,), positions of the true classes.
+    """
+    rows = np.arange(len(labels))
+
+    def loss(log_temperature: float) -> float:
+        return -float(log_softmax(logits * math.exp(-log_temperature), axis=1)[rows, labels].mean())
+
+    found = minimize_scalar(loss, bounds=(math.log(COLDEST), math.log(HOTTEST)), method="bounded")
+    return math.exp(found.x)

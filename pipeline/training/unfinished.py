@@ -1,0 +1,100 @@
+"""State of a training on disk, so that a killed job goes on where it stood and ends with the same bytes.
+
+A command of several trainings also leaves a mark for each that is complete, so that it
+need not be repeated when the command was killed in a later one.
+"""
+
+import hashlib
+import io
+import json
+import pickle
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from pipeline.artefacts.atomic import writing
+from pipeline.logs import get_logger
+from pipeline.provenance import file_digest
+
+PART_SECONDS = 60.0
+"""Work that a kill can cost, beside the epoch that it interrupts."""
+
+FINISHED = ".finished"
+"""Suffix of the mark of a training that is complete."""
+
+State = dict[str, Any]
+"""Tensors, numbers and text, nested in dicts and lists."""
+
+log = get_logger("training")
+
+
+class UnfinishedFit:
+    """The state of one training after some epoch.
+
+    Parameters
+    ----------
+    folder
+        Where the state of this training alone lies; None keeps none.
+    made_by
+        Everything that the training depends on; a state made by anything else is removed.
+    """
+
+    def __init__(self, folder: str | Path | None, made_by: Mapping[str, Any]) -> None:
+        self._written_at = time.monotonic()
+        self._path: Path | None = None
+        if folder is not None:
+            key = hashlib.sha256(json.dumps(made_by, sort_keys=True).encode()).hexdigest()[:16]
+            self._path = Path(folder) / f"{key}.pt"
+            for other in (*self._path.parent.glob("*.pt"), *self._path.parent.glob(f"*{FINISHED}")):
+                if other.stem != key:
+                    log.info("%s was left by another configuration, input or source: not gone on from", other)
+                    other.unlink(missing_ok=True)
+
+    def read(self, device: torch.device) -> State | None:
+        """The state last written, its tensors on ``device``; None when there is none to go on from.
+
+        A file that cannot be read is removed and costs the work in it, never the result.
+        Reading runs no code that a file might hold.
+        """
+        if self._path is None or not self._path.exists():
+            return None
+        try:
+            state: State = torch.load(self._path, map_location=device, weights_only=True)
+        except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+            log.warning("%s cannot be read (%s); training starts anew", self._path, error)
+            self._path.unlink(missing_ok=True)
+            return None
+        return state
+
+    def offer(self, state: Callable[[], State]) -> None:
+        """Write ``state()`` if the last writing lies ``PART_SECONDS`` back."""
+        if self._path is None or time.monotonic() - self._written_at < PART_SECONDS:
+            return
+        buffer = io.BytesIO()
+        torch.save(state(), buffer)
+        with writing(self._path) as temporary:
+            temporary.write_bytes(buffer.getvalue())
+        self._written_at = time.monotonic()
+
+    def finish(self, results: Path) -> None:
+        """Put the digest of the folder ``results``, which is now complete, in the place of the state."""
+        if self._path is not None:
+            with writing(self._path.with_suffix(FINISHED)) as temporary:
+                temporary.write_text(file_digest(results))
+            self._path.unlink(missing_ok=True)
+
+    def is_finished(self, results: Path) -> bool:
+        """Whether ``results`` are, to the byte, those that this training has written."""
+        if self._path is None or not results.is_dir():
+            return False
+        mark = self._path.with_suffix(FINISHED)
+        return mark.exists() and mark.read_text() == file_digest(results)
+
+    def remove(self) -> None:
+        """Forget everything: nothing is left to go on with."""
+        if self._path is not None:
+            shutil.rmtree(self._path.parent, ignore_errors=True)
