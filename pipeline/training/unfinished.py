@@ -5,7 +5,6 @@ need not be repeated when the command was killed in a later one.
 """
 
 import hashlib
-import io
 import json
 import pickle
 import shutil
@@ -16,7 +15,7 @@ from typing import Any
 
 import torch
 
-from pipeline.artefacts.atomic import writing
+from pipeline.artefacts.torch_file import write_torch
 from pipeline.logs import get_logger
 from pipeline.provenance import file_digest
 
@@ -74,10 +73,7 @@ class UnfinishedFit:
         """Write ``state()`` if the last writing lies ``PART_SECONDS`` back."""
         if self._path is None or time.monotonic() - self._written_at < PART_SECONDS:
             return
-        buffer = io.BytesIO()
-        torch.save(state(), buffer)
-        with writing(self._path) as temporary:
-            temporary.write_bytes(buffer.getvalue())
+        write_torch(self._path, state())
         self._written_at = time.monotonic()
 
     def finish(self, results: Path) -> None:
