@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 
+from pipeline.artefacts.atomic import writing
 from pipeline.artefacts.torch_file import write_torch
 from pipeline.logs import get_logger
 from pipeline.provenance import file_digest
