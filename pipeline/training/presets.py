@@ -42,7 +42,7 @@ class Settings:
     heads: int = 4
     projection: int = 16
     temperature: float = 8.0
-    target_degree: int = 0
+    target_degree: int = 8
     spatial_term: bool = False
     dense_limit: int = 2048
     similar_candidates: int = 16
@@ -114,6 +114,7 @@ PAPER_SETTINGS = Settings(
     generator_learning_rate=1e-3,
     weight_decay=0.0,
     dropout=0.2,
+    target_degree=0,
     dense_limit=4096,
     pretraining_steps=0,
     gradient_clip=1.0,
@@ -153,8 +154,8 @@ METHODS: dict[str, MethodSpec] = {
         ),
         MethodSpec("mean_pool", "none", "mean_pool"),
         MethodSpec("attention_mil", "none", "attention_mil"),
-        MethodSpec("cosine_graph", "cosine", "relational", settings=Settings(target_degree=8)),
-        MethodSpec("spatial_graph", "spatial", "relational", settings=Settings(target_degree=8)),
+        MethodSpec("cosine_graph", "cosine", "relational"),
+        MethodSpec("spatial_graph", "spatial", "relational"),
         MethodSpec("joint", "metric", "relational"),
         MethodSpec("logistic", "none", "logistic"),
     )

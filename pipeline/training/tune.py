@@ -91,7 +91,7 @@ def declared_space(spec: MethodSpec) -> dict[str, list[Any]]:
         space["generator_learning_rate"] = [1e-3, 3e-3, 1e-2]
     if spec.generator == "metric":
         space |= {"heads": [2, 4, 8], "temperature": [4.0, 8.0, 12.0]}
-    if spec.generator in ("cosine", "spatial"):
+    if spec.generator in ("metric", "cosine", "spatial"):
         space["target_degree"] = [4, 8, 16]
     return space
 
