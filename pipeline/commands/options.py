@@ -16,6 +16,19 @@ NEW_FILE = click.Path(dir_okay=False, path_type=Path)
 NEW_DIRECTORY = click.Path(file_okay=False, path_type=Path)
 
 
+def cohort_options(function: Function) -> Function:
+    """Add ``--sheet`` and ``--features`` of commands that learn from a cohort."""
+    function = click.option(
+        "--features",
+        "features_dir",
+        type=click.Path(exists=True, file_okay=False, path_type=Path),
+        help="Folder of {slide_id}.zarr or .h5; the sheet's column `features` beats it.",
+    )(function)
+    return click.option("--sheet", "sheet_path", type=EXISTING_FILE, required=True, help="Sheet of slides (.csv).")(
+        function
+    )
+
+
 def config_options(function: Function) -> Function:
     """Add ``--config`` and ``--set``; ``configured`` makes a configuration of them."""
     function = click.option(

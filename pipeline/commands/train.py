@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from pipeline.artefacts.sheet import SlideRow, read_sheet, require_trainable
-from pipeline.commands.options import EXISTING_FILE, NEW_DIRECTORY, config_options, configured, device_option
+from pipeline.commands.options import NEW_DIRECTORY, cohort_options, config_options, configured, device_option
 from pipeline.config import load_config, params
 from pipeline.errors import SheetError
 from pipeline.provenance import source_digest
@@ -13,13 +13,7 @@ from pipeline.training.params import SplitParams, TrainingParams
 
 
 @click.command("train")
-@click.option("--sheet", "sheet_path", type=EXISTING_FILE, required=True, help="Sheet of slides (.csv).")
-@click.option(
-    "--features",
-    "features_dir",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Folder of {slide_id}.zarr or .h5; the sheet's column `features` beats it.",
-)
+@cohort_options
 @click.option("--out", "out_dir", type=NEW_DIRECTORY, required=True, help="Folder of this seed's results.")
 @click.option("--method", default="default", show_default=True, help="A method, several with commas between, or `all`.")
 @click.option(

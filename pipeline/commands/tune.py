@@ -6,7 +6,14 @@ import click
 import yaml
 
 from pipeline.artefacts.sheet import read_sheet, require_trainable
-from pipeline.commands.options import EXISTING_FILE, NEW_DIRECTORY, config_options, configured, device_option
+from pipeline.commands.options import (
+    EXISTING_FILE,
+    NEW_DIRECTORY,
+    cohort_options,
+    config_options,
+    configured,
+    device_option,
+)
 from pipeline.commands.train import feature_files
 from pipeline.config import params
 from pipeline.errors import ConfigError
@@ -15,13 +22,7 @@ from pipeline.training.params import SplitParams, TrainingParams
 
 
 @click.command("tune")
-@click.option("--sheet", "sheet_path", type=EXISTING_FILE, required=True, help="Sheet of slides (.csv).")
-@click.option(
-    "--features",
-    "features_dir",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Folder of {slide_id}.zarr or .h5; the sheet's column `features` beats it.",
-)
+@cohort_options
 @click.option("--out", "out_dir", type=NEW_DIRECTORY, required=True, help="Folder of the trials and best settings.")
 @click.option("--method", default="default", show_default=True, help="The method whose settings are searched.")
 @click.option("--trials", type=click.IntRange(min=2), default=27, show_default=True, help="Settings tried a fold.")

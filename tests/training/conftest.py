@@ -10,6 +10,7 @@ from pipeline.training.batches import NodeImage, pack
 from pipeline.training.nodes import CohortNodes, SlideNodes
 from pipeline.training.params import SplitParams
 from pipeline.training.split_cohort import LabelledSlide, split_table
+from pipeline.training.steps import TrainingImages
 
 SMALL = PlantedParams(n_images=36, n_pairs=3, n_distractors=2, key_dim=3, nuisance_dim=2)
 
@@ -70,3 +71,8 @@ def stored(tmp_path_factory):
     planted = plant_images(SMALL, seed=3)
     rows = [SlideRow(slide_id=i.slide_id, label=i.label, case_id=i.case_id, case_given=True) for i in planted]
     return rows, {row.slide_id: root / "features" / f"{row.slide_id}.zarr" for row in rows}
+
+
+@pytest.fixture
+def roles(random_images):
+    return TrainingImages(random_images([5] * 10), random_images([5] * 6, seed=1), random_images([5] * 4, seed=2))

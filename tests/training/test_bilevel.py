@@ -10,7 +10,6 @@ from pipeline.training.bilevel import fit
 from pipeline.training.inference import evaluate_images
 from pipeline.training.model import build_model
 from pipeline.training.presets import METHODS, Settings
-from pipeline.training.steps import TrainingImages
 
 FAST = replace(METHODS["default"].settings, epochs=3, hidden=8, heads=2, projection=4, batch_size=4)
 EVEN = torch.ones(2)
@@ -21,11 +20,6 @@ def small(name, **changes):
     settings = replace(METHODS[name].settings, **{"epochs": 3, "hidden": 8, "heads": 2, "batch_size": 4, **changes})
     spec = replace(METHODS[name], settings=settings)
     return spec, build_model(spec, 5, 2)
-
-
-@pytest.fixture
-def roles(random_images):
-    return TrainingImages(random_images([5] * 10), random_images([5] * 6, seed=1), random_images([5] * 4, seed=2))
 
 
 def test_the_epoch_with_the_least_select_loss_is_put_back(roles):

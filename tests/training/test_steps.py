@@ -8,7 +8,6 @@ from pipeline.training.model import build_model
 from pipeline.training.params import FittingParams
 from pipeline.training.presets import METHODS
 from pipeline.training.steps import (
-    TrainingImages,
     descend,
     level_loss,
     make_optimisers,
@@ -24,11 +23,6 @@ def small(name, **changes):
     settings = replace(METHODS[name].settings, **{"epochs": 3, "hidden": 8, "heads": 2, "batch_size": 4, **changes})
     spec = replace(METHODS[name], settings=settings)
     return spec, build_model(spec, 5, 2)
-
-
-@pytest.fixture
-def roles(random_images):
-    return TrainingImages(random_images([5] * 10), random_images([5] * 6, seed=1), random_images([5] * 4, seed=2))
 
 
 def state(module):
