@@ -18,12 +18,19 @@ import torch
 from planted_fits import CPU, PATCH_L0, SHARES, PlantedFit, learned
 
 from pipeline.synthetic.planted import PlantedParams, plant_images
-from pipeline.training.batches import NodeImage
-from pipeline.training.determinism import deterministic_torch
-from pipeline.training.model import build_model
+from pipeline.training.classifiers.image_classifier import build_model
+from pipeline.training.cohort.determinism import deterministic_torch
+from pipeline.training.fitting.steps import (
+    TrainingImages,
+    descend,
+    hypergradient_loss,
+    level_loss,
+    make_optimisers,
+    schedule,
+)
+from pipeline.training.graphs.padded_batches import NodeImage
+from pipeline.training.methods.presets import METHODS, MethodSpec
 from pipeline.training.params import DEFAULT_FITTING, FittingParams
-from pipeline.training.presets import METHODS, MethodSpec
-from pipeline.training.steps import TrainingImages, descend, hypergradient_loss, level_loss, make_optimisers, schedule
 
 PAPER_FEATURES = 69
 KINDS = ("first_order", "unrolled", "neumann")

@@ -29,8 +29,8 @@ from pipeline.cellgraph import (
     orientation_features_batch,
     spatial_features_batch,
 )
-from pipeline.cellgraph.describe_features import describe_features
-from pipeline.cellgraph.neighbours import pairs_within
+from pipeline.cellgraph.features.describe_features import describe_features
+from pipeline.cellgraph.graphs.neighbour_distances import pairs_within
 
 
 def compute(n_tiles: int, n_nuclei: int) -> Any:

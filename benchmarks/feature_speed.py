@@ -77,7 +77,7 @@ def our_blocks(n_patches: int, n_nuclei: int) -> Mapping[str, Callable[[], Any]]
         orientation_features_batch,
         spatial_features_batch,
     )
-    from pipeline.cellgraph.neighbours import pairs_within
+    from pipeline.cellgraph.graphs.neighbour_distances import pairs_within
 
     xy, offsets, theta = layout(n_patches, n_nuclei)
     um = 0.5 * xy

@@ -19,11 +19,11 @@ import shapely
 from skimage.feature import graycomatrix, graycoprops
 from skimage.measure import regionprops_table
 
-from pipeline.nuclei.glcm import LEVELS
-from pipeline.nuclei.morphology import measure_nuclei
-from pipeline.nuclei.ownership import BlockPlace, nucleus_table, owned_nuclei
-from pipeline.nuclei.stain import LUMINANCE
-from pipeline.synthetic.tissue import TissueSpec, paint_tissue
+from pipeline.nuclei.measures.glcm import LEVELS
+from pipeline.nuclei.measures.nucleus_morphology import measure_nuclei
+from pipeline.nuclei.segmentation.ownership import BlockPlace, nucleus_table, owned_nuclei
+from pipeline.nuclei.stain.stain_channels import LUMINANCE
+from pipeline.synthetic.painting.tissue import TissueSpec, paint_tissue
 
 SIDE_PX = 1024
 MPP = 0.5

@@ -37,12 +37,12 @@ import pandas as pd
 from PIL import Image
 from scipy import ndimage
 
-from pipeline.nuclei.engine import open_finder
+from pipeline.nuclei.learning.detection_scores import Matches, axis_errors, match_centres, match_nuclei
+from pipeline.nuclei.network.inference_engine import open_finder
+from pipeline.nuclei.network.weights import resolve_weights
 from pipeline.nuclei.params import SHIPPED_WEIGHTS, NucleiParams
-from pipeline.nuclei.scoring import Matches, axis_errors, match_centres, match_nuclei
-from pipeline.nuclei.segmenters import Finder, open_segmenter
-from pipeline.nuclei.stain import estimate_stain_scale
-from pipeline.nuclei.weights import resolve_weights
+from pipeline.nuclei.segmentation.segmenters import Finder, open_segmenter
+from pipeline.nuclei.stain.stain_channels import estimate_stain_scale
 
 OUTLINED = (
     ("CPM-15, 20x", "nuclei_cpm15", 0.5, range(1, 8)),

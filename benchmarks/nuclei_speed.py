@@ -31,16 +31,16 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from pipeline.nuclei import dynamics
-from pipeline.nuclei.engine import NucleusFinder, open_finder, steps_of
-from pipeline.nuclei.morphology import measure_nuclei
+from pipeline.nuclei.learning.detection_scores import match_nuclei
+from pipeline.nuclei.measures.nucleus_morphology import measure_nuclei
+from pipeline.nuclei.network import flow_dynamics as dynamics
+from pipeline.nuclei.network.inference_engine import NucleusFinder, open_finder, steps_of
+from pipeline.nuclei.network.weights import load_weights, resolve_weights
 from pipeline.nuclei.params import SHIPPED_WEIGHTS, NucleiParams
-from pipeline.nuclei.scoring import match_nuclei
-from pipeline.nuclei.stain import StainScale, estimate_stain_scale, network_input
-from pipeline.nuclei.watershed import WatershedFinder
-from pipeline.nuclei.weights import load_weights, resolve_weights
+from pipeline.nuclei.segmentation.watershed import WatershedFinder
+from pipeline.nuclei.stain.stain_channels import StainScale, estimate_stain_scale, network_input
 from pipeline.slides.reader import open_slide
-from pipeline.synthetic.tissue import TissueSpec, paint_tissue
+from pipeline.synthetic.painting.tissue import TissueSpec, paint_tissue
 
 SIDE_PX = 1024
 MPP = 0.5

@@ -11,15 +11,15 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 from pipeline.synthetic.planted import PlantedImage
-from pipeline.training.batches import NodeImage
-from pipeline.training.checkpoint import TrainedModel, node_image
-from pipeline.training.fitting import fit_model
-from pipeline.training.inference import evaluate_images, learned_graphs
-from pipeline.training.model import ImageClassifier, build_model
-from pipeline.training.nodes import CohortNodes, SlideNodes
+from pipeline.training.classifiers.image_classifier import ImageClassifier, build_model
+from pipeline.training.cohort.cohort_nodes import CohortNodes, SlideNodes
+from pipeline.training.fitting.checkpoint import TrainedModel, node_image
+from pipeline.training.fitting.fitting import fit_model
+from pipeline.training.fitting.inference import evaluate_images, learned_graphs
+from pipeline.training.fitting.unfinished import State, UnfinishedFit
+from pipeline.training.graphs.padded_batches import NodeImage
+from pipeline.training.methods.presets import MethodSpec
 from pipeline.training.params import DEFAULT_FITTING, FittingParams
-from pipeline.training.presets import MethodSpec
-from pipeline.training.unfinished import State, UnfinishedFit
 
 CPU = torch.device("cpu")
 PATCH_L0 = 256.0

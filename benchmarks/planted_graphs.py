@@ -20,8 +20,8 @@ import yaml
 from planted_fits import PlantedFit, learned
 
 from pipeline.synthetic.planted import VARIANTS, PlantedImage, plant_images
+from pipeline.training.methods.presets import METHODS, method_spec
 from pipeline.training.params import TrainingParams
-from pipeline.training.presets import METHODS, method_spec
 
 OFFSET_DIRECTIONS = 3
 

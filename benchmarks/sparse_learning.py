@@ -14,7 +14,7 @@ from dataclasses import replace
 from planted_fits import learned
 
 from pipeline.synthetic.planted import PlantedParams, plant_images
-from pipeline.training.presets import METHODS, MethodSpec
+from pipeline.training.methods.presets import METHODS, MethodSpec
 
 
 def main() -> None:

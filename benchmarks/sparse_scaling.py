@@ -30,15 +30,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize
 
-from pipeline.training.batches import NodeImage, pack
-from pipeline.training.determinism import deterministic_torch
-from pipeline.training.gcn import RelationalGCN
-from pipeline.training.generators import GraphGenerator, Metric, PairMLP
-from pipeline.training.neighbour_search import most_similar
-from pipeline.training.presets import METHODS
-from pipeline.training.sparse_batches import mean_of_images, pack_nodes
-from pipeline.training.sparse_gcn import SparseRelationalGCN
-from pipeline.training.sparse_generators import CandidateParams, SparseMetric, find_candidates
+from pipeline.training.classifiers.gcn import RelationalGCN
+from pipeline.training.classifiers.sparse_gcn import SparseRelationalGCN
+from pipeline.training.cohort.determinism import deterministic_torch
+from pipeline.training.graphs.candidate_edges import CandidateParams, SparseMetric, find_candidates
+from pipeline.training.graphs.generators import GraphGenerator, Metric, PairMLP
+from pipeline.training.graphs.neighbour_search import most_similar
+from pipeline.training.graphs.packed_batches import mean_of_images, pack_nodes
+from pipeline.training.graphs.padded_batches import NodeImage, pack
+from pipeline.training.methods.presets import METHODS
 
 N_FEATURES, N_CLASSES = 69, 2
 SETTINGS = METHODS["default"].settings

@@ -25,10 +25,10 @@ from scipy import ndimage
 
 from pipeline.artefacts.tiles import PEN_COLUMNS
 from pipeline.slides.reader import open_slide
-from pipeline.tiling.judge import causes
+from pipeline.tiling.grid.tile_rejection import causes
 from pipeline.tiling.params import TilingParams
-from pipeline.tiling.slide_map import SlideMap
 from pipeline.tiling.tile_slide import tile_open_slide
+from pipeline.tiling.tile_table.slide_map import SlideMap
 
 Rgb = npt.NDArray[np.uint8]
 

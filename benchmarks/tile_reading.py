@@ -235,7 +235,7 @@ def encoded_block() -> list[dict[Box, bytes]]:
     import numpy as np
     from PIL import Image
 
-    from pipeline.synthetic.tissue import TissueSpec, paint_tissue
+    from pipeline.synthetic.painting.tissue import TissueSpec, paint_tissue
 
     painted = paint_tissue(TissueSpec(), width_px=BLOCK_PX, height_px=BLOCK_PX, mpp=MPP, rng=np.random.default_rng(0))
     levels = []

@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
 from pipeline.errors import ConfigError
-from pipeline.provenance import PACKAGE_ROOT
+from pipeline.reachability import PACKAGE_ROOT
 
 DEFAULT_CONFIG = PACKAGE_ROOT.parent / "config" / "config.yaml"
 SCHEMA_PATH = PACKAGE_ROOT.parent / "workflow" / "schemas" / "config.schema.yaml"

@@ -14,15 +14,13 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from pipeline.reachability import module_file, reached_modules
+
 FORMAT_VERSION = 1
 """Version of every file contract of the pipeline; raised when any of them changes."""
 
-PACKAGE_ROOT = Path(__file__).resolve().parent
-FOUNDATION = ("slides", "artefacts", "bounds.py", "errors.py", "logs.py", "provenance.py", "units.py")
-"""Parts of the package that every room may import."""
-
-DIGESTED_SUFFIXES = frozenset({".py", ".html", ".css", ".js"})
-"""Kinds of file that make up a room's source; weights have digests of their own."""
+DIGESTED_SUFFIXES = frozenset({".html", ".css", ".js"})
+"""Kinds of file beside a module that are part of its source; weights have digests of their own."""
 
 RECORDED_PACKAGES = (
     "cellpose",
@@ -43,45 +41,47 @@ RECORDED_PACKAGES = (
 )
 
 
-def source_digest(*rooms: str) -> str:
-    """Digest of the meaning of ``rooms`` and of the foundation, 16 hex digits.
+def source_digest(*modules: str) -> str:
+    """Digest of the meaning of ``modules`` and of all that they reach by imports, 16 hex digits.
 
     Python files enter by their syntax tree without docstrings, so a changed comment,
     docstring or line break leaves the digest as it is and any other change does not.
 
     Parameters
     ----------
-    rooms
-        Rooms in dotted form, ``"pipeline.tiling"``; none means the foundation alone.
+    modules
+        Modules in dotted form, ``"pipeline.tiling.tile_slide"``; see ``reachability``.
 
     Raises
     ------
-    FileNotFoundError
-        If a room does not exist.
+    ModuleNotFoundError
+        If one does not exist.
     """
-    names = sorted({room.removeprefix("pipeline.").replace(".", "/") for room in rooms} | set(FOUNDATION))
     digest = hashlib.sha256()
-    for name in names:
-        digest.update(f"{name}:{_part_digest(name)};".encode())
+    for name in reached_modules(*modules):
+        digest.update(f"{name}:{_module_digest(module_file(name))};".encode())
     return digest.hexdigest()[:16]
 
 
 @cache
-def _part_digest(name: str) -> str:
-    part = PACKAGE_ROOT / name
-    if not part.exists():
-        raise FileNotFoundError(f"no such part of the package: {part}")
-    files = [part] if part.is_file() else sorted(p for p in part.rglob("*") if p.suffix in DIGESTED_SUFFIXES)
-    digest = hashlib.sha256()
-    for file in files:
-        digest.update(file.relative_to(PACKAGE_ROOT).as_posix().encode() + b"\0")
-        digest.update(_meaning(file))
+def _module_digest(file: Path) -> str:
+    digest = hashlib.sha256(_meaning(file))
+    for resource in _resources(file) if file.name == "__init__.py" else ():
+        digest.update(resource.relative_to(file.parent).as_posix().encode() + b"\0" + resource.read_bytes())
     return digest.hexdigest()
 
 
+def _resources(init: Path) -> list[Path]:
+    """Templates, styles and scripts of a package, not those of packages inside it."""
+    found = (path for path in init.parent.rglob("*") if path.suffix in DIGESTED_SUFFIXES)
+    return sorted(path for path in found if _package_folder(path) == init.parent)
+
+
+def _package_folder(path: Path) -> Path:
+    return next(folder for folder in path.parents if (folder / "__init__.py").is_file())
+
+
 def _meaning(file: Path) -> bytes:
-    if file.suffix != ".py":
-        return file.read_bytes()
     tree = ast.parse(file.read_text(encoding="utf-8"), filename=str(file))
     for node in ast.walk(tree):
         body = getattr(node, "body", None)

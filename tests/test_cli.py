@@ -13,8 +13,8 @@ from pipeline.artefacts.features import FeatureStore, read_features, write_featu
 from pipeline.artefacts.nuclei import read_nuclei
 from pipeline.artefacts.tiles import read_tiles
 from pipeline.cli import COMMANDS, abignet, main
-from pipeline.nuclei.weights import load_weights
-from pipeline.synthetic.tissue import TissueSpec, paint_tissue
+from pipeline.nuclei.network.weights import load_weights
+from pipeline.synthetic.painting.tissue import TissueSpec, paint_tissue
 
 
 @pytest.fixture(autouse=True)

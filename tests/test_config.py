@@ -9,8 +9,8 @@ from pipeline.errors import ConfigError
 from pipeline.nuclei.params import NucleiParams
 from pipeline.report.params import METRICS, ReportParams
 from pipeline.tiling.params import TilingParams
+from pipeline.training.methods.presets import METHODS
 from pipeline.training.params import SplitParams, TrainingParams
-from pipeline.training.presets import METHODS
 
 SECTIONS = {
     "tiling": TilingParams,

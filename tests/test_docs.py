@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.cli import COMMANDS
-from pipeline.training.presets import METHODS, PAPER_SETTINGS, Settings
+from pipeline.training.methods.presets import METHODS, PAPER_SETTINGS, Settings
 
 ROOT = Path(__file__).parents[1]
 METHODS_PAGE = (ROOT / "docs/methods.md").read_text()

@@ -5,27 +5,30 @@ from dataclasses import dataclass
 
 import pytest
 
-from pipeline import provenance
-from pipeline.provenance import PACKAGE_ROOT, file_digest, record, source_digest
+from pipeline import provenance, reachability
+from pipeline.provenance import file_digest, record, source_digest
+from pipeline.reachability import PACKAGE_ROOT
 
 
 @pytest.fixture
 def edit(tmp_path, monkeypatch):
-    """A copy of the package whose files can be edited, and the digest after an edit."""
+    """A copy of the package whose files can be edited, and the digest of ``tile_slide`` after an edit."""
     root = tmp_path / "pipeline"
     shutil.copytree(PACKAGE_ROOT, root, ignore=shutil.ignore_patterns("__pycache__", "*.pt"))
-    monkeypatch.setattr(provenance, "PACKAGE_ROOT", root)
+    monkeypatch.setattr(reachability, "PACKAGE_ROOT", root)
 
-    def digest_after(file: str, before: str = "", after: str = "", room: str = "pipeline.tiling") -> str:
+    def digest_after(file: str, before: str = "", after: str = "", module: str = "pipeline.tiling.tile_slide") -> str:
         path = root / file
         text = path.read_text(encoding="utf-8")
         assert before in text
         path.write_text(text.replace(before, after, 1), encoding="utf-8")
-        provenance._part_digest.cache_clear()
-        return source_digest(room)
+        provenance._module_digest.cache_clear()
+        reachability.imported_modules.cache_clear()
+        return source_digest(module)
 
     yield digest_after
-    provenance._part_digest.cache_clear()
+    provenance._module_digest.cache_clear()
+    reachability.imported_modules.cache_clear()
 
 
 def test_a_comment_or_docstring_changes_nothing(edit):
@@ -34,25 +37,39 @@ def test_a_comment_or_docstring_changes_nothing(edit):
     assert edit("units.py", "Length in micrometres of", "The length of") == before
 
 
-def test_a_changed_line_changes_the_room_and_what_stands_on_the_foundation(edit):
+def test_a_changed_line_changes_what_reaches_it(edit):
     before = edit("units.py")
     assert edit("units.py", "length_px * mpp", "length_px * mpp * 1") != before
 
 
-def test_another_room_changes_nothing(edit):
+def test_a_module_out_of_reach_changes_nothing(edit):
     before = edit("units.py")
-    assert edit("report/__init__.py", "", "answer = 42\n") == before
-    assert edit("report/__init__.py", "", "answer = 43\n", room="pipeline.report") != before
+    assert edit("report/write_report.py", "", "answer = 42\n") == before
+    assert edit("tiling/import_tiles.py", "", "answer = 42\n") == before
 
 
-def test_a_room_that_does_not_exist_is_an_error():
-    with pytest.raises(FileNotFoundError, match="atelier"):
+def test_the_training_of_the_network_is_out_of_reach_of_segmentation(edit):
+    segmentation = "pipeline.nuclei.segment_nuclei"
+    before = edit("units.py", module=segmentation)
+    assert edit("nuclei/learning/augmentation.py", "", "answer = 42\n", module=segmentation) == before
+    assert edit("nuclei/measures/glcm.py", "", "answer = 42\n", module=segmentation) != before
+
+
+def test_a_template_belongs_to_the_package_that_holds_it(edit):
+    page = "pipeline.report.page.page"
+    before = edit("units.py", module=page)
+    assert edit("report/page/template/style.css", "", "p { margin: 0 }\n", module=page) != before
+
+
+def test_a_module_that_does_not_exist_is_an_error():
+    with pytest.raises(ModuleNotFoundError, match="atelier"):
         source_digest("pipeline.atelier")
 
 
 def test_the_launcher_needs_only_the_standard_library():
     heavy = "{'numpy', 'pandas', 'torch'}"
-    code = f"import sys, pipeline.provenance as p; p.source_digest(); print(sorted({heavy} & set(sys.modules)))"
+    call = "import sys, pipeline.provenance as p; p.source_digest('pipeline.cli')"
+    code = f"{call}; print(sorted({heavy} & set(sys.modules)))"
     out = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=PACKAGE_ROOT.parent
     )

@@ -15,7 +15,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from pipeline.errors import SheetError
-from pipeline.provenance import PACKAGE_ROOT
+from pipeline.reachability import PACKAGE_ROOT
 
 SCHEMA_PATH = PACKAGE_ROOT.parent / "workflow" / "schemas" / "slides.schema.yaml"
 

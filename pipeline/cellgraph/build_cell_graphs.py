@@ -9,9 +9,9 @@ from pipeline.artefacts.cell_graphs import CellGraphs, empty_cell_graphs, write_
 from pipeline.artefacts.nuclei import PAPER_MEASURES, read_nuclei
 from pipeline.artefacts.tables import HeadedTable
 from pipeline.artefacts.tiles import kept_tiles, read_tiles
-from pipeline.cellgraph.axes import has_axis
-from pipeline.cellgraph.csr import Floats, offsets_of_counts
-from pipeline.cellgraph.graphs import TiledNuclei, build_graphs_batch
+from pipeline.cellgraph.graphs.axes import has_axis
+from pipeline.cellgraph.graphs.csr import Floats, offsets_of_counts
+from pipeline.cellgraph.graphs.edge_rules import TiledNuclei, build_graphs_batch
 from pipeline.cellgraph.params import CellGraphParams
 from pipeline.errors import ArtefactError
 from pipeline.logs import get_logger

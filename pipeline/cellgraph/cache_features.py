@@ -12,30 +12,30 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from pipeline.artefacts.cell_graphs import CellGraphs, read_cell_graphs
 from pipeline.artefacts.features import FeatureStore, write_features
-from pipeline.artefacts.import_features import with_embedding
 from pipeline.artefacts.nuclei import read_nuclei
 from pipeline.artefacts.tables import HeadedTable
 from pipeline.artefacts.tiles import read_tiles
-from pipeline.cellgraph.axes import has_axis
 from pipeline.cellgraph.build_cell_graphs import check_slide, unreadable_tiles
-from pipeline.cellgraph.core_features import (
+from pipeline.cellgraph.features.cell_orientation_entropy import (
     CORE_FEATURE_NAMES,
     PUBLISHED_CORE_FEATURE_NAMES,
     core_features_batch,
     published_core_features_batch,
 )
-from pipeline.cellgraph.csr import Floats, Ints, offsets_of_counts, tile_of_each
-from pipeline.cellgraph.graph_features import GRAPH_FEATURE_NAMES, graph_features_batch
-from pipeline.cellgraph.histomicstk_features import histomicstk_feature_names, histomicstk_features_batch
-from pipeline.cellgraph.morphology_features import (
+from pipeline.cellgraph.features.graph_features import GRAPH_FEATURE_NAMES, graph_features_batch
+from pipeline.cellgraph.features.histomicstk_features import histomicstk_feature_names, histomicstk_features_batch
+from pipeline.cellgraph.features.morphology_features import (
     MORPHOLOGY_FEATURE_NAMES,
     MORPHOLOGY_MEASURES,
     morphology_features_batch,
 )
-from pipeline.cellgraph.neighbours import pairs_within
-from pipeline.cellgraph.orientation_features import ORIENTATION_FEATURE_NAMES, orientation_features_batch
+from pipeline.cellgraph.features.orientation_features import ORIENTATION_FEATURE_NAMES, orientation_features_batch
+from pipeline.cellgraph.features.spatial_features import spatial_feature_names, spatial_features_batch
+from pipeline.cellgraph.graphs.axes import has_axis
+from pipeline.cellgraph.graphs.csr import Floats, Ints, offsets_of_counts, tile_of_each
+from pipeline.cellgraph.graphs.neighbour_distances import pairs_within
+from pipeline.cellgraph.import_features import with_embedding
 from pipeline.cellgraph.params import FeatureParams
-from pipeline.cellgraph.spatial_features import spatial_feature_names, spatial_features_batch
 from pipeline.errors import ArtefactError
 from pipeline.logs import get_logger
 from pipeline.provenance import digests, record

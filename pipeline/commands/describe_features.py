@@ -38,7 +38,7 @@ def describe(sheet_path: Path, features_dir: Path, out_dir: Path, batch_path: Pa
     names them.
     """
     from pipeline.artefacts.features import open_features
-    from pipeline.cellgraph.describe_features import describe_features
+    from pipeline.cellgraph.features.describe_features import describe_features
 
     rows = read_sheet(sheet_path)
     caches = [open_features(path) for path in _caches(rows, features_dir)]
@@ -73,7 +73,7 @@ def _summary(distribution: pd.DataFrame, groups: pd.DataFrame, out_dir: Path) ->
 @click.option("--out", "out_path", type=NEW_FILE, required=True, help="AnnData file (.h5ad) to write.")
 def export(sheet_path: Path, features_dir: Path, out_path: Path) -> None:
     """Write the feature caches of a sheet as one AnnData file; needs the package anndata."""
-    from pipeline.artefacts.anndata_export import export_anndata
+    from pipeline.exports.anndata_export import export_anndata
 
     rows = read_sheet(sheet_path)
     n_tiles = export_anndata(list(zip(rows, _caches(rows, features_dir), strict=True)), out_path)

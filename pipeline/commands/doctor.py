@@ -35,9 +35,8 @@ def command() -> None:
 
     Ends with exit code 2 when something that the default configuration needs is missing.
     """
-    click.echo(
-        f"abignet {__version__} (source {source_digest()}), Python {platform.python_version()}, {platform.platform()}"
-    )
+    source = source_digest("pipeline.cli")
+    click.echo(f"abignet {__version__} (source {source}), Python {platform.python_version()}, {platform.platform()}")
     for name, version in package_versions().items():
         click.echo(f"  {name:20} {version}")
     faults = [*_import_faults(), *_weights_faults()]
@@ -66,7 +65,7 @@ def _import_faults() -> list[str]:
 def _weights_faults() -> list[str]:
     from pipeline.config import load_config, params
     from pipeline.nuclei.params import NucleiParams
-    from pipeline.nuclei.segmenters import weights_of
+    from pipeline.nuclei.segmentation.segmenters import weights_of
 
     try:
         weights = weights_of(params(load_config(), "nuclei", NucleiParams))

@@ -9,21 +9,31 @@ from typing import Any
 import click
 
 from pipeline.artefacts.atomic import writing
-from pipeline.artefacts.import_features import import_features
 from pipeline.artefacts.sheet import FILE_COLUMNS, SlideRow, read_sheet
+from pipeline.cellgraph.import_features import import_features
 from pipeline.commands.describe_features import describe, export
 from pipeline.commands.options import EXISTING_FILE, NEW_DIRECTORY, config_options, configured, device_option
 from pipeline.config import params
 from pipeline.errors import AbignetError
 from pipeline.logs import get_logger, progress
 from pipeline.nuclei.params import NucleiParams
-from pipeline.nuclei.segmenters import weights_of
+from pipeline.nuclei.segmentation.segmenters import weights_of
 from pipeline.provenance import file_digest, source_digest
 
 log = get_logger("features")
 
 CONFIG_OF_FEATURES = ("tiling", "nuclei", "cell_graphs", "features", "reader", "on_bad_slide", "on_bad_tile")
 """Sections and keys of the configuration that a feature cache depends on."""
+
+STAGES = {
+    "tile_slide": "pipeline.tiling.tile_slide",
+    "import_tiles": "pipeline.tiling.import_tiles",
+    "segment_nuclei": "pipeline.nuclei.segment_nuclei",
+    "build_cell_graphs": "pipeline.cellgraph.build_cell_graphs",
+    "cache_features": "pipeline.cellgraph.cache_features",
+    "import_features": "pipeline.cellgraph.import_features",
+}
+"""Module of each stage, whose source digest its artefact carries."""
 
 
 @click.group("features", invoke_without_command=True)
@@ -116,7 +126,7 @@ class Stages:
             "mpp": row.mpp,
             "config": sections,
             "weights": None if weights is None else file_digest(weights),
-            "source": source_digest("pipeline.tiling", "pipeline.nuclei", "pipeline.cellgraph"),
+            "source": source_digest(*STAGES.values()),
         }
         return json.dumps(whole, sort_keys=True)
 
@@ -127,7 +137,13 @@ class Stages:
             self._compute(row, row.path)
         elif row.features is not None:
             cache = self.cache(row.slide_id)
-            import_features(row.features, cache, slide_id=row.slide_id, source=source_digest(), slide_mpp=row.mpp)
+            import_features(
+                row.features,
+                cache,
+                slide_id=row.slide_id,
+                source=source_digest(STAGES["import_features"]),
+                slide_mpp=row.mpp,
+            )
         with writing(self.work(row.slide_id, "key.json")) as temporary:
             temporary.write_text(self.key(row))
 
@@ -150,17 +166,23 @@ class Stages:
             device=self.config["device"],
             partial_dir=self.out_dir / "work" / ".partial",
             **self._reading(),
-            source=source_digest("pipeline.nuclei"),
+            source=source_digest(STAGES["segment_nuclei"]),
         )
-        source = source_digest("pipeline.cellgraph")
         graph_params = params(self.config, "cell_graphs", CellGraphParams)
         feature_params = params(self.config, "features", FeatureParams)
-        build_cell_graphs(tiles, nuclei, graphs, slide_id=row.slide_id, params=graph_params, source=source)
+        build_cell_graphs(
+            tiles,
+            nuclei,
+            graphs,
+            slide_id=row.slide_id,
+            params=graph_params,
+            source=source_digest(STAGES["build_cell_graphs"]),
+        )
         cache_features(
             *(tiles, nuclei, graphs, self.cache(row.slide_id)),
             slide_id=row.slide_id,
             params=feature_params,
-            source=source,
+            source=source_digest(STAGES["cache_features"]),
             imported_path=row.features,
         )
 
@@ -175,7 +197,7 @@ class Stages:
             "mpp": row.mpp,
             "params": params(self.config, "tiling", TilingParams),
             **self._reading(),
-            "source": source_digest("pipeline.tiling"),
+            "source": source_digest(STAGES["import_tiles" if row.tiles else "tile_slide"]),
         }
         if row.tiles is not None:
             import_tiles(slide_path, row.tiles, tiles_path, overview, **settings)

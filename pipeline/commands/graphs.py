@@ -29,7 +29,7 @@ def command(
         graphs_path,
         slide_id=read_tiles(tiles_path).header["slide_id"],
         params=params(configured(config_path, settings), "cell_graphs", CellGraphParams),
-        source=source_digest("pipeline.cellgraph"),
+        source=source_digest("pipeline.cellgraph.build_cell_graphs"),
     )
     graphs, _ = read_cell_graphs(graphs_path)
     click.echo(

@@ -25,7 +25,7 @@ def command(sources: tuple[Path, ...], out_dir: Path, mpp: float | None, beside:
     The slide's id is the file's name without its suffix.  Without --beside the features are the
     node features of a new cache.
     """
-    from pipeline.artefacts.import_features import import_beside, import_features
+    from pipeline.cellgraph.import_features import import_beside, import_features
 
     files = [file for source in sources for file in (sorted(source.glob("*.h5")) if source.is_dir() else [source])]
     if not files:
@@ -33,7 +33,13 @@ def command(sources: tuple[Path, ...], out_dir: Path, mpp: float | None, beside:
     for file in progress(files, description="importing", unit="slides"):
         cache = out_dir / f"{file.stem}.zarr"
         if beside is None:
-            import_features(file, cache, slide_id=file.stem, source=source_digest(), slide_mpp=mpp)
+            import_features(
+                file,
+                cache,
+                slide_id=file.stem,
+                source=source_digest("pipeline.cellgraph.import_features"),
+                slide_mpp=mpp,
+            )
         else:
             import_beside(file, cache, name=beside, slide_mpp=mpp)
     click.echo(f"{out_dir}: {len(files)} feature caches")

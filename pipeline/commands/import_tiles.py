@@ -44,7 +44,7 @@ def command(
         reader=config["reader"],
         on_bad_slide="stop",
         on_bad_tile=config["on_bad_tile"],
-        source=source_digest("pipeline.tiling"),
+        source=source_digest("pipeline.tiling.import_tiles"),
     )
     frame = read_tiles(tiles_path).frame
     click.echo(f"{tiles_path}: {int(frame['kept'].sum())} of {len(frame)} tiles kept")

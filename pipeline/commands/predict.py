@@ -33,7 +33,7 @@ def command(model_path: Path, sheet_path: Path | None, features_path: Path | Non
         out_path,
         rows=rows,
         device=device,
-        source=source_digest("pipeline.training"),
+        source=source_digest("pipeline.training.predict"),
     )
     click.echo(f"{out_path}: {len(rows)} slides")
 

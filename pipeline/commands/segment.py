@@ -34,7 +34,7 @@ def command(
     No tissue mask is applied; masks are in the image's own pixels.
     """
     from pipeline.nuclei.params import NucleiParams
-    from pipeline.nuclei.segment_image import segment_image
+    from pipeline.nuclei.segmentation.segment_image import segment_image
     from pipeline.report.export_geojson import nuclei_geojson
 
     config = configured(config_path, settings, nuclei__weights=weights, device=device)
@@ -46,7 +46,7 @@ def command(
         params=params(config, "nuclei", NucleiParams),
         device=config["device"],
         reader=config["reader"],
-        source=source_digest("pipeline.nuclei"),
+        source=source_digest("pipeline.nuclei.segmentation.segment_image"),
     )
     if geojson_path is not None:
         nuclei_geojson(nuclei_path, geojson_path)

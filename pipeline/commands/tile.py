@@ -46,7 +46,7 @@ def command(
         on_bad_slide="stop",
         on_bad_tile=config["on_bad_tile"],
         reader=config["reader"],
-        source=source_digest("pipeline.tiling"),
+        source=source_digest("pipeline.tiling.tile_slide"),
     )
     table = read_tiles(tiles_path)
     click.echo(

@@ -45,9 +45,9 @@ def command(
     Writes splits.csv, fold_{k}/ and metrics.json; with `--method all` one such folder a
     method and comparison.csv. A killed command, given again, goes on amid the fold it was in.
     """
-    from pipeline.training.comparison import table_text
-    from pipeline.training.presets import METHODS
-    from pipeline.training.train_cohort import train_cohort
+    from pipeline.training.cross_validation.train_cohort import train_cohort
+    from pipeline.training.evaluation.comparison import table_text
+    from pipeline.training.methods.presets import METHODS
 
     config = configured(config_path, settings, splits__folds=folds, device=device)
     rows = [row for row in read_sheet(sheet_path) if row.label is not None]
@@ -62,7 +62,7 @@ def command(
         splits=params(config, "splits", SplitParams),
         training=params(config, "training", TrainingParams),
         device=config["device"],
-        source=source_digest("pipeline.training"),
+        source=source_digest("pipeline.training.cross_validation.train_cohort"),
         by_fold=None if tuned_dir is None else tuned_params(tuned_dir),
     )
     click.echo(table_text(comparison))

@@ -77,9 +77,9 @@ def command(
 
     A training that was cut off goes on from its last checkpoint beside the weights.
     """
+    from pipeline.nuclei.learning.train_nuclei import train_nuclei
+    from pipeline.nuclei.network.weights import load_weights, resolve_weights
     from pipeline.nuclei.params import NucleiTrainingParams
-    from pipeline.nuclei.train_nuclei import train_nuclei
-    from pipeline.nuclei.weights import load_weights, resolve_weights
     from pipeline.provenance import file_digest
 
     params = NucleiTrainingParams(**{key: value for key, value in numbers.items() if value is not None})  # type: ignore[arg-type]
@@ -142,8 +142,8 @@ def painted_images(n_images: int, seed: int) -> list:  # type: ignore[type-arg]
     """Painted tissue in the form of ``outlined_images``: by turns of one kind of cells, and of several compartments."""
     import numpy as np
 
-    from pipeline.synthetic.mixed_tissue import paint_mixed_tissue
-    from pipeline.synthetic.tissue import paint_tissue, random_spec
+    from pipeline.synthetic.painting.mixed_tissue import paint_mixed_tissue
+    from pipeline.synthetic.painting.tissue import paint_tissue, random_spec
 
     painted = []
     for index in progress(range(n_images), description="painting", unit="images", total=n_images):

@@ -51,7 +51,7 @@ def command(
     Writes trials.csv, and the best settings as fold_{k}.yaml (`abignet train --tuned`
     trains every fold with its own) and final.yaml (for `--config`).
     """
-    from pipeline.training.tune import tune
+    from pipeline.training.cross_validation.tune import tune
 
     config = configured(config_path, settings, splits__folds=folds, device=device)
     rows = [row for row in read_sheet(sheet_path) if row.label is not None]
@@ -68,7 +68,7 @@ def command(
         splits=params(config, "splits", SplitParams),
         training=params(config, "training", TrainingParams),
         device=config["device"],
-        source=source_digest("pipeline.training"),
+        source=source_digest("pipeline.training.cross_validation.tune"),
     )
     click.echo(found[found["best"]].drop(columns="best").to_string(index=False))
 

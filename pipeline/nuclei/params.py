@@ -5,8 +5,8 @@ from typing import Literal, get_args
 
 from pipeline.bounds import check_choice, check_number
 from pipeline.errors import ConfigError
-from pipeline.nuclei.stain_normalisation import StainMethod
 
+StainMethod = Literal["none", "macenko", "reinhard"]
 Segmenter = Literal["cellpose", "cellpose_sam", "watershed"]
 RuntimeName = Literal["auto", "torch", "openvino"]
 Precision = Literal["float32", "float16"]

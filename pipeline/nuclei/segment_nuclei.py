@@ -10,10 +10,10 @@ from pipeline.artefacts.tables import HeadedTable, empty_frame
 from pipeline.artefacts.tiles import check_single_ownership, kept_tiles, read_tiles
 from pipeline.errors import OnBadSlide, OnBadTile, SlideError, UnreadableRegionError
 from pipeline.logs import get_logger
-from pipeline.nuclei.finished_blocks import FinishedBlocks
-from pipeline.nuclei.headers import nucleus_header
 from pipeline.nuclei.params import NucleiParams
-from pipeline.nuclei.segmenters import Finder, open_segmenter, weights_of
+from pipeline.nuclei.segmentation.finished_blocks import FinishedBlocks
+from pipeline.nuclei.segmentation.nucleus_headers import nucleus_header
+from pipeline.nuclei.segmentation.segmenters import Finder, open_segmenter, weights_of
 from pipeline.slides.exclusion import reason_to_exclude
 from pipeline.slides.reader import Reader, SlideReader, open_slide
 
@@ -133,8 +133,8 @@ def _nuclei_of_slide(
     on_bad_tile: OnBadTile,
     finished: FinishedBlocks,
 ) -> SlideNuclei:
-    from pipeline.nuclei.find_in_tiles import blocks_of, nuclei_by_block, slide_stain
-    from pipeline.nuclei.ownership import nucleus_table
+    from pipeline.nuclei.segmentation.nuclei_in_tiles import blocks_of, nuclei_by_block, slide_stain
+    from pipeline.nuclei.segmentation.ownership import nucleus_table
 
     tile_ids = tiles["tile_id"].tolist()
     block_of = {row: number for number, block in enumerate(blocks_of(tiles, finder.params)) for row in block.rows}

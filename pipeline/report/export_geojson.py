@@ -13,7 +13,7 @@ from pipeline.artefacts.tables import HeadedTable
 from pipeline.artefacts.tiles import read_tiles
 from pipeline.errors import ArtefactError
 from pipeline.logs import get_logger
-from pipeline.report.geojson import nucleus_features, origin_l0, patch_features, write_collection
+from pipeline.report.qupath.geojson import nucleus_features, origin_l0, patch_features, write_collection
 
 log = get_logger("report")
 

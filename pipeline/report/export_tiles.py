@@ -6,7 +6,7 @@ from pipeline.artefacts.tables import HeadedTable
 from pipeline.artefacts.tile_coords import write_clam_coords, write_trident_coords
 from pipeline.artefacts.tiles import read_tiles
 from pipeline.logs import get_logger
-from pipeline.report.geojson import origin_l0, patch_features, write_collection
+from pipeline.report.qupath.geojson import origin_l0, patch_features, write_collection
 from pipeline.slides.reader import open_slide
 
 log = get_logger("report")

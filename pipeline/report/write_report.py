@@ -5,21 +5,21 @@ from pathlib import Path
 from pipeline import provenance as making
 from pipeline.artefacts.atomic import writing
 from pipeline.logs import get_logger
-from pipeline.report.blocks import Section
-from pipeline.report.choose import drawn_test_images
-from pipeline.report.findings import Findings, read_findings
-from pipeline.report.page import render
+from pipeline.report.contents.report_data import Findings, read_findings
+from pipeline.report.contents.report_sources import ReportSources
+from pipeline.report.contents.slide_selection import drawn_test_images
+from pipeline.report.page.page import render
+from pipeline.report.page.page_elements import Section
+from pipeline.report.page.section_cautions import cautions
+from pipeline.report.page.section_cohort import cohort, slides
+from pipeline.report.page.section_graphs import graphs
+from pipeline.report.page.section_nuclei import nuclei
+from pipeline.report.page.section_predictions import predictions
+from pipeline.report.page.section_provenance import provenance
+from pipeline.report.page.section_results import results
+from pipeline.report.page.section_summary import summary
+from pipeline.report.page.section_training import training
 from pipeline.report.params import ReportParams
-from pipeline.report.section_cautions import cautions
-from pipeline.report.section_cohort import cohort, slides
-from pipeline.report.section_graphs import graphs
-from pipeline.report.section_nuclei import nuclei
-from pipeline.report.section_predictions import predictions
-from pipeline.report.section_provenance import provenance
-from pipeline.report.section_results import results
-from pipeline.report.section_summary import summary
-from pipeline.report.section_training import training
-from pipeline.report.sources import ReportSources
 
 log = get_logger("report")
 

@@ -17,12 +17,12 @@ import pandas as pd
 from pipeline.artefacts.atomic import writing
 from pipeline.errors import ConfigError
 from pipeline.provenance import record, source_digest
-from pipeline.synthetic.domains import TissueClass, draw_domains, layout_of_domains
-from pipeline.synthetic.nucleus import Stain
-from pipeline.synthetic.placement import NucleusShape
-from pipeline.synthetic.pyramid import truncate, write_pyramid
-from pipeline.synthetic.texture import Canvas
-from pipeline.synthetic.tissue import PaintedTissue, TissueSpec, paint_tissue
+from pipeline.synthetic.painting.domains import TissueClass, draw_domains, layout_of_domains
+from pipeline.synthetic.painting.nucleus import Stain
+from pipeline.synthetic.painting.placement import NucleusShape
+from pipeline.synthetic.painting.pyramid import truncate, write_pyramid
+from pipeline.synthetic.painting.texture import Canvas
+from pipeline.synthetic.painting.tissue import PaintedTissue, TissueSpec, paint_tissue
 
 DEFAULT_CLASSES = (TissueClass("aligned", 0.65, 0.95), TissueClass("disordered", 0.35, 0.0))
 
@@ -236,6 +236,6 @@ def _write_csv(path: Path, frame: pd.DataFrame) -> None:
 
 
 def _write_provenance(path: Path, params: SyntheticCohortParams, seed: int) -> None:
-    provenance = record(params={**asdict(params), "seed": seed}, source=source_digest("pipeline.synthetic"))
+    provenance = record(params={**asdict(params), "seed": seed}, source=source_digest("pipeline.synthetic.slides"))
     with writing(path) as temporary:
         temporary.write_text(json.dumps(provenance, indent=2, sort_keys=True) + "\n", encoding="utf-8")

@@ -11,12 +11,12 @@ from pipeline.artefacts.tile_coords import TileCoords, read_tile_coords
 from pipeline.artefacts.tiles import PEN_COLUMNS
 from pipeline.errors import OnBadSlide, OnBadTile
 from pipeline.slides.reader import Reader, SlideReader
-from pipeline.tiling.grid import SlideSize
-from pipeline.tiling.judge import OPENING_WORDS, causes, decided, drop_unreadable, dropped
+from pipeline.tiling.grid.tile_grid import SlideSize
+from pipeline.tiling.grid.tile_rejection import OPENING_WORDS, causes, decided, drop_unreadable, dropped
 from pipeline.tiling.params import TilingParams
-from pipeline.tiling.slide_map import map_slide, unmeasured, with_quality
-from pipeline.tiling.tile_slide import with_focus
-from pipeline.tiling.tiling_job import TiledSlide, TilingJob
+from pipeline.tiling.quality.focus import with_focus
+from pipeline.tiling.tile_table.slide_map import map_slide, unmeasured, with_quality
+from pipeline.tiling.tile_table.tiling_job import TiledSlide, TilingJob
 
 
 def import_tiles(

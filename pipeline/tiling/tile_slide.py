@@ -2,16 +2,14 @@
 
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from pipeline.artefacts.tiles import PEN_COLUMNS
 from pipeline.errors import OnBadSlide, OnBadTile
 from pipeline.logs import get_logger
 from pipeline.slides.reader import Reader, SlideReader
-from pipeline.tiling.focus import measure_focus
-from pipeline.tiling.grid import make_grid
-from pipeline.tiling.judge import (
+from pipeline.tiling.grid.tile_grid import make_grid
+from pipeline.tiling.grid.tile_rejection import (
     OPENING_WORDS,
     SHARE_TOLERANCE,
     causes,
@@ -24,11 +22,11 @@ from pipeline.tiling.judge import (
     drop_unsampled,
     drop_without_tissue,
     dropped,
-    undecided,
 )
 from pipeline.tiling.params import TilingParams
-from pipeline.tiling.slide_map import SlideMap, map_slide, unmeasured, with_quality
-from pipeline.tiling.tiling_job import TiledSlide, TilingJob
+from pipeline.tiling.quality.focus import with_focus
+from pipeline.tiling.tile_table.slide_map import SlideMap, map_slide, unmeasured, with_quality
+from pipeline.tiling.tile_table.tiling_job import TiledSlide, TilingJob
 
 logger = get_logger("tiling")
 
@@ -98,23 +96,6 @@ def tile_open_slide(
     tiles = with_focus(slide, tiles, params, on_bad_tile)
     tiles = decided(drop_unsampled(drop_blurred(tiles, params), params))
     return TiledSlide(tiles, found, params, _reason(slide, tiles, found, params))
-
-
-def with_focus(slide: SlideReader, tiles: pd.DataFrame, params: TilingParams, on_bad_tile: OnBadTile) -> pd.DataFrame:
-    """``tiles`` with the focus of those not dropped so far, and without those that cannot be read for it."""
-    if params.qc_min_focus == 0:
-        return tiles
-    positions = undecided(tiles).nonzero()[0]
-    is_unreadable = np.zeros(len(tiles), np.bool_)
-
-    def mark(position: int, _: Exception) -> None:
-        is_unreadable[positions[position]] = True
-
-    focus = tiles["qc_focus"].to_numpy(copy=True)
-    focus[positions] = measure_focus(
-        slide, tiles.iloc[positions], params, on_unreadable=None if on_bad_tile == "stop" else mark
-    )
-    return drop_unreadable(tiles.assign(qc_focus=focus), is_unreadable)
 
 
 def _drop_outside(tiles: pd.DataFrame, found: SlideMap, params: TilingParams) -> pd.DataFrame:

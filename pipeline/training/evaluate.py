@@ -14,8 +14,8 @@ from pipeline.artefacts.predictions import PROBABILITY_PREFIX, class_names, read
 from pipeline.errors import CohortError
 from pipeline.logs import get_logger
 from pipeline.provenance import digests, record
-from pipeline.training.comparison import corrected_resampled_p, holm, sign_flip_p, table_text
-from pipeline.training.metrics import Metrics, compute_metrics, confusion
+from pipeline.training.evaluation.classification_metrics import Metrics, compute_metrics, confusion
+from pipeline.training.evaluation.comparison import corrected_resampled_p, holm, sign_flip_p, table_text
 
 BOOTSTRAP_DRAWS = 1000
 BOOTSTRAP_SEED = 0

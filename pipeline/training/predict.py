@@ -9,13 +9,14 @@ from pipeline.artefacts.json_files import write_json
 from pipeline.artefacts.predictions import prediction_frame, write_predictions
 from pipeline.artefacts.sheet import SlideRow
 from pipeline.artefacts.splits import EXCLUDED_COLUMNS, write_excluded
+from pipeline.devices import choose_device
 from pipeline.logs import get_logger
 from pipeline.provenance import file_digest, record
-from pipeline.training.checkpoint import TrainedModel, read_model
-from pipeline.training.determinism import deterministic_torch, resolve_device
-from pipeline.training.fitting import provenance_params
-from pipeline.training.inference import predict_probabilities
-from pipeline.training.nodes import CohortNodes, check_feature_names, check_sizes, load_nodes
+from pipeline.training.cohort.cohort_nodes import CohortNodes, check_feature_names, check_sizes, load_nodes
+from pipeline.training.cohort.determinism import deterministic_torch
+from pipeline.training.fitting.checkpoint import TrainedModel, read_model
+from pipeline.training.fitting.fitting import provenance_params
+from pipeline.training.fitting.inference import predict_probabilities
 
 log = get_logger("training")
 
@@ -50,7 +51,7 @@ def predict(
         If the caches do not hold the features the model was trained on, or one has more
         patches than its method takes.
     """
-    place = resolve_device(device)
+    place = choose_device(device)
     model = read_model(model_path, place)
     cohort = load_nodes(features, [row.slide_id for row in rows], model.fitting.embeddings)
     check_cohort(cohort, model, model_path)

@@ -16,9 +16,9 @@ from pipeline.artefacts.zarr_store import open_store, read_array
 from pipeline.errors import CohortError
 from pipeline.logs import get_logger, progress
 from pipeline.provenance import file_digest, record
-from pipeline.training.assignment import LabelledSlide, assign_folds, assign_roles, patients_by_class
-from pipeline.training.determinism import derived_seed
-from pipeline.training.nodes import feature_path
+from pipeline.training.cohort.cohort_nodes import feature_path
+from pipeline.training.cohort.determinism import derived_seed
+from pipeline.training.cohort.patient_folds import LabelledSlide, assign_folds, assign_roles, patients_by_class
 from pipeline.training.params import SplitParams
 
 log = get_logger("training")

@@ -7,18 +7,18 @@ from pathlib import Path
 from pipeline.artefacts.json_files import write_provenance
 from pipeline.artefacts.predictions import write_history
 from pipeline.artefacts.splits import read_splits
+from pipeline.devices import choose_device
 from pipeline.errors import CohortError
 from pipeline.logs import get_logger
 from pipeline.provenance import file_digest, record
-from pipeline.training.checkpoint import write_model
-from pipeline.training.determinism import resolve_device
-from pipeline.training.fitting import FITTING_ROLES, fit_model, ordered_ids, provenance_params
-from pipeline.training.nodes import load_nodes
+from pipeline.training.cohort.cohort_nodes import load_nodes
+from pipeline.training.fitting.checkpoint import write_model
+from pipeline.training.fitting.fitting import FITTING_ROLES, fit_model, ordered_ids, provenance_params
+from pipeline.training.fitting.unfinished import UnfinishedFit
+from pipeline.training.methods.presets import method_spec
 from pipeline.training.params import SplitParams, TrainingParams
-from pipeline.training.presets import method_spec
 from pipeline.training.split_cohort import final_table, labelled_slides
 from pipeline.training.train_fold import role_counts
-from pipeline.training.unfinished import UnfinishedFit
 
 log = get_logger("training")
 
@@ -52,7 +52,7 @@ def train_final(
         See ``train_fold``.
     """
     spec = method_spec(method, params)
-    place = resolve_device(device)
+    place = choose_device(device)
     splits = read_splits(splits_path)
     slides = labelled_slides(splits)
     if not slides:

@@ -10,17 +10,18 @@ from pipeline.artefacts.json_files import write_provenance
 from pipeline.artefacts.learned_graphs import write_learned_graphs
 from pipeline.artefacts.predictions import prediction_frame, write_history, write_predictions
 from pipeline.artefacts.splits import ROLES, fold_rows, read_splits
+from pipeline.devices import choose_device
 from pipeline.errors import CohortError
 from pipeline.logs import get_logger
 from pipeline.provenance import file_digest, record
-from pipeline.training.checkpoint import TrainedModel, write_model
-from pipeline.training.determinism import derived_seed, deterministic_torch, resolve_device
-from pipeline.training.fitting import fit_model, ordered_ids, provenance_params
-from pipeline.training.inference import learned_graphs, predict_probabilities
-from pipeline.training.nodes import CohortNodes, check_sizes, load_nodes, nonempty
+from pipeline.training.cohort.cohort_nodes import CohortNodes, check_sizes, load_nodes, nonempty
+from pipeline.training.cohort.determinism import derived_seed, deterministic_torch
+from pipeline.training.fitting.checkpoint import TrainedModel, write_model
+from pipeline.training.fitting.fitting import fit_model, ordered_ids, provenance_params
+from pipeline.training.fitting.inference import learned_graphs, predict_probabilities
+from pipeline.training.fitting.unfinished import UnfinishedFit
+from pipeline.training.methods.presets import method_spec
 from pipeline.training.params import TrainingParams
-from pipeline.training.presets import method_spec
-from pipeline.training.unfinished import UnfinishedFit
 
 log = get_logger("training")
 
@@ -95,7 +96,7 @@ def train_loaded_fold(
     The state in ``partial_dir``, with that mark.
     """
     spec = method_spec(method, params)
-    place = resolve_device(device)
+    place = choose_device(device)
     rows = fold_rows(read_splits(splits_path), seed, fold, splits_path)
     check_sizes(cohort, rows["slide_id"], spec)
     log.info("%s, seed %d, fold %d: %s", method, seed, fold, role_counts(rows))

@@ -6,7 +6,7 @@ import pytest
 import zarr
 
 from pipeline.artefacts.features import FeatureStore, open_features, read_features, write_features
-from pipeline.artefacts.import_features import import_features
+from pipeline.cellgraph.import_features import import_features
 from pipeline.errors import ArtefactError
 from pipeline.provenance import file_digest
 

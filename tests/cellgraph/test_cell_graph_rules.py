@@ -3,7 +3,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from pipeline.cellgraph.graphs import TiledNuclei, build_graphs_batch, cosine_similarity
+from pipeline.cellgraph.graphs.edge_rules import TiledNuclei, build_graphs_batch, cosine_similarity
 from pipeline.cellgraph.params import CellGraphParams
 
 

@@ -6,9 +6,9 @@ import tifffile
 import torch
 from PIL import Image
 
-from pipeline.nuclei.cpnet import build_network, state_of
-from pipeline.nuclei.weights import Weights, save_weights
-from pipeline.synthetic.tissue import PaintedTissue, TissueSpec, paint_tissue
+from pipeline.nuclei.learning.cellpose_cpnet import build_network, state_of
+from pipeline.nuclei.network.weights import Weights, save_weights
+from pipeline.synthetic.painting.tissue import PaintedTissue, TissueSpec, paint_tissue
 
 TINY = (2, 4, 8, 8, 8)
 

@@ -16,7 +16,7 @@ from pipeline.errors import ConfigError, DeviceError, SlideError, UnreadableRegi
 from pipeline.nuclei.params import NucleiParams
 from pipeline.nuclei.segment_nuclei import segment_nuclei
 from pipeline.provenance import record
-from pipeline.synthetic.tissue import PaintedTissue
+from pipeline.synthetic.painting.tissue import PaintedTissue
 
 MPP = 0.5
 
@@ -80,7 +80,7 @@ def test_same_bytes_again(tissue_png: Path, tmp_path: Path) -> None:
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from pipeline.nuclei import finished_blocks
+from pipeline.nuclei.segmentation import finished_blocks
 from pipeline.nuclei.params import NucleiParams
 from pipeline.nuclei.segment_nuclei import segment_nuclei
 

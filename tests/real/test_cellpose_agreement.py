@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.nuclei.engine import labels_from_output, open_finder
+from pipeline.nuclei.learning.detection_scores import Matches, match_nuclei
+from pipeline.nuclei.network.inference_engine import labels_from_output, open_finder
 from pipeline.nuclei.params import NucleiParams
-from pipeline.nuclei.scoring import Matches, match_nuclei
-from pipeline.nuclei.stain import estimate_stain_scale, network_input
+from pipeline.nuclei.stain.stain_channels import estimate_stain_scale, network_input
 
 DATA = Path(os.environ.get("ABIGNET_REAL_DATA", ""))
 WEIGHTS = DATA / "weights_scellseg_cellpose" / "cellpose3_cpnet_cyto_scellseg"

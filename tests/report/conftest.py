@@ -5,9 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from results_tree import Recipe, Tree
 
-from pipeline.report.sources import ReportSources
+from pipeline.report.contents.report_sources import ReportSources
+from tests.report.results_tree import Recipe, Tree
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from pipeline.artefacts.metrics import METRICS, write_comparison, write_metrics
 from pipeline.artefacts.predictions import prediction_frame, write_history, write_predictions
 from pipeline.artefacts.sheet import SlideRow
 from pipeline.artefacts.splits import write_excluded, write_splits
-from pipeline.report.sources import ReportSources
+from pipeline.report.contents.report_sources import ReportSources
 
 SLIDE_PX = 480
 SLIDE_MPP = 0.5

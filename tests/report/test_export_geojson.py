@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import shapely
-from results_tree import TILE_PX, nuclei_frame, tile_frame, write_nucleus_table, write_tile_table
 
 from pipeline.artefacts import nuclei as nucleus_files
 from pipeline.artefacts import tiles as tile_files
@@ -16,8 +15,9 @@ from pipeline.artefacts.nuclei import read_nuclei
 from pipeline.artefacts.tables import empty_frame
 from pipeline.artefacts.tiles import read_tiles
 from pipeline.errors import ArtefactError
+from pipeline.report.contents.report_sources import ReportSources
 from pipeline.report.export_geojson import export_geojson, nuclei_geojson
-from pipeline.report.sources import ReportSources
+from tests.report.results_tree import TILE_PX, nuclei_frame, tile_frame, write_nucleus_table, write_tile_table
 
 
 def export(sources: ReportSources, out: Path, features: Path | None) -> tuple[list[dict], list[dict]]:

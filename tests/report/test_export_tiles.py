@@ -5,9 +5,9 @@ import numpy as np
 
 from pipeline.artefacts.tile_coords import read_tile_coords
 from pipeline.artefacts.tiles import read_tiles
+from pipeline.report.contents.report_sources import ReportSources
 from pipeline.report.export_geojson import export_geojson
 from pipeline.report.export_tiles import export_tiles
-from pipeline.report.sources import ReportSources
 
 
 def features(path: Path) -> list[dict]:

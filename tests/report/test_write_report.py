@@ -13,15 +13,15 @@ from PIL import Image
 from pipeline.artefacts.metrics import read_comparison, read_metrics
 from pipeline.artefacts.predictions import read_predictions
 from pipeline.errors import ArtefactError
-from pipeline.report.blocks import FoldedTable, Section, Table, Text
-from pipeline.report.findings import read_findings
+from pipeline.report.contents.report_data import read_findings
+from pipeline.report.contents.report_sources import ReportSources
+from pipeline.report.page.page_elements import FoldedTable, Section, Table, Text
+from pipeline.report.page.section_cohort import slides
+from pipeline.report.page.section_graphs import graphs
+from pipeline.report.page.section_nuclei import nuclei
+from pipeline.report.page.section_results import results
+from pipeline.report.page.section_training import training
 from pipeline.report.params import ReportParams
-from pipeline.report.section_cohort import slides
-from pipeline.report.section_graphs import graphs
-from pipeline.report.section_nuclei import nuclei
-from pipeline.report.section_results import results
-from pipeline.report.section_training import training
-from pipeline.report.sources import ReportSources
 from pipeline.report.write_report import build_sections, write_report
 
 SECTIONS = (

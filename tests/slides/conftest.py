@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.synthetic.pyramid import write_pyramid
+from pipeline.synthetic.painting.pyramid import write_pyramid
 
 
 def gradient(height: int, width: int) -> np.ndarray:

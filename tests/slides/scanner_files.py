@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import tifffile
 from PIL import Image
-from slide_files import UM_PER_CM, jpeg_tile, levels_of, stored_tiles
+
+from tests.slides.slide_files import UM_PER_CM, jpeg_tile, levels_of, stored_tiles
 
 SCN = """<?xml version="1.0"?>
 <scn xmlns="http://www.leica-microsystems.com/scn/2010/10/01" uuid="urn:uuid:0">

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
-from slide_files import tissue, write_slide, write_svs
 
 from pipeline.errors import SlideError, UnreadableRegionError
 from pipeline.slides.image_source import UNREADABLE
@@ -18,6 +17,7 @@ from pipeline.slides.reader import open_slide
 from pipeline.slides.source import UnreadablePixelsError
 from pipeline.slides.tiff_source import TiffSource
 from pipeline.slides.tiles_in_order import iterate_tiles
+from tests.slides.slide_files import tissue, write_slide, write_svs
 
 SIDE = 256
 N_TILES = 4

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image, ImageCms
-from scanner_files import write_dicom, write_mrxs, write_scn
-from slide_files import jpeg_tile, levels_of, tissue, write_slide, write_svs
 
 from pipeline.slides.reader import SlideReader, open_slide
+from tests.slides.scanner_files import write_dicom, write_mrxs, write_scn
+from tests.slides.slide_files import jpeg_tile, levels_of, tissue, write_slide, write_svs
 
 LOSSLESS = {"compression": "lzw", "photometric": "rgb"}
 SIDE = 64

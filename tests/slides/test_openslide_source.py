@@ -4,9 +4,9 @@ import numpy as np
 import openslide
 import pytest
 import tifffile
-from slide_files import tissue, write_slide
 
 from pipeline.slides.openslide_source import OpenSlideSource, detect_vendor
+from tests.slides.slide_files import tissue, write_slide
 
 
 @pytest.mark.parametrize("box", [(0, 0, 300, 200), (120, 130, 257, 99), (-20, -30, 60, 70), (390, 290, 50, 50)])

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from slide_files import write_slide, write_svs
 
 from pipeline.slides.reader import open_slide
+from tests.slides.slide_files import write_slide, write_svs
 
 SQUARES_UM = [(21.0, 33.0), (95.5, 40.25), (60.0, 111.0), (118.3, 121.9)]
 SIDE_UM = 8.0

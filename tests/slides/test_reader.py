@@ -8,7 +8,7 @@ from PIL import Image
 
 from pipeline.errors import ConfigError, MissingMppError, SlideError
 from pipeline.slides.reader import open_slide
-from pipeline.synthetic.pyramid import truncate, write_pyramid
+from pipeline.synthetic.painting.pyramid import truncate, write_pyramid
 
 
 def test_pyramid_states_its_size_resolution_and_levels(pyramid: Path) -> None:

@@ -3,10 +3,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
-from slide_files import levels_of, tissue
 
 from pipeline.errors import SlideError, UnreadableRegionError
 from pipeline.slides.reader import open_slide
+from tests.slides.slide_files import levels_of, tissue
 
 LOSSLESS = {"jpeg2000": {"reversible": True}, "webp": {"lossless": True}, "aperio_jp2000_rgb": {"reversible": True}}
 

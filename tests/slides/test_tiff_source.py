@@ -7,7 +7,6 @@ import imagecodecs
 import numpy as np
 import pytest
 import tifffile
-from slide_files import call_rgb, jpeg_tile, tissue, write_slide, write_svs
 
 from pipeline.errors import ConfigError
 from pipeline.slides.openslide_source import OpenSlideSource
@@ -15,6 +14,7 @@ from pipeline.slides.reader import open_slide
 from pipeline.slides.source import UnreadablePixelsError
 from pipeline.slides.stored_tiles import CACHE_BYTES
 from pipeline.slides.tiff_source import DIRECT, TiffSource
+from tests.slides.slide_files import call_rgb, jpeg_tile, tissue, write_slide, write_svs
 
 KINDS = [
     {"photometric": "ycbcr", "subsampling": "420", "tile": 256},

@@ -6,7 +6,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from pipeline.synthetic.pyramid import write_pyramid
+from pipeline.synthetic.painting.pyramid import write_pyramid
 
 PINK = (222, 150, 190)
 GLASS = (243, 242, 244)

@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.artefacts.tiles import QC_COLUMNS, check_single_ownership, kept_tiles, read_tiles
 from pipeline.errors import ArtefactError, ConfigError, SlideError
-from pipeline.synthetic.pyramid import truncate
+from pipeline.synthetic.painting.pyramid import truncate
 from pipeline.tiling.import_tiles import import_tiles
 from pipeline.tiling.params import TilingParams
 

@@ -11,8 +11,8 @@ from pipeline.artefacts.tiles import QC_COLUMNS, check_single_ownership, kept_ti
 from pipeline.errors import ConfigError, MissingMppError, SheetError, SlideError, UnreadableRegionError
 from pipeline.slides.reader import open_slide
 from pipeline.slides.tiles_in_order import iterate_tiles
-from pipeline.synthetic.pyramid import truncate, write_pyramid
-from pipeline.synthetic.tissue import TissueSpec, paint_tissue
+from pipeline.synthetic.painting.pyramid import truncate, write_pyramid
+from pipeline.synthetic.painting.tissue import TissueSpec, paint_tissue
 from pipeline.tiling.params import TilingParams
 from pipeline.tiling.tile_slide import tile_slide
 

@@ -6,11 +6,11 @@ import torch
 
 from pipeline.artefacts.sheet import SlideRow
 from pipeline.synthetic.planted import PlantedParams, plant_images, write_planted_cohort
-from pipeline.training.batches import NodeImage, pack
-from pipeline.training.nodes import CohortNodes, SlideNodes
+from pipeline.training.cohort.cohort_nodes import CohortNodes, SlideNodes
+from pipeline.training.fitting.steps import TrainingImages
+from pipeline.training.graphs.padded_batches import NodeImage, pack
 from pipeline.training.params import SplitParams
 from pipeline.training.split_cohort import LabelledSlide, split_table
-from pipeline.training.steps import TrainingImages
 
 SMALL = PlantedParams(n_images=36, n_pairs=3, n_distractors=2, key_dim=3, nuisance_dim=2)
 

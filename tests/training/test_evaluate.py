@@ -7,8 +7,8 @@ from pipeline.artefacts.predictions import prediction_frame, write_predictions
 from pipeline.errors import ArtefactError, CohortError
 from pipeline.logs import ROOT_LOGGER
 from pipeline.training import evaluate as module
-from pipeline.training.comparison import corrected_resampled_p
 from pipeline.training.evaluate import comparison_table, evaluate, metrics_of
+from pipeline.training.evaluation.comparison import corrected_resampled_p
 
 
 @pytest.fixture(autouse=True)

@@ -11,8 +11,8 @@ from pipeline.artefacts.predictions import read_history, read_predictions
 from pipeline.artefacts.splits import read_splits
 from pipeline.errors import ArtefactError, CohortError, ConfigError, DeviceError
 from pipeline.provenance import file_digest
+from pipeline.training.methods.presets import METHODS
 from pipeline.training.params import SplitParams, TrainingParams
-from pipeline.training.presets import METHODS
 from pipeline.training.split_cohort import split_cohort
 from pipeline.training.train_final import train_final
 from pipeline.training.train_fold import train_fold

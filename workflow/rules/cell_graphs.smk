@@ -16,6 +16,6 @@ rule build_cell_graphs:
         runtime=120,
     params:
         cell_graphs=section("cell_graphs"),
-        source=source_digest("pipeline.cellgraph"),
+        source=source_digest("pipeline.cellgraph.build_cell_graphs"),
     script:
         "../scripts/build_cell_graphs.py"

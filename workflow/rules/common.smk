@@ -8,7 +8,7 @@ from pipeline.artefacts.sheet import read_sheet, require_trainable
 from pipeline.config import check_config, params
 from pipeline.errors import AbignetError
 from pipeline.nuclei.params import NucleiParams
-from pipeline.nuclei.segmenters import weights_of
+from pipeline.nuclei.segmentation.segmenters import weights_of
 from pipeline.provenance import source_digest
 
 SLIDE_ID_PATTERN = "[A-Za-z0-9][A-Za-z0-9._-]*"

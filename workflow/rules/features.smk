@@ -23,7 +23,7 @@ rule cache_features:
         runtime=240,
     params:
         features=section("features"),
-        source=source_digest("pipeline.cellgraph"),
+        source=source_digest("pipeline.cellgraph.cache_features"),
     script:
         "../scripts/cache_features.py"
 
@@ -48,6 +48,6 @@ rule import_features:
     params:
         features=section("features"),
         slide_mpp=lambda wildcards: SLIDES[wildcards.slide].mpp,
-        source=source_digest(),
+        source=source_digest("pipeline.cellgraph.import_features"),
     script:
         "../scripts/import_features.py"

@@ -23,6 +23,6 @@ rule segment_nuclei:
         on_bad_slide=config["on_bad_slide"],
         on_bad_tile=config["on_bad_tile"],
         reader=config["reader"],
-        source=source_digest("pipeline.nuclei"),
+        source=source_digest("pipeline.nuclei.segment_nuclei"),
     script:
         "../scripts/segment_nuclei.py"

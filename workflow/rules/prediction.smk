@@ -21,6 +21,6 @@ rule predict:
         rows=[plain(row) for row in UNLABELLED],
         features=f"{OUT}/features",
         device=config["device"],
-        source=source_digest("pipeline.training"),
+        source=source_digest("pipeline.training.predict"),
     script:
         "../scripts/predict.py"

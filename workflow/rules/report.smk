@@ -39,7 +39,7 @@ rule write_report:
         methods=METHODS,
         seeds=SEEDS,
         folds=FOLDS,
-        source=source_digest("pipeline.report"),
+        source=source_digest("pipeline.report.write_report"),
     script:
         "../scripts/write_report.py"
 
@@ -63,6 +63,6 @@ rule export_geojson:
         mem_mb=more_memory(2000),
         runtime=60,
     params:
-        source=source_digest("pipeline.report"),
+        source=source_digest("pipeline.report.export_geojson"),
     script:
         "../scripts/export_geojson.py"

@@ -29,7 +29,7 @@ rule tile_slide:
         on_bad_slide=config["on_bad_slide"],
         on_bad_tile=config["on_bad_tile"],
         reader=config["reader"],
-        source=source_digest("pipeline.tiling"),
+        source=source_digest("pipeline.tiling.tile_slide"),
     script:
         "../scripts/tile_slide.py"
 
@@ -64,7 +64,7 @@ rule import_tiles:
         on_bad_slide=config["on_bad_slide"],
         on_bad_tile=config["on_bad_tile"],
         reader=config["reader"],
-        source=source_digest("pipeline.tiling"),
+        source=source_digest("pipeline.tiling.import_tiles"),
     script:
         "../scripts/import_tiles.py"
 
@@ -88,6 +88,6 @@ rule export_tiles:
         mem_mb=more_memory(1000),
         runtime=10,
     params:
-        source=source_digest("pipeline.report"),
+        source=source_digest("pipeline.report.export_tiles"),
     script:
         "../scripts/export_tiles.py"

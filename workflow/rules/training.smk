@@ -20,7 +20,7 @@ rule split_cohort:
         seeds=SEEDS,
         rows=[plain(row) for row in LABELLED],
         features=f"{OUT}/features",
-        source=source_digest("pipeline.training"),
+        source=source_digest("pipeline.training.split_cohort"),
     script:
         "../scripts/split_cohort.py"
 
@@ -53,7 +53,7 @@ rule train_fold:
         features=f"{OUT}/features",
         device=config["device"],
         partial=f"{OUT}/.partial/train_fold/{RUN}",
-        source=source_digest("pipeline.training"),
+        source=source_digest("pipeline.training.train_fold"),
     script:
         "../scripts/train_fold.py"
 
@@ -84,7 +84,7 @@ rule train_final:
         features=f"{OUT}/features",
         device=config["device"],
         partial=f"{OUT}/.partial/train_final/{RUN}",
-        source=source_digest("pipeline.training"),
+        source=source_digest("pipeline.training.train_final"),
     script:
         "../scripts/train_final.py"
 
@@ -119,6 +119,6 @@ rule evaluate:
         methods=METHODS,
         seeds=SEEDS,
         folds=FOLDS,
-        source=source_digest("pipeline.training"),
+        source=source_digest("pipeline.training.evaluate"),
     script:
         "../scripts/evaluate.py"

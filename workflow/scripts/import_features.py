@@ -1,6 +1,6 @@
 """Rule import_features: node features that another tool made into the feature cache."""
 
-from pipeline.artefacts.import_features import import_features
+from pipeline.cellgraph.import_features import import_features
 from pipeline.logs import job_log
 
 with job_log(snakemake.log[0]):

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from pipeline.artefacts.sheet import SlideRow
 from pipeline.logs import job_log
+from pipeline.report.contents.report_sources import ReportSources
 from pipeline.report.params import ReportParams
-from pipeline.report.sources import ReportSources
 from pipeline.report.write_report import write_report
 
 out = Path(snakemake.output.page).parents[2]

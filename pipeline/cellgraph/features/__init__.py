@@ -1,0 +1,1 @@
+"""What the arrangement of the nuclei of a patch is, in numbers."""

@@ -1,0 +1,225 @@
+"""Cell Orientation Entropy (COrE) over local graphs: thirteen statistics of each, pooled over a patch.
+
+Lee, Ali, Veltri, Epstein, Christudass and Madabhushi 2013 ("Cell orientation entropy (COrE): predicting biochemical
+recurrence from prostate cancer tissue microarrays", MICCAI): a co-occurrence matrix of the axes of neighbouring nuclei
+for each local graph, thirteen statistics of each matrix, their mean, SD and range over the local graphs, 39 values.
+
+``core_features`` is invariant: a local graph is a nucleus with its neighbours and all edges among them, axes are taken
+relative to the mean axis of its nuclei, and their differences are axial.  ``published_core_features`` is the published
+form and **not invariant**: a local graph is a cluster (connected component), bins are those of the image's own frame
+and their differences plain, so a turned section has other values.
+
+Nuclei without a reliable axis have no part.  One statistic is pooled over the local graphs that define it.
+"""
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from pipeline.cellgraph.features.axis_cooccurrence import BIN_RAD, CORE_NAMES, N_BINS, ZERO
+from pipeline.cellgraph.features.grouped_statistics import Populations, summarise
+from pipeline.cellgraph.features.oriented_graphs import oriented_graphs
+from pipeline.cellgraph.graphs.axes import mean_axis
+from pipeline.cellgraph.graphs.csr import Floats, Ints, offsets_of_tiles, segment_max, segment_min
+from pipeline.compiled import compiled
+
+POOLED = ("mean", "sd", "range")
+
+CORE_FEATURE_NAMES = tuple(f"{name.replace('core_', 'core_local_')}_{p}" for name in CORE_NAMES for p in POOLED)
+"""Names of the 39 invariant features: statistic by statistic its mean, sample SD and range over local graphs."""
+
+PUBLISHED_CORE_FEATURE_NAMES = tuple(
+    f"{name.replace('core_', 'core_published_')}_{p}" for name in CORE_NAMES for p in POOLED
+)
+"""Names of the 39 published features, which turn with the section."""
+
+N_STATISTICS = len(CORE_NAMES)
+
+
+def core_features_batch(
+    xy_um: npt.ArrayLike,
+    orientation_rad: npt.ArrayLike,
+    edge_index: npt.ArrayLike,
+    node_offsets: npt.ArrayLike,
+    *,
+    axis_reliable: npt.ArrayLike | None = None,
+) -> Floats:
+    """Invariant COrE of the nuclei of many patches.
+
+    Parameters
+    ----------
+    xy_um, orientation_rad, edge_index, node_offsets, axis_reliable
+        As in ``orientation_features_batch``; centroids do not matter.
+
+    Returns
+    -------
+    numpy.ndarray
+        float64 (n_patches, 39), see ``CORE_FEATURE_NAMES``; NaN for a patch without an edge, SDs of one local graph,
+        and a statistic that no local graph defines.
+
+    Raises
+    ------
+    ValueError
+        As ``orientation_features_batch``.
+    """
+    axes = oriented_graphs(xy_um, orientation_rad, edge_index, node_offsets, axis_reliable)
+    graphs = axes.graphs
+    reference = np.where(graphs.degree > 0, mean_axis(axes.neighbourhood_means()), np.nan)
+    statistics = _neighbourhoods(graphs.edge_offsets, graphs.edges[1], axes.theta, reference)
+    return _pooled(statistics, graphs.tile, axes.n_patches)
+
+
+def published_core_features_batch(
+    xy_um: npt.ArrayLike,
+    orientation_rad: npt.ArrayLike,
+    edge_index: npt.ArrayLike,
+    node_offsets: npt.ArrayLike,
+    *,
+    axis_reliable: npt.ArrayLike | None = None,
+) -> Floats:
+    """Published COrE of the nuclei of many patches; its values turn with the section.
+
+    Parameters
+    ----------
+    xy_um, orientation_rad, edge_index, node_offsets, axis_reliable
+        As in ``orientation_features_batch``; centroids do not matter.
+
+    Returns
+    -------
+    numpy.ndarray
+        float64 (n_patches, 39), see ``PUBLISHED_CORE_FEATURE_NAMES``; NaN as in ``core_features_batch``.
+
+    Raises
+    ------
+    ValueError
+        As ``orientation_features_batch``.
+    """
+    axes = oriented_graphs(xy_um, orientation_rad, edge_index, node_offsets, axis_reliable)
+    edges = axes.graphs.edges[:, axes.graphs.edges[0] < axes.graphs.edges[1]]
+    cluster, tile = _clusters(edges, axes.graphs.tile)
+    bins = np.minimum((np.mod(axes.theta, np.pi) / BIN_RAD).astype(np.int64), N_BINS - 1)
+    order = np.argsort(cluster, kind="stable")
+    statistics = _grouped(bins[edges[:, order]], offsets_of_tiles(cluster[order], len(tile)))
+    return _pooled(statistics, tile, axes.n_patches)
+
+
+def _clusters(edges: Ints, tile: Ints) -> tuple[Ints, Ints]:
+    """Cluster of each edge, and the tile of each cluster; clusters go by tile, single nuclei are none."""
+    if not edges.size:
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    ones = np.ones(edges.shape[1], np.int8)
+    _, label = connected_components(coo_array((ones, tuple(edges)), (len(tile), len(tile))), directed=False)
+    _, first, cluster = np.unique(label[edges[0]], return_index=True, return_inverse=True)
+    tiles = tile[edges[0][first]]
+    order = np.argsort(tiles, kind="stable")
+    rank = np.empty(len(order), np.int64)
+    rank[order] = np.arange(len(order))
+    return rank[cluster], tiles[order]
+
+
+def _pooled(statistics: Floats, tile: Ints, n_tiles: int) -> Floats:
+    """Mean, SD and range of each statistic over the local graphs of each tile, (n_tiles, 39)."""
+    columns = []
+    for values in statistics.T:
+        defined = ~np.isnan(values)
+        population = Populations(values[defined], offsets_of_tiles(tile[defined], n_tiles))
+        summary = summarise(population)
+        extent = segment_max(*vars(population).values()) - segment_min(*vars(population).values())
+        columns += [summary.mean, summary.sd, extent]
+    return np.stack(columns, axis=1)
+
+
+@compiled
+def _entropy(counts: Floats, total: float) -> float:
+    entropy = 0.0
+    for count in counts:
+        if count > 0.0:
+            entropy -= count / total * np.log(count / total)
+    return entropy + 0.0
+
+
+@compiled
+def _statistics(counts: Floats, axial: bool, out: Floats) -> None:
+    """The thirteen statistics of one symmetric matrix of counts (18, 18), see ``cooccurrence.core_statistics``.
+
+    ``axial`` takes differences and deviations around the half turn and correlates sines of the doubled angles;
+    otherwise both are plain differences of bin numbers and the correlation is Pearson's.
+    """
+    total = counts.sum()
+    contrasts, doubled_levels, margin = np.zeros(N_BINS), np.zeros(2 * N_BINS), np.zeros(N_BINS)
+    energy, product = 0.0, 0.0
+    for a in range(N_BINS):
+        for b in range(N_BINS):
+            if counts[a, b] == 0.0:
+                continue
+            gap, level = abs(a - b), a + b
+            if axial:
+                gap, level = min(gap, N_BINS - gap), min(a, N_BINS - a) + min(b, N_BINS - b)
+            contrasts[gap] += counts[a, b]
+            doubled_levels[level] += counts[a, b]
+            margin[a] += counts[a, b]
+            energy += (counts[a, b] / total) ** 2
+    k, level_values = np.arange(N_BINS) * 1.0, np.arange(2 * N_BINS) / 2.0
+    contrasts_p, levels_p = contrasts / total, doubled_levels / total
+    value = np.sin(2.0 * BIN_RAD * k) if axial else k - (margin * k).sum() / total
+    for a in range(N_BINS):
+        for b in range(N_BINS):
+            product += counts[a, b] / total * value[a] * value[b]
+    square = (margin * value**2).sum() / total
+    joint, single = _entropy(counts.ravel(), total), _entropy(margin, total)
+    shared = max(2.0 * single - joint, 0.0)
+    contrast_mean, level_mean = (contrasts_p * k).sum(), (levels_p * level_values).sum()
+    out[0] = (contrasts_p * k**2).sum()
+    out[1] = (contrasts_p / (1.0 + k**2)).sum()
+    out[2] = contrast_mean
+    out[3] = (contrasts_p * (k - contrast_mean) ** 2).sum()
+    out[4] = _entropy(contrasts, total)
+    out[5] = level_mean
+    out[6] = (levels_p * (level_values - level_mean) ** 2).sum()
+    out[7] = _entropy(doubled_levels, total)
+    out[8] = joint
+    out[9] = energy
+    out[10] = product / square if square > ZERO else np.nan
+    out[11] = -shared / single if single > ZERO else np.nan
+    out[12] = np.sqrt(1.0 - np.exp(-2.0 * shared))
+
+
+@compiled
+def _neighbourhoods(edge_offsets: Ints, targets: Ints, theta: Floats, reference: Floats) -> Floats:
+    """Statistics of the edges among each nucleus and its neighbours, (n, 13); NaN without a ``reference`` axis."""
+    statistics = np.full((len(theta), N_STATISTICS), np.nan)
+    bins, counts = np.full(len(theta), -1, np.int64), np.empty((N_BINS, N_BINS))
+    for node in range(len(theta)):
+        if np.isnan(reference[node]):
+            continue
+        counts[:] = 0.0
+        neighbours = targets[edge_offsets[node] : edge_offsets[node + 1]]
+        bins[node] = int(np.rint((theta[node] - reference[node]) / BIN_RAD)) % N_BINS
+        for member in neighbours:
+            bins[member] = int(np.rint((theta[member] - reference[node]) / BIN_RAD)) % N_BINS
+        for member in neighbours:
+            # An edge between two neighbours comes once from either, one to ``node`` only from here.
+            counts[bins[node], bins[member]] += 1.0
+            counts[bins[member], bins[node]] += 1.0
+            for other in targets[edge_offsets[member] : edge_offsets[member + 1]]:
+                if other != node and bins[other] >= 0:
+                    counts[bins[member], bins[other]] += 1.0
+        _statistics(counts, True, statistics[node])
+        bins[node] = -1
+        bins[neighbours] = -1
+    return statistics
+
+
+@compiled
+def _grouped(bins: Ints, offsets: Ints) -> Floats:
+    """Statistics of the pairs of ``bins`` (2, n) of each group, (n_groups, 13), differences plain."""
+    statistics = np.full((len(offsets) - 1, N_STATISTICS), np.nan)
+    counts = np.empty((N_BINS, N_BINS))
+    for group in range(len(offsets) - 1):
+        counts[:] = 0.0
+        for pair in range(offsets[group], offsets[group + 1]):
+            counts[bins[0, pair], bins[1, pair]] += 1.0
+            counts[bins[1, pair], bins[0, pair]] += 1.0
+        _statistics(counts, False, statistics[group])
+    return statistics

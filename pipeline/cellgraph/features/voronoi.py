@@ -1,0 +1,164 @@
+"""Bounded Voronoi cells of the nuclei of every tile, from their Delaunay triangulation.
+
+The vertices of the cell of a site are the circumcentres of its triangles, in the order of the triangles around it.
+Cells of sites on the convex hull are unbounded and left out; bounded ones are not clipped to the tile.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.cellgraph.features.grouped_statistics import Populations
+from pipeline.cellgraph.graphs.csr import Floats, Ints, offsets_of_counts, segment_max, segment_sum
+from pipeline.cellgraph.graphs.delaunay import Triangulation
+from pipeline.compiled import compiled
+
+SAME_VERTEX = 1e-9
+"""Guard: successive vertices nearer than this share of their distance from the site are one, as on a common circle."""
+
+
+@dataclass(frozen=True)
+class VoronoiCells:
+    """Bounded Voronoi cells of all tiles.
+
+    Attributes
+    ----------
+    vertices
+        float64 (n_vertices, 2), relative to the site of the cell, in order around it, grouped by cell.
+    vertex_offsets
+        int64 (n_cells + 1,).
+    cell_offsets
+        int64 (n_tiles + 1,), cells of each tile.
+    """
+
+    vertices: Floats
+    vertex_offsets: Ints
+    cell_offsets: Ints
+
+
+def bounded_cells(triangulation: Triangulation) -> VoronoiCells:
+    """Bounded cells of the sites of every tile."""
+    xy, triangles = triangulation.xy, triangulation.triangles
+    vertices, sites, counts = _cells(xy, triangles, circumcentres(xy, triangles))
+    return VoronoiCells(vertices, offsets_of_counts(counts), np.searchsorted(sites, triangulation.offsets))
+
+
+@compiled
+def _cells(xy: Floats, triangles: Ints, centres: Floats) -> tuple[Floats, Ints, Ints]:
+    """Vertices of the bounded cells, cell by cell and relative to its site, their sites and numbers of vertices."""
+    begins = np.zeros(len(xy) + 1, np.int64)
+    for corner in triangles.ravel():
+        begins[corner + 1] += 1
+    begins = np.cumsum(begins)
+    around, filled = np.empty(3 * len(triangles), np.int64), begins[:-1].copy()
+    for triangle in range(len(triangles)):
+        for corner in triangles[triangle]:
+            around[filled[corner]] = triangle
+            filled[corner] += 1
+    vertices, n_vertices = np.empty((len(around), 2)), 0
+    sites, counts, n_cells = np.empty(len(xy), np.int64), np.empty(len(xy), np.int64), 0
+    for site in range(len(xy)):
+        fan = around[begins[site] : begins[site + 1]]
+        if len(fan) < 3 or not _closed(triangles, fan, site):
+            continue
+        _sort_by_angle(xy, triangles, fan, site)
+        kept = 0
+        for place in range(len(fan)):
+            x, y = centres[fan[place], 0] - xy[site, 0], centres[fan[place], 1] - xy[site, 1]
+            step = np.hypot(x + xy[site, 0] - centres[fan[place - 1], 0], y + xy[site, 1] - centres[fan[place - 1], 1])
+            if step > SAME_VERTEX * np.hypot(x, y):
+                vertices[n_vertices + kept] = x, y
+                kept += 1
+        n_vertices += kept
+        sites[n_cells], counts[n_cells] = site, kept
+        n_cells += 1
+    return vertices[:n_vertices].copy(), sites[:n_cells].copy(), counts[:n_cells].copy()
+
+
+@compiled
+def _closed(triangles: Ints, fan: Ints, site: int) -> bool:
+    """Whether the triangles of ``fan`` go all around ``site``: then each neighbour stands in two of them."""
+    neighbours = np.empty(2 * len(fan), np.int64)
+    found = 0
+    for triangle in fan:
+        for corner in triangles[triangle]:
+            if corner != site:
+                neighbours[found] = corner
+                found += 1
+    neighbours = np.sort(neighbours)
+    return bool((neighbours[::2] == neighbours[1::2]).all())
+
+
+@compiled
+def _sort_by_angle(xy: Floats, triangles: Ints, fan: Ints, site: int) -> None:
+    """Put the triangles of ``fan`` in order around ``site``, by the direction of their middles."""
+    angles = np.empty(len(fan))
+    for place in range(len(fan)):
+        a, b, c = triangles[fan[place]]
+        x, y = (xy[a, 0] + xy[b, 0] + xy[c, 0]) / 3.0, (xy[a, 1] + xy[b, 1] + xy[c, 1]) / 3.0
+        angle, triangle, free = np.arctan2(y - xy[site, 1], x - xy[site, 0]), fan[place], place
+        while free > 0 and angles[free - 1] > angle:
+            angles[free], fan[free] = angles[free - 1], fan[free - 1]
+            free -= 1
+        angles[free], fan[free] = angle, triangle
+
+
+def circumcentres(xy: Floats, triangles: Ints) -> Floats:
+    """Centre of the circle through the corners of each triangle, (n_triangles, 2)."""
+    origin = xy[triangles[:, 0]]
+    u, v = xy[triangles[:, 1]] - origin, xy[triangles[:, 2]] - origin
+    uu, vv = (u**2).sum(axis=1), (v**2).sum(axis=1)
+    doubled_cross = 2.0 * (u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0])
+    x = (v[:, 1] * uu - u[:, 1] * vv) / doubled_cross
+    y = (u[:, 0] * vv - v[:, 0] * uu) / doubled_cross
+    centres: Floats = origin + np.stack([x, y], axis=1)
+    return centres
+
+
+def _successor(offsets: Ints) -> Ints:
+    """Position of the next vertex around the same cell; no cell is empty."""
+    successor = np.arange(1, offsets[-1] + 1)
+    successor[offsets[1:] - 1] = offsets[:-1]
+    return successor
+
+
+def areas(cells: VoronoiCells) -> Populations:
+    """Area of each cell."""
+    a, b = cells.vertices, cells.vertices[_successor(cells.vertex_offsets)]
+    doubled = segment_sum(a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0], cells.vertex_offsets)
+    return Populations(0.5 * np.abs(doubled), cells.cell_offsets)
+
+
+def edge_lengths(cells: VoronoiCells) -> Populations:
+    """Lengths of the edges of each cell; an edge between two bounded cells counts for both."""
+    steps = cells.vertices[_successor(cells.vertex_offsets)] - cells.vertices
+    return Populations(np.hypot(*steps.T), cells.vertex_offsets[cells.cell_offsets])
+
+
+def perimeters(cells: VoronoiCells) -> Populations:
+    """Perimeter of each cell."""
+    return Populations(segment_sum(edge_lengths(cells).values, cells.vertex_offsets), cells.cell_offsets)
+
+
+def chord_lengths(cells: VoronoiCells) -> Populations:
+    """Distances between all pairs of vertices of each cell, its edges among them."""
+    lengths, chord_offsets = _chords(cells)
+    return Populations(lengths, chord_offsets[cells.cell_offsets])
+
+
+def widths(cells: VoronoiCells) -> Populations:
+    """Largest distance between two vertices of each cell."""
+    lengths, chord_offsets = _chords(cells)
+    return Populations(segment_max(lengths, chord_offsets), cells.cell_offsets)
+
+
+def _chords(cells: VoronoiCells) -> tuple[Floats, Ints]:
+    """Lengths of the chords, grouped by cell, and their offsets over cells."""
+    offsets = cells.vertex_offsets
+    position = np.arange(offsets[-1])
+    # Every vertex is paired with those after it in its cell.
+    later = np.repeat(offsets[1:], np.diff(offsets)) - position - 1
+    starts = offsets_of_counts(later)
+    first = np.repeat(position, later)
+    second = first + 1 + np.arange(starts[-1]) - np.repeat(starts[:-1], later)
+    return np.hypot(*(cells.vertices[first] - cells.vertices[second]).T), starts[offsets]

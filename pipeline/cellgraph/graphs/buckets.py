@@ -1,0 +1,224 @@
+"""Points of each tile in square buckets of about two, for searches that look into near buckets only.
+
+Compiled; distances are the root of the sum of squares in float64.  Every function takes ``xy`` float64 (n, 2) and
+``offsets`` int64 (n_tiles + 1,), and points of different tiles never meet.
+"""
+
+import numpy as np
+
+from pipeline.cellgraph.graphs.csr import Floats, Ints
+from pipeline.compiled import compiled
+
+POINTS_PER_BUCKET = 2.0
+
+BOUND_SLACK = 1.0 - 1e-9
+"""Guard: a point may lie in the next bucket by rounding."""
+
+
+@compiled
+def _buckets(xy: Floats, start: int, stop: int) -> tuple[Ints, Ints, float, Ints, Ints]:
+    """Column and row of each point, side of a bucket, first member of each bucket, and members by bucket."""
+    n = stop - start
+    left, top = xy[start:stop, 0].min(), xy[start:stop, 1].min()
+    width, height = xy[start:stop, 0].max() - left, xy[start:stop, 1].max() - top
+    share = POINTS_PER_BUCKET / n
+    side = max(np.sqrt(width * height * share), max(width, height) * share)
+    side = side if side > 0.0 else 1.0
+    columns, rows = int(width / side) + 1, int(height / side) + 1
+    column, row = np.empty(n, np.int64), np.empty(n, np.int64)
+    first = np.zeros(columns * rows + 1, np.int64)
+    for point in range(n):
+        column[point] = min(int((xy[start + point, 0] - left) / side), columns - 1)
+        row[point] = min(int((xy[start + point, 1] - top) / side), rows - 1)
+        first[row[point] * columns + column[point] + 1] += 1
+    first = np.cumsum(first)
+    members, filled = np.empty(n, np.int64), first[:-1].copy()
+    for point in range(n):
+        bucket = row[point] * columns + column[point]
+        members[filled[bucket]] = start + point
+        filled[bucket] += 1
+    return column, row, side, first, members
+
+
+@compiled
+def _comes_before(xy: Floats, a: int, b: int) -> bool:
+    """Whether point ``a`` comes before ``b`` in the order of x, then y, then number."""
+    if xy[a, 0] != xy[b, 0]:
+        return bool(xy[a, 0] < xy[b, 0])
+    if xy[a, 1] != xy[b, 1]:
+        return bool(xy[a, 1] < xy[b, 1])
+    return a < b
+
+
+@compiled
+def _insert(xy: Floats, index: Ints, squares: Floats, point: int, square: float) -> None:
+    """Put ``point`` into the row of nearest ones, where it is known to come before the last."""
+    place = len(index) - 1
+    while place > 0 and (
+        square < squares[place - 1]
+        or (square == squares[place - 1] and index[place - 1] >= 0 and _comes_before(xy, point, index[place - 1]))
+    ):
+        index[place], squares[place] = index[place - 1], squares[place - 1]
+        place -= 1
+    index[place], squares[place] = point, square
+
+
+@compiled
+def nearest(xy: Floats, offsets: Ints, k: int) -> tuple[Ints, Floats]:
+    """Numbers and distances of the ``k`` nearest other points of the tile, nearest first, (n, k) each.
+
+    Of points at one distance the one with the smaller x, then y, comes first.  Where the tile has fewer, the number
+    is -1 and the distance infinite.
+    """
+    index = np.full((len(xy), k), -1, np.int64)
+    distances = np.full((len(xy), k), np.inf)
+    best, least = np.empty(k, np.int64), np.empty(k)
+    for tile in range(len(offsets) - 1):
+        start, stop = offsets[tile], offsets[tile + 1]
+        if stop - start < 2:
+            continue
+        column, row, side, first, members = _buckets(xy, start, stop)
+        columns, rows = column.max() + 1, row.max() + 1
+        for point in members:
+            x, y = xy[point, 0], xy[point, 1]
+            here_column, here_row = column[point - start], row[point - start]
+            farthest = max(here_column, columns - 1 - here_column, here_row, rows - 1 - here_row)
+            best[:], least[:] = -1, np.inf
+            for reach in range(farthest + 1):
+                for r in range(max(here_row - reach, 0), min(here_row + reach, rows - 1) + 1):
+                    # Inner rows were searched before, but for their two ends.
+                    step = 1 if abs(r - here_row) == reach else 2 * reach
+                    for c in range(here_column - reach, here_column + reach + 1, step):
+                        if c < 0 or c >= columns:
+                            continue
+                        for place in range(first[r * columns + c], first[r * columns + c + 1]):
+                            member = members[place]
+                            dx, dy = xy[member, 0] - x, xy[member, 1] - y
+                            square = dx * dx + dy * dy
+                            if square > least[k - 1] or member == point:
+                                continue
+                            if square < least[k - 1] or best[k - 1] < 0 or _comes_before(xy, member, best[k - 1]):
+                                _insert(xy, best, least, member, square)
+                bound = reach * side * BOUND_SLACK
+                if least[k - 1] < bound * bound:
+                    break
+            index[point], distances[point] = best, np.sqrt(least)
+    return index, distances
+
+
+@compiled
+def _search(
+    xy: Floats, offsets: Ints, radius: float, row_offsets: Ints, targets: Ints, distances: Floats, filling: bool
+) -> None:
+    """Count the points within ``radius`` of each into ``row_offsets[1:]``, or fill the rows, sorted by number."""
+    for tile in range(len(offsets) - 1):
+        start, stop = offsets[tile], offsets[tile + 1]
+        if stop - start < 2:
+            continue
+        column, row, side, first, members = _buckets(xy, start, stop)
+        columns, rows = column.max() + 1, row.max() + 1
+        reach = int(min(radius / side, float(columns + rows))) + 1
+        for point in range(start, stop):
+            here_column, here_row = column[point - start], row[point - start]
+            found = 0
+            for r in range(max(here_row - reach, 0), min(here_row + reach, rows - 1) + 1):
+                left = r * columns + max(here_column - reach, 0)
+                right = r * columns + min(here_column + reach, columns - 1)
+                for member in members[first[left] : first[right + 1]]:
+                    dx, dy = xy[member, 0] - xy[point, 0], xy[member, 1] - xy[point, 1]
+                    distance = np.sqrt(dx * dx + dy * dy)
+                    if distance <= radius and member != point:
+                        if filling:
+                            _sorted_insert(targets, distances, row_offsets[point], found, member, distance)
+                        found += 1
+            if not filling:
+                row_offsets[point + 1] = found
+
+
+@compiled
+def _sorted_insert(targets: Ints, distances: Floats, start: int, found: int, member: int, distance: float) -> None:
+    place = start + found
+    while place > start and targets[place - 1] > member:
+        targets[place], distances[place] = targets[place - 1], distances[place - 1]
+        place -= 1
+    targets[place], distances[place] = member, distance
+
+
+@compiled
+def within(xy: Floats, offsets: Ints, radius: float) -> tuple[Ints, Ints, Floats]:
+    """Other points of the tile at most ``radius`` away, as rows by point.
+
+    Returns
+    -------
+    tuple
+        Row offsets int64 (n + 1,); numbers of the neighbours, rising in each row; their distances.
+    """
+    row_offsets = np.zeros(len(xy) + 1, np.int64)
+    _search(xy, offsets, radius, row_offsets, np.empty(0, np.int64), np.empty(0), False)
+    row_offsets = np.cumsum(row_offsets)
+    targets, distances = np.empty(row_offsets[-1], np.int64), np.empty(row_offsets[-1])
+    _search(xy, offsets, radius, row_offsets, targets, distances, True)
+    return row_offsets, targets, distances
+
+
+@compiled
+def counts(xy: Floats, offsets: Ints, radii: Floats) -> Ints:
+    """Number of other points of the tile at most each of the rising ``radii`` away, int64 (n, n_radii)."""
+    found = np.zeros((len(xy), len(radii)), np.int64)
+    for tile in range(len(offsets) - 1):
+        start, stop = offsets[tile], offsets[tile + 1]
+        if stop - start < 2:
+            continue
+        column, row, side, first, members = _buckets(xy, start, stop)
+        columns, rows = column.max() + 1, row.max() + 1
+        reach = int(min(radii[-1] / side, float(columns + rows))) + 1
+        for point in range(start, stop):
+            here_column, here_row = column[point - start], row[point - start]
+            for r in range(max(here_row - reach, 0), min(here_row + reach, rows - 1) + 1):
+                left = r * columns + max(here_column - reach, 0)
+                right = r * columns + min(here_column + reach, columns - 1)
+                for member in members[first[left] : first[right + 1]]:
+                    dx, dy = xy[member, 0] - xy[point, 0], xy[member, 1] - xy[point, 1]
+                    distance = np.sqrt(dx * dx + dy * dy)
+                    if member != point:
+                        for shell in range(len(radii) - 1, -1, -1):
+                            if distance > radii[shell]:
+                                break
+                            found[point, shell] += 1
+    return found
+
+
+@compiled
+def summed_agreement(xy: Floats, offsets: Ints, vectors: Floats, bounds: Floats) -> tuple[Floats, Ints]:
+    """Sum of the scalar products of the ``vectors`` (n, 2) of pairs of points of a tile by their distance, and number.
+
+    Shell s holds the pairs at distances in (bounds[s], bounds[s + 1]]; both arrays are (n_tiles, n_shells).
+    """
+    n_shells = len(bounds) - 1
+    sums = np.zeros((len(offsets) - 1, n_shells))
+    n_pairs = np.zeros((len(offsets) - 1, n_shells), np.int64)
+    for tile in range(len(offsets) - 1):
+        start, stop = offsets[tile], offsets[tile + 1]
+        if stop - start < 2:
+            continue
+        column, row, side, first, members = _buckets(xy, start, stop)
+        columns, rows = column.max() + 1, row.max() + 1
+        reach = int(min(bounds[-1] / side, float(columns + rows))) + 1
+        for point in range(start, stop):
+            here_column, here_row = column[point - start], row[point - start]
+            for r in range(max(here_row - reach, 0), min(here_row + reach, rows - 1) + 1):
+                left = r * columns + max(here_column - reach, 0)
+                right = r * columns + min(here_column + reach, columns - 1)
+                for member in members[first[left] : first[right + 1]]:
+                    if member <= point:
+                        continue
+                    dx, dy = xy[member, 0] - xy[point, 0], xy[member, 1] - xy[point, 1]
+                    distance = np.sqrt(dx * dx + dy * dy)
+                    if bounds[0] < distance <= bounds[-1]:
+                        shell = 0
+                        while distance > bounds[shell + 1]:
+                            shell += 1
+                        product = vectors[point, 0] * vectors[member, 0] + vectors[point, 1] * vectors[member, 1]
+                        sums[tile, shell] += product
+                        n_pairs[tile, shell] += 1
+    return sums, n_pairs

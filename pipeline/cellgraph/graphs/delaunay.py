@@ -1,0 +1,131 @@
+"""Delaunay triangulation of the nuclei of every tile.
+
+Nuclei at the very same place are one site.  Sites are put in order of x, then y, before Qhull sees them, so the
+result does not depend on the order of the nuclei, not even where four sites lie on one circle and more than one
+triangulation is right.
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from scipy.spatial import Delaunay, QhullError
+
+from pipeline.cellgraph.graphs.csr import Bools, Floats, Ints, offsets_of_tiles, segment_min, tile_of_each
+from pipeline.cellgraph.graphs.delaunay_in_slabs import delaunay_by_slabs
+from pipeline.cellgraph.graphs.edge_lists import both_directions
+
+FLATNESS = 1e-12
+"""Guard: a triangle whose doubled area is below this share of its longest side squared is three sites on a line."""
+
+IN_ONE_PIECE = 200_000
+"""Number of sites of a tile, or of a whole slide, up to which Qhull sees them all at once."""
+
+
+@dataclass(frozen=True)
+class Triangulation:
+    """Delaunay triangulation of the distinct sites of every tile.
+
+    Attributes
+    ----------
+    xy
+        float64 (n_sites, 2), grouped by tile, each tile moved to its smallest x and y.
+    offsets
+        int64 (n_tiles + 1,), sites of each tile.
+    triangles
+        int64 (n_triangles, 3), sites of each triangle, grouped by tile, flat ones left out; none in a tile of fewer
+        than three sites, or of sites on a line.
+    sides
+        int64 (2, n_sides), sides of all triangles, flat ones too, each once, sorted.  They join all sites of a
+        tile unless these lie on a line, or so nearly that Qhull left some out.
+    """
+
+    xy: Floats
+    offsets: Ints
+    triangles: Ints
+    sides: Ints
+
+
+def triangulate(xy: Floats, offsets: Ints) -> Triangulation:
+    """Triangulate every tile of points ``xy`` (n, 2)."""
+    sites, site_offsets = distinct_sites(xy, offsets)
+    corners = all_triangles(sites, site_offsets)
+    sides = distinct_sides(corners, len(sites))
+    return Triangulation(sites, site_offsets, corners[~_flat(sites, corners)], sides)
+
+
+def all_triangles(sites: Floats, site_offsets: Ints) -> Ints:
+    """Delaunay triangles of the distinct ``sites`` of every tile, flat ones too, int64 (n_triangles, 3)."""
+    triangles = [np.zeros((0, 3), np.int64)]
+    triangles += [_qhull(sites[start:stop]) + start for start, stop in pairwise(site_offsets)]
+    return np.concatenate(triangles)
+
+
+def distinct_sites(xy: Floats, offsets: Ints) -> tuple[Floats, Ints]:
+    """Distinct places of each tile's points, by x then y, moved to the tile's smallest x and y; and their offsets."""
+    sites, site_offsets, _ = sites_and_members(xy, offsets)
+    return sites, site_offsets
+
+
+def sites_and_members(xy: Floats, offsets: Ints) -> tuple[Floats, Ints, Ints]:
+    """As ``distinct_sites``, and the number of the site of each point, int64 (n,)."""
+    order, first = _in_order(xy, offsets)
+    site = np.empty(len(xy), np.int64)
+    site[order] = np.cumsum(first) - 1
+    kept = order[first]
+    sites, site_tiles = xy[kept], tile_of_each(offsets)[kept]
+    site_offsets = offsets_of_tiles(site_tiles, len(offsets) - 1)
+    return sites - segment_min(sites, site_offsets)[site_tiles], site_offsets, site
+
+
+def _in_order(xy: Floats, offsets: Ints) -> tuple[Ints, Bools]:
+    """Points by tile, x and y, and which of them in this order are the first at their place."""
+    tile = tile_of_each(offsets)
+    order = np.lexsort((xy[:, 1], xy[:, 0], tile))
+    points, tiles = xy[order], tile[order]
+    first = np.ones(len(points), np.bool_)
+    first[1:] = (tiles[1:] != tiles[:-1]) | (points[1:] != points[:-1]).any(axis=1)
+    return order, first
+
+
+def _qhull(sites: Floats) -> Ints:
+    none = np.zeros((0, 3), np.int64)
+    if len(sites) < 3:
+        return none
+    if len(sites) > IN_ONE_PIECE and (by_slabs := delaunay_by_slabs(sites)) is not None:
+        return by_slabs
+    try:
+        triangles: Ints = Delaunay(sites).simplices.astype(np.int64)
+    except QhullError:
+        # Qhull refuses sites on a line, which have no triangle.
+        return none
+    return triangles
+
+
+def _flat(xy: Floats, triangles: Ints) -> Bools:
+    doubled_area = 2.0 * triangle_areas(xy, triangles)
+    longest = triangle_sides(xy, triangles).max(axis=1, initial=0.0)
+    flat: Bools = doubled_area <= FLATNESS * longest**2
+    return flat
+
+
+def triangle_areas(xy: Floats, triangles: Ints) -> Floats:
+    """Area of each triangle, (n_triangles,)."""
+    u, v = xy[triangles[:, 1]] - xy[triangles[:, 0]], xy[triangles[:, 2]] - xy[triangles[:, 0]]
+    areas: Floats = 0.5 * np.abs(u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0])
+    return areas
+
+
+def triangle_sides(xy: Floats, triangles: Ints) -> Floats:
+    """Lengths of the three sides of each triangle, (n_triangles, 3)."""
+    return np.stack(
+        [np.hypot(*(xy[triangles[:, i]] - xy[triangles[:, j]]).T) for i, j in ((0, 1), (1, 2), (2, 0))], axis=1
+    )
+
+
+def distinct_sides(triangles: Ints, n_sites: int) -> Ints:
+    """Sides of ``triangles``, each once and sorted, int64 (2, n_sides)."""
+    ends = np.concatenate([triangles.T[[i, i - 1]] for i in range(3)], axis=1)
+    both, _ = both_directions(ends[0], ends[1], n_sites)
+    sides: Ints = both[:, both[0] < both[1]]
+    return sides

@@ -1,0 +1,1 @@
+"""Room of the exports: artefacts in the formats of other ecosystems."""

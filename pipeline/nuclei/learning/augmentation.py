@@ -1,0 +1,177 @@
+"""Training crops from outlined images: turned, rescaled, restained, blurred; arrays in, arrays out.
+
+Frame: pixels of the rescaled image, (row, col) in arrays and (x, y) in warp matrices.
+"""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from pipeline.nuclei.stain.stain_channels import (
+    Floats,
+    Rgb,
+    StainScale,
+    estimate_stain_scale,
+    hed_from_rgb,
+    network_input,
+    rgb_from_hed,
+)
+
+Labels = npt.NDArray[np.int32]
+
+SCALE_RANGE = (0.55, 1.8)
+STAIN_GAIN = 0.3
+"""Largest relative change of a stain's concentration (HED augmentation, Tellez et al. 2018)."""
+STAIN_SHIFT = 0.06
+"""Largest change of a stain's concentration by addition."""
+COUNTERSTAIN = 0.9
+"""Largest concentration of eosin painted around nuclei, for images stained with haematoxylin alone."""
+STAIN_SPAN_LOG = (-0.4, 0.5)
+"""Range of the logarithm of the slide's stain span over the crop's: other tissue is darker or paler."""
+BRIGHTNESS = 0.1
+BLUR_SIGMA_PX = 2.0
+NOISE_SIGMA = 8.0
+JPEG_QUALITY = (25, 95)
+P_COUNTERSTAIN, P_BLUR, P_NOISE, P_JPEG = 0.4, 0.3, 0.25, 0.3
+
+
+@dataclass(frozen=True)
+class OutlinedImage:
+    """An image at the training scale with its nuclei.
+
+    Attributes
+    ----------
+    rgb
+        (h, w, 3).
+    labels
+        (h, w), 0 = background.
+    stain
+        Stain scale of the whole image.
+    """
+
+    rgb: Rgb
+    labels: Labels
+    stain: StainScale
+
+
+def median_diameter_px(labels: npt.NDArray[np.integer[Any]]) -> float:
+    """Median diameter of the circles with the nuclei's areas; 0 without nuclei."""
+    areas = np.bincount(labels.ravel())[1:]
+    areas = areas[areas > 0]
+    return float(np.median(np.sqrt(4 * areas / np.pi))) if areas.size else 0.0
+
+
+def rescaled(rgb: Rgb, labels: npt.NDArray[np.integer[Any]], diameter_px: float) -> OutlinedImage:
+    """Image whose median nucleus has ``diameter_px``; one without nuclei keeps its size."""
+    found = median_diameter_px(labels)
+    factor = diameter_px / found if found else 1.0
+    height, width = (max(1, round(side * factor)) for side in labels.shape)
+    way = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
+    image = cv2.resize(rgb, (width, height), interpolation=way)
+    outlines = cv2.resize(labels.astype(np.int32), (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
+    return OutlinedImage(image.astype(np.uint8), outlines.astype(np.int32), estimate_stain_scale([rgb]))
+
+
+def random_crop(image: OutlinedImage, size_px: int, generator: np.random.Generator) -> tuple[Floats, Labels]:
+    """One augmented crop as network channels (2, size, size) and labels (size, size).
+
+    What lies outside the image is white and without nuclei.
+    """
+    matrix = _random_warp(image.labels.shape, size_px, generator)
+    size = (size_px, size_px)
+    rgb = cv2.warpAffine(image.rgb, matrix, size, flags=cv2.INTER_LINEAR, borderValue=(255, 255, 255))
+    outlines = cv2.warpAffine(image.labels, matrix, size, flags=cv2.INTER_NEAREST, borderValue=0)
+    labels = np.asarray(outlines, np.int32)
+    coloured, stain = _restain(np.asarray(rgb, np.uint8), labels, image.stain, generator)
+    degraded = _degrade(coloured, generator)
+    return network_input(degraded, stain, "haematoxylin_luminance"), labels
+
+
+def blank_crop(size_px: int, generator: np.random.Generator) -> tuple[Floats, Labels]:
+    """Empty glass or faint even stain with noise: network channels, and labels without a nucleus."""
+    colour = generator.uniform(200, 255) + generator.normal(0, 6, 3)
+    tint = np.clip(generator.normal(colour, generator.uniform(0.5, 6), (size_px, size_px, 3)), 0, 255)
+    sigma = generator.uniform(0.3, 3)
+    rgb = cv2.GaussianBlur(tint.astype(np.float32), (0, 0), sigma)
+    scale = StainScale(generator.uniform(0, 0.1), generator.uniform(0.6, 1.6))
+    channels = network_input(np.clip(rgb, 0, 255).astype(np.uint8), scale, "haematoxylin_luminance")
+    return channels, np.zeros((size_px, size_px), dtype=np.int32)
+
+
+def _random_warp(shape: Sequence[int], size_px: int, generator: np.random.Generator) -> npt.NDArray[np.float64]:
+    height, width = shape
+    factor = np.exp(generator.uniform(*np.log(SCALE_RANGE)))
+    angle = generator.uniform(0, 2 * np.pi)
+    mirror = generator.choice((-1.0, 1.0))
+    linear = factor * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    linear = linear @ np.diag([mirror, 1.0])
+    # A crop that reaches past the image on both sides is centred; else its centre stays inside.
+    reach = size_px / factor / 2 * 0.8
+    centre = np.array([_inner_point(side, reach, generator) for side in (width, height)])
+    shift = size_px / 2 - linear @ centre
+    return np.column_stack([linear, shift])
+
+
+def _inner_point(side: float, reach: float, generator: np.random.Generator) -> float:
+    low, high = min(reach, side / 2), max(side - reach, side / 2)
+    return float(generator.uniform(low, high))
+
+
+def _restain(rgb: Rgb, labels: Labels, stain: StainScale, generator: np.random.Generator) -> tuple[Rgb, StainScale]:
+    gain = generator.uniform(1 - STAIN_GAIN, 1 + STAIN_GAIN, 3).astype(np.float32)
+    # One gain for all stains stands for the thickness of the section.
+    gain *= np.float32(np.exp(generator.uniform(-0.35, 0.35)))
+    shift = generator.uniform(-STAIN_SHIFT, STAIN_SHIFT, 3).astype(np.float32)
+    hed = hed_from_rgb(rgb) * gain + shift
+    if generator.random() < P_COUNTERSTAIN:
+        hed[..., 1] += _counterstain(labels, generator)
+    coloured = rgb_from_hed(hed)
+    low = max(0.0, stain.low * float(gain[0]) + float(shift[0]))
+    high = stain.high * float(gain[0]) + float(shift[0])
+    # A slide's scale is estimated from other tissue than the crop's: glass lowers one end, few nuclei the other.
+    low *= generator.uniform(0, 1)
+    high = low + max(high - low, 0.1) * float(np.exp(generator.uniform(*STAIN_SPAN_LOG)))
+    return coloured, StainScale(low, high)
+
+
+def _counterstain(labels: Labels, generator: np.random.Generator) -> Floats:
+    """Uneven eosin (h, w), fainter in nuclei."""
+    coarse, fine = (
+        _smooth_noise(labels.shape, int(cells), generator) for cells in generator.integers((3, 12), (10, 50))
+    )
+    strength = generator.uniform(0, COUNTERSTAIN)
+    outside = 1 - generator.uniform(0.3, 1) * cv2.GaussianBlur((labels > 0).astype(np.float32), (0, 0), 1.0)
+    field: Floats = (strength * np.clip(0.6 + 0.3 * coarse + 0.2 * fine, 0, None) * outside).astype(np.float32)
+    return field
+
+
+def _smooth_noise(shape: Sequence[int], cells: int, generator: np.random.Generator) -> Floats:
+    grid = generator.standard_normal((cells, cells)).astype(np.float32)
+    smooth: Floats = cv2.resize(grid, (shape[1], shape[0]), interpolation=cv2.INTER_CUBIC).astype(np.float32)
+    return smooth
+
+
+def _degrade(rgb: Rgb, generator: np.random.Generator) -> Rgb:
+    contrast = generator.uniform(1 - BRIGHTNESS, 1 + BRIGHTNESS)
+    light = 255 - (255 - rgb.astype(np.float32)) * contrast
+    light *= generator.uniform(1 - BRIGHTNESS, 1)
+    chances = generator.random(3)
+    if chances[0] < P_BLUR:
+        light = np.asarray(cv2.GaussianBlur(light, (0, 0), generator.uniform(0.3, BLUR_SIGMA_PX)))
+    if chances[1] < P_NOISE:
+        light = light + generator.normal(0, generator.uniform(1, NOISE_SIGMA), light.shape)
+    degraded = np.asarray(np.clip(light, 0, 255), np.uint8)
+    return _compress(degraded, int(generator.integers(*JPEG_QUALITY))) if chances[2] < P_JPEG else degraded
+
+
+def _compress(rgb: Rgb, quality: int) -> Rgb:
+    """Image as JPEG of that quality shows it."""
+    memory = io.BytesIO()
+    Image.fromarray(rgb).save(memory, format="JPEG", quality=quality)
+    return np.asarray(Image.open(memory), np.uint8)

@@ -1,0 +1,1 @@
+"""What is measured on a nucleus: form, axis, stain, texture and outline."""

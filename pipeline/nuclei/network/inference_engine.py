@@ -1,0 +1,175 @@
+"""The network and its dynamics; torch is imported only where it runs the network.
+
+Frame: network pixels, arrays (row, col).
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pipeline.devices import DeviceName, device_name
+from pipeline.nuclei.labels.whole_nuclei import whole_nuclei
+from pipeline.nuclei.network import flow_dynamics as dynamics
+from pipeline.nuclei.network.cpnet_folding import fold
+from pipeline.nuclei.network.flow_dynamics import Labels
+from pipeline.nuclei.network.network_runtime import Runtime, open_runtime
+from pipeline.nuclei.network.resizing import Size, rescaled_size, resized, resized_labels
+from pipeline.nuclei.network.weights import Weights, load_weights
+from pipeline.nuclei.params import NucleiParams
+from pipeline.nuclei.stain.stain_channels import Floats, Rgb, StainScale, network_input
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+STRIDE_PX = 8
+"""Sides must be multiples of this: three poolings by 2."""
+
+STEPS_PER_DIAMETER = 200 / 30
+"""Steps of the dynamics per pixel of nucleus diameter (cellpose: 200 at 30 px)."""
+
+
+def forward_whole(run: Runtime, inputs: Floats) -> "Floats | Tensor":
+    """Output (n, 3, h, w) of inputs (n, 2, h, w) of any h and w, whole; edges are mirrored to the stride."""
+    height, width = inputs.shape[2:]
+    padding = ((0, 0), (0, 0), (0, -height % STRIDE_PX), (0, -width % STRIDE_PX))
+    return run(np.pad(inputs, padding, mode="symmetric"))[:, :, :height, :width]
+
+
+def labels_from_output(output: Floats, params: NucleiParams, *, diameter_px: float) -> Labels:
+    """Nuclei (h, w) from the network's output (3, h, w): pixels that flow to one place are one nucleus.
+
+    Parameters
+    ----------
+    diameter_px
+        Of a typical nucleus, which sets the number of steps.
+    """
+    return dynamics.labels_from_flows(
+        output[:2],
+        output[2],
+        steps=steps_of(diameter_px),
+        cellprob_threshold=params.cellprob_threshold,
+        flow_threshold=params.flow_threshold,
+    )
+
+
+def steps_of(diameter_px: float) -> int:
+    """Steps of the dynamics for nuclei of that diameter."""
+    return int(np.ceil(diameter_px * STEPS_PER_DIAMETER))
+
+
+class NucleusFinder:
+    """A network ready to find nuclei in pixels.
+
+    Parameters
+    ----------
+    weights
+        See ``weights.load_weights``.
+    params
+        Thresholds, the nucleus diameter, runtime, precision and number of threads.
+    device
+        See ``devices.device_name``.
+
+    Notes
+    -----
+    A network without style vector sees each image whole; one with it sees fields of the size
+    it was trained on, as in Cellpose (see ``fields``).
+    """
+
+    def __init__(self, weights: Weights, params: NucleiParams, device: DeviceName) -> None:
+        self.weights = weights
+        self.params = params
+        self.device = device
+        run = open_runtime(
+            fold(weights), device, runtime=params.runtime, precision=params.precision, threads=params.threads
+        )
+        if weights.style:
+            from pipeline.nuclei.network.field_of_view import forward_in_fields
+
+            self.forward: Callable[[Floats], Floats | Tensor] = partial(forward_in_fields, run)
+        else:
+            self.forward = partial(forward_whole, run)
+
+    def network_mpp(self) -> float:
+        """Resolution at which nuclei of ``nucleus_diameter_um`` have the training diameter, um/px."""
+        return self.params.nucleus_diameter_um / self.weights.diameter_px
+
+    def find(self, rgbs: Sequence[Rgb], mpp: float, stain: StainScale) -> list[Labels]:
+        """Nuclei of each image, labelled 1 to n without gaps, 0 = background.
+
+        Parameters
+        ----------
+        rgbs
+            Images of one size (h, w, 3).
+        mpp
+            Their resolution, um/px.
+        stain
+            The slide's stain scale.
+
+        Returns
+        -------
+        Label images of the images' own size.
+        """
+        return next(self.find_batches([rgbs], mpp, stain))
+
+    def find_batches(self, batches: Iterable[Sequence[Rgb]], mpp: float, stain: StainScale) -> Iterator[list[Labels]]:
+        """``find`` of each batch, in order.
+
+        The network works on a batch on the GPU while processor threads finish the one before,
+        so one batch more than has been asked for is taken from ``batches``.
+        """
+        running: tuple[Floats | Tensor, Size] | None = None
+        with ThreadPoolExecutor(self.params.threads) as pool:
+            for rgbs in batches:
+                inputs = np.stack(list(pool.map(partial(self._input, mpp=mpp, stain=stain), rgbs)))
+                last = self._traced(running, pool)
+                running = self.forward(inputs), (rgbs[0].shape[0], rgbs[0].shape[1])
+                yield from self._labelled(last, mpp, pool)
+            yield from self._labelled(self._traced(running, pool), mpp, pool)
+
+    def _input(self, rgb: Rgb, *, mpp: float, stain: StainScale) -> Floats:
+        size = rescaled_size((rgb.shape[0], rgb.shape[1]), mpp / self.network_mpp())
+        return network_input(resized(rgb, size), stain, self.weights.input)
+
+    def _traced(self, running: "tuple[Floats | Tensor, Size] | None", pool: ThreadPoolExecutor) -> "_Traced | None":
+        if running is None:
+            return None
+        outputs, size = running
+        steps, threshold = steps_of(self.weights.diameter_px), self.params.cellprob_threshold
+        if not isinstance(outputs, np.ndarray) and outputs.is_cuda:
+            from pipeline.nuclei.network.flow_dynamics_on_device import follow_flows_on_device
+
+            ends = follow_flows_on_device(outputs, steps=steps, cellprob_threshold=threshold)
+            return _Traced(ends, outputs[:, :2].cpu().numpy(), size)
+        arrays = np.asarray(outputs)
+        follow = partial(dynamics.follow_flows, steps=steps, cellprob_threshold=threshold)
+        return _Traced(list(pool.map(follow, arrays)), arrays[:, :2], size)
+
+    def _labelled(self, traced: "_Traced | None", mpp: float, pool: ThreadPoolExecutor) -> Iterator[list[Labels]]:
+        if traced is None:
+            return
+        min_area_px = self.params.min_area_um2 / mpp**2
+
+        def labels_of(ends: tuple[dynamics.Ends, dynamics.Ends], flows: Floats) -> Labels:
+            found = dynamics.labels_from_ends(*ends, flows, flow_threshold=self.params.flow_threshold)
+            return whole_nuclei(resized_labels(found, traced.size), min_area_px)
+
+        yield list(pool.map(labels_of, traced.ends, traced.flows))
+
+
+def open_finder(path: Path, params: NucleiParams, *, device: str) -> NucleusFinder:
+    """Finder with the weights file at ``path``; sets torch's threads where torch runs it."""
+    return NucleusFinder(load_weights(path), params, device_name(device))
+
+
+@dataclass(frozen=True)
+class _Traced:
+    """Pixels inside nuclei and their ends of each image, flows (n, 2, h, w), and the images' own height and width."""
+
+    ends: list[tuple[dynamics.Ends, dynamics.Ends]]
+    flows: Floats
+    size: Size

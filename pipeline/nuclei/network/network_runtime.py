@@ -1,0 +1,93 @@
+"""What runs a network: PyTorch on any device, or OpenVINO on a CPU; each is imported only where it runs.
+
+Frame: network pixels; images are (n, channels, row, col).
+"""
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.devices import DeviceName
+from pipeline.errors import DeviceError
+from pipeline.nuclei.network.cpnet_folding import Folded
+from pipeline.nuclei.params import Precision, RuntimeName
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Floats = npt.NDArray[np.float32]
+
+
+class Runtime(Protocol):
+    """Runs a network on images."""
+
+    def __call__(self, inputs: Floats) -> "Floats | Tensor":
+        """Output (n, 3, h, w), float32, of inputs (n, 2, h, w); a tensor on the runtime's device where it is torch."""
+
+
+class OpenVinoRuntime:
+    """OpenVINO on the CPU in float32, compiled once for images of any size.
+
+    Parameters
+    ----------
+    folded
+        The network.
+    threads
+        Threads of one pass.
+
+    Raises
+    ------
+    DeviceError
+        If OpenVINO is not installed.
+    """
+
+    def __init__(self, folded: Folded, *, threads: int) -> None:
+        try:
+            import openvino
+        except ImportError as error:
+            raise DeviceError(
+                "runtime: openvino was asked for and is not installed; pip install openvino, or use torch."
+            ) from error
+        from pipeline.nuclei.network.cpnet_openvino import openvino_model
+
+        settings: dict[str, Any] = {
+            # OpenVINO would choose bfloat16 by itself on processors that have it.
+            "INFERENCE_PRECISION_HINT": "f32",
+            "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_NUM_THREADS": threads,
+        }
+        self.request = openvino.Core().compile_model(openvino_model(folded), "CPU", settings).create_infer_request()
+
+    def __call__(self, inputs: Floats) -> Floats:
+        """One image after the other."""
+        images = np.ascontiguousarray(inputs)
+        return np.concatenate([self.request.infer([image[None]])[0] for image in images])
+
+
+def open_runtime(
+    folded: Folded, device: DeviceName, *, runtime: RuntimeName, precision: Precision, threads: int
+) -> Runtime:
+    """Runtime of that name; ``auto`` is OpenVINO on a CPU and PyTorch elsewhere.
+
+    Raises
+    ------
+    DeviceError
+        If it is not installed, or not for ``device`` or ``precision``.
+    """
+    if runtime == "torch" or (runtime == "auto" and (device != "cpu" or precision != "float32")):
+        import torch
+
+        from pipeline.nuclei.network.cpnet_torch import FoldedNetwork
+        from pipeline.nuclei.network.torch_runtime import TorchRuntime
+
+        torch.set_num_threads(threads)
+        # A processor gains nothing from more images and loses its caches and reused memory.
+        at_once = 1 if device == "cpu" else None
+        return TorchRuntime(FoldedNetwork(folded), torch.device(device), precision=precision, images_per_pass=at_once)
+    if device != "cpu" or precision != "float32":
+        raise DeviceError(
+            f"runtime: openvino runs on the CPU in float32, found {device} and {precision}; "
+            f"use device: cpu and precision: float32, or runtime: torch."
+        )
+    return OpenVinoRuntime(folded, threads=threads)

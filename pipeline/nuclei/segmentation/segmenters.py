@@ -1,0 +1,69 @@
+"""The ways to find nuclei, behind one interface; torch is imported only by those that need it."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.nuclei.network.weights import resolve_weights
+from pipeline.nuclei.params import NucleiParams
+from pipeline.nuclei.stain.stain_channels import Rgb, StainScale
+
+
+class Finder(Protocol):
+    """Finds nuclei in pixels; see ``engine.NucleusFinder``."""
+
+    params: NucleiParams
+
+    def network_mpp(self) -> float:
+        """Resolution at which it works, um/px."""
+
+    def find(self, rgbs: Sequence[Rgb], mpp: float, stain: StainScale) -> list[npt.NDArray[np.int32]]:
+        """Nuclei of each image of one size (h, w, 3), labelled 1 to n without gaps, 0 = background."""
+
+    def find_batches(
+        self, batches: Iterable[Sequence[Rgb]], mpp: float, stain: StainScale
+    ) -> Iterator[list[npt.NDArray[np.int32]]]:
+        """``find`` of each batch, in order."""
+
+
+def weights_of(params: NucleiParams) -> Path | None:
+    """Weights file that ``params`` ask for; None of a segmenter without network.
+
+    Raises
+    ------
+    WeightsError
+        See ``weights.resolve_weights``.
+    """
+    return None if params.segmenter == "watershed" else resolve_weights(params.weights)
+
+
+def open_segmenter(params: NucleiParams, *, device: str) -> Finder:
+    """Finder that ``params`` ask for.
+
+    Parameters
+    ----------
+    device
+        ``auto``, ``cpu`` or ``cuda``.
+
+    Raises
+    ------
+    ConfigError
+        If it needs cellpose 4 and does not find it.
+    WeightsError, DeviceError
+        If the weights, the device or the runtime cannot be had.
+    """
+    weights_path = weights_of(params)
+    if weights_path is None:
+        from pipeline.nuclei.segmentation.watershed import WatershedFinder
+
+        return WatershedFinder(params)
+    if params.segmenter == "cellpose_sam":
+        from pipeline.nuclei.segmentation.cellpose_sam import open_cellpose_sam
+
+        return open_cellpose_sam(weights_path, params, device=device)
+    from pipeline.nuclei.network.inference_engine import open_finder
+
+    return open_finder(weights_path, params, device=device)

@@ -1,0 +1,1 @@
+"""What a report tells: read once from the artefacts, counted and chosen."""

@@ -1,0 +1,83 @@
+"""Everything the sections draw from, read once."""
+
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+
+import pandas as pd
+
+from pipeline.report.contents.cohort_outcome import SlideSummary, class_names, in_folds, read_cohort
+from pipeline.report.contents.method_results import Results, read_results
+from pipeline.report.contents.report_sources import ReportSources
+from pipeline.report.params import ReportParams
+
+
+@dataclass(frozen=True)
+class Findings:
+    """A run, read.
+
+    Attributes
+    ----------
+    sources, params
+        As given.
+    cohort
+        One summary per slide of the sheet.
+    results
+        Metrics, predictions and histories.
+    """
+
+    sources: ReportSources
+    params: ReportParams
+    cohort: tuple[SlideSummary, ...]
+    results: Results
+
+    @cached_property
+    def classes(self) -> tuple[str, ...]:
+        """Classes of labelled slides, sorted."""
+        return class_names(self.cohort)
+
+    @cached_property
+    def tested(self) -> tuple[SlideSummary, ...]:
+        """Slides in the folds."""
+        return in_folds(self.cohort)
+
+    @cached_property
+    def chance(self) -> dict[str, float]:
+        """What a guess gives: the largest class (accuracy), any one class (balanced accuracy), no order (AUROC)."""
+        counts = Counter(slide.row.label for slide in self.tested)
+        if not counts:
+            return {}
+        largest = max(counts.values()) / sum(counts.values())
+        return {"accuracy": largest, "balanced_accuracy": 1 / len(counts), "auroc": 0.5}
+
+    @cached_property
+    def ranked(self) -> list[str]:
+        """Methods, best first by the headline metric."""
+        return self.results.ranked(self.sources.methods, self.params.headline_metric)
+
+    @property
+    def reference(self) -> str:
+        """The method shown in depth: the one that the others were compared with, else the first."""
+        comparison = self.results.comparison
+        return self.sources.methods[0] if comparison is None else str(comparison["reference"].iloc[0])
+
+    @property
+    def is_patient_level(self) -> bool:
+        """Whether the sheet names the patient of every slide in the folds."""
+        return all(slide.row.case_given for slide in self.tested)
+
+    def one_seed(self, method: str) -> pd.DataFrame:
+        """Test predictions of the first seed: every image once."""
+        predictions = self.results.predictions[method]
+        return predictions[predictions["seed"] == self.sources.seeds[0]] if len(predictions) else predictions
+
+
+def read_findings(sources: ReportSources, params: ReportParams) -> Findings:
+    """Read a run.
+
+    Raises
+    ------
+    ArtefactError
+        If a file that the report needs is missing or unreadable.
+    """
+    return Findings(sources, params, read_cohort(sources), read_results(sources))

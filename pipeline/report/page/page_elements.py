@@ -1,0 +1,135 @@
+"""What a page is made of; the template knows how each kind of block looks."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from markupsafe import Markup
+
+from pipeline.report.figures.figure_style import Figure
+
+
+@dataclass(frozen=True)
+class Text:
+    """A paragraph; ``Markup`` may hold a link, plain text is escaped."""
+
+    text: str | Markup
+    kind: ClassVar[str] = "text"
+
+
+@dataclass(frozen=True)
+class Card:
+    """One number with what it counts; ``note`` says what it means."""
+
+    value: str
+    label: str
+    note: str = ""
+    wide: bool = False
+
+
+@dataclass(frozen=True)
+class Cards:
+    """Numbers at a glance."""
+
+    cards: Sequence[Card]
+    kind: ClassVar[str] = "cards"
+
+
+@dataclass(frozen=True)
+class Caution:
+    """Something that limits what the numbers mean, and what can be done about it."""
+
+    headline: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Cautions:
+    """All cautions of a run."""
+
+    cautions: Sequence[Caution]
+    kind: ClassVar[str] = "cautions"
+
+
+@dataclass(frozen=True)
+class Column:
+    """Column of a table; ``numeric`` ones stand right and sort by number."""
+
+    title: str
+    numeric: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table with its caption.
+
+    Attributes
+    ----------
+    rows
+        Cells as text; one tuple a row, as long as ``columns``.
+    marked
+        Positions of rows to set off.
+    searchable
+        Whether the page offers a filter.
+    """
+
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[str]]
+    caption: str
+    marked: frozenset[int] = frozenset()
+    searchable: bool = False
+    kind: ClassVar[str] = "table"
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Figures side by side, as many a row as fit.
+
+    Attributes
+    ----------
+    size
+        Least width of a figure: ``small``, ``medium``, ``large`` or the ``whole`` row;
+        a ``legend`` stands beside its note.
+    note
+        Said once for all figures.
+    """
+
+    figures: Sequence[Figure]
+    size: Literal["small", "medium", "large", "whole", "legend"]
+    note: str = ""
+    kind: ClassVar[str] = "gallery"
+
+
+@dataclass(frozen=True)
+class Details:
+    """Preformatted text behind a summary line."""
+
+    summary: str
+    code: str
+    kind: ClassVar[str] = "details"
+
+
+@dataclass(frozen=True)
+class FoldedTable:
+    """A table behind a summary line."""
+
+    summary: str
+    table: Table
+    kind: ClassVar[str] = "folded_table"
+
+
+Block = Text | Cards | Cautions | Table | Gallery | Details | FoldedTable
+
+
+@dataclass(frozen=True)
+class Section:
+    """Part of a page with its own place in the navigation."""
+
+    anchor: str
+    title: str
+    blocks: Sequence[Block]
+
+    @property
+    def figures(self) -> tuple[Figure, ...]:
+        """Figures of all its galleries."""
+        return tuple(figure for block in self.blocks if isinstance(block, Gallery) for figure in block.figures)

@@ -1,0 +1,174 @@
+"""The patch graphs that were learned."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+
+import pandas as pd
+
+from pipeline.errors import MissingMppError, SlideError
+from pipeline.report.contents.graph_statistics import (
+    GraphSummary,
+    ImageGraph,
+    kept_pairs,
+    measure,
+    node_strength,
+    read_image_graphs,
+    summarise,
+)
+from pipeline.report.contents.report_data import Findings
+from pipeline.report.contents.wording import count, decimal, listed, plural
+from pipeline.report.figures.charts_graphs import strength_scale, weight_histogram
+from pipeline.report.figures.figure_style import Figure
+from pipeline.report.figures.overlays import graph_field, graph_picture
+from pipeline.report.page.page_elements import Block, Column, Gallery, Section, Table, Text
+from pipeline.slides.reader import SlideReader, open_slide
+
+ALL = "all classes"
+
+
+def graphs(findings: Findings, drawn: Sequence[str]) -> Section:
+    """Numbers of every learned graph, and the reference method's graphs over the tissue.
+
+    Parameters
+    ----------
+    drawn
+        Ids of the test images to draw.
+    """
+    summaries = {method: _summaries(findings, method) for method in findings.sources.methods}
+    with_edges = {method: found for method, found in summaries.items() if found and found[ALL].histogram.sum()}
+    if not with_edges:
+        return Section(
+            "graphs",
+            "Patch graphs",
+            [Text("No method of this run kept an edge between patches: there is no graph to show.")],
+        )
+    blocks: list[Block] = [_table(with_edges)]
+    without = [method for method in findings.sources.methods if method not in with_edges]
+    if without:
+        blocks.append(Text(f"Without edges, and so without a graph: {listed(without, 20)}."))
+    shown = _shown_method(findings, list(with_edges))
+    blocks += [Gallery([_histogram(shown, with_edges[shown])], "large"), *_pictures(findings, shown, drawn)]
+    return Section("graphs", "Patch graphs", blocks)
+
+
+def _shown_method(findings: Findings, candidates: list[str]) -> str:
+    reference = findings.reference
+    return reference if reference in candidates else next(m for m in findings.ranked if m in candidates)
+
+
+def _summaries(findings: Findings, method: str) -> dict[str, GraphSummary]:
+    """Summary by class and of all; empty when no fold of the method stored graphs."""
+    predictions = findings.one_seed(method)
+    sources = findings.sources
+    stored = [
+        fold for fold in sources.folds if (sources.fold_folder(method, sources.seeds[0], fold) / "graphs.zarr").is_dir()
+    ]
+    if not stored or predictions.empty:
+        return {}
+    usable = predictions[predictions["fold"].isin(stored)]
+    numbers = [measure(image) for image in read_image_graphs(sources, method, usable)]
+    found = {name: summarise([image for image in numbers if image.label == name]) for name in findings.classes}
+    return {**found, ALL: summarise(numbers)}
+
+
+def _table(summaries: dict[str, dict[str, GraphSummary]]) -> Table:
+    rows: list[tuple[str, ...]] = []
+    marked: list[int] = []
+    for method, by_class in summaries.items():
+        for name, summary in by_class.items():
+            if name == ALL:
+                marked.append(len(rows))
+            numbers = (
+                decimal(summary.patches, 1),
+                decimal(summary.degree, 2),
+                decimal(summary.kept_share),
+                decimal(summary.weight),
+            )
+            rows.append((method, name, count(summary.n_images), *numbers, decimal(summary.reach, 2)))
+    names = ("images", "patches", "kept edges per patch", "share kept", "mean weight", "relative length")
+    return Table(
+        [Column("method"), Column("class"), *(Column(name, numeric=True) for name in names)],
+        rows,
+        "Graphs of test images (first seed, every image once), means over images. Share kept: edges the classifier "
+        "used over edges that were scored. Relative length: weight-averaged length of kept edges over the mean "
+        "distance of all pairs of patches; 1 when distance plays no part, less when near patches are joined. "
+        "Differences between classes are not tested here.",
+        marked=frozenset(marked),
+        searchable=len(rows) > 20,
+    )
+
+
+def _histogram(method: str, by_class: dict[str, GraphSummary]) -> Figure:
+    classes = {name: summary for name, summary in by_class.items() if name != ALL}
+    n_edges = int(by_class[ALL].histogram.sum())
+    return Figure(
+        f"edge_weights_{method}",
+        "svg",
+        weight_histogram(classes),
+        f"Weights of kept edges of {method} by class, n = {n_edges:,} edges (both directions) of "
+        f"{plural(by_class[ALL].n_images, 'test image')}; images with many patches count more. Logarithmic axis.",
+        f"Histogram of edge weights of {method}",
+    )
+
+
+def _pictures(findings: Findings, method: str, drawn: Sequence[str]) -> list[Block]:
+    predictions = findings.one_seed(method).set_index("slide_id", drop=False)
+    rows = pd.DataFrame([predictions.loc[slide_id] for slide_id in drawn if slide_id in predictions.index])
+    images = [image for image in read_image_graphs(findings.sources, method, rows) if image.n_patches]
+    if not images:
+        why = (
+            "they are switched off (report: n_overlays)"
+            if findings.params.n_overlays == 0
+            else "no test image has a patch"
+        )
+        return [Text(f"No graph is drawn over the tissue: {why}.")]
+    strongest = max(float(node_strength(*kept_pairs(image.graph), image.n_patches).max()) for image in images)
+    faults: list[str] = []
+    figures = [_picture(findings, method, image, strongest, faults) for image in images]
+    note = (
+        f"Patch graphs of {method} over the tissue, {plural(len(figures), 'test image')}: wrongly and rightly "
+        "predicted ones in turn while both last, so their proportion here is not the error rate. A node is a patch, "
+        "coloured by the summed weight of its kept edges; arcs are the heaviest kept edges, wider and darker with "
+        "weight relative to the heaviest of that image. An edge shows what the classifier mixed, not a cause."
+    )
+    scale = Figure(
+        "node_strength",
+        "svg",
+        strength_scale(strongest),
+        "Colour of nodes in all pictures of graphs.",
+        "Colour scale of nodes",
+    )
+    texts = [Text(f"Drawn on white, because the slide could not be read: {listed(faults)}.")] if faults else []
+    return [Gallery([scale], "legend", note), Gallery(figures, "medium"), *texts]
+
+
+def _picture(findings: Findings, method: str, image: ImageGraph, strongest: float, faults: list[str]) -> Figure:
+    params = findings.params
+    field = graph_field(image, params.graph_px)
+    with ExitStack() as stack:
+        slide = _open(findings, image.slide_id, faults)
+        if slide is not None:
+            stack.enter_context(slide)
+        content, n_drawn, n_kept = graph_picture(image, field, slide, max_edges=params.max_edges, strongest=strongest)
+    verdict = "right" if image.predicted == image.label else "wrong"
+    ground = "" if slide is not None else " No picture of the slide."
+    return Figure(
+        f"graph_{method}_{image.slide_id}",
+        "png",
+        content,
+        f"{image.slide_id}: true {image.label}, predicted {image.predicted} ({verdict}). "
+        f"{plural(image.n_patches, 'patch', 'patches')}, {n_drawn:,} of {plural(n_kept, 'kept pair')} drawn.{ground}",
+        f"Learned patch graph of slide {image.slide_id}",
+    )
+
+
+def _open(findings: Findings, slide_id: str, faults: list[str]) -> SlideReader | None:
+    """The slide, or None for one that came as features alone or (noted in ``faults``) cannot be read."""
+    slide = next(slide for slide in findings.cohort if slide.row.slide_id == slide_id)
+    if slide.row.path is None:
+        return None
+    try:
+        return open_slide(str(slide.row.path), slide_id=slide_id, mpp=slide.slide_mpp or slide.row.mpp)
+    except (SlideError, MissingMppError) as error:
+        faults.append(f"{slide_id} ({error})")
+        return None

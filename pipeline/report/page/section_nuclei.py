@@ -1,0 +1,82 @@
+"""Nuclei as they were outlined."""
+
+from collections.abc import Sequence
+
+from pipeline.artefacts.nuclei import read_nuclei
+from pipeline.artefacts.tiles import read_tiles
+from pipeline.errors import MissingMppError, SlideError
+from pipeline.report.contents.cohort_outcome import SlideSummary
+from pipeline.report.contents.report_data import Findings
+from pipeline.report.contents.slide_selection import pictured_slides
+from pipeline.report.contents.wording import listed, plural
+from pipeline.report.figures.colour_wheel import orientation_wheel
+from pipeline.report.figures.figure_style import Figure
+from pipeline.report.figures.overlays import densest_field, nuclei_picture
+from pipeline.report.page.page_elements import Block, Gallery, Section, Text
+from pipeline.slides.reader import open_slide
+
+
+def nuclei(findings: Findings, first: Sequence[str]) -> Section:
+    """Close-ups of the densest kept tile of some slides.
+
+    Parameters
+    ----------
+    first
+        Ids of the slides to picture before others.
+    """
+    chosen = _with_nuclei(findings, first)
+    if not chosen:
+        return Section("nuclei", "Nuclei", [Text(_why_none(findings))])
+    figures, faults = [], []
+    for slide in chosen:
+        try:
+            figures += _closeup(slide, findings)
+        except (SlideError, MissingMppError) as error:
+            faults.append(f"{slide.row.slide_id} ({error})")
+    return Section("nuclei", "Nuclei", _blocks(figures, faults, findings.params.closeup_um))
+
+
+def _blocks(figures: list[Figure], faults: list[str], side_um: float) -> list[Block]:
+    blocks: list[Block] = []
+    if faults:
+        blocks.append(Text(f"Not drawn, because the slide could not be read: {listed(faults)}."))
+    if figures:
+        note = (
+            f"Each picture is a field of {side_um:g} µm at the middle of the kept tile with the most nuclei, so it "
+            "shows dense tissue and not the average one. Outlines are coloured by the direction of the long axis "
+            "(wheel: as it lies on the page, the same colour half a turn on), over tissue whose own colours are "
+            "weakened; grey has no measured axis. Round nuclei have an axis too, and it means little."
+        )
+        wheel = Figure(
+            "orientation_wheel", "svg", orientation_wheel(), "Axis direction.", "Colour wheel of axis directions"
+        )
+        blocks += [Gallery([wheel], "legend", note), Gallery(figures, "medium")]
+    return blocks
+
+
+def _with_nuclei(findings: Findings, first: Sequence[str]) -> list[SlideSummary]:
+    candidates = pictured_slides(findings.cohort, first, len(findings.cohort))
+    usable = [slide for slide in candidates if slide.n_nuclei and slide.row.path is not None]
+    return usable[: findings.params.n_overlays]
+
+
+def _why_none(findings: Findings) -> str:
+    if findings.params.n_overlays == 0:
+        return "No pictures of nuclei: they are switched off (report: n_overlays)."
+    if not findings.sources.nuclei:
+        return "No pictures of nuclei: every slide came with its own features, so none were segmented."
+    return "No pictures of nuclei: no slide has a nucleus in a kept tile."
+
+
+def _closeup(slide: SlideSummary, findings: Findings) -> list[Figure]:
+    slide_id, params = slide.row.slide_id, findings.params
+    table = read_nuclei(findings.sources.nuclei[slide_id]).frame
+    tiles = read_tiles(findings.sources.tiles[slide_id]).frame
+    with open_slide(str(slide.row.path), slide_id=slide_id, mpp=slide.slide_mpp) as reader:
+        field = densest_field(reader, tiles, table, side_um=params.closeup_um, side_px=params.closeup_px)
+        if field is None:
+            return []
+        content, n_drawn = nuclei_picture(reader, field, table)
+    where = f"{plural(n_drawn, 'nucleus', 'nuclei')} in the field, {slide.n_nuclei:,} on the slide."
+    caption = f"{slide_id} ({slide.row.label or 'no label'}): {where}"
+    return [Figure(f"nuclei_{slide_id}", "png", content, caption, f"Nuclei of slide {slide_id} outlined")]

@@ -1,0 +1,86 @@
+"""How the results were made, and how to cite what they rest on."""
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import yaml
+from markupsafe import Markup
+
+from pipeline.artefacts.json_files import PROVENANCE, read_json
+from pipeline.provenance import package_versions
+from pipeline.report.contents.report_data import Findings
+from pipeline.report.contents.wording import NONE, count, plural
+from pipeline.report.page.page_elements import Block, Column, Details, FoldedTable, Section, Table, Text
+
+PAPER_LINK = '<a href="https://arxiv.org/abs/2510.13188" rel="noreferrer">arXiv:2510.13188</a>'
+
+CITATION = Markup(
+    f"The method follows ABiG-Net: Paul, Lund, Jour, Osman and Yener (2025), {PAPER_LINK}. This is an independent "
+    "implementation; its numbers are not those of the paper. Cite the paper for the idea, and this software with its "
+    "version for the results."
+)
+
+
+def provenance(findings: Findings, source: str) -> Section:
+    """Steps, sources, packages, configuration and citation."""
+    trained = _training_record(findings.sources.training / PROVENANCE)
+    blocks: list[Block] = [
+        Text(_steps(findings)),
+        _stages(findings, trained, source),
+        Text(CITATION),
+        _packages(trained),
+    ]
+    config = yaml.safe_dump(json.loads(json.dumps(dict(findings.sources.config))), sort_keys=False, allow_unicode=True)
+    if findings.sources.config:
+        blocks.append(Details("Configuration of this run", config))
+    else:
+        blocks.append(Text("The configuration was not handed to the report."))
+    return Section("provenance", "Methods & provenance", blocks)
+
+
+def _steps(findings: Findings) -> str:
+    sources = findings.sources
+    computed = sum(slide.n_tiles is not None for slide in findings.cohort)
+    first = (
+        f"{plural(computed, 'slide was', 'slides were')} tiled; nuclei were segmented in kept tiles and joined to "
+        "cell graphs, whose features describe a patch. "
+        if computed
+        else "Patches and their features were imported. "
+    )
+    return (
+        first + f"A method learns from the patches of an image. {plural(len(sources.folds), 'fold')} "
+        f"({', '.join(map(str, sources.folds))}) and {plural(len(sources.seeds), 'seed')} "
+        f"({', '.join(map(str, sources.seeds))}) were run for every method on the same splits; feature scaling was "
+        "fitted on the train part of each fold alone."
+    )
+
+
+def _training_record(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        return {}
+    return read_json(path, "the provenance of the splits")
+
+
+def _stages(findings: Findings, trained: dict[str, Any], source: str) -> Table:
+    made = Counter(record for slide in findings.cohort for record in slide.records)
+    rows = [
+        (record.stage, record.source or NONE, count(number), record.note)
+        for record, number in sorted(made.items(), key=lambda item: (item[0].stage, item[0].source))
+    ]
+    if trained:
+        rows.append(("split_cohort", str(trained.get("source") or NONE), "1", ""))
+    rows.append(("write_report", source or NONE, "1", ""))
+    columns = [Column("stage"), Column("source digest"), Column("files", numeric=True), Column("note")]
+    caption = (
+        "Digest of the program's source by stage: equal digests mean equal code. A dash marks features made elsewhere."
+    )
+    return Table(columns, rows, caption)
+
+
+def _packages(trained: dict[str, Any]) -> FoldedTable:
+    here, then = package_versions(), trained.get("packages") or {}
+    rows = [(name, str(then.get(name, NONE)), here.get(name, NONE)) for name in sorted({*here, *then})]
+    columns = [Column("package"), Column("at the split"), Column("at this report")]
+    return FoldedTable("Package versions", Table(columns, rows, "Versions of packages that can change a result."))

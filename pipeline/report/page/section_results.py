@@ -1,0 +1,221 @@
+"""What the methods achieved on the test folds."""
+
+import math
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pipeline.artefacts.metrics import METRICS
+from pipeline.report.contents.cohort_outcome import patients
+from pipeline.report.contents.method_results import SeedMetrics, confusion, probability_columns, reliability
+from pipeline.report.contents.report_data import Findings
+from pipeline.report.contents.wording import NONE, count, decimal, interval, listed, mean_sd, plural, probability, title
+from pipeline.report.figures.charts_results import confusion_matrix, fold_dots, reliability_curve, roc
+from pipeline.report.figures.figure_style import Figure
+from pipeline.report.page.page_elements import Block, Column, FoldedTable, Gallery, Section, Table, Text
+from pipeline.report.params import LOWER_IS_BETTER
+
+SIGNIFICANT = 0.05
+"""Level of the one sentence on Holm-corrected tests."""
+
+
+def results(findings: Findings) -> Section:
+    """Comparison, metrics of every method, confusion, and the reference method in depth."""
+    blocks: list[Block] = [Text(_what_was_tested(findings)), *_comparison(findings), _metrics_table(findings)]
+    blocks += [Gallery([_dots_figure(findings)], "whole"), _folds_table(findings)]
+    blocks += [Gallery(_confusions(findings), "small", _confusion_note(findings)), *_depth(findings)]
+    return Section("results", "Results", blocks)
+
+
+def _what_was_tested(findings: Findings) -> str:
+    n_patients = patients(findings.tested)
+    who = (
+        f"{plural(n_patients, 'patient')}, none in two folds" if findings.is_patient_level else "patients not all known"
+    )
+    return (
+        f"{plural(len(findings.tested), 'image')} ({who}). Each seed tests every image at most once, in the fold that "
+        "holds it out. Lower is better for "
+        f"{' and '.join(title(name) for name in METRICS if name in LOWER_IS_BETTER)}, higher for all else."
+    )
+
+
+def _comparison(findings: Findings) -> list[Block]:
+    frame = findings.results.comparison
+    if len(findings.sources.methods) == 1:
+        return [Text(f"Only one method was run ({findings.sources.methods[0]}); there is nothing to compare it with.")]
+    if frame is None or frame.empty:
+        return [Text("No comparison of methods: the run has no comparison.csv.")]
+    return [comparison_table(frame), Text(_tests_in_words(frame))]
+
+
+def _tests_in_words(frame: pd.DataFrame) -> str:
+    tested = frame[frame["p_holm"].notna()]
+    reference = str(frame["reference"].iloc[0])
+    different = [str(name) for name in tested.loc[tested["p_holm"] < SIGNIFICANT, "method"]]
+    if not different:
+        return (
+            f"After Holm's correction no method differs from {reference} at the {SIGNIFICANT:.0%} level. That is no "
+            "proof that they are equal: small cohorts show large differences only."
+        )
+    return f"After Holm's correction these differ from {reference} at the {SIGNIFICANT:.0%} level: {listed(different)}."
+
+
+def comparison_table(frame: pd.DataFrame) -> Table:
+    """``comparison.csv`` as it stands, each ``x_mean`` and ``x_sd`` joined to one column."""
+    reference = str(frame["reference"].iloc[0])
+    metrics = [name.removesuffix("_mean") for name in frame.columns if name.endswith("_mean")]
+    parts = {f"{metric}_{part}" for metric in metrics for part in ("mean", "sd", "ci_low", "ci_high")}
+    plain = [name for name in frame.columns if name not in parts and name not in ("method", "reference")]
+    numbers = [name for name in plain if name.startswith("n_")]
+    # The test belongs to the accuracy, so it stands beside it and not beyond the page's edge.
+    order = [*metrics[:1], *(name for name in plain if name not in numbers), *metrics[1:], *numbers]
+    rows = [(str(record["method"]), *(_cell(record, name) for name in order)) for record in frame.to_dict("records")]
+    columns = [Column("method"), *(Column(title(name), numeric=True) for name in order)]
+    marked = frozenset(int(place) for place in np.flatnonzero(frame["method"].to_numpy() == reference))
+    return Table(
+        columns,
+        rows,
+        f"Methods against the reference, {reference} (set off), n = {len(rows)} methods; mean ± sample SD over runs "
+        "(seeds × folds). Difference: method minus reference on the same images. p: exact two-sided sign-flip test "
+        "over patients; p over folds: t-test corrected for shared training images; Holm: corrected for the number of "
+        "methods compared.",
+        marked=marked,
+    )
+
+
+def _cell(record: Mapping[Hashable, Any], name: str) -> str:
+    if name not in record:
+        return mean_sd(record[f"{name}_mean"], record.get(f"{name}_sd"))
+    if isinstance(record[name], str):
+        return str(record[name])
+    number = float(record[name])
+    if name.startswith("p_"):
+        return probability(number)
+    if name.endswith("_difference"):
+        return NONE if math.isnan(number) else f"{number:+.3f}"
+    return count(int(number)) if name.startswith("n_") else decimal(number)
+
+
+def _shown_metrics(seeds: Sequence[SeedMetrics]) -> list[str]:
+    found = {name for seed in seeds for name in seed.mean}
+    return [name for name in METRICS if name in found] + sorted(found - set(METRICS))
+
+
+def _metrics_table(findings: Findings) -> Table:
+    seeds = list(findings.results.metrics.values())
+    metrics = _shown_metrics(seeds)
+    rows = []
+    for entry in seeds:
+        cells = [
+            f"{mean_sd(entry.mean.get(name), entry.sd.get(name))}\n{interval(entry.ci95.get(name))}" for name in metrics
+        ]
+        rows.append((entry.method, str(entry.seed), count(len(entry.folds)), *cells))
+    columns = [Column("method"), *(Column(title(name), numeric=True) for name in ("seed", "folds", *metrics))]
+    folds = len(findings.sources.folds)
+    spread = "one fold, so no SD" if folds == 1 else "mean ± sample SD over test folds"
+    return Table(
+        columns,
+        rows,
+        f"Metrics of every method and seed: {spread}; below it the 95% interval of the mean over folds (percentile "
+        "bootstrap, patients resampled within folds; it does not cover the chance of training itself).",
+        searchable=len(rows) > 12,
+        marked=frozenset(i for i, entry in enumerate(seeds) if entry.method == findings.reference),
+    )
+
+
+def _folds_table(findings: Findings) -> FoldedTable:
+    seeds = list(findings.results.metrics.values())
+    metrics = _shown_metrics(seeds)
+    rows = [
+        (
+            entry.method,
+            str(entry.seed),
+            str(int(fold["fold"])),
+            count(int(fold["n"])),
+            *(decimal(fold.get(m)) for m in metrics),
+        )
+        for entry in seeds
+        for fold in entry.folds.to_dict("records")
+    ]
+    columns = [Column("method"), *(Column(title(name), numeric=True) for name in ("seed", "fold", "n", *metrics))]
+    return FoldedTable(
+        "Every fold in numbers", Table(columns, rows, f"One row per test fold, n = {len(rows)}.", searchable=True)
+    )
+
+
+def _dots_figure(findings: Findings) -> Figure:
+    headline = findings.params.headline_metric
+    metrics = list(dict.fromkeys([headline, "accuracy", "balanced_accuracy", "auroc"]))[:3]
+    reference = findings.reference
+    content = fold_dots(findings.results, findings.ranked, metrics, findings.chance, reference)
+    guess = ", ".join(f"{title(name)} {findings.chance[name]:.3f}" for name in metrics if name in findings.chance)
+    n_values = findings.results.spread(reference, headline).n_values
+    return Figure(
+        "fold_dots",
+        "svg",
+        content,
+        f"Every test fold of every seed as a dot (n = {n_values} per method), mean as a stroke and ± 1 sample SD as a "
+        f"line; best mean {title(headline)} on top, the reference method in blue. Dashed, a guess: {guess}.",
+        "Dot plot of metrics by method, one dot per fold",
+    )
+
+
+def _confusion_note(findings: Findings) -> str:
+    seeds = len(findings.sources.seeds)
+    return (
+        f"Confusion matrices, test images of all folds pooled (seed {findings.sources.seeds[0]}"
+        + (f", the first of {seeds}" if seeds > 1 else "")
+        + "): count, and share of the true class."
+    )
+
+
+def _confusions(findings: Findings) -> list[Figure]:
+    order = sorted(findings.ranked, key=lambda method: method != findings.reference)
+    figures = []
+    for method in order:
+        counts = confusion(findings.one_seed(method), findings.classes)
+        figures.append(
+            Figure(
+                f"confusion_{method}",
+                "svg",
+                confusion_matrix(counts, findings.classes),
+                f"{method}: {int(np.trace(counts))} of {plural(int(counts.sum()), 'image')} right.",
+                f"Confusion matrix of {method}",
+            )
+        )
+    return figures
+
+
+def _depth(findings: Findings) -> list[Block]:
+    method = findings.reference
+    predictions = findings.one_seed(method)
+    if predictions.empty:
+        return [Text(f"No test prediction of {method}: neither ROC nor reliability can be drawn.")]
+    probabilities = probability_columns(predictions, findings.classes)
+    labels = predictions["label"].to_numpy(object)
+    binned = reliability(probabilities, labels == predictions["predicted"].to_numpy(object))
+    about = (
+        f"{method}, n = {plural(len(predictions), 'test image')} of all folds pooled (seed {findings.sources.seeds[0]})"
+    )
+    against = "the second class against the first" if len(findings.classes) == 2 else "each class against the rest"
+    figures = [
+        Figure(
+            f"roc_{method}",
+            "svg",
+            roc(probabilities, labels, findings.classes),
+            f"ROC of {about}: {against}. Pooling mixes the scales of several models, so areas differ from the mean "
+            "AUROC of folds.",
+            f"ROC curves of {method}",
+        ),
+        Figure(
+            f"reliability_{method}",
+            "svg",
+            reliability_curve(binned),
+            f"Reliability of {about}: share predicted right against confidence in ten equal bins, images per bin "
+            "below the dots. Below the dashed line the model is too sure of itself.",
+            f"Reliability curve of {method}",
+        ),
+    ]
+    return [Gallery(figures, "medium")]

@@ -1,0 +1,50 @@
+"""How training went."""
+
+from pipeline.report.contents.report_data import Findings
+from pipeline.report.contents.wording import listed, plural
+from pipeline.report.figures.charts_training import PANELS, curve_columns, learning_curves
+from pipeline.report.figures.figure_style import Figure
+from pipeline.report.page.page_elements import Block, Gallery, Section, Text
+
+SERIES = {
+    "lower": "lower, the classifier's steps on the train part",
+    "upper": "upper, the graph generator's steps on the structure part",
+    "select": "select, the part that chooses the epoch",
+}
+"""What a series of ``history.csv`` is measured on."""
+
+
+def training(findings: Findings) -> Section:
+    """Learning curves of every method that keeps a history."""
+    histories = findings.results.histories
+    drawn = [m for m in findings.sources.methods if any(curve_columns(histories[m], end) for end in PANELS.values())]
+    without = [method for method in findings.sources.methods if method not in drawn]
+    blocks: list[Block] = []
+    if drawn:
+        blocks.append(Gallery([_figure(findings, method) for method in drawn], "large", _note(findings, drawn)))
+    if without:
+        blocks.append(Text(f"No learning curve, because no loss by epoch was kept: {listed(without, 20)}."))
+    return Section("training", "Learning curves", blocks)
+
+
+def _note(findings: Findings, methods: list[str]) -> str:
+    columns = {column for method in methods for column in findings.results.histories[method].columns}
+    names = {column.rpartition("_")[0] for column in columns}
+    known = [text for name, text in SERIES.items() if name in names]
+    return (
+        "Thin lines are single folds and seeds, bold lines their mean over those still training at that epoch. "
+        + (f"Series: {'; '.join(known)}. " if known else "")
+        + "Test folds appear in none of them."
+    )
+
+
+def _figure(findings: Findings, method: str) -> Figure:
+    history = findings.results.histories[method]
+    n_runs = len(history[["seed", "fold"]].drop_duplicates())
+    return Figure(
+        f"learning_{method}",
+        "svg",
+        learning_curves(history),
+        f"{method}: {plural(n_runs, 'training run')}, up to {plural(int(history['epoch'].nunique()), 'epoch')}.",
+        f"Learning curves of {method}",
+    )

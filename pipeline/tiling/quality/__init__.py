@@ -1,0 +1,1 @@
+"""What spoils a tile: marks, folds, foreign colours, blur."""

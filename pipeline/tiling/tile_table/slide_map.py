@@ -1,0 +1,117 @@
+"""What a small picture of the slide tells of it, cell by cell, and then tile by tile.
+
+Frame: (row, col) of cells that part the whole slide; boxes are level-0 pixels.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pipeline.artefacts.tiles import PEN_COLUMNS, QC_COLUMNS
+from pipeline.errors import OnBadTile
+from pipeline.slides.reader import SlideReader
+from pipeline.slides.source import Box
+from pipeline.tiling.grid.tile_grid import Shares, SlideSize, area_fraction
+from pipeline.tiling.grid.tile_rejection import undecided
+from pipeline.tiling.params import TilingParams
+from pipeline.tiling.polygons.polygon_mask import read_polygon_mask
+from pipeline.tiling.quality.foreign_marks import find_folds, find_ink, find_off_stain, with_rim
+from pipeline.tiling.tissue.mask_operations import Mask
+from pipeline.tiling.tissue.tissue_mask import mask_mpp_for, smoothed, tissue_mask, without_glass_tint
+
+
+@dataclass(frozen=True)
+class SlideMap:
+    """Masks of one slide, bool (rows, cols).
+
+    Attributes
+    ----------
+    size
+        Of the slide.
+    tissue
+        Tissue, pens left out.
+    inside
+        Inside the mask drawn by hand; None where there is none.
+    unreadable
+        Where the picture could not be read; None where all of it could.
+    quality
+        By column of the tile table: pens, folds, foreign colours.  What is not there was not found.
+    """
+
+    size: SlideSize
+    tissue: Mask
+    inside: Mask | None = None
+    unreadable: Mask | None = None
+    quality: Mapping[str, Mask] = field(default_factory=dict)
+
+    @property
+    def usable(self) -> Mask:
+        """Tissue inside the mask drawn by hand."""
+        return self.tissue if self.inside is None else self.tissue & self.inside
+
+    def share(self, mask: Mask | None, tiles: pd.DataFrame) -> Shares:
+        """Share of each tile's area under ``mask``; 0 where there is none."""
+        return np.zeros(len(tiles)) if mask is None else area_fraction(mask, tiles, self.size)
+
+
+def map_slide(
+    slide: SlideReader, params: TilingParams, *, mask_path: str | Path | None = None, on_bad_tile: OnBadTile = "stop"
+) -> SlideMap:
+    """Find tissue, pens, folds and foreign colours on a picture of the slide.
+
+    Raises
+    ------
+    UnreadableRegionError
+        If the picture cannot be read and ``on_bad_tile`` is ``stop``.
+    SheetError
+        If the mask cannot be read.
+    """
+    size = SlideSize(slide.width_l0, slide.height_l0)
+    bad_boxes: list[Box] = []
+    mpp = mask_mpp_for(size.width_l0 * slide.mpp, size.height_l0 * slide.mpp, slide.mpp, params)
+    rgb = slide.thumbnail(mpp, on_unreadable=None if on_bad_tile == "stop" else bad_boxes.append)
+    cell_um = size.width_l0 * slide.mpp / rgb.shape[1]
+    rgb = without_glass_tint(smoothed(rgb, params.smoothing_um / cell_um))
+    ink = find_ink(rgb, cell_um, params.black_below) if params.qc_max_pen < 1 else {}
+    tissue = tissue_mask(rgb, cell_um, params, with_rim(ink, cell_um))
+    quality = dict(ink)
+    if params.qc_max_fold < 1:
+        quality["qc_fold"] = find_folds(rgb, tissue, cell_um)
+    if params.qc_max_off_stain < 1:
+        quality["qc_off_stain"] = find_off_stain(rgb, tissue, cell_um)
+    shape, origin_l0 = (rgb.shape[0], rgb.shape[1]), slide.bounds_l0[:2]
+    inside = None if mask_path is None else read_polygon_mask(mask_path, size, shape=shape, origin_l0=origin_l0)
+    unreadable = _cells(bad_boxes, size, shape) if bad_boxes else None
+    return SlideMap(size, tissue, inside, unreadable, quality)
+
+
+def _cells(boxes_l0: list[Box], size: SlideSize, shape: tuple[int, int]) -> Mask:
+    """Cells that level-0 boxes (x, y, width, height) cover."""
+    covered = np.zeros(shape, np.bool_)
+    down, across = shape[0] / size.height_l0, shape[1] / size.width_l0
+    for x, y, width, height in boxes_l0:
+        rows = slice(round(y * down), max(round((y + height) * down), round(y * down) + 1))
+        covered[rows, round(x * across) : max(round((x + width) * across), round(x * across) + 1)] = True
+    return covered
+
+
+def with_quality(tiles: pd.DataFrame, found: SlideMap, columns: tuple[str, ...], params: TilingParams) -> pd.DataFrame:
+    """``tiles`` with the shares of ``columns`` for those not dropped so far; NaN where the check is off."""
+    is_on = {**dict.fromkeys(PEN_COLUMNS, params.qc_max_pen < 1)}
+    is_on |= {"qc_fold": params.qc_max_fold < 1, "qc_off_stain": params.qc_max_off_stain < 1}
+    measured = undecided(tiles)
+    return tiles.assign(
+        **{
+            column: np.where(measured, found.share(found.quality.get(column), tiles), np.nan)
+            for column in columns
+            if is_on[column]
+        }
+    )
+
+
+def unmeasured(grid: pd.DataFrame) -> pd.DataFrame:
+    """``grid`` with the columns of quality, all NaN, and no reason yet."""
+    return grid.assign(tissue_fraction=0.0, **dict.fromkeys(QC_COLUMNS, np.nan), reason="")

@@ -1,0 +1,135 @@
+"""From an open slide to its table and picture on disk, whatever makes the tiles."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from PIL import Image
+
+from pipeline.artefacts import tiles as tile_table
+from pipeline.artefacts.tables import empty_frame
+from pipeline.errors import OnBadSlide, OnBadTile, SlideError
+from pipeline.logs import get_logger
+from pipeline.provenance import digests, record
+from pipeline.slides.exclusion import reason_to_exclude
+from pipeline.slides.reader import Reader, SlideReader, open_slide
+from pipeline.slides.source import Box
+from pipeline.tiling.grid.tile_rejection import causes
+from pipeline.tiling.params import TilingParams
+from pipeline.tiling.tile_table.overview import draw_overview, draw_unreadable, write_overview
+from pipeline.tiling.tile_table.slide_map import SlideMap
+
+logger = get_logger("tiling")
+
+FINGERPRINT_BYTES = 1 << 20
+"""Bytes at either end of a slide that its fingerprint covers; hashing gigabytes would cost more than tiling."""
+
+
+@dataclass(frozen=True)
+class TiledSlide:
+    """Tiles of one slide, the maps they were judged by, the parameters that hold for them, and why none is kept."""
+
+    tiles: pd.DataFrame
+    found: SlideMap
+    params: TilingParams
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class TilingJob:
+    """A slide, how it is read, and where its tiles go; see ``tile_slide`` for the attributes."""
+
+    slide_path: Path
+    tiles_path: str | Path
+    overview_path: str | Path | None
+    slide_id: str
+    mpp: float | None
+    reader: Reader
+    params: TilingParams
+    on_bad_slide: OnBadSlide
+    on_bad_tile: OnBadTile
+    source: str
+
+    def run(self, tile: Callable[[SlideReader], TiledSlide], upstream: Mapping[str, str | Path]) -> None:
+        """Open the slide, ``tile`` it and write the results; ``upstream`` names further inputs by role.
+
+        Raises
+        ------
+        SlideError
+            If the slide cannot be read and ``on_bad_slide`` is ``stop``.
+        MissingMppError
+            If the slide has no pixel size.
+        """
+        try:
+            with open_slide(self.slide_path, slide_id=self.slide_id, mpp=self.mpp, reader=self.reader) as slide:
+                tiled = tile(slide)
+                inputs = {"slide": _fingerprint(self.slide_path), **digests(upstream)}
+                header = self._header(slide, tiled, inputs)
+                # The picture first: a slide that fails here must not leave a table that says it is fine.
+                if self.overview_path is not None:
+                    write_overview(self.overview_path, self._picture(slide, tiled, header), header)
+                tile_table.write_tiles(self.tiles_path, tiled.tiles, header)
+                _report(self.slide_id, tiled)
+        except SlideError as error:
+            reason = reason_to_exclude(error, self.slide_path, self.on_bad_slide)
+            logger.warning("%s is excluded: %s", self.slide_id, error)
+            self._write_excluded(reason)
+
+    def _header(self, slide: SlideReader, tiled: TiledSlide, inputs: dict[str, str]) -> dict[str, Any]:
+        unreadable = causes(tiled.tiles).get("unreadable")
+        return tile_table.header(
+            slide_id=self.slide_id,
+            slide_mpp=slide.mpp,
+            width_l0=slide.width_l0,
+            height_l0=slide.height_l0,
+            reason=tiled.reason,
+            provenance=record(params=tiled.params, source=self.source, upstream=inputs),
+            reader=slide.reader,
+            bounds_l0=slide.bounds_l0,
+            overlap_px=tiled.params.overlap_px,
+            n_unreadable=0 if unreadable is None else int(unreadable.sum()),
+        )
+
+    def _write_excluded(self, reason: str) -> None:
+        header = tile_table.header(
+            slide_id=self.slide_id,
+            slide_mpp=None,
+            width_l0=0,
+            height_l0=0,
+            reason=reason,
+            provenance=record(params=self.params, source=self.source),
+        )
+        if self.overview_path is not None:
+            write_overview(self.overview_path, draw_unreadable(self.slide_id, reason), header)
+        tile_table.write_tiles(self.tiles_path, empty_frame(tile_table.COLUMNS), header)
+
+    def _picture(self, slide: SlideReader, tiled: TiledSlide, header: Mapping[str, Any]) -> Image.Image:
+        longer_um = max(slide.width_l0, slide.height_l0) * slide.mpp
+        bad_boxes: list[Box] = []
+        thumbnail = slide.thumbnail(
+            longer_um / self.params.overview_px,
+            on_unreadable=None if self.on_bad_tile == "stop" else bad_boxes.append,
+        )
+        return draw_overview(thumbnail, tiled.found, tiled.tiles, header)
+
+
+def _fingerprint(path: Path) -> str:
+    """SHA-256 of size, first and last ``FINGERPRINT_BYTES`` of a file, 16 hex digits."""
+    size = path.stat().st_size
+    digest = hashlib.sha256(str(size).encode())
+    with path.open("rb") as stream:
+        digest.update(stream.read(FINGERPRINT_BYTES))
+        stream.seek(max(size - FINGERPRINT_BYTES, 0))
+        digest.update(stream.read(FINGERPRINT_BYTES))
+    return digest.hexdigest()[:16]
+
+
+def _report(slide_id: str, tiled: TiledSlide) -> None:
+    n_kept = int(tiled.tiles["kept"].sum())
+    dropped = ", ".join(f"{int(flags.sum())} {cause}" for cause, flags in causes(tiled.tiles).items())
+    logger.info(
+        "%s: %d of %d tiles kept%s", slide_id, n_kept, len(tiled.tiles), f"; dropped: {dropped}" if dropped else ""
+    )

@@ -1,0 +1,1 @@
+"""Where tissue is on a small picture of a slide."""

@@ -1,0 +1,1 @@
+"""From nodes and their graph to the class of an image."""

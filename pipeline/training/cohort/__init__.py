@@ -1,0 +1,1 @@
+"""Images as nodes, patients as folds: what is trained on, scaled and seeded."""

@@ -1,0 +1,64 @@
+"""The same seed and inputs, the same bits: seeds, threads and deterministic kernels."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from pipeline.errors import DeviceError
+
+CUBLAS_WORKSPACE = ":4096:8"
+"""Workspace with which cuBLAS is deterministic (NVIDIA, cuBLAS documentation)."""
+
+
+MEMORY: Any = torch.utils.deterministic
+"""Holds the switch ``fill_uninitialized_memory``, of which type checkers do not know."""
+
+
+def check_precision(precision: str, device: torch.device) -> None:
+    """Check that a device computes in ``precision``.
+
+    Raises
+    ------
+    DeviceError
+        If bfloat16 is asked for without CUDA.
+    """
+    if precision == "bfloat16" and device.type != "cuda":
+        raise DeviceError(
+            f"training.precision: bfloat16 needs a CUDA device, found {device.type}; "
+            "set precision to float32 or device to cuda."
+        )
+
+
+def derived_seed(seed: int, *purpose: str | int) -> int:
+    """Seed below 2**63 for one purpose, such as ``(fold, method, "order")``."""
+    text = "/".join(str(part) for part in (seed, *purpose))
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
+
+
+@contextmanager
+def deterministic_torch(seed: int, threads: int, device: torch.device) -> Iterator[None]:
+    """Run a block with torch seeded, ``threads`` intra-op threads and deterministic kernels.
+
+    Random state, threads and the choice of kernels are put back afterwards.
+    """
+    previous_threads = torch.get_num_threads()
+    previous_kernels = torch.are_deterministic_algorithms_enabled()
+    previous_filling = MEMORY.fill_uninitialized_memory
+    if device.type == "cuda":
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", CUBLAS_WORKSPACE)
+    try:
+        torch.set_num_threads(threads)
+        torch.use_deterministic_algorithms(True)
+        # Nothing here reads memory that it has not written, and filling it costs a call an allocation.
+        MEMORY.fill_uninitialized_memory = False
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+            torch.manual_seed(seed)
+            yield
+    finally:
+        torch.set_num_threads(previous_threads)
+        torch.use_deterministic_algorithms(previous_kernels)
+        MEMORY.fill_uninitialized_memory = previous_filling

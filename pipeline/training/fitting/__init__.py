@@ -1,0 +1,1 @@
+"""How a method is fitted, resumed, kept and applied."""

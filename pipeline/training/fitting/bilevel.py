@@ -1,0 +1,273 @@
+"""Bilevel training, read from top to bottom.
+
+Lower level: the classifier's weights w minimise cross-entropy on the ``train`` images.
+Upper level: the generator's weights theta minimise it on the ``structure`` images, plus
+lambda mean|A|.  First order, the default: an upper step holds w constant and so drops the
+term through dw/dtheta (Paul et al. 2025, arXiv 2510.13188; compare Liu et al. 2019, eq. 8,
+xi = 0); ``hypergradients`` holds the gradients that keep it.  One-level methods take lower
+steps only, over all weights.  A ``metric`` generator is pre-trained without labels first
+(``pretraining``), whatever the levels.
+"""
+
+import copy
+import math
+import time
+from dataclasses import asdict, dataclass, field, replace
+
+import torch
+from torch import Tensor, nn
+
+from pipeline.errors import CohortError, DivergenceError
+from pipeline.logs import get_logger
+from pipeline.training.classifiers.image_classifier import ImageClassifier
+from pipeline.training.fitting.inference import evaluate_images
+from pipeline.training.fitting.pretraining import pretrain
+from pipeline.training.fitting.steps import (
+    Level,
+    TrainingImages,
+    descend,
+    hypergradient_loss,
+    level_loss,
+    make_optimisers,
+    mixed_precision,
+    schedule,
+    take_step,
+)
+from pipeline.training.fitting.unfinished import State, UnfinishedFit
+from pipeline.training.methods.presets import MethodSpec
+from pipeline.training.params import DEFAULT_FITTING, FittingParams
+
+LOG_EVERY_EPOCHS = 10
+
+LEAST_GAIN = 1e-4
+"""Least fall of the loss on ``select`` that counts as better, in nats."""
+
+NOT_KEPT = UnfinishedFit(None, {})
+"""No state on disk."""
+
+log = get_logger("training")
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """One row of ``history.csv``; NaN where a level or role is absent.
+
+    Attributes
+    ----------
+    epoch
+        Counted from 0.
+    lower_loss, lower_accuracy, upper_loss, upper_accuracy
+        Means over the epoch's training steps, with dropout and noise.
+    select_loss, select_accuracy
+        After the epoch, in evaluation mode.
+    tau
+        Temperature of the relaxation.
+    mean_degree
+        Effective number of neighbours of a patch (``inference.effective_degree``), mean over
+        the ``select`` images, or over ``structure`` or ``train`` where the former are absent.
+    selected
+        Whether the weights after this epoch are the ones kept.
+    """
+
+    epoch: int
+    lower_loss: float = math.nan
+    lower_accuracy: float = math.nan
+    upper_loss: float = math.nan
+    upper_accuracy: float = math.nan
+    select_loss: float = math.nan
+    select_accuracy: float = math.nan
+    tau: float = math.nan
+    mean_degree: float = math.nan
+    selected: bool = False
+
+
+@dataclass
+class _Tally:
+    """Sums of one level over an epoch; kept on the device, so that no step waits for another."""
+
+    loss: Tensor | float = 0.0
+    correct: Tensor | float = 0.0
+    images: int = 0
+
+    def add(self, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
+        self.loss = self.loss + loss.detach().double() * len(labels)
+        self.correct = self.correct + (logits.detach().argmax(dim=-1) == labels).sum()
+        self.images += len(labels)
+
+    @property
+    def means(self) -> tuple[float, float]:
+        if not self.images:
+            return math.nan, math.nan
+        return float(self.loss) / self.images, float(self.correct) / self.images
+
+
+@dataclass
+class _Best:
+    """The best iterate so far by loss on the ``select`` images."""
+
+    loss: float = math.inf
+    epoch: int = -1
+    state: dict[str, Tensor] = field(default_factory=dict)
+
+    def offer(self, loss: float, epoch: int, model: nn.Module) -> None:
+        if loss < self.loss - LEAST_GAIN:
+            self.loss, self.epoch, self.state = loss, epoch, copy.deepcopy(model.state_dict())
+
+
+@dataclass
+class _Run:
+    """All that a training carries from one epoch to the next."""
+
+    model: ImageClassifier
+    optimisers: dict[Level, torch.optim.Optimizer]
+    order: torch.Generator
+    device: torch.device
+    best: _Best = field(default_factory=_Best)
+    history: list[EpochRecord] = field(default_factory=list)
+
+    def state(self) -> State:
+        """Everything by name, the random states of torch among it."""
+        return {
+            "model": self.model.state_dict(),
+            "optimisers": {level: optimiser.state_dict() for level, optimiser in self.optimisers.items()},
+            "order": self.order.get_state(),
+            "random": torch.get_rng_state(),
+            "random_cuda": torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None,
+            "best": vars(self.best),
+            "history": [asdict(record) for record in self.history],
+        }
+
+    def go_on_from(self, state: State) -> None:
+        """Take the place of the run that wrote ``state``."""
+        self.model.load_state_dict(state["model"])
+        for level, optimiser in self.optimisers.items():
+            optimiser.load_state_dict(state["optimisers"][level])
+        self.order.set_state(state["order"].cpu())
+        torch.set_rng_state(state["random"].cpu())
+        if state["random_cuda"] is not None:
+            torch.cuda.set_rng_state(state["random_cuda"].cpu(), self.device)
+        self.best = _Best(**state["best"])
+        self.history = [EpochRecord(**record) for record in state["history"]]
+
+
+def fit(
+    model: ImageClassifier,
+    images: TrainingImages,
+    spec: MethodSpec,
+    class_weight: Tensor,
+    *,
+    order_seed: int,
+    fitting: FittingParams = DEFAULT_FITTING,
+    unfinished: UnfinishedFit = NOT_KEPT,
+) -> list[EpochRecord]:
+    """Train ``model`` in place, a ``metric`` generator without labels first, and return its history.
+
+    With ``select`` images and ``patience`` > 0 the weights of the epoch with the least
+    loss on ``select`` are put back at the end; otherwise the last iterate stays.
+
+    Parameters
+    ----------
+    class_weight
+        Weight of each class in the loss, float32 (n_classes,).
+    order_seed
+        Seed of the order of images, in pre-training and after.
+    fitting
+        Upper gradient and precision.
+    unfinished
+        State to go on from, and where it is kept.
+
+    Raises
+    ------
+    CohortError
+        If a level has no image.
+    DivergenceError
+        If the loss is no longer finite.
+    """
+    settings = spec.settings
+    _check_levels(images, spec)
+    run = _Run(model, make_optimisers(model, spec), torch.Generator().manual_seed(order_seed), class_weight.device)
+    state = unfinished.read(run.device)
+    if state is None:
+        pretrain(model.generator, images.train, images.structure, settings, order_seed=order_seed)
+        unfinished.offer(run.state)
+    else:
+        run.go_on_from(state)
+        log.info("%s: goes on after %d epochs", spec.name, len(run.history))
+    selects = bool(images.select) and settings.patience > 0
+    started = time.perf_counter()
+    for epoch in range(len(run.history), settings.epochs):
+        if model.generator is not None:
+            model.generator.start_epoch(epoch)
+        tallies = _epoch(run, images, spec, class_weight, fitting)
+        run.history.append(_record(epoch, model, images, tallies))
+        _check_finite(run.history[-1], has_select=bool(images.select))
+        if selects:
+            run.best.offer(run.history[-1].select_loss, epoch, model)
+        if epoch % LOG_EVERY_EPOCHS == 0:
+            log.info("%s: %s, %.1f s", spec.name, _summary(run.history[-1]), time.perf_counter() - started)
+        if selects and epoch - run.best.epoch >= settings.patience:
+            break
+        unfinished.offer(run.state)
+    if selects:
+        model.load_state_dict(run.best.state)
+    kept = run.best.epoch if selects else len(run.history) - 1
+    log.info("%s: kept epoch %d of %d, %.1f s", spec.name, kept, len(run.history), time.perf_counter() - started)
+    return [replace(row, selected=row.epoch == kept) for row in run.history]
+
+
+def _epoch(
+    run: _Run, images: TrainingImages, spec: MethodSpec, class_weight: Tensor, fitting: FittingParams
+) -> dict[Level, _Tally]:
+    """Take the steps of one epoch."""
+    through = spec.levels == "bilevel" and fitting.upper_gradient != "first_order"
+    tallies: dict[Level, _Tally] = {"lower": _Tally(), "upper": _Tally()}
+    for level, batch, answering in schedule(images, spec, run.order):
+        optimiser = run.optimisers[level]
+        if level == "upper" and through:
+            loss, logits = hypergradient_loss(run.model, batch, answering, spec, class_weight, fitting)
+            take_step(optimiser, spec.settings.gradient_clip)
+        else:
+            with mixed_precision(batch.x.device, fitting):
+                loss, logits = level_loss(run.model, batch, level, spec, class_weight)
+            descend(optimiser, loss, spec.settings.gradient_clip)
+        tallies[level].add(loss, logits, batch.labels)
+    return tallies
+
+
+def _record(epoch: int, model: ImageClassifier, images: TrainingImages, tallies: dict[Level, _Tally]) -> EpochRecord:
+    lower, upper = tallies["lower"].means, tallies["upper"].means
+    held_out = evaluate_images(model, images.select or images.structure or images.train)
+    return EpochRecord(
+        epoch=epoch,
+        lower_loss=lower[0],
+        lower_accuracy=lower[1],
+        upper_loss=upper[0],
+        upper_accuracy=upper[1],
+        select_loss=held_out.loss if images.select else math.nan,
+        select_accuracy=held_out.accuracy if images.select else math.nan,
+        tau=math.nan if model.generator is None else model.generator.tau,
+        mean_degree=held_out.mean_degree,
+    )
+
+
+def _check_levels(images: TrainingImages, spec: MethodSpec) -> None:
+    if not images.train:
+        raise CohortError(f"{spec.name}: no image has the role train; add labelled images or lower the other shares.")
+    if spec.levels == "bilevel" and not images.structure:
+        raise CohortError(f"{spec.name}: no image has the role structure, which fits the graph; raise structure_share.")
+
+
+def _check_finite(row: EpochRecord, *, has_select: bool) -> None:
+    loss = row.lower_loss + row.select_loss if has_select else row.lower_loss
+    if not math.isfinite(loss):
+        raise DivergenceError(
+            f"the loss is {loss} after epoch {row.epoch}; lower learning_rate or set outlier_clip_sd."
+        )
+
+
+def _summary(row: EpochRecord) -> str:
+    return (
+        f"epoch {row.epoch}: lower {row.lower_loss:.4f} ({row.lower_accuracy:.3f}), upper {row.upper_loss:.4f} "
+        f"({row.upper_accuracy:.3f}), select {row.select_loss:.4f} ({row.select_accuracy:.3f}), "
+        f"mean degree {row.mean_degree:.1f}"
+    )

@@ -1,0 +1,117 @@
+"""``model.pt``: weights and everything needed to apply them, loadable without running code."""
+
+import pickle
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pipeline.artefacts.torch_file import write_torch
+from pipeline.errors import ArtefactError
+from pipeline.provenance import FORMAT_VERSION, package_versions
+from pipeline.training.classifiers.image_classifier import ImageClassifier, build_model
+from pipeline.training.cohort.cohort_nodes import SlideNodes
+from pipeline.training.cohort.feature_scaling import NodeScaler
+from pipeline.training.graphs.padded_batches import NodeImage
+from pipeline.training.methods.presets import MethodSpec, spec_from_plain
+from pipeline.training.params import DEFAULT_FITTING, FittingParams
+
+KIND = "model"
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A network with its scaler and names.
+
+    Attributes
+    ----------
+    network
+        In evaluation mode.
+    scaler
+        Fitted on the ``train`` role.
+    spec
+        Method with all its numbers.
+    feature_names, class_names
+        What the columns of the nodes and of the logits are.
+    fitting
+        How it was fitted.
+    temperature
+        What logits are divided by before they become probabilities.
+    """
+
+    network: ImageClassifier
+    scaler: NodeScaler
+    spec: MethodSpec
+    feature_names: tuple[str, ...]
+    class_names: tuple[str, ...]
+    fitting: FittingParams = DEFAULT_FITTING
+    temperature: float = 1.0
+
+    def images(self, slides: Sequence[SlideNodes], device: torch.device) -> list[NodeImage]:
+        """Standardised images without labels."""
+        return [node_image(slide, self.scaler, -1, device) for slide in slides]
+
+
+def node_image(slide: SlideNodes, scaler: NodeScaler, label: int, device: torch.device) -> NodeImage:
+    """One standardised image on ``device``."""
+    x = torch.from_numpy(scaler.apply(slide.x)).to(device)
+    return NodeImage(x, torch.from_numpy(slide.coords).to(device), label)
+
+
+def write_model(path: str | Path, model: TrainedModel, *, source: str) -> None:
+    """Write a checkpoint, atomically; the same model gives the same bytes."""
+    scaler = model.scaler
+    content = {
+        "kind": KIND,
+        "format_version": FORMAT_VERSION,
+        "spec": asdict(model.spec),
+        "fitting": asdict(model.fitting),
+        "temperature": model.temperature,
+        "feature_names": list(model.feature_names),
+        "class_names": list(model.class_names),
+        "scaler": {name: torch.from_numpy(getattr(scaler, name)) for name in ("median", "mean", "scale", "indicator")},
+        "scaler_clip_sd": float(scaler.clip_sd),
+        "state": {name: tensor.detach().cpu().contiguous() for name, tensor in model.network.state_dict().items()},
+        "source": source,
+        "packages": package_versions(),
+    }
+    write_torch(path, content)
+
+
+def read_model(path: str | Path, device: torch.device) -> TrainedModel:
+    """Read a checkpoint without running any code it might hold.
+
+    Raises
+    ------
+    ArtefactError
+        If it is missing, foreign, damaged or of another version.
+    """
+    content = _read_content(path)
+    try:
+        spec = spec_from_plain(content["spec"])
+        stored: dict[str, Tensor] = content["scaler"]
+        arrays = {name: stored[name].numpy() for name in ("median", "mean", "scale", "indicator")}
+        scaler = NodeScaler(**arrays, clip_sd=content["scaler_clip_sd"])
+        fitting, temperature = FittingParams(**content["fitting"]), float(content["temperature"])
+        names, classes = tuple(content["feature_names"]), tuple(content["class_names"])
+        network = build_model(spec, scaler.n_outputs, len(classes))
+        network.load_state_dict(content["state"])
+    except (KeyError, TypeError, RuntimeError) as error:
+        raise ArtefactError(f"{path}: the model is damaged or of another build ({error}). Train it again.") from error
+    return TrainedModel(network.to(device).eval(), scaler, spec, names, classes, fitting, temperature)
+
+
+def _read_content(path: str | Path) -> dict[str, Any]:
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise ArtefactError(f"{path}: expected a model of abignet; it cannot be read ({error}).") from error
+    if not isinstance(content, dict) or content.get("kind") != KIND:
+        raise ArtefactError(f"{path}: expected a model of abignet, found another torch file.")
+    if content.get("format_version") != FORMAT_VERSION:
+        found = content.get("format_version")
+        raise ArtefactError(f"{path}: expected format version {FORMAT_VERSION}, found {found}. Train it again.")
+    return content

@@ -1,0 +1,169 @@
+"""From nodes and roles to a trained model: classes, scaler, weights, loop."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields
+
+import numpy as np
+import pandas as pd
+import torch
+
+from pipeline.errors import CohortError
+from pipeline.training.classifiers.baselines import LogisticPooled
+from pipeline.training.classifiers.image_classifier import ImageClassifier, build_model
+from pipeline.training.cohort.cohort_nodes import CohortNodes, check_sizes, nonempty
+from pipeline.training.cohort.determinism import check_precision, derived_seed, deterministic_torch
+from pipeline.training.cohort.feature_scaling import fit_scaler
+from pipeline.training.fitting.bilevel import NOT_KEPT, EpochRecord, fit
+from pipeline.training.fitting.calibration import fit_temperature
+from pipeline.training.fitting.checkpoint import TrainedModel, node_image
+from pipeline.training.fitting.inference import predict_logits
+from pipeline.training.fitting.steps import TrainingImages
+from pipeline.training.fitting.unfinished import UnfinishedFit
+from pipeline.training.graphs.padded_batches import NodeImage
+from pipeline.training.methods.presets import MethodSpec
+from pipeline.training.params import DEFAULT_FITTING, FittingParams
+
+FITTING_ROLES = ("train", "structure", "select")
+
+
+def fit_model(
+    cohort: CohortNodes,
+    rows: pd.DataFrame,
+    spec: MethodSpec,
+    *,
+    seed: int,
+    purpose: str,
+    device: torch.device,
+    fitting: FittingParams = DEFAULT_FITTING,
+    unfinished: UnfinishedFit = NOT_KEPT,
+) -> tuple[TrainedModel, pd.DataFrame]:
+    """Train ``spec`` on the rows whose role is not ``test``.
+
+    Nothing of a test row enters: neither its features, nor its label, nor its number.
+
+    Parameters
+    ----------
+    rows
+        Columns slide_id, label, role, and case_id where patients are known.
+    purpose
+        With ``seed`` and the method's name the seed of weights, dropout, noise and order.
+    unfinished
+        State of a killed training to go on from.
+
+    Returns
+    -------
+    The model, and its history with the columns of ``artefacts.predictions.HISTORY_COLUMNS``.
+
+    Raises
+    ------
+    CohortError
+        If a test slide or patient also has another role, a level has no image, fewer than
+        two classes are there, or an image has no node, or more than the method takes.
+    DeviceError
+        If the device does not compute in the precision asked for.
+    """
+    check_precision(fitting.precision, device)
+    check_untested(rows)
+    used = rows[rows["role"].isin(FITTING_ROLES)]
+    nonempty(cohort, used["slide_id"])
+    check_sizes(cohort, used["slide_id"], spec)
+    classes = class_names_of(used)
+    trained = used.loc[used["role"] == "train", "slide_id"]
+    settings = spec.settings
+    scaler = fit_scaler(
+        [cohort.slides[slide_id].x for slide_id in trained],
+        cohort.feature_names,
+        nan_indicator=settings.nan_indicator,
+        clip_sd=settings.outlier_clip_sd,
+    )
+    by_role: dict[str, list[NodeImage]] = {role: [] for role in FITTING_ROLES}
+    for row in used.itertuples():
+        slide = cohort.slides[str(row.slide_id)]
+        by_role[str(row.role)].append(node_image(slide, scaler, classes.index(str(row.label)), device))
+    images = TrainingImages(**by_role)
+    weights_seed = derived_seed(seed, purpose, spec.name, "weights")
+    with deterministic_torch(weights_seed, settings.threads, device):
+        network = build_model(spec, scaler.n_outputs, len(classes)).to(device)
+        order_seed = derived_seed(seed, purpose, spec.name, "order")
+        history = _fit(network, images, spec, len(classes), order_seed, fitting, unfinished)
+        temperature = _temperature(network, images.select) if fitting.temperature_scaling else 1.0
+    model = TrainedModel(network.eval(), scaler, spec, cohort.feature_names, classes, fitting, temperature)
+    return model, pd.DataFrame(
+        [asdict(record) for record in history], columns=[field.name for field in fields(EpochRecord)]
+    )
+
+
+def _fit(
+    network: ImageClassifier,
+    images: TrainingImages,
+    spec: MethodSpec,
+    n_classes: int,
+    order_seed: int,
+    fitting: FittingParams,
+    unfinished: UnfinishedFit,
+) -> list[EpochRecord]:
+    if isinstance(network.classifier, LogisticPooled):
+        network.classifier.fit([*images.train, *images.structure], balanced=spec.settings.class_weights)
+        return []
+    weight = class_weight(images, n_classes, balanced=spec.settings.class_weights)
+    weight = weight.to(images.train[0].x.device)
+    return fit(network, images, spec, weight, order_seed=order_seed, fitting=fitting, unfinished=unfinished)
+
+
+def _temperature(network: ImageClassifier, select: Sequence[NodeImage]) -> float:
+    if not select:
+        raise CohortError(
+            "temperature_scaling needs images of the role select, found none; "
+            "raise splits.select_share or set training.temperature_scaling to false."
+        )
+    logits = predict_logits(network, select).double().numpy()
+    return fit_temperature(logits, np.array([image.label for image in select]))
+
+
+def check_untested(rows: pd.DataFrame) -> None:
+    """Check that nothing of a test row, neither slide nor patient, has a role in fitting.
+
+    Raises
+    ------
+    CohortError
+        Naming the first slides or patients at fault.
+    """
+    test = rows["role"] == "test"
+    for column, noun in (("slide_id", "slide"), ("case_id", "patient")):
+        if column not in rows:
+            continue
+        both = sorted(set(rows.loc[test, column]) & set(rows.loc[~test, column]))
+        if both:
+            named = ", ".join(map(repr, both[:5]))
+            raise CohortError(f"leak: {noun} {named} is in the test fold and in training. Split again.")
+
+
+def class_weight(images: TrainingImages, n_classes: int, *, balanced: bool) -> torch.Tensor:
+    """Weight of each class, n / (n_classes n_c) over ``train`` and ``structure``; all 1 unless ``balanced``."""
+    labels = torch.tensor([image.label for image in (*images.train, *images.structure)])
+    counts = torch.bincount(labels, minlength=n_classes)
+    return len(labels) / (n_classes * counts.clamp_min(1)) if balanced else torch.ones(n_classes)
+
+
+def class_names_of(rows: pd.DataFrame) -> tuple[str, ...]:
+    """Sorted classes of ``rows``.
+
+    Raises
+    ------
+    CohortError
+        If there are fewer than two.
+    """
+    names = tuple(sorted(set(rows["label"])))
+    if len(names) < 2:
+        raise CohortError(f"training needs images of at least two classes outside the test fold, found {list(names)}.")
+    return names
+
+
+def provenance_params(spec: MethodSpec, fitting: FittingParams, **place: object) -> Mapping[str, object]:
+    """All parameters of a training job: the method with its numbers, how it is fitted, ``place`` (seed, fold)."""
+    return {**place, "method": asdict(spec), "fitting": asdict(fitting)}
+
+
+def ordered_ids(rows: pd.DataFrame, roles: Sequence[str]) -> list[str]:
+    """Slides of ``rows`` with one of ``roles``, in row order."""
+    return [str(slide_id) for slide_id in rows.loc[rows["role"].isin(roles), "slide_id"]]

@@ -1,0 +1,192 @@
+r"""Pre-training of the ``metric`` generator without labels: which patches belong to one image.
+
+Patches that interact share something that patches of different images do not.  A metric
+under which a patch has likely partners among the others of its own image, and none among
+the patches of other images, therefore has the edges, whatever the class.  With
+``S_own`` the mean of exp(t cos) over the other patches of the image and ``S_other`` the
+mean over the patches of some other images, each patch and head has the loss
+
+.. math:: -\log \frac{S_{own}}{S_{own} + S_{other}}
+
+a contrast of one bag of candidates with others (MIL-NCE, Miech et al. 2020, arXiv
+1912.06430).  It is log 2 when an image is a random draw from one pool of patches.
+
+Assumption: what partners share differs between images.  What all patches of an image share
+(stain, scanner) lowers the loss as well; the edges must then be learned with labels.
+Images without pairs leave the loss at log 2, and the generator as it was drawn.
+
+Of a large image only some patches, drawn anew in each step, are compared with all the others,
+so that no tensor grows with the square of its size.
+"""
+
+import copy
+import math
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+from torch.nn.functional import softplus
+
+from pipeline.logs import get_logger
+from pipeline.training.graphs.generators import MASKED, GraphGenerator, Metric
+from pipeline.training.graphs.packed_batches import NODES_PER_BATCH
+from pipeline.training.graphs.padded_batches import GraphBatch, NodeImage, batches, pairs_fit, shuffled
+from pipeline.training.methods.presets import Settings
+
+FOREIGN_IMAGES = 3
+"""Other images a patch is compared with in a step."""
+
+PATCHES_COMPARED = 512
+"""Guard on time and memory: patches of an image up to which every two are compared, and
+the square root of the number of pairs compared in a larger one."""
+
+HELD_OUT_SEED = 0
+"""Seed of the patches of large held-out images that are compared, the same at every look."""
+
+CHECK_EVERY_STEPS = 25
+"""Steps between two looks at the held-out images."""
+
+LEAST_CONTRAST = 0.02
+"""Fall of the held-out loss below log 2, in nats, from which the metric is kept."""
+
+log = get_logger("training")
+
+
+def pretrain(
+    generator: GraphGenerator | None,
+    train: Sequence[NodeImage],
+    held_out: Sequence[NodeImage],
+    settings: Settings,
+    *,
+    order_seed: int,
+) -> float:
+    """Pre-train a ``Metric`` in place for ``settings.pretraining_steps``; labels are not read.
+
+    The iterate with the least loss on ``held_out`` is kept and settled (``Metric.settle``)
+    if that loss is below log 2 by LEAST_CONTRAST; else the generator is left as it came.
+
+    Parameters
+    ----------
+    train
+        Images that fit the metric.
+    held_out
+        Images that choose the iterate and judge it: the ``structure`` role.  Neither may
+        hold ``select`` or ``test`` images.
+    order_seed
+        Seed of the order of images, and of the patches compared in large ones.
+
+    Returns
+    -------
+    Contrast: log 2 less the least loss on ``held_out``, in nats; NaN where nothing was
+    trained: no steps asked for, another generator, or too few images to compare.
+    """
+    if not isinstance(generator, Metric) or not settings.pretraining_steps:
+        return math.nan
+    if not all(any(True for _ in _comparable(images, settings.batch_size)) for images in (train, held_out)):
+        log.info("pre-training: left out, it needs two images of several patches in train and in structure")
+        return math.nan
+    start = copy.deepcopy(generator.state_dict())
+    least, state = _least_held_out_loss(generator, train, held_out, settings, order_seed)
+    contrast = math.log(2) - least
+    found = contrast >= LEAST_CONTRAST
+    generator.load_state_dict(state if found else start)
+    if found:
+        generator.settle()
+    log.info("pre-training: held-out contrast %.4f nats, %s", contrast, "kept" if found else "not kept")
+    return contrast
+
+
+def _least_held_out_loss(
+    generator: Metric, train: Sequence[NodeImage], held_out: Sequence[NodeImage], settings: Settings, order_seed: int
+) -> tuple[float, dict[str, Tensor]]:
+    """Train, and return the least loss on ``held_out`` with the weights that had it."""
+    least, state = math.inf, generator.state_dict()
+    optimiser = torch.optim.Adam(generator.parameters(), lr=settings.pretraining_rate)
+    order, draws = (torch.Generator().manual_seed(order_seed) for _ in range(2))
+    endless = _round_and_round(train, settings.batch_size, order)
+    generator.train()
+    for step in range(1, settings.pretraining_steps + 1):
+        optimiser.zero_grad(set_to_none=True)
+        batch = next(endless)
+        rows = drawn_rows(batch, settings.dense_limit, draws)
+        contrastive_loss(generator, batch, rows).backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+        if step % CHECK_EVERY_STEPS == 0 or step == settings.pretraining_steps:
+            loss = held_out_loss(generator, held_out, settings)
+            if loss < least:
+                least, state = loss, copy.deepcopy(generator.state_dict())
+    return least, state
+
+
+def contrastive_loss(generator: Metric, batch: GraphBatch, rows: Tensor) -> Tensor:
+    """Mean loss of some patches that have another one in their image, over all heads.
+
+    Each image is compared with the ones after it in the batch, FOREIGN_IMAGES at most;
+    there must be two.
+
+    Parameters
+    ----------
+    rows
+        Patches of each image whose loss is taken, int64 (B, R); padded ones do not count.
+        They are compared with all patches.
+    """
+    directions, factors = generator.directions(batch.x), generator.factors()
+    shifts = range(1, min(FOREIGN_IMAGES, len(batch.x) - 1) + 1)
+    foreign = torch.cat([directions.roll(shift, 0) for shift in shifts], dim=2)
+    foreign_mask = torch.cat([batch.mask.roll(shift, 0) for shift in shifts], dim=1)
+    chosen = factors * directions.take_along_dim(rows[:, None, :, None], dim=2)
+    others = pairs_of(rows, batch)
+    own = log_mean_exp(chosen @ directions.transpose(2, 3), others.unsqueeze(1))
+    other = log_mean_exp(chosen @ foreign.transpose(2, 3), foreign_mask[:, None, None])
+    return softplus(other - own).mean(dim=1)[others.any(dim=-1)].mean()
+
+
+def pairs_of(rows: Tensor, batch: GraphBatch) -> Tensor:
+    """Mask (B, R, N), True where the patch in a row, and another one, are real."""
+    real = batch.mask.take_along_dim(rows, dim=1).unsqueeze(2) & batch.mask.unsqueeze(1)
+    return real & (rows.unsqueeze(2) != torch.arange(batch.mask.shape[1], device=rows.device))
+
+
+def drawn_rows(batch: GraphBatch, dense_limit: int, draws: torch.Generator) -> Tensor:
+    """All patches of each image, int64 (B, N); of large ones so few, (B, R), that R N is within the guard."""
+    n_images, n_patches = batch.mask.shape
+    most = min(PATCHES_COMPARED, dense_limit)
+    if n_patches <= most:
+        return torch.arange(n_patches, device=batch.x.device).expand(n_images, -1)
+    turn = torch.rand(n_images, n_patches, generator=draws).to(batch.x.device).masked_fill(~batch.mask, 1)
+    return turn.topk(max(1, most**2 // n_patches), largest=False).indices
+
+
+def log_mean_exp(logits: Tensor, mask: Tensor) -> Tensor:
+    """Log of the mean of exp over the masked entries of the last dimension."""
+    return logits.masked_fill(~mask, MASKED).logsumexp(dim=-1) - mask.sum(dim=-1).clamp_min(1).log()
+
+
+@torch.no_grad()
+def held_out_loss(generator: Metric, images: Sequence[NodeImage], settings: Settings) -> float:
+    """Mean contrastive loss over batches of ``images``, of large ones always over the same patches."""
+    same = torch.Generator().manual_seed(HELD_OUT_SEED)
+    losses = [
+        float(contrastive_loss(generator, batch, drawn_rows(batch, settings.dense_limit, same)))
+        for batch in _comparable(images, settings.batch_size)
+    ]
+    return sum(losses) / len(losses)
+
+
+def _round_and_round(images: Sequence[NodeImage], size: int, order: torch.Generator) -> Iterator[GraphBatch]:
+    while True:
+        yield from _comparable(images, size, shuffled(len(images), order))
+
+
+def _comparable(images: Sequence[NodeImage], size: int, order: Sequence[int] | None = None) -> Iterator[GraphBatch]:
+    """Batches of at least two images, one of which has two patches."""
+    for positions, batch in batches(images, max(size, 2), order, fits=_fits):
+        if len(positions) > 1 and bool((batch.mask.sum(dim=1) > 1).any()):
+            yield batch
+
+
+def _fits(n_images: int, n_patches: int) -> bool:
+    """Two images always; more, if their compared pairs and all their patches are within the guards."""
+    return n_images <= 2 or (
+        pairs_fit(n_images, min(n_patches, PATCHES_COMPARED)) and n_images * n_patches <= NODES_PER_BATCH
+    )

@@ -1,0 +1,173 @@
+"""Steps of the two levels: their order, their losses and gradients, their optimisers."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from itertools import cycle
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from pipeline.training.classifiers.image_classifier import Batch, ImageClassifier, Weights
+from pipeline.training.fitting.hypergradients import neumann_gradient, unrolled_gradient
+from pipeline.training.graphs.packed_batches import batches_by_size
+from pipeline.training.graphs.padded_batches import NodeImage, shuffled
+from pipeline.training.methods.presets import MethodSpec
+from pipeline.training.params import FittingParams
+
+Level = Literal["lower", "upper"]
+
+
+@dataclass(frozen=True)
+class TrainingImages:
+    """Images by role; ``structure`` may be empty for one-level methods, ``select`` for all."""
+
+    train: Sequence[NodeImage]
+    structure: Sequence[NodeImage]
+    select: Sequence[NodeImage]
+
+
+def schedule(images: TrainingImages, spec: MethodSpec, order: torch.Generator) -> Iterator[tuple[Level, Batch, Batch]]:
+    """Steps of one epoch: (level, batch, lower batch that the classifier answers an upper step with).
+
+    A pass goes over the ``train`` images once.  Alternating by ``step`` puts an upper
+    batch after each lower one, going round the ``structure`` images as often as needed;
+    by ``pass`` one pass over ``structure`` follows.
+    """
+    size, limit = spec.settings.batch_size, spec.dense_limit
+    if spec.levels == "one":
+        both = [*images.train, *images.structure]
+        yield from (
+            ("lower", batch, batch) for _, batch in batches_by_size(both, size, limit, shuffled(len(both), order))
+        )
+        return
+    lower = batches_by_size(images.train, size, limit, shuffled(len(images.train), order))
+    if spec.alternation == "pass":
+        answers = []
+        for _, batch in lower:
+            answers.append(batch)
+            yield "lower", batch, batch
+        upper = batches_by_size(images.structure, size, limit, shuffled(len(images.structure), order))
+        yield from (("upper", batch, answer) for (_, batch), answer in zip(upper, cycle(answers), strict=False))
+        return
+    endless = _round_and_round(images.structure, size, limit, order)
+    for _, batch in lower:
+        yield "lower", batch, batch
+        yield "upper", next(endless), batch
+
+
+def _round_and_round(
+    images: Sequence[NodeImage], size: int, limit: int | None, order: torch.Generator
+) -> Iterator[Batch]:
+    while True:
+        for _, batch in batches_by_size(images, size, limit, shuffled(len(images), order)):
+            yield batch
+
+
+def level_loss(
+    model: ImageClassifier, batch: Batch, level: Level, spec: MethodSpec, class_weight: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Loss and logits of one step; in a lower step of two levels the generator has no gradient.
+
+    In an upper step the classifier is held, so it drops no units; the gradient of its
+    weights is not asked for (``descend``).
+    """
+    bilevel = spec.levels == "bilevel"
+    hold_classifier = bilevel and level == "upper"
+    _set_modes(model, hold_classifier=hold_classifier)
+    with torch.set_grad_enabled(not (bilevel and level == "lower")):
+        weights = model.weights(batch)
+    return _loss(model, batch, weights, class_weight, spec.edge_penalty if hold_classifier else 0.0)
+
+
+def _set_modes(model: ImageClassifier, *, hold_classifier: bool) -> None:
+    """Training mode, but evaluation mode of a classifier that is held; changes only what differs, for speed."""
+    if model.generator is not None and not model.generator.training:
+        model.generator.train()
+    if model.classifier.training == hold_classifier:
+        model.classifier.train(not hold_classifier)
+
+
+def _loss(
+    model: ImageClassifier, batch: Batch, weights: Weights | None, class_weight: Tensor, edge_penalty: float
+) -> tuple[Tensor, Tensor]:
+    logits = model.logits(batch, weights)
+    loss = cross_entropy(logits, batch.labels, weight=class_weight)
+    if edge_penalty:
+        assert isinstance(weights, Tensor)
+        loss = loss + edge_penalty * weights.abs().mean()
+    return loss, logits
+
+
+def hypergradient_loss(
+    model: ImageClassifier,
+    upper_batch: Batch,
+    lower_batch: Batch,
+    spec: MethodSpec,
+    class_weight: Tensor,
+    fitting: FittingParams,
+) -> tuple[Tensor, Tensor]:
+    """Loss and logits of an upper step, which leaves its gradient through the classifier in the generator.
+
+    As in a first-order upper step the generator is noisy and the classifier is not.
+    """
+    assert model.generator is not None
+    _set_modes(model, hold_classifier=True)
+    upper_weights, lower_weights = list(model.generator.parameters()), list(model.classifier.parameters())
+    seen: list[tuple[Tensor, Tensor]] = []
+
+    def upper_loss() -> Tensor:
+        seen.append(_loss(model, upper_batch, model.weights(upper_batch), class_weight, spec.edge_penalty))
+        return seen[-1][0]
+
+    def lower_loss() -> Tensor:
+        return _loss(model, lower_batch, model.weights(lower_batch), class_weight, 0.0)[0]
+
+    step, terms = fitting.inner_step, fitting.neumann_terms
+    if fitting.upper_gradient == "unrolled":
+        gradients = unrolled_gradient(upper_loss, lower_loss, upper_weights, lower_weights, step=step)
+    else:
+        gradients = neumann_gradient(upper_loss, lower_loss, upper_weights, lower_weights, step=step, terms=terms)
+    for weight, gradient in zip(upper_weights, gradients, strict=True):
+        weight.grad = gradient
+    return seen[-1]
+
+
+def mixed_precision(device: torch.device, fitting: FittingParams) -> AbstractContextManager[None]:
+    """Autocast to bfloat16 where it is asked for; on the CPU ``check_precision`` has refused it."""
+    wanted: AbstractContextManager[None] = torch.autocast(
+        device.type, torch.bfloat16, enabled=fitting.precision == "bfloat16"
+    )
+    return wanted
+
+
+def make_optimisers(model: ImageClassifier, spec: MethodSpec) -> dict[Level, torch.optim.Optimizer]:
+    """Optimiser of each level; AdamW, which without weight decay is Adam."""
+    settings = spec.settings
+    classifier = {"params": list(model.classifier.parameters()), "lr": settings.learning_rate}
+    learned = [] if model.generator is None else list(model.generator.parameters())
+    if not learned:
+        return {"lower": torch.optim.AdamW([classifier], weight_decay=settings.weight_decay, fused=True)}
+    generator = {"params": learned, "lr": settings.generator_learning_rate, "clipped": True}
+    groups: dict[Level, list[dict[str, object]]] = {"lower": [classifier, generator]}
+    if spec.levels == "bilevel":
+        groups = {"lower": [classifier], "upper": [generator]}
+    decay = settings.weight_decay
+    return {level: torch.optim.AdamW(group, weight_decay=decay, fused=True) for level, group in groups.items()}
+
+
+def descend(optimiser: torch.optim.Optimizer, loss: Tensor, gradient_clip: float) -> None:
+    """One step down ``loss`` for the weights of ``optimiser``, and gradients for no others."""
+    optimiser.zero_grad(set_to_none=True)
+    loss.backward(inputs=[weight for group in optimiser.param_groups for weight in group["params"]])  # type: ignore[no-untyped-call]
+    take_step(optimiser, gradient_clip)
+
+
+def take_step(optimiser: torch.optim.Optimizer, gradient_clip: float) -> None:
+    """One step by the gradients that are there; the generator's is clipped to norm ``gradient_clip`` unless 0."""
+    for group in optimiser.param_groups:
+        if gradient_clip and group.get("clipped"):
+            nn.utils.clip_grad_norm_(group["params"], gradient_clip)
+    optimiser.step()

@@ -1,0 +1,1 @@
+"""Graphs between the patches of an image: learned ones and fixed ones."""

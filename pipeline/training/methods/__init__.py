@@ -1,0 +1,1 @@
+"""The methods by name, and the numbers each of them starts from."""

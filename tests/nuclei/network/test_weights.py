@@ -1,0 +1,103 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from cellpose.resnet_torch import CPnet
+
+from pipeline.errors import WeightsError
+from pipeline.nuclei.learning.cellpose_cpnet import load_network
+from pipeline.nuclei.network.weights import Weights, load_weights, resolve_weights, save_weights
+from pipeline.nuclei.params import SHIPPED_WEIGHTS
+
+
+def test_shipped_weights_are_small_and_say_what_they_are() -> None:
+    path = resolve_weights(SHIPPED_WEIGHTS)
+    weights = load_weights(path)
+    assert path.stat().st_size <= 8e6
+    assert weights.name == SHIPPED_WEIGHTS
+    assert weights.licence == "BSD-3-Clause"
+    assert weights.training["params"]["seed"] == 0
+    load_network(weights, torch.device("cpu"))
+
+
+def test_missing_path_is_an_error_that_says_where_it_looked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CELLPOSE_LOCAL_MODELS_PATH", raising=False)
+    with pytest.raises(WeightsError, match=r"nowhere/cyto3.*CELLPOSE_LOCAL_MODELS_PATH is not set"):
+        resolve_weights("nowhere/cyto3")
+    with pytest.raises(WeightsError, match=r"no other model is used instead.*cellpose\.org/models"):
+        resolve_weights("nowhere/cyto3")
+
+
+def test_name_in_models_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "mine").write_bytes(b"x")
+    monkeypatch.setenv("CELLPOSE_LOCAL_MODELS_PATH", str(tmp_path))
+    assert resolve_weights("mine") == tmp_path / "mine"
+    with pytest.raises(WeightsError, match=str(tmp_path / "other")):
+        resolve_weights("other")
+
+
+def test_round_trip(tiny_weights: Weights, tmp_path: Path) -> None:
+    save_weights(tmp_path / "w.pt", tiny_weights)
+    back = load_weights(tmp_path / "w.pt")
+    assert (back.channels, back.input, back.diameter_px, back.style) == (
+        (2, 4, 8, 8, 8),
+        "haematoxylin_luminance",
+        16.0,
+        False,
+    )
+    assert all(np.array_equal(back.state[name], tensor) for name, tensor in tiny_weights.state.items())
+
+
+def test_half_precision_is_read_as_single(tiny_weights: Weights, tmp_path: Path) -> None:
+    save_weights(tmp_path / "w.pt", tiny_weights, half=True)
+    back = load_weights(tmp_path / "w.pt")
+    name = "output.2.weight"
+    assert back.state[name].dtype == np.float32
+    assert np.allclose(back.state[name], tiny_weights.state[name], rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize("content", [b"", b"not a network", b"PK\x03\x04 half a zip"])
+def test_corrupt_file(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "bad.pt"
+    path.write_bytes(content)
+    with pytest.raises(WeightsError, match=r"bad\.pt: expected"):
+        load_weights(path)
+
+
+def test_truncated_file(tiny_weights_path: Path) -> None:
+    tiny_weights_path.write_bytes(tiny_weights_path.read_bytes()[:5000])
+    with pytest.raises(WeightsError, match="cannot be read"):
+        load_weights(tiny_weights_path)
+
+
+def test_code_in_a_file_is_not_run(tmp_path: Path) -> None:
+    torch.save({"format": Path("/")}, tmp_path / "evil.pt")
+    with pytest.raises(WeightsError, match="cannot be read"):
+        load_weights(tmp_path / "evil.pt")
+
+
+def test_another_architecture(tmp_path: Path) -> None:
+    torch.save({"W2": torch.zeros(1), "encoder.pos_embed": torch.zeros(2)}, tmp_path / "cpsam")
+    with pytest.raises(WeightsError, match="another architecture"):
+        load_weights(tmp_path / "cpsam")
+
+
+def test_tensors_that_do_not_fit(tiny_weights: Weights) -> None:
+    wrong = replace(tiny_weights, channels=(2, 8, 8, 8, 8))
+    with pytest.raises(WeightsError, match="tiny: the tensors do not fit"):
+        load_network(wrong, torch.device("cpu"))
+
+
+def test_cellpose_file(tmp_path: Path) -> None:
+    network = CPnet([2, 4, 8, 16], 3, 3, diam_mean=30.0)
+    torch.save(network.state_dict(), tmp_path / "cyto")
+    weights = load_weights(tmp_path / "cyto")
+    assert (weights.channels, weights.input, weights.diameter_px, weights.style) == (
+        (2, 4, 8, 16),
+        "haematoxylin",
+        30.0,
+        True,
+    )
+    load_network(weights, torch.device("cpu"))

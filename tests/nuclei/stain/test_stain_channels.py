@@ -1,0 +1,61 @@
+import numpy as np
+import pytest
+
+from pipeline.nuclei.stain.stain_channels import (
+    RGB_FROM_HED,
+    StainScale,
+    darkness,
+    estimate_stain_scale,
+    haematoxylin,
+    hed_from_rgb,
+    network_input,
+    rgb_from_hed,
+)
+
+
+def test_pure_stains_come_apart() -> None:
+    """Beer-Lambert law: light of one unit of one stain alone gives back that unit."""
+    rgb = (256 * np.exp(-RGB_FROM_HED) - 1).round().astype(np.uint8)[None]
+    assert hed_from_rgb(rgb)[0] == pytest.approx(np.eye(3), abs=0.02)
+
+
+def test_white_is_unstained_and_light() -> None:
+    white = np.full((1, 1, 3), 255, np.uint8)
+    assert haematoxylin(white)[0, 0] == 0
+    assert darkness(white)[0, 0] == pytest.approx(0, abs=1e-6)
+    assert darkness(0 * white)[0, 0] == 1
+
+
+def test_haematoxylin_is_the_first_concentration_never_negative() -> None:
+    rgb = np.random.default_rng(0).integers(0, 256, (20, 20, 3), dtype=np.uint8)
+    assert haematoxylin(rgb) == pytest.approx(np.maximum(hed_from_rgb(rgb)[..., 0], 0), abs=1e-5)
+
+
+def test_colours_survive_the_round_trip() -> None:
+    rgb = np.random.default_rng(1).integers(0, 256, (50, 3), dtype=np.uint8)
+    assert np.abs(rgb_from_hed(hed_from_rgb(rgb)).astype(int) - rgb).max() <= 1
+
+
+def test_scale_pools_all_samples() -> None:
+    light, dark = np.full((2, 2, 3), 255, np.uint8), np.full((2, 2, 3), (90, 60, 140), np.uint8)
+    scale = estimate_stain_scale([light, dark], low_percentile=0, high_percentile=100)
+    assert scale == StainScale(0.0, pytest.approx(float(haematoxylin(dark)[0, 0])))
+
+
+@pytest.mark.parametrize("samples", [[], [np.full((4, 4, 3), 255, np.uint8)]])
+def test_without_stain_the_scale_stays_open(samples: list[np.ndarray]) -> None:
+    scale = estimate_stain_scale(samples)
+    assert scale.high > scale.low
+
+
+def test_network_channels() -> None:
+    rgb = np.full((3, 5, 3), (90, 60, 140), np.uint8)
+    stain = float(haematoxylin(rgb)[0, 0])
+    both = network_input(rgb, StainScale(stain / 2, stain), "haematoxylin_luminance")
+    one = network_input(rgb, StainScale(stain / 2, stain), "haematoxylin")
+    assert both.shape == one.shape == (2, 3, 5)
+    assert both[0, 0, 0] == pytest.approx(1, abs=1e-5)
+    assert both[1, 0, 0] == pytest.approx(float(darkness(rgb)[0, 0]))
+    assert not one[1].any()
+    with pytest.raises(ValueError, match="found 'rgb'"):
+        network_input(rgb, StainScale(0, 1), "rgb")

@@ -1,0 +1,66 @@
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from pipeline.artefacts.sheet import SlideRow
+from pipeline.errors import ArtefactError
+from pipeline.report.contents.cohort_outcome import SlideSummary, patch_corners, patients, read_cohort
+from pipeline.report.contents.method_results import read_results
+from pipeline.report.contents.report_sources import ReportSources
+from pipeline.report.figures.charts_training import curve_columns, learning_curves
+
+
+def test_every_slide_has_its_numbers_and_its_status(standard_run: ReportSources) -> None:
+    cohort = {slide.row.slide_id: slide for slide in read_cohort(standard_run)}
+    first = cohort["s00"]
+    assert (first.n_tiles, first.n_kept, first.n_nuclei, first.n_patches) == (25, 9, 108, 9)
+    assert (first.width_mm, first.height_mm, first.slide_mpp) == (0.24, 0.24, 0.5)
+    assert [record.stage for record in first.records] == ["tile_slide", "segment_nuclei", "cache_features"]
+    assert (cohort["x00"].status, cohort["x00"].reason) == ("excluded", "no tissue")
+    assert (cohort["u00"].status, cohort["u00"].reason) == ("no label", "")
+
+
+def test_a_labelled_slide_that_nobody_accounts_for_says_so(standard_run: ReportSources) -> None:
+    stray = SlideRow("stray", label="benign", case_id="p")
+    cohort = read_cohort(replace(standard_run, slides=[stray]))
+    assert (cohort[0].status, cohort[0].reason) == ("excluded", "in neither splits.csv nor excluded.csv")
+    assert cohort[0].n_patches is None
+
+
+def test_imported_features_give_corners_and_width(tmp_path: Path) -> None:
+    path = tmp_path / "s.h5"
+    with h5py.File(path, "w") as file:
+        file["features"] = np.zeros((1, 2, 4), np.float32)
+        file["coords"] = np.array([[[0, 0], [512, 0]]])
+        file["coords"].attrs["patch_size_level0"] = 512
+    corners, width = patch_corners(path)
+    assert corners.tolist() == [[0, 0], [512, 0]]
+    assert width == 512.0
+    path.write_bytes(b"no such format")
+    with pytest.raises(ArtefactError, match=r"s\.h5: expected an HDF5 file"):
+        patch_corners(path)
+
+
+def test_patients_without_name_count_each() -> None:
+    rows = [SlideRow("a", case_id="p"), SlideRow("b", case_id="p"), SlideRow("c", case_id="c"), SlideRow("d")]
+    assert patients([SlideSummary(row, "in the folds") for row in rows]) == 3
+
+
+def test_missing_excluded_list_is_named(build: Callable[..., ReportSources]) -> None:
+    sources = build(with_pictures=False, methods=("default",))
+    sources.excluded.unlink()
+    with pytest.raises(ArtefactError, match=r"excluded\.csv"):
+        read_cohort(sources)
+
+
+def test_curves_take_the_columns_that_hold_values(standard_run: ReportSources) -> None:
+    history = read_results(standard_run).histories["mean_pool"]
+    assert curve_columns(history, "_loss") == ["lower_loss", "select_loss"]
+    assert curve_columns(history, "_degree") == []
+    text = learning_curves(history).decode()
+    assert ">lower</text>" in text
+    assert ">upper</text>" not in text

@@ -1,0 +1,83 @@
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import chi2
+
+from pipeline.errors import ArtefactError
+from pipeline.report.contents.method_results import (
+    confusion,
+    probability_columns,
+    read_results,
+    read_seed_metrics,
+    reliability,
+    sd_uncertainty,
+)
+from pipeline.report.contents.report_sources import ReportSources
+
+
+def test_spread_over_seeds_and_folds_is_that_of_all_values(build: Callable[..., ReportSources]) -> None:
+    sources = build(seeds=(0, 1), with_pictures=False, methods=("default",))
+    results = read_results(sources)
+    values = [v for seed in (0, 1) for v in results.metrics["default", seed].folds["accuracy"]]
+    spread = results.spread("default", "accuracy")
+    assert spread.n_values == 4
+    assert spread.mean == pytest.approx(np.mean(values))
+    assert spread.sd == pytest.approx(np.std(values, ddof=1))
+    assert set(results.predictions["default"][["seed", "fold"]].itertuples(index=False, name=None)) == {
+        (0, 0), (0, 1), (1, 0), (1, 1)
+    }  # fmt: skip
+
+
+def test_one_value_has_no_sd_and_none_has_no_mean(build: Callable[..., ReportSources]) -> None:
+    results = read_results(build(folds=(0,), with_pictures=False, methods=("default",)))
+    assert results.spread("default", "accuracy").sd is None
+    assert results.spread("default", "no_such_metric").mean is None
+
+
+def test_ranking_knows_which_way_is_better(standard_run: ReportSources) -> None:
+    results = read_results(standard_run)
+    for metric, best in (("accuracy", max), ("brier", min)):
+        means = {m: results.spread(m, metric).mean or 0.0 for m in standard_run.methods}
+        assert results.ranked(standard_run.methods, metric)[0] == best(means, key=lambda m: means[m])
+
+
+def test_confusion_by_hand() -> None:
+    frame = pd.DataFrame({"label": ["a", "a", "b", "b", "b"], "predicted": ["a", "b", "b", "b", "a"]})
+    assert confusion(frame, ("a", "b", "c")).tolist() == [[1, 1, 0], [1, 2, 0], [0, 0, 0]]
+
+
+def test_probabilities_follow_the_order_of_classes() -> None:
+    frame = pd.DataFrame({"p_b": [0.3], "p_a": [0.7]})
+    assert probability_columns(frame, ("a", "b")).tolist() == [[0.7, 0.3]]
+    with pytest.raises(ArtefactError, match="for c"):
+        probability_columns(frame, ("a", "c"))
+
+
+def test_reliability_bins_by_hand() -> None:
+    probabilities = np.array([[0.55, 0.45], [0.4, 0.6], [0.95, 0.05], [1.0, 0.0]])
+    binned = reliability(probabilities, np.array([True, False, True, True]))
+    # Bins are open below: 0.55 and 0.60 share (0.5, 0.6]; 0.95 and 1.00 share (0.9, 1.0].
+    assert binned.count.tolist() == [2, 2]
+    np.testing.assert_allclose(binned.confidence, [0.575, 0.975])
+    np.testing.assert_allclose(binned.accuracy, [0.5, 1.0])
+
+
+def test_uncertainty_of_an_sd_covers_95_percent_of_samples() -> None:
+    low, high = sd_uncertainty(3)
+    assert low == pytest.approx(math.sqrt(2 / chi2.ppf(0.975, 2)))
+    assert (round(low, 2), round(high, 1)) == (0.52, 6.3)
+    samples = np.random.default_rng(1).normal(size=(20_000, 3)).std(axis=1, ddof=1)
+    assert ((low * samples <= 1) & (high * samples >= 1)).mean() == pytest.approx(0.95, abs=0.01)
+
+
+def test_missing_or_foreign_metrics_are_named(standard_run: ReportSources, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(ArtefactError, match=r"nothing\.json"):
+        read_seed_metrics(tmp_path / "nothing.json", "m", 0)
+    (tmp_path / "odd.json").write_text(
+        '{"method": "m", "seed": 0, "folds": [], "mean": {}, "sd": {}, "ci95": {"accuracy": 3}}'
+    )
+    with pytest.raises(ArtefactError, match=r"odd.json: expected folds.*Evaluate again"):
+        read_seed_metrics(tmp_path / "odd.json", "m", 0)

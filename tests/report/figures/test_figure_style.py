@@ -1,0 +1,68 @@
+import io
+import re
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure as Canvas
+from PIL import Image
+
+from pipeline.report.figures.figure_style import (
+    CATEGORICAL,
+    GRID,
+    INK,
+    Figure,
+    canvas,
+    colours_of,
+    house_style,
+    inline_svg,
+    picture_canvas,
+    png_bytes,
+    svg_bytes,
+)
+
+
+def plotted() -> bytes:
+    with house_style():
+        drawn: Canvas = canvas(3, 2)
+        drawn.subplots().plot([0, 1], [0, 1], marker="o", label="line")
+        return svg_bytes(drawn)
+
+
+def test_svg_is_the_same_every_time_and_undated() -> None:
+    assert plotted() == plotted()
+    assert b"<dc:date>" not in plotted()
+    assert mpl.__version__.encode() not in plotted()
+
+
+def test_the_users_own_settings_change_nothing() -> None:
+    before = plotted()
+    with mpl.rc_context({"lines.linewidth": 9.0, "font.size": 20.0, "axes.grid": False}):
+        assert plotted() == before
+        assert mpl.rcParams["lines.linewidth"] == 9.0
+
+
+def test_inline_svg_takes_the_pages_colours_and_names_its_ids() -> None:
+    text = inline_svg(Figure("plot", "svg", plotted(), "", ""))
+    assert text.startswith("<svg")
+    assert INK not in text
+    assert GRID not in text
+    assert "currentColor" in text
+    assert "<metadata>" not in text
+    ids = re.findall(r'\bid="([^"]+)"', text)
+    assert ids
+    assert all(name.startswith("plot-") for name in ids)
+    assert set(re.findall(r"url\(#([^)]+)\)", text)) <= set(ids)
+
+
+def test_pictures_keep_their_pixels() -> None:
+    pixels = np.random.default_rng(0).integers(0, 255, (30, 50, 3)).astype(np.uint8)
+    with house_style():
+        figure, _ = picture_canvas(pixels)
+        content = png_bytes(figure)
+    assert (np.asarray(Image.open(io.BytesIO(content)).convert("RGB")) == pixels).all()
+    assert b"Software" not in content
+
+
+def test_colours_repeat_after_the_last() -> None:
+    colours = colours_of([str(number) for number in range(len(CATEGORICAL) + 1)])
+    assert colours["0"] == colours[str(len(CATEGORICAL))] != colours["1"]

@@ -1,0 +1,69 @@
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+
+from pipeline.errors import CohortError
+from pipeline.training.classifiers.image_classifier import build_model
+from pipeline.training.fitting.bilevel import fit
+from pipeline.training.fitting.inference import evaluate_images
+from pipeline.training.graphs.padded_batches import NodeImage
+from pipeline.training.methods.presets import METHODS, Settings
+
+FAST = replace(METHODS["default"].settings, epochs=3, hidden=8, heads=2, projection=4, batch_size=4)
+EVEN = torch.ones(2)
+
+
+def small(name, **changes):
+    torch.manual_seed(0)
+    settings = replace(METHODS[name].settings, **{"epochs": 3, "hidden": 8, "heads": 2, "batch_size": 4, **changes})
+    spec = replace(METHODS[name], settings=settings)
+    return spec, build_model(spec, 5, 2)
+
+
+def test_the_epoch_with_the_least_select_loss_is_put_back(roles):
+    spec, model = small("default", epochs=60, patience=5, learning_rate=0.05)
+    history = fit(model, roles, spec, EVEN, order_seed=0)
+    (kept,) = [row for row in history if row.selected]
+    assert kept.select_loss < history[-1].select_loss
+    assert len(history) == kept.epoch + 6
+    assert evaluate_images(model, roles.select).loss == pytest.approx(kept.select_loss)
+
+
+@pytest.mark.parametrize("reason", ["no patience", "no select images"])
+def test_otherwise_the_last_iterate_stays(reason, roles):
+    spec, model = small("default", patience=0 if reason == "no patience" else 1)
+    history = fit(model, roles if reason == "no patience" else replace(roles, select=[]), spec, EVEN, order_seed=0)
+    assert [row.selected for row in history] == [False, False, True]
+    assert math.isnan(history[0].select_loss) == (reason == "no select images")
+
+
+def test_the_published_tau_is_in_the_history(roles):
+    spec, model = small("paper_a", batch_size=4)
+    history = fit(model, roles, spec, EVEN, order_seed=0)
+    assert [row.tau for row in history] == pytest.approx([1, 0.98, 0.98**2])
+
+
+def test_levels_without_images_and_infinite_losses_are_errors(roles):
+    spec, model = small("default")
+    with pytest.raises(CohortError, match="structure"):
+        fit(model, replace(roles, structure=[]), spec, EVEN, order_seed=0)
+    with pytest.raises(CohortError, match="role train"):
+        fit(model, replace(roles, train=[]), spec, EVEN, order_seed=0)
+    broken = NodeImage(torch.full((3, 5), math.nan), torch.zeros(3, 2), 0)
+    with pytest.raises(CohortError, match="the loss is nan after epoch 0"):
+        fit(model, replace(roles, train=[broken]), spec, EVEN, order_seed=0)
+
+
+def test_the_effective_degree_of_a_fixed_graph_is_its_degree(random_images):
+    coords = torch.tensor([[0.0, 0], [1, 0], [3, 0], [7, 0]])
+    (image,) = random_images([4])
+    _, model = small("spatial_graph", target_degree=1)
+    # A path of four nodes: degrees 1, 2, 2, 1.
+    assert evaluate_images(model, [replace(image, coords=coords)]).mean_degree == pytest.approx(1.5)
+    assert math.isnan(evaluate_images(small("mean_pool")[1], [image]).mean_degree)
+
+
+def test_settings_default_to_early_stopping():
+    assert Settings().patience > 0

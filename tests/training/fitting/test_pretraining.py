@@ -1,0 +1,162 @@
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+
+from pipeline.synthetic.planted import PlantedParams, plant_images
+from pipeline.training.fitting.pretraining import contrastive_loss, drawn_rows, log_mean_exp, pretrain
+from pipeline.training.graphs.generators import Metric, PairMLP
+from pipeline.training.graphs.padded_batches import NodeImage, pack
+from pipeline.training.methods.presets import Settings
+
+PARAMS = PlantedParams(n_images=80, n_pairs=6, n_distractors=2, key_dim=4, nuisance_dim=4)
+SETTINGS = Settings(pretraining_steps=100)
+
+
+def planted(params=PARAMS):
+    images = plant_images(params, seed=0)
+    return images, [NodeImage(torch.from_numpy(i.features), torch.zeros(len(i.features), 2), 0) for i in images]
+
+
+def strangers(nodes):
+    """The same patches dealt out to images at random: nothing is shared within an image."""
+    pool = torch.cat([image.x for image in nodes])
+    pool = pool[torch.randperm(len(pool), generator=torch.Generator().manual_seed(0))]
+    return [replace(image, x=x) for image, x in zip(nodes, pool.chunk(len(nodes)), strict=True)]
+
+
+def drawn(n_features=PARAMS.n_features):
+    torch.manual_seed(0)
+    return Metric(n_features, heads=2, projection=8, temperature=8.0)
+
+
+def partners_found(generator, images, nodes):
+    """Share of the patches of pairs that give their partner the most weight."""
+    hits = []
+    for image, node in zip(images, nodes, strict=True):
+        strongest = generator(pack([node])).mean(dim=1)[0].argmax(dim=-1).numpy()
+        hits += [*(strongest[image.pairs[0]] == image.pairs[1]), *(strongest[image.pairs[1]] == image.pairs[0])]
+    return sum(hits) / len(hits)
+
+
+def loss_of_all(generator, batch):
+    return contrastive_loss(generator, batch, drawn_rows(batch, 100, torch.Generator()))
+
+
+def test_pairs_of_unseen_images_are_found_without_labels():
+    images, nodes = planted()
+    generator = drawn()
+    before = partners_found(generator, images[60:], nodes[60:])
+    contrast = pretrain(generator, nodes[:45], nodes[45:60], SETTINGS, order_seed=0)
+    assert before < 0.7
+    assert partners_found(generator, images[60:], nodes[60:]) > 0.9
+    assert 0.02 < contrast < math.log(2)
+    assert not generator.project.weight.any()
+
+
+def test_without_pairs_the_generator_stays_as_it_was_drawn():
+    _, nodes = planted()
+    nodes = strangers(nodes)
+    generator = drawn()
+    assert pretrain(generator, nodes[:45], nodes[45:60], SETTINGS, order_seed=0) < 0.02
+    for name, tensor in drawn().state_dict().items():
+        assert torch.equal(generator.state_dict()[name], tensor)
+
+
+def test_of_large_images_some_patches_are_compared_and_pairs_are_found_all_the_same():
+    images, nodes = planted()
+    found, states = [], []
+    for _ in range(2):
+        generator = drawn()
+        contrast = pretrain(generator, nodes[:45], nodes[45:60], replace(SETTINGS, dense_limit=9), order_seed=0)
+        found.append(partners_found(generator, images[60:], nodes[60:]))
+        states.append(generator.state_dict())
+    assert found[0] > 0.8
+    assert contrast > 0.02
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+
+
+def test_images_of_any_size_are_compared(random_images):
+    # All pairs of these patches would take 6.4 GB an image and head.
+    large = random_images([40_000, 40_000])
+    contrast = pretrain(drawn(5), large, large, replace(SETTINGS, pretraining_steps=1), order_seed=0)
+    assert contrast == pytest.approx(0, abs=0.1)
+
+
+def test_labels_do_not_enter():
+    _, nodes = planted()
+    states = []
+    for label in (0, 1):
+        generator = drawn()
+        labelled = [replace(image, label=label) for image in nodes]
+        pretrain(generator, labelled[:45], labelled[45:60], SETTINGS, order_seed=3)
+        states.append(generator.state_dict())
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+
+
+def test_the_loss_of_two_images_of_two_patches_by_hand():
+    generator = Metric(2, heads=1, projection=2, temperature=3.0)
+    with torch.no_grad():
+        generator.project.weight.copy_(torch.eye(2))
+    east, north = torch.tensor([[1.0, 0], [2, 0]]), torch.tensor([[0, 1.0], [0, 5]])
+    batch = pack([NodeImage(x, torch.zeros(2, 2), 0) for x in (east, north)])
+    # Own patch has cosine 1, both foreign ones 0: exp(3) against 1.
+    assert loss_of_all(generator, batch).item() == pytest.approx(math.log(1 + math.exp(-3)), rel=1e-5)
+
+
+def test_identical_images_have_the_loss_of_chance():
+    generator = drawn(3)
+    batch = pack([NodeImage(torch.ones(4, 3), torch.zeros(4, 2), 0) for _ in range(3)])
+    assert loss_of_all(generator, batch).item() == pytest.approx(math.log(2), abs=1e-5)
+
+
+def test_padding_does_not_enter_the_loss(random_images):
+    generator = drawn(5)
+    images = random_images([6, 6, 6])
+    torch.manual_seed(1)
+    padded = pack([*images, NodeImage(torch.randn(9, 5), torch.zeros(9, 2), 0)])
+    batch = pack(images)
+    cut = replace(padded, x=padded.x[:3], coords=padded.coords[:3], mask=padded.mask[:3], labels=padded.labels[:3])
+    assert cut.x.shape[1] == 9
+    torch.testing.assert_close(loss_of_all(generator, cut), loss_of_all(generator, batch))
+
+
+def test_rows_of_large_images_are_real_patches_each_once_and_few(random_images):
+    batch = pack(random_images([40, 100, 3]))
+    rows = drawn_rows(batch, 20, torch.Generator().manual_seed(0))
+    assert rows.shape == (3, 20**2 // 100)
+    real = batch.mask.take_along_dim(rows, dim=1)
+    assert real.sum(dim=1).tolist() == [4, 4, 3]
+    assert all(len(set(row[keep].tolist())) == int(keep.sum()) for row, keep in zip(rows, real, strict=True))
+
+
+def test_the_loss_of_all_patches_is_the_mean_over_parts_of_them(random_images):
+    generator, batch = drawn(5), pack(random_images([6, 6]))
+    parts = [contrastive_loss(generator, batch, torch.arange(6).expand(2, -1)[:, s]) for s in (slice(2), slice(2, 6))]
+    assert loss_of_all(generator, batch).item() == pytest.approx((2 * parts[0] + 4 * parts[1]).item() / 6)
+
+
+def test_log_mean_exp_by_hand():
+    logits, mask = torch.tensor([math.log(2), math.log(4), 50.0]), torch.tensor([True, True, False])
+    assert log_mean_exp(logits, mask).item() == pytest.approx(math.log(3))
+
+
+def test_single_patches_and_single_images_are_left_out(random_images):
+    many, single = random_images([5, 1, 4, 1]), random_images([5])
+    generator = drawn(5)
+    assert math.isfinite(pretrain(generator, many, many, replace(SETTINGS, pretraining_steps=2), order_seed=0))
+    before = {name: tensor.clone() for name, tensor in generator.state_dict().items()}
+    assert math.isnan(pretrain(generator, single, many, SETTINGS, order_seed=0))
+    assert math.isnan(pretrain(generator, many, random_images([1, 1]), SETTINGS, order_seed=0))
+    assert math.isnan(pretrain(generator, many, many, replace(SETTINGS, pretraining_steps=0), order_seed=0))
+    assert all(torch.equal(before[name], tensor) for name, tensor in generator.state_dict().items())
+
+
+def test_other_generators_are_left_alone(images):
+    torch.manual_seed(0)
+    generator = PairMLP(5)
+    before = generator.first.weight.clone()
+    assert math.isnan(pretrain(generator, images, images, SETTINGS, order_seed=0))
+    assert torch.equal(generator.first.weight, before)
+    assert math.isnan(pretrain(None, images, images, SETTINGS, order_seed=0))

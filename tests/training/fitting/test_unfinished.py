@@ -1,0 +1,175 @@
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+
+from pipeline.logs import ROOT_LOGGER
+from pipeline.provenance import file_digest
+from pipeline.training.fitting import unfinished as module
+from pipeline.training.fitting.unfinished import UnfinishedFit
+from pipeline.training.params import SplitParams, TrainingParams
+from pipeline.training.split_cohort import split_cohort
+from pipeline.training.train_final import train_final
+from pipeline.training.train_fold import train_fold
+
+CPU = torch.device("cpu")
+SHORT = {"epochs": 4, "hidden": 8, "heads": 2, "dropout": 0.3, "pretraining_steps": 30}
+EPOCHS = {"default": 40, "paper_a": 5}
+
+KILLED = """
+import json
+import sys
+from pathlib import Path
+from pipeline.training.fitting import unfinished
+from pipeline.training.params import TrainingParams
+from pipeline.training.train_fold import train_fold
+
+unfinished.PART_SECONDS = 0.0
+splits, features, out, partial, method, params = sys.argv[1:]
+train_fold(splits, Path(features), out, method=method, seed=0, fold=1, device="cpu", source="s",
+           params=TrainingParams(**json.loads(params)), partial_dir=partial)
+"""
+
+
+@pytest.fixture(scope="module")
+def splits(stored, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("splits")
+    split_cohort(
+        *stored, folder / "splits.csv", folder / "excluded.csv", params=SplitParams(folds=3), seeds=[0], source="s"
+    )
+    return folder / "splits.csv"
+
+
+def train(splits, stored, out, partial, method="default", **changes):
+    keywords = {"params": TrainingParams(**SHORT), "device": "cpu", "source": "s", **changes}
+    train_fold(splits, stored[1], out, method=method, seed=0, fold=1, partial_dir=partial, **keywords)
+
+
+def kill_amid(splits, stored, out, partial, method, params):
+    """Start a training in a process of its own and kill it when it has written its state."""
+    features = next(iter(stored[1].values())).parent
+    arguments = [str(a) for a in (splits, features, out, partial, method, json.dumps(params))]
+    process = subprocess.Popen([sys.executable, "-c", KILLED, *arguments])
+    while not list(partial.rglob("[!.]*.pt")):
+        assert process.poll() is None, "it ended before it could be killed"
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("method", ["default", "paper_a"])
+def test_a_killed_job_goes_on_and_ends_with_the_same_bytes(method, splits, stored, tmp_path, caplog):
+    whole, killed, partial = (tmp_path / name for name in ("whole", "killed", "partial"))
+    values = {**SHORT, "epochs": EPOCHS[method], "patience": 50}
+    params = TrainingParams(**values)
+    train(splits, stored, whole, None, method, params=params)
+    kill_amid(splits, stored, killed, partial, method, values)
+    assert not (killed / "model.pt").exists()
+    caplog.set_level("INFO", logger=ROOT_LOGGER)
+    train(splits, stored, killed, partial, method, params=params)
+    assert re.search(r"goes on after \d+ epochs", caplog.text)
+    assert file_digest(killed) == file_digest(whole)
+    assert not list(partial.rglob("*.pt"))
+
+
+@pytest.fixture
+def interrupted(monkeypatch):
+    """``interrupted(run)`` runs a training that writes its state every epoch, up to its model, not beyond."""
+
+    def start(run):
+        with monkeypatch.context() as patch:
+            patch.setattr(module, "PART_SECONDS", 0.0)
+            for stage in ("train_fold", "train_final"):
+                patch.setattr(f"pipeline.training.{stage}.write_model", interrupt)
+            with pytest.raises(KeyboardInterrupt):
+                run()
+
+    return start
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"source": "t"},
+        {"params": TrainingParams(**{**SHORT, "learning_rate": 0.01})},
+        {"params": TrainingParams(**SHORT, upper_gradient="neumann")},
+    ],
+)
+def test_the_state_of_another_configuration_or_source_is_not_gone_on_from(
+    other, splits, stored, tmp_path, interrupted, caplog
+):
+    whole, out, partial = (tmp_path / name for name in ("whole", "out", "partial"))
+    interrupted(lambda: train(splits, stored, out, partial))
+    caplog.set_level("INFO", logger=ROOT_LOGGER)
+    train(splits, stored, out, partial, **other)
+    assert "another configuration, input or source" in caplog.text
+    assert "goes on after" not in caplog.text
+    train(splits, stored, whole, None, **other)
+    assert file_digest(out) == file_digest(whole)
+
+
+def test_the_final_model_goes_on_too(splits, stored, tmp_path, interrupted, caplog):
+    keywords = {"method": "joint", "seed": 0, "device": "cpu", "source": "s", "split_params": SplitParams(folds=3)}
+    keywords["params"] = TrainingParams(**SHORT)
+    whole, out, partial = (tmp_path / name for name in ("whole", "out", "partial"))
+    train_final(splits, stored[1], whole, **keywords)
+    interrupted(lambda: train_final(splits, stored[1], out, partial_dir=partial, **keywords))
+    caplog.set_level("INFO", logger=ROOT_LOGGER)
+    train_final(splits, stored[1], out, partial_dir=partial, **keywords)
+    assert f"goes on after {SHORT['epochs']} epochs" in caplog.text
+    assert file_digest(out) == file_digest(whole)
+    assert not list(partial.rglob("*.pt"))
+
+
+def interrupt(*_, **__):
+    raise KeyboardInterrupt
+
+
+def test_pre_training_is_not_repeated_once_it_is_written(splits, stored, tmp_path, monkeypatch, caplog):
+    whole, out, partial = (tmp_path / name for name in ("whole", "out", "partial"))
+    train(splits, stored, whole, None)
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "PART_SECONDS", 0.0)
+        patch.setattr("pipeline.training.fitting.bilevel._epoch", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            train(splits, stored, out, partial)
+    caplog.clear()
+    caplog.set_level("INFO", logger=ROOT_LOGGER)
+    train(splits, stored, out, partial)
+    assert "goes on after 0 epochs" in caplog.text
+    assert "pre-training" not in caplog.text
+    assert file_digest(out) == file_digest(whole)
+
+
+class Malicious:
+    def __reduce__(self):
+        return (exec, ("raise SystemExit('code was run')",))
+
+
+def test_a_state_that_cannot_be_read_is_removed_and_runs_no_code(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(module, "PART_SECONDS", 0.0)
+    UnfinishedFit(tmp_path, {"a": 1}).offer(lambda: {"epoch": torch.tensor(3)})
+    (path,) = tmp_path.glob("*.pt")
+    assert int(UnfinishedFit(tmp_path, {"a": 1}).read(CPU)["epoch"]) == 3
+    torch.save({"epoch": Malicious()}, path)
+    assert UnfinishedFit(tmp_path, {"a": 1}).read(CPU) is None
+    assert "training starts anew" in caplog.text
+    assert not path.exists()
+
+
+def test_it_is_written_at_intervals_and_only_where_a_folder_is_given(tmp_path, monkeypatch):
+    unfinished = UnfinishedFit(tmp_path, {})
+    unfinished.offer(interrupt)
+    monkeypatch.setattr(module, "PART_SECONDS", 0.0)
+    nowhere = UnfinishedFit(None, {})
+    nowhere.offer(interrupt)
+    assert nowhere.read(CPU) is None
+    nowhere.remove()
+    with pytest.raises(KeyboardInterrupt):
+        unfinished.offer(interrupt)

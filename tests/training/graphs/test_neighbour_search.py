@@ -1,0 +1,94 @@
+import math
+
+import pytest
+import torch
+from torch.nn.functional import normalize
+
+from pipeline.training.graphs.neighbour_search import (
+    LEAF_NODES,
+    PROBES,
+    balanced_leaves,
+    leading_direction,
+    most_similar,
+    nearest_in_space,
+)
+
+
+def unit_vectors(n_heads, n_nodes, seed=0, n_dimensions=4):
+    return normalize(torch.randn(n_heads, n_nodes, n_dimensions, generator=torch.Generator().manual_seed(seed)), dim=2)
+
+
+def by_comparing_all(direction, count):
+    product = direction @ direction.transpose(1, 2)
+    product.diagonal(dim1=1, dim2=2).fill_(-torch.inf)
+    return product.topk(count, dim=2).indices
+
+
+@pytest.mark.parametrize("n_nodes", [2, 5, LEAF_NODES, LEAF_NODES + 1, 500, 2000])
+def test_the_search_is_exact_up_to_the_leaves_it_compares(n_nodes):
+    assert n_nodes <= LEAF_NODES * PROBES
+    direction = unit_vectors(2, n_nodes)
+    number, found = most_similar(direction, 7)
+    assert number.shape == (2, n_nodes, min(7, n_nodes - 1))
+    assert found.all()
+    assert torch.equal(number, by_comparing_all(direction, number.shape[2]))
+
+
+def test_one_node_has_no_neighbour():
+    number, found = most_similar(unit_vectors(3, 1), 4)
+    assert number.shape == found.shape == (3, 1, 0)
+
+
+def test_a_large_image_finds_nearly_all_of_few_dimensions():
+    direction = unit_vectors(1, 6000, n_dimensions=3)
+    number, found = most_similar(direction, 8)
+    expected = by_comparing_all(direction, 8)
+    recall = (number.unsqueeze(3) == expected.unsqueeze(2)).any(dim=2).double().mean()
+    assert found.all()
+    assert recall > 0.99
+    assert not (number == torch.arange(6000).view(1, -1, 1)).any()
+    assert torch.equal(most_similar(direction, 8)[0], number)
+
+
+def test_equal_nodes_are_neighbours_of_each_other():
+    number, found = most_similar(unit_vectors(1, 1).expand(1, 100, 4).contiguous(), 3)
+    assert found.all()
+    assert not (number == torch.arange(100).view(1, -1, 1)).any()
+    assert (number.sort(dim=2).values.diff(dim=2) > 0).all()
+
+
+@pytest.mark.parametrize("n_nodes", [1, 33, 100, 1000])
+def test_each_node_is_in_one_leaf_and_leaves_are_of_one_size(n_nodes):
+    leaves = balanced_leaves(unit_vectors(2, n_nodes))
+    assert leaves.shape[1] == 2 ** max(0, math.ceil(math.log2(n_nodes / LEAF_NODES)))
+    assert leaves.shape[2] <= LEAF_NODES
+    for space in leaves:
+        real = space[space < n_nodes]
+        assert torch.equal(real.sort().values, torch.arange(n_nodes))
+
+
+def test_leaves_part_along_the_longest_axis():
+    # Ordered along the second axis, which is ten times as long as the first.
+    points = torch.stack([torch.rand(64, generator=torch.Generator().manual_seed(0)), torch.arange(64) / 6.0], dim=1)
+    (leaves,) = balanced_leaves(points.unsqueeze(0))
+    assert sorted(sorted(leaf) for leaf in leaves.tolist()) == [list(range(32)), list(range(32, 64))]
+
+
+def test_the_leading_direction_is_the_first_principal_one():
+    points = torch.randn(3, 50, 4, generator=torch.Generator().manual_seed(1)) * torch.tensor([1.0, 9.0, 2.0, 1.0])
+    centred = points - points.mean(dim=1, keepdim=True)
+    principal = torch.linalg.svd(centred, full_matrices=False).Vh[:, 0]
+    torch.testing.assert_close((leading_direction(points) * principal).sum(dim=1).abs(), torch.ones(3))
+
+
+def test_neighbours_in_space_of_a_line_with_a_gap():
+    coords = torch.tensor([[0.0, 0], [1, 0], [2.5, 0], [9, 0]])
+    assert nearest_in_space(coords, 2).tolist() == [[1, 2], [0, 2], [1, 0], [2, 1]]
+    assert nearest_in_space(coords, 9).shape == (4, 3)
+    assert nearest_in_space(coords[:1], 2).shape == (1, 0)
+
+
+def test_nodes_in_one_place_are_not_their_own_neighbours():
+    nearest = nearest_in_space(torch.zeros(30, 2), 3)
+    assert nearest.shape == (30, 3)
+    assert not (nearest == torch.arange(30).unsqueeze(1)).any()

@@ -1,0 +1,77 @@
+from dataclasses import asdict, fields
+
+import pytest
+import torch
+
+from pipeline.errors import ConfigError
+from pipeline.training.classifiers.image_classifier import build_model
+from pipeline.training.methods.presets import METHODS, Settings, method_spec, spec_from_plain
+from pipeline.training.params import TRAINING_BOUNDS, FittingParams, SplitParams, TrainingParams
+
+
+@pytest.mark.parametrize(
+    ("values", "key"),
+    [
+        ({"folds": 1}, "splits.folds"),
+        ({"structure_share": 0.0}, "splits.structure_share"),
+        ({"select_share": -0.1}, "splits.select_share"),
+        ({"structure_share": 0.6, "select_share": 0.4}, "structure_share"),
+    ],
+)
+def test_splits_out_of_bounds_name_their_key(values, key):
+    with pytest.raises(ConfigError, match=key):
+        SplitParams(**values)
+
+
+@pytest.mark.parametrize("key", TRAINING_BOUNDS)
+def test_training_numbers_below_their_bound_are_refused(key):
+    with pytest.raises(ConfigError, match=f"training.{key}"):
+        TrainingParams(**{key: -1})
+
+
+def test_settings_hold_every_number_of_the_parameters():
+    own, shared = ({f.name for f in fields(kind)} for kind in (Settings, FittingParams))
+    assert {f.name for f in fields(TrainingParams)} == own | shared
+    assert not own & shared
+
+
+def test_what_all_methods_share_is_passed_on():
+    params = TrainingParams(upper_gradient="neumann", neumann_terms=2, temperature_scaling=True)
+    assert params.fitting == FittingParams(upper_gradient="neumann", neumann_terms=2, temperature_scaling=True)
+
+
+@pytest.mark.parametrize("values", [{"upper_gradient": "second_order"}, {"precision": "float16"}])
+def test_unknown_words_are_refused(values):
+    with pytest.raises(ConfigError, match=r"training.\w+: expected one of"):
+        TrainingParams(**values)
+
+
+@pytest.mark.parametrize("names", ["uni", ["uni", "uni"], [""], [1]])
+def test_embeddings_are_a_list_of_names(names):
+    with pytest.raises(ConfigError, match=r"training.embeddings: expected a list of names"):
+        TrainingParams(embeddings=names)
+
+
+def test_coarse_numbers_and_gradients_through_the_classifier_exclude_each_other():
+    with pytest.raises(ConfigError, match="too coarse"):
+        TrainingParams(precision="bfloat16", upper_gradient="unrolled")
+
+
+def test_given_values_beat_the_preset_and_the_rest_stays():
+    spec = method_spec("paper_a", TrainingParams(epochs=7, dropout=0.0))
+    assert (spec.settings.epochs, spec.settings.dropout) == (7, 0.0)
+    assert (spec.settings.learning_rate, spec.settings.batch_size) == (1e-4, 1)
+
+
+def test_an_unknown_method_lists_the_known():
+    with pytest.raises(ConfigError, match="mean_pool"):
+        method_spec("defualt", TrainingParams())
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_method_survives_storage_and_classifies(name, batch):
+    spec = spec_from_plain(asdict(METHODS[name]))
+    assert spec == METHODS[name]
+    logits = build_model(spec, 5, 3).eval()(batch)
+    assert logits.shape == (4, 3)
+    assert torch.isfinite(logits).all()
