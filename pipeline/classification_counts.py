@@ -61,10 +61,14 @@ def calibration_bins(probabilities: Float64s, correct: Bools, n_bins: int) -> Ca
     """
     confidence = probabilities.max(axis=1, initial=0.0)
     bins = confidence_bin(confidence, n_bins)
-    sums = [np.bincount(bins, weights=values, minlength=n_bins) for values in (confidence, correct.astype(np.float64))]
-    return CalibrationBins(np.bincount(bins, minlength=n_bins), *sums)
+    return CalibrationBins(
+        count=np.bincount(bins, minlength=n_bins),
+        confidence=np.bincount(bins, weights=confidence, minlength=n_bins),
+        correct=np.bincount(bins, weights=correct.astype(np.float64), minlength=n_bins),
+    )
 
 
 def confidence_bin(confidence: Float64s, n_bins: int) -> Int64s:
     """Bin of each confidence, int64 of the same shape; bin b is (b / n_bins, (b + 1) / n_bins]."""
-    return np.clip(np.ceil(confidence * n_bins).astype(np.int64) - 1, 0, n_bins - 1)
+    bins: Int64s = np.clip(np.ceil(confidence * n_bins).astype(np.int64) - 1, 0, n_bins - 1)
+    return bins
