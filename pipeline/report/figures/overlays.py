@@ -15,6 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PolyCollection
 from PIL import Image
 
+from pipeline.pictures import LUMA, round_length_um
 from pipeline.report.contents.graph_statistics import ImageGraph, kept_pairs, node_strength
 from pipeline.report.figures.colour_wheel import orientation_colours
 from pipeline.report.figures.figure_style import SEQUENTIAL, house_style, picture_canvas, png_bytes
@@ -30,9 +31,6 @@ FADE = 0.5
 
 PALE = 0.4
 """Share of its own grey laid over tissue below outlines, which would drown in its colours."""
-
-LUMA = (0.299, 0.587, 0.114)
-"""Weights of red, green and blue in a grey (ITU-R BT.601)."""
 
 BOW = 0.07
 """Height of the arc of an edge, as a share of its length."""
@@ -231,12 +229,6 @@ def overview_picture(pixels: Pixels, longer_px: int) -> bytes:
     stream = io.BytesIO()
     Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS).save(stream, "PNG", optimize=True)
     return stream.getvalue()
-
-
-def round_length_um(longest_um: float) -> float:
-    """Largest of 1, 2 or 5 times a power of ten that is at most ``longest_um``."""
-    power = 10.0 ** np.floor(np.log10(longest_um))
-    return float(max(step * power for step in (1.0, 2.0, 5.0) if step * power <= longest_um * (1 + 1e-9)))
 
 
 def _scale_bar(axes: Axes, field: Field, slide_mpp: float) -> None:

@@ -13,13 +13,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from pipeline.errors import OnBadTile
+from pipeline.pictures import LUMA
 from pipeline.slides.reader import SlideReader
 from pipeline.slides.tiles_in_order import BadTile, iterate_tiles
 from pipeline.tiling.grid.tile_rejection import drop_unreadable, undecided
 from pipeline.tiling.params import TilingParams
-
-LUMA = np.array([0.299, 0.587, 0.114], np.float32)
-"""Weights of red, green and blue in luminance (ITU-R BT.601)."""
 
 NOISE_VARIANCE = 1.0
 """Grey levels squared that the camera and the rounding to whole levels leave in a picture without detail.
@@ -60,7 +58,7 @@ def measure_focus(
 
 def focus_of(rgb: npt.NDArray[np.uint8]) -> float:
     """Focus of one picture (h, w, 3) of about 1 um/px, 0 to 1; NaN where it shows nothing that could be sharp."""
-    finest, pairs = _detail(rgb @ LUMA)
+    finest, pairs = _detail(np.asarray(rgb @ np.array(LUMA, np.float32), np.float32))
     coarser, fours = _detail(pairs)
     if float(fours.var(dtype=np.float64)) < LEAST_STRUCTURE:
         return math.nan

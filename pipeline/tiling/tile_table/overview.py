@@ -6,7 +6,6 @@ whole slide.
 
 import io
 import json
-import math
 import textwrap
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,6 +18,7 @@ from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
 from scipy import ndimage
 
 from pipeline.artefacts.atomic import writing
+from pipeline.pictures import round_length_um
 from pipeline.tiling.grid.tile_rejection import Cause, causes
 from pipeline.tiling.tile_table.slide_map import SlideMap
 from pipeline.tiling.tissue.mask_operations import Mask
@@ -131,13 +131,6 @@ def write_overview(path: str | Path, picture: Image.Image, header: Mapping[str, 
         temporary.write_bytes(buffer.getvalue())
 
 
-def scale_bar_um(width_um: float) -> float:
-    """Longest of 1, 2, 5 times a power of ten that fits into ``SCALE_BAR_SHARE`` of ``width_um``."""
-    longest = width_um * SCALE_BAR_SHARE
-    decade = 10.0 ** math.floor(math.log10(longest))
-    return max(step * decade for step in (1, 2, 5) if step * decade <= longest)
-
-
 def _boxes_px(tiles: pd.DataFrame, scale: float) -> Boxes:
     corner = tiles[["x_l0", "y_l0"]].to_numpy(np.float64)
     side = tiles[["width_l0"]].to_numpy(np.float64)
@@ -225,7 +218,7 @@ def _framed(
 
 
 def _draw_scale_bar(draw: ImageDraw.ImageDraw, y: int, um_per_px: float, width_px: int) -> None:
-    length_um = scale_bar_um(width_px * um_per_px)
+    length_um = round_length_um(SCALE_BAR_SHARE * width_px * um_per_px)
     length_px = round(length_um / um_per_px)
     draw.rectangle((MARGIN_PX, y - 3, MARGIN_PX + length_px, y + 3), fill=INK)
     label = f"{length_um / 1000:g} mm" if length_um >= 1000 else f"{length_um:g} um"

@@ -21,7 +21,6 @@ from pipeline.report.figures.overlays import (
     overview_picture,
     paled,
     read_field,
-    round_length_um,
 )
 from pipeline.slides.reader import open_slide
 from tests.report.results_tree import nuclei_frame, tile_frame
@@ -48,11 +47,6 @@ def test_field_converts_level_0_to_its_pixels() -> None:
     field = Field(100, 200, 400, 300, 0.5)
     assert field.shape == (150, 200)
     assert field.px_from_l0(np.array([[100.0, 200.0], [500.0, 500.0]])).tolist() == [[0, 0], [200, 150]]
-
-
-@pytest.mark.parametrize(("longest", "expected"), [(1.0, 1.0), (9.9, 5.0), (56, 50), (200, 200), (4999, 2000)])
-def test_scale_bars_have_round_lengths(longest: float, expected: float) -> None:
-    assert round_length_um(longest) == expected
 
 
 def test_densest_field_lies_on_the_tile_with_most_nuclei(standard_run: ReportSources) -> None:

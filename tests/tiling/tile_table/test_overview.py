@@ -17,7 +17,6 @@ from pipeline.tiling.tile_table.overview import (
     TISSUE,
     draw_overview,
     draw_unreadable,
-    scale_bar_um,
     write_overview,
 )
 from pipeline.tiling.tile_table.slide_map import SlideMap, unmeasured
@@ -105,8 +104,3 @@ def test_header_travels_in_the_png_and_bytes_repeat(tmp_path: Path) -> None:
 
 def test_card_of_an_unreadable_slide_grows_with_its_reason() -> None:
     assert draw_unreadable("s1", "word " * 200).height > draw_unreadable("s1", "word").height
-
-
-@pytest.mark.parametrize(("width_um", "expected"), [(1000, 200), (999, 100), (60_000, 10_000), (4.9, 0.5), (2600, 500)])
-def test_scale_bar_is_round_and_fits(width_um: float, expected: float) -> None:
-    assert scale_bar_um(width_um) == pytest.approx(expected)

@@ -1,0 +1,46 @@
+"""A slide as the stages are given it: where it lies, how it is read, what becomes of it when it cannot be."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.errors import OnBadSlide, OnBadTile
+from pipeline.slides.reader import Reader, SlideReader, open_slide
+
+
+@dataclass(frozen=True)
+class SlideInput:
+    """One slide of the sheet and how to read it.
+
+    Attributes
+    ----------
+    slide_id
+        Its name in the sheet.
+    path
+        Whatever ``open_slide`` reads.
+    mpp
+        um per pixel of level 0; None reads it from the file.
+    reader
+        See ``open_slide``.
+    on_bad_slide
+        ``exclude`` turns a slide that cannot be read into an empty artefact with the reason,
+        ``stop`` raises ``SlideError``.
+    on_bad_tile
+        ``exclude`` leaves out tiles that cannot be read, ``stop`` raises ``UnreadableRegionError``.
+    """
+
+    slide_id: str
+    path: Path
+    mpp: float | None = None
+    reader: Reader = "auto"
+    on_bad_slide: OnBadSlide = "stop"
+    on_bad_tile: OnBadTile = "stop"
+
+    def open(self) -> SlideReader:
+        """The open slide; a context manager.
+
+        Raises
+        ------
+        SlideError
+            See ``open_slide``.
+        """
+        return open_slide(self.path, slide_id=self.slide_id, mpp=self.mpp, reader=self.reader)
