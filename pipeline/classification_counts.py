@@ -61,11 +61,8 @@ def calibration_bins(probabilities: Float64s, correct: Bools, n_bins: int) -> Ca
     """
     confidence = probabilities.max(axis=1, initial=0.0)
     bins = confidence_bin(confidence, n_bins)
-    return CalibrationBins(
-        count=np.bincount(bins, minlength=n_bins),
-        confidence=np.bincount(bins, weights=confidence, minlength=n_bins),
-        correct=np.bincount(bins, weights=correct.astype(np.float64), minlength=n_bins),
-    )
+    confidences, hits = (np.bincount(bins, weights, n_bins).astype(np.float64) for weights in (confidence, correct))
+    return CalibrationBins(np.bincount(bins, minlength=n_bins), confidences, hits)
 
 
 def confidence_bin(confidence: Float64s, n_bins: int) -> Int64s:
