@@ -13,8 +13,10 @@ from sklearn.metrics import roc_auc_score
 from pipeline.synthetic.planted import PlantedImage
 from pipeline.training.classifiers.image_classifier import ImageClassifier, build_model
 from pipeline.training.cohort.cohort_nodes import CohortNodes, SlideNodes
+from pipeline.training.cohort.seeds import Seeds
 from pipeline.training.fitting.checkpoint import TrainedModel, node_image
 from pipeline.training.fitting.fitting import fit_model
+from pipeline.training.fitting.fitting_task import FittingTask
 from pipeline.training.fitting.inference import evaluate_images, learned_graphs
 from pipeline.training.fitting.unfinished import State, UnfinishedFit
 from pipeline.training.graphs.padded_batches import NodeImage
@@ -63,10 +65,8 @@ def learned(
     nodes = {i.slide_id: SlideNodes(i.features, (i.coords / PATCH_L0).astype(np.float32)) for i in planted}
     cohort = CohortNodes(nodes, tuple(f"f{column}" for column in range(planted[0].features.shape[1])))
     start, started = StartOfFit(), time.process_time()
-    model, history = fit_model(
-        cohort, rows_of(planted, n_labelled), spec, seed=seed, purpose="benchmark", device=CPU,
-        fitting=fitting, unfinished=start,
-    )  # fmt: skip
+    task = FittingTask(spec, Seeds(seed, "benchmark"), CPU, fitting)
+    model, history = fit_model(cohort, rows_of(planted, n_labelled), task, start)
     seconds = time.process_time() - started
     test = planted[n_labelled:]
     images = [node_image(nodes[image.slide_id], model.scaler, int(image.label), CPU) for image in test]

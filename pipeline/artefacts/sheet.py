@@ -5,7 +5,7 @@ Rows are numbered as a spreadsheet shows them: the header is row 1.
 
 import csv
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -91,20 +91,6 @@ def read_sheet(path: str | Path) -> tuple[SlideRow, ...]:
     if faults:
         raise SheetError(str(path), sorted(faults, key=_row_number))
     return tuple(row for _, row in rows)
-
-
-def require_trainable(rows: Iterable[SlideRow], sheet: str | Path) -> None:
-    """Check that a cohort can be trained on.
-
-    Raises
-    ------
-    SheetError
-        If fewer than two classes have labelled slides.
-    """
-    counts = Counter(row.label for row in rows if row.label is not None)
-    if len(counts) < 2:
-        found = ", ".join(f"{label} ({count} slides)" for label, count in counts.items()) or "no label at all"
-        raise SheetError(str(sheet), [f"column label: training needs at least two classes, found {found}"])
 
 
 def _read_cells(sheet: Path) -> list[tuple[int, dict[str, str]]]:

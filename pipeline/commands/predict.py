@@ -1,14 +1,15 @@
 """``abignet predict``."""
 
+from collections import Counter
 from pathlib import Path
 
 import click
 
 from pipeline.artefacts.sheet import SlideRow, read_sheet
 from pipeline.commands.options import EXISTING, EXISTING_FILE, NEW_FILE
-from pipeline.commands.train import feature_files
 from pipeline.errors import ArtefactError
 from pipeline.provenance import source_digest
+from pipeline.training.cohort.feature_files import feature_files
 
 
 @click.command("predict")
@@ -51,10 +52,10 @@ def _wanted(sheet_path: Path | None, features_path: Path | None) -> tuple[list[S
 def _caches(path: Path) -> dict[str, Path]:
     if path.suffix in (".zarr", ".h5"):
         return {path.stem: path}
-    found = sorted(file for file in path.iterdir() if file.suffix in (".zarr", ".h5"))
-    twice = sorted({file.stem for file in found if [other.stem for other in found].count(file.stem) > 1})
-    if not found or twice:
+    files = sorted(file for file in path.iterdir() if file.suffix in (".zarr", ".h5"))
+    twice = sorted(stem for stem, times in Counter(file.stem for file in files).items() if times > 1)
+    if not files or twice:
         raise ArtefactError(
-            f"{path}: expected one .zarr or .h5 a slide, found {len(found)}; given twice: {', '.join(twice) or 'none'}"
+            f"{path}: expected one .zarr or .h5 a slide, found {len(files)}; given twice: {', '.join(twice) or 'none'}"
         )
-    return {file.stem: file for file in found}
+    return {file.stem: file for file in files}

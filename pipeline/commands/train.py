@@ -1,14 +1,17 @@
 """``abignet train``: split, train and evaluate in one process, without Snakemake."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
-from pipeline.artefacts.sheet import SlideRow, read_sheet, require_trainable
+from pipeline.artefacts.sheet import SlideRow, read_sheet
 from pipeline.commands.options import NEW_DIRECTORY, cohort_options, config_options, configured, device_option
 from pipeline.config import load_config, params
-from pipeline.errors import SheetError
 from pipeline.provenance import source_digest
+from pipeline.training.cohort.feature_files import feature_files
+from pipeline.training.cohort.fold_plan import require_folds, require_select_share
 from pipeline.training.params import SplitParams, TrainingParams
 
 
@@ -45,64 +48,43 @@ def command(
     Writes splits.csv, fold_{k}/ and metrics.json; with `--method all` one such folder a
     method and comparison.csv. A killed command, given again, goes on amid the fold it was in.
     """
-    from pipeline.training.cross_validation.train_cohort import train_cohort
-    from pipeline.training.evaluation.comparison import table_text
+    from pipeline.training.cross_validation.train_cohort import CrossValidation, train_cohort
+    from pipeline.training.evaluation.comparison_text import table_text
     from pipeline.training.methods.presets import METHODS
 
     config = configured(config_path, settings, splits__folds=folds, device=device)
-    rows = [row for row in read_sheet(sheet_path) if row.label is not None]
-    require_trainable(rows, sheet_path)
-    comparison = train_cohort(
-        rows,
-        feature_files(rows, features_dir, sheet_path),
-        out_dir,
-        methods=list(METHODS) if method == "all" else method.split(","),
+    rows = labelled_rows(sheet_path, config)
+    run = CrossValidation(
+        methods=tuple(METHODS) if method == "all" else tuple(method.split(",")),
         seed=config["seeds"][0] if seed is None else seed,
-        only_fold=only_fold,
         splits=params(config, "splits", SplitParams),
         training=params(config, "training", TrainingParams),
         device=config["device"],
         source=source_digest("pipeline.training.cross_validation.train_cohort"),
+        only_fold=only_fold,
         by_fold=None if tuned_dir is None else tuned_params(tuned_dir),
     )
+    comparison = train_cohort(rows, feature_files(rows, features_dir, sheet_path), out_dir, run)
     click.echo(table_text(comparison))
+
+
+def labelled_rows(sheet_path: Path, config: Mapping[str, Any]) -> list[SlideRow]:
+    """Labelled rows of a sheet that can be divided into folds.
+
+    Raises
+    ------
+    SheetError
+        If the sheet has faults, or too few patients of a class for the folds.
+    ConfigError
+        If a role that the training needs would be empty.
+    """
+    rows = [row for row in read_sheet(sheet_path) if row.label is not None]
+    require_folds(rows, config["splits"]["folds"], sheet_path)
+    require_select_share(config["splits"], config["training"])
+    return rows
 
 
 def tuned_params(tuned_dir: Path) -> dict[int, TrainingParams]:
     """Training parameters by fold, from the ``fold_{k}.yaml`` of a folder."""
     files = {int(path.stem.removeprefix("fold_")): path for path in sorted(tuned_dir.glob("fold_*.yaml"))}
     return {fold: params(load_config(path), "training", TrainingParams) for fold, path in files.items()}
-
-
-def feature_files(rows: list[SlideRow], features_dir: Path | None, sheet: Path) -> dict[str, Path]:
-    """Feature file of each slide: the sheet's, else ``{slide_id}.zarr`` or ``.h5`` of the folder.
-
-    Raises
-    ------
-    SheetError
-        With every slide that has no file, or has both.
-    """
-    files, faults = {}, []
-    for row in rows:
-        found = [row.features] if row.features else _in_folder(row.slide_id, features_dir)
-        if len(found) == 1:
-            files[row.slide_id] = found[0]
-        else:
-            faults.append(_fault(row.slide_id, features_dir, len(found)))
-    if faults:
-        raise SheetError(str(sheet), faults)
-    return files
-
-
-def _in_folder(slide_id: str, features_dir: Path | None) -> list[Path]:
-    if features_dir is None:
-        return []
-    return [path for suffix in ("zarr", "h5") if (path := features_dir / f"{slide_id}.{suffix}").exists()]
-
-
-def _fault(slide_id: str, features_dir: Path | None, n_found: int) -> str:
-    if features_dir is None:
-        return f"slide {slide_id}: no features; fill the column features or give --features"
-    if n_found:
-        return f"slide {slide_id}: expected one feature file, found {slide_id}.zarr and {slide_id}.h5 in {features_dir}"
-    return f"slide {slide_id}: expected {slide_id}.zarr or {slide_id}.h5 in {features_dir}, found neither"

@@ -5,7 +5,6 @@ from pathlib import Path
 import click
 import yaml
 
-from pipeline.artefacts.sheet import read_sheet, require_trainable
 from pipeline.commands.options import (
     EXISTING_FILE,
     NEW_DIRECTORY,
@@ -14,10 +13,11 @@ from pipeline.commands.options import (
     configured,
     device_option,
 )
-from pipeline.commands.train import feature_files
+from pipeline.commands.train import labelled_rows
 from pipeline.config import params
 from pipeline.errors import ConfigError
 from pipeline.provenance import source_digest
+from pipeline.training.cohort.feature_files import feature_files
 from pipeline.training.params import SplitParams, TrainingParams
 
 
@@ -51,26 +51,23 @@ def command(
     Writes trials.csv, and the best settings as fold_{k}.yaml (`abignet train --tuned`
     trains every fold with its own) and final.yaml (for `--config`).
     """
-    from pipeline.training.cross_validation.tune import tune
+    from pipeline.training.cross_validation.tune import Search, tune
 
     config = configured(config_path, settings, splits__folds=folds, device=device)
-    rows = [row for row in read_sheet(sheet_path) if row.label is not None]
-    require_trainable(rows, sheet_path)
-    found = tune(
-        rows,
-        feature_files(rows, features_dir, sheet_path),
-        out_dir,
+    rows = labelled_rows(sheet_path, config)
+    search = Search(
         method=method,
         seed=config["seeds"][0] if seed is None else seed,
-        only_fold=only_fold,
         n_trials=trials,
-        space=None if space_path is None else _read_space(space_path),
         splits=params(config, "splits", SplitParams),
         training=params(config, "training", TrainingParams),
         device=config["device"],
         source=source_digest("pipeline.training.cross_validation.tune"),
+        space=None if space_path is None else _read_space(space_path),
+        only_fold=only_fold,
     )
-    click.echo(found[found["best"]].drop(columns="best").to_string(index=False))
+    searched = tune(rows, feature_files(rows, features_dir, sheet_path), out_dir, search)
+    click.echo(searched[searched["best"]].drop(columns="best").to_string(index=False))
 
 
 def _read_space(path: Path) -> dict[str, list[object]]:

@@ -12,11 +12,13 @@ from pipeline.artefacts.splits import EXCLUDED_COLUMNS, write_excluded
 from pipeline.devices import choose_device
 from pipeline.logs import get_logger
 from pipeline.provenance import file_digest, record
-from pipeline.training.cohort.cohort_nodes import CohortNodes, check_feature_names, check_sizes, load_nodes
+from pipeline.training.cohort.cohort_nodes import CohortNodes, load_nodes
 from pipeline.training.cohort.determinism import deterministic_torch
+from pipeline.training.cohort.feature_names import check_feature_names
 from pipeline.training.fitting.checkpoint import TrainedModel, read_model
-from pipeline.training.fitting.fitting import provenance_params
+from pipeline.training.fitting.fitting_task import fitted_by
 from pipeline.training.fitting.inference import predict_probabilities
+from pipeline.training.fitting.size_limits import check_sizes
 
 log = get_logger("training")
 
@@ -35,6 +37,7 @@ def predict(
 ) -> None:
     """Predict ``rows``, in their order.
 
+    Labels are carried as they are given; they may be classes that the model does not know.
     Beside ``{stem}.csv`` stand ``{stem}.excluded.csv`` (slides without a patch, with the
     reason) and ``{stem}.provenance.json``.
 
@@ -56,7 +59,7 @@ def predict(
     cohort = load_nodes(features, [row.slide_id for row in rows], model.fitting.embeddings)
     check_cohort(cohort, model, model_path)
     check_sizes(cohort, cohort.slides, model.spec)
-    full = [row for row in rows if len(cohort.slides[row.slide_id].x)]
+    full = [row for row in rows if cohort.n_patches(row.slide_id)]
     with deterministic_torch(STOCHASTIC_SEED, model.spec.settings.threads, place):
         images = model.images([cohort.slides[row.slide_id] for row in full], place)
         n_classes = len(model.class_names)
@@ -71,8 +74,9 @@ def predict(
     out = Path(out_path)
     write_predictions(out, frame)
     _write_excluded(out.with_suffix(".excluded.csv"), rows, cohort)
-    upstream = {"model": file_digest(model_path), "features": cohort.digest()}
-    write_json(out.with_suffix(".provenance.json"), _provenance(model, source, upstream))
+    upstream = {"model": file_digest(model_path), "features": cohort.digest}
+    provenance = record(params=fitted_by(model.spec, model.fitting), source=source, upstream=upstream)
+    write_json(out.with_suffix(".provenance.json"), provenance)
 
 
 def check_cohort(cohort: CohortNodes, model: TrainedModel, model_path: str | Path) -> None:
@@ -83,7 +87,7 @@ def check_cohort(cohort: CohortNodes, model: TrainedModel, model_path: str | Pat
     CohortError
         If the names differ; slides without a patch do not count.
     """
-    with_nodes = [slide_id for slide_id, nodes in cohort.slides.items() if len(nodes.x)]
+    with_nodes = [slide_id for slide_id, nodes in cohort.slides.items() if len(nodes.coords)]
     if with_nodes:
         check_feature_names(cohort.feature_names, model.feature_names, f"slide {with_nodes[0]}", f"model {model_path}")
 
@@ -92,12 +96,8 @@ def _write_excluded(path: Path, rows: Sequence[SlideRow], cohort: CohortNodes) -
     empty = [
         (row.slide_id, row.case_id, row.label or "", cohort.slides[row.slide_id].reason)
         for row in rows
-        if not len(cohort.slides[row.slide_id].x)
+        if not cohort.n_patches(row.slide_id)
     ]
     for slide_id, _, _, reason in empty:
         log.warning("slide %s is not predicted: it has no patch (%s)", slide_id, reason)
     write_excluded(path, pd.DataFrame(empty, columns=list(EXCLUDED_COLUMNS)))
-
-
-def _provenance(model: TrainedModel, source: str, upstream: Mapping[str, str]) -> dict[str, object]:
-    return record(params=provenance_params(model.spec, model.fitting), source=source, upstream=upstream)

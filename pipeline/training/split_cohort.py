@@ -1,74 +1,87 @@
 """Rule ``split_cohort``: labelled slides to folds and roles, by whole patients."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from pipeline.artefacts.features import KIND as FEATURES_KIND
 from pipeline.artefacts.features import read_features
 from pipeline.artefacts.json_files import write_provenance
 from pipeline.artefacts.sheet import SlideRow
-from pipeline.artefacts.splits import COLUMNS, EXCLUDED_COLUMNS, write_excluded, write_splits
+from pipeline.artefacts.splits import EXCLUDED_COLUMNS, write_excluded, write_splits
 from pipeline.artefacts.zarr_store import open_store, read_array
 from pipeline.errors import CohortError
 from pipeline.logs import get_logger, progress
 from pipeline.provenance import file_digest, record
-from pipeline.training.cohort.cohort_nodes import feature_path
-from pipeline.training.cohort.determinism import derived_seed
-from pipeline.training.cohort.patient_folds import LabelledSlide, assign_folds, assign_roles, patients_by_class
+from pipeline.training.cohort.feature_files import feature_path
+from pipeline.training.cohort.fold_plan import LabelledSlide, fold_faults, labelled_slides, planned_folds
+from pipeline.training.cohort.role_tables import split_table
 from pipeline.training.params import SplitParams
+
+SPLITS, EXCLUDED = "splits.csv", "excluded.csv"
+"""Names of the tables of roles and of slides left out."""
 
 log = get_logger("training")
 
 
+@dataclass(frozen=True)
+class SplitJob:
+    """How a cohort is split.
+
+    Attributes
+    ----------
+    params
+        Number of folds and shares of roles.
+    seeds
+        One draw of folds and roles each; folds from the sheet stay as they are.
+    source
+        Source digest of the stage.
+    """
+
+    params: SplitParams
+    seeds: tuple[int, ...]
+    source: str
+
+
 def split_cohort(
-    rows: Sequence[SlideRow],
-    features: str | Path | Mapping[str, Path],
-    splits_path: str | Path,
-    excluded_path: str | Path,
-    *,
-    params: SplitParams,
-    seeds: Sequence[int],
-    source: str,
+    rows: Sequence[SlideRow], features: str | Path | Mapping[str, Path], out_dir: str | Path, job: SplitJob
 ) -> None:
-    """Write ``splits.csv``, ``excluded.csv`` and, beside the former, ``provenance.json``.
+    """Write ``splits.csv``, ``excluded.csv`` and ``provenance.json`` to ``out_dir``.
 
     Slides without a label are no part of it.  Slides without a patch go to
-    ``excluded.csv`` with the reason that their cache gives.
+    ``excluded.csv`` with the reason that their cache gives.  A fold of the sheet that has
+    lost all its slides to it stays in ``splits.csv``, without a test image.
 
     Parameters
     ----------
     features
         Feature file by slide, or the folder of ``{slide_id}.zarr``.
-    seeds
-        One draw of folds and roles each; folds from the sheet stay as they are.
 
     Raises
     ------
     ArtefactError
         If a cache is missing or damaged.
     CohortError
-        If the slides left cannot be split as asked.
+        If the slides, or those left, cannot be split as asked.
     """
-    labelled = [row for row in rows if row.label is not None]
+    out = Path(out_dir)
+    slides = labelled_slides(rows)
+    faults = fold_faults(slides, job.params.folds)
+    if faults:
+        raise CohortError("; ".join(faults))
     where = features if isinstance(features, Mapping) else Path(features)
-    paths = {row.slide_id: feature_path(where, row.slide_id) for row in labelled}
-    listed = progress(labelled, description="reading caches", unit="slides", total=len(labelled))
-    reasons = {row.slide_id: empty_reason(paths[row.slide_id]) for row in listed}
-    kept = [_labelled_slide(row) for row in labelled if reasons[row.slide_id] is None]
-    out = [(row.slide_id, row.case_id, row.label, reasons[row.slide_id]) for row in labelled if reasons[row.slide_id]]
-    write_excluded(excluded_path, pd.DataFrame(out, columns=list(EXCLUDED_COLUMNS)))
-    if out:
-        log.warning(
-            "%d of %d labelled slides have no patch and are left out; see %s", len(out), len(labelled), excluded_path
-        )
-    write_splits(splits_path, split_table(kept, params, seeds))
+    paths = {slide.slide_id: feature_path(where, slide.slide_id) for slide in slides}
+    listed = progress(slides, description="reading caches", unit="slides", total=len(slides))
+    reasons = {slide.slide_id: empty_reason(paths[slide.slide_id]) for slide in listed}
+    _write_excluded(out / EXCLUDED, slides, reasons)
+    kept = [slide for slide in slides if reasons[slide.slide_id] is None]
+    table = split_table(kept, job.params, job.seeds, planned_folds(slides, job.params.folds))
+    write_splits(out / SPLITS, table)
     upstream = {f"features/{slide_id}": file_digest(path) for slide_id, path in sorted(paths.items())}
-    stages = {"splits": asdict(params), "seeds": list(seeds)}
-    write_provenance(Path(splits_path).parent, record(params=stages, source=source, upstream=upstream))
+    stages = {"splits": asdict(job.params), "seeds": list(job.seeds)}
+    write_provenance(out, record(params=stages, source=job.source, upstream=upstream))
 
 
 def empty_reason(path: Path) -> str | None:
@@ -87,78 +100,8 @@ def empty_reason(path: Path) -> str | None:
     return None if n_tiles else str(reason or "the feature cache holds no patch")
 
 
-def split_table(slides: Sequence[LabelledSlide], params: SplitParams, seeds: Sequence[int]) -> pd.DataFrame:
-    """Splits of all ``seeds``, sorted by seed and fold, slides in the order given.
-
-    Raises
-    ------
-    CohortError
-        If there are fewer than two classes, or folds or roles cannot be filled.
-    """
-    classes = patients_by_class(slides)
-    if len(classes) < 2:
-        found = ", ".join(f"{label} ({len(cases)} patients)" for label, cases in classes.items()) or "none"
-        raise CohortError(f"training needs at least two classes with usable slides, found {found}.")
-    tables = []
-    for seed in seeds:
-        folds = _folds(slides, params, seed)
-        tables += [_fold_table(slides, folds, fold, params, seed) for fold in sorted(set(folds.values()))]
-    return pd.concat(tables, ignore_index=True)
-
-
-def labelled_slides(splits: pd.DataFrame) -> list[LabelledSlide]:
-    """Every slide of ``splits`` once, in its order."""
-    return [
-        LabelledSlide(str(row.slide_id), str(row.case_id), str(row.label))
-        for row in splits.drop_duplicates("slide_id").itertuples()
-    ]
-
-
-def final_table(slides: Sequence[LabelledSlide], params: SplitParams, seed: int) -> pd.DataFrame:
-    """Roles ``train``, ``structure`` and ``select`` over all ``slides``, none held back for a test.
-
-    Raises
-    ------
-    CohortError
-        If roles cannot be filled.
-    """
-    roles = assign_roles(slides, params, np.random.default_rng(derived_seed(seed, "final roles")))
-    return _table(slides, roles, seed, fold=-1)
-
-
-def _folds(slides: Sequence[LabelledSlide], params: SplitParams, seed: int) -> dict[str, int]:
-    given = {slide.case_id: slide.fold for slide in slides if slide.fold is not None}
-    if not given:
-        return assign_folds(slides, params.folds, np.random.default_rng(derived_seed(seed, "folds")))
-    missing = sorted({slide.case_id for slide in slides} - given.keys())
-    if missing:
-        raise CohortError(f"the sheet gives a fold for some labelled slides only; patient {missing[0]!r} has none.")
-    if len(set(given.values())) < 2:
-        raise CohortError(
-            f"the usable slides all lie in fold {set(given.values())} of the sheet; at least two are needed."
-        )
-    return {case_id: int(fold) for case_id, fold in given.items() if fold is not None}
-
-
-def _fold_table(
-    slides: Sequence[LabelledSlide], folds: Mapping[str, int], fold: int, params: SplitParams, seed: int
-) -> pd.DataFrame:
-    rest = [slide for slide in slides if folds[slide.case_id] != fold]
-    absent = sorted({slide.label for slide in slides} - {slide.label for slide in rest})
-    if absent:
-        raise CohortError(f"all patients of class {absent[0]!r} lie in test fold {fold}; none is left to train on.")
-    try:
-        roles = assign_roles(rest, params, np.random.default_rng(derived_seed(seed, fold, "roles")))
-    except CohortError as error:
-        raise CohortError(f"seed {seed}, fold {fold}: {error}") from error
-    test = {case_id: "test" for case_id, place in folds.items() if place == fold}
-    return _table(slides, {**roles, **test}, seed, fold)
-
-
-def _table(slides: Sequence[LabelledSlide], roles: Mapping[str, str], seed: int, fold: int) -> pd.DataFrame:
-    rows = [(s.slide_id, s.case_id, s.label, seed, fold, roles[s.case_id]) for s in slides]
-    return pd.DataFrame(rows, columns=list(COLUMNS))
-
-
-def _labelled_slide(row: SlideRow) -> LabelledSlide:
-    return LabelledSlide(row.slide_id, row.case_id, str(row.label), row.fold)
+def _write_excluded(path: Path, slides: Sequence[LabelledSlide], reasons: Mapping[str, str | None]) -> None:
+    rows = [(s.slide_id, s.case_id, s.label, reasons[s.slide_id]) for s in slides if reasons[s.slide_id] is not None]
+    if rows:
+        log.warning("%d of %d labelled slides have no patch and are left out; see %s", len(rows), len(slides), path)
+    write_excluded(path, pd.DataFrame(rows, columns=list(EXCLUDED_COLUMNS)))

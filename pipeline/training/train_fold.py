@@ -3,158 +3,100 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
-import torch
 
 from pipeline.artefacts.json_files import write_provenance
 from pipeline.artefacts.learned_graphs import write_learned_graphs
-from pipeline.artefacts.predictions import prediction_frame, write_history, write_predictions
+from pipeline.artefacts.predictions import HISTORY_COLUMNS, prediction_frame, write_history, write_predictions
 from pipeline.artefacts.splits import ROLES, fold_rows, read_splits
-from pipeline.devices import choose_device
-from pipeline.errors import CohortError
 from pipeline.logs import get_logger
 from pipeline.provenance import file_digest, record
-from pipeline.training.cohort.cohort_nodes import CohortNodes, check_sizes, load_nodes, nonempty
-from pipeline.training.cohort.determinism import derived_seed, deterministic_torch
-from pipeline.training.fitting.checkpoint import TrainedModel, write_model
-from pipeline.training.fitting.fitting import fit_model, ordered_ids, provenance_params
-from pipeline.training.fitting.inference import learned_graphs, predict_probabilities
+from pipeline.training.cohort.cohort_nodes import CohortNodes, load_nodes
+from pipeline.training.cohort.role_tables import slides_with_roles
+from pipeline.training.fitting.checkpoint import write_no_model
+from pipeline.training.fitting.fitting import class_names_of
+from pipeline.training.fitting.fitting_task import fitted_by
+from pipeline.training.fitting.training_job import TrainingInputs, TrainingJob, train_and_write
 from pipeline.training.fitting.unfinished import UnfinishedFit
-from pipeline.training.methods.presets import method_spec
-from pipeline.training.params import TrainingParams
 
 log = get_logger("training")
 
+NO_TEST_IMAGE = "every labelled slide of this fold was left out for having no patch (excluded.csv)"
+"""Why a fold that was planned is not trained."""
+
 
 def train_fold(
-    splits_path: str | Path,
-    features: Path | Mapping[str, Path],
-    out_dir: str | Path,
-    *,
-    method: str,
-    seed: int,
-    fold: int,
-    params: TrainingParams,
-    device: str,
-    source: str,
-    partial_dir: str | Path | None = None,
+    splits_path: str | Path, features: Path | Mapping[str, Path], out_dir: str | Path, job: TrainingJob
 ) -> None:
     """Train on one fold and predict its test images.
 
     Writes ``model.pt``, ``history.csv``, ``predictions.csv``, ``graphs.zarr`` and
-    ``provenance.json`` to ``out_dir``.
+    ``provenance.json`` to ``out_dir``.  Of a fold without any test image they are empty,
+    with the reason.
 
     Parameters
     ----------
     features
         Folder of ``{slide_id}.zarr``, or the file of each slide.
-    device
-        ``auto``, ``cpu`` or ``cuda``.
-    partial_dir
-        Folder for the state from which a killed job goes on; None keeps none.
 
     Raises
     ------
     ArtefactError, CohortError, ConfigError, DeviceError
         If inputs are damaged, do not fit each other, or ask for what is not there.
     """
-    rows = fold_rows(read_splits(splits_path), seed, fold, splits_path)
-    cohort = load_nodes(features, ordered_ids(rows, ROLES), params.embeddings)
-    train_loaded_fold(
-        splits_path,
-        cohort,
-        out_dir,
-        method=method,
-        seed=seed,
-        fold=fold,
-        params=params,
-        device=device,
-        source=source,
-        partial_dir=partial_dir,
-    ).remove()
+    rows = rows_of_fold(splits_path, job)
+    slide_ids = slides_with_roles(rows, ROLES) if has_test_image(rows) else []
+    cohort = load_nodes(features, slide_ids, job.params.embeddings)
+    train_loaded_fold(splits_path, cohort, out_dir, job).remove()
 
 
 def train_loaded_fold(
-    splits_path: str | Path,
-    cohort: CohortNodes,
-    out_dir: str | Path,
-    *,
-    method: str,
-    seed: int,
-    fold: int,
-    params: TrainingParams,
-    device: str,
-    source: str,
-    partial_dir: str | Path | None = None,
+    splits_path: str | Path, cohort: CohortNodes, out_dir: str | Path, job: TrainingJob
 ) -> UnfinishedFit:
-    """``train_fold`` on a cohort that is in memory already.
+    """``train_fold`` on a cohort that is loaded already.
 
-    Results that the same call wrote before stay, if ``partial_dir`` still has its mark.
+    Results that the same job wrote before stay, if its state still has their mark.
 
     Returns
     -------
-    The state in ``partial_dir``, with that mark.
+    The state of the job, with that mark.
     """
-    spec = method_spec(method, params)
-    place = choose_device(device)
-    rows = fold_rows(read_splits(splits_path), seed, fold, splits_path)
-    check_sizes(cohort, rows["slide_id"], spec)
-    log.info("%s, seed %d, fold %d: %s", method, seed, fold, role_counts(rows))
-    upstream = {"splits": file_digest(splits_path), "features": cohort.digest()}
-    stages = provenance_params(spec, params.fitting, seed=seed, fold=fold)
-    provenance = record(params=stages, source=source, upstream=upstream)
-    partial = None if partial_dir is None else Path(partial_dir) / method / f"seed_{seed}" / f"fold_{fold}"
-    unfinished = UnfinishedFit(partial, {**provenance, "device": str(place)})
-    out = Path(out_dir)
-    if unfinished.is_finished(out):
-        log.info("%s, seed %d, fold %d: done before, kept", method, seed, fold)
-        return unfinished
-    model, history = fit_model(
-        cohort,
-        rows,
-        spec,
-        seed=seed,
-        purpose=f"fold {fold}",
-        device=place,
-        fitting=params.fitting,
-        unfinished=unfinished,
-    )
-    write_model(out / "model.pt", model, source=source)
-    write_history(out / "history.csv", history)
-    _write_test(out, model, cohort, rows[rows["role"] == "test"], seed, provenance, place)
+    rows = rows_of_fold(splits_path, job)
+    if has_test_image(rows):
+        return train_and_write(job, TrainingInputs(Path(splits_path), rows, cohort), Path(out_dir))
+    job.task()
+    write_untested_fold(Path(out_dir), rows, job, splits_path)
+    return UnfinishedFit(None, {})
+
+
+def rows_of_fold(splits_path: str | Path, job: TrainingJob) -> pd.DataFrame:
+    """Slides of a job's fold with their roles.
+
+    Raises
+    ------
+    ArtefactError, CohortError
+        If the splits cannot be read or have no such fold.
+    """
+    assert job.split.fold is not None, "the job of a fold names it"
+    return fold_rows(read_splits(splits_path), job.split.seed, job.split.fold, splits_path)
+
+
+def has_test_image(rows: pd.DataFrame) -> bool:
+    """Whether a fold has anything to be tested on."""
+    return bool((rows["role"] == "test").any())
+
+
+def write_untested_fold(out: Path, rows: pd.DataFrame, job: TrainingJob, splits_path: str | Path) -> None:
+    """Write the files of a fold without test image: nothing trained, nothing predicted, and why."""
+    log.warning("%s is not trained: %s", job, NO_TEST_IMAGE)
+    task, classes = job.task(), class_names_of(rows)
+    stages = {"seed": job.split.seed, "fold": job.split.fold, **fitted_by(task.spec, task.fitting)}
+    provenance = record(params=stages, source=job.source, upstream={"splits": file_digest(splits_path)})
+    provenance["reason"] = NO_TEST_IMAGE
+    write_no_model(out / "model.pt", reason=NO_TEST_IMAGE, source=job.source)
+    write_history(out / "history.csv", pd.DataFrame(columns=list(HISTORY_COLUMNS)))
+    nothing = prediction_frame([], [], [], classes, np.zeros((0, len(classes))))
+    write_predictions(out / "predictions.csv", nothing)
+    write_learned_graphs(out / "graphs.zarr", {}, provenance)
     write_provenance(out, provenance)
-    unfinished.finish(out)
-    return unfinished
-
-
-def role_counts(rows: pd.DataFrame) -> str:
-    """Images by role and class, in words."""
-    counts = rows.groupby(["role", "label"], as_index=False).size()
-    return ", ".join(f"{row.role} {row.label}: {row.size}" for row in counts.itertuples())
-
-
-def _write_test(
-    out: Path,
-    model: TrainedModel,
-    cohort: CohortNodes,
-    test: pd.DataFrame,
-    seed: int,
-    provenance: Mapping[str, object],
-    device: torch.device,
-) -> None:
-    """Predictions and graphs of the test images."""
-    unknown = sorted(set(test["label"]) - set(model.class_names))
-    if unknown:
-        raise CohortError(
-            f"class {unknown[0]!r} is only in the test fold; the model knows {', '.join(model.class_names)}."
-        )
-    slide_ids = [str(slide_id) for slide_id in test["slide_id"]]
-    nonempty(cohort, slide_ids)
-    with deterministic_torch(derived_seed(seed, "test"), model.spec.settings.threads, device):
-        images = model.images([cohort.slides[slide_id] for slide_id in slide_ids], device)
-        n_classes = len(model.class_names)
-        probabilities = predict_probabilities(model.network, images, n_classes=n_classes, temperature=model.temperature)
-        graphs = learned_graphs(model.network, images)
-    frame = prediction_frame(slide_ids, list(test["case_id"]), list(test["label"]), model.class_names, probabilities)
-    write_predictions(out / "predictions.csv", frame)
-    write_learned_graphs(out / "graphs.zarr", dict(zip(slide_ids, graphs, strict=True)), provenance)

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.artefacts.sheet import SlideRow, read_sheet, require_trainable
+from pipeline.artefacts.sheet import SlideRow, read_sheet
 from pipeline.errors import SheetError
 
 
@@ -131,10 +131,3 @@ def test_a_sheet_in_another_encoding_is_named(tmp_path):
     path = tmp_path / "slides.csv"
     path.write_bytes("slide_id,label\ns1,gr\xf6\xdfe\n".encode("latin-1"))
     assert "UTF-8" in faults(path)[0]
-
-
-def test_training_needs_two_classes():
-    rows = [SlideRow("s1", Path("a"), label="x"), SlideRow("s2", Path("b"))]
-    with pytest.raises(SheetError, match=r"at least two classes, found x \(1 slides\)"):
-        require_trainable(rows, "slides.csv")
-    require_trainable([*rows, SlideRow("s3", Path("c"), label="y")], "slides.csv")

@@ -7,10 +7,12 @@ import torch
 from pipeline.artefacts.sheet import SlideRow
 from pipeline.synthetic.planted import PlantedParams, plant_images, write_planted_cohort
 from pipeline.training.cohort.cohort_nodes import CohortNodes, SlideNodes
+from pipeline.training.cohort.fold_plan import LabelledSlide
+from pipeline.training.cohort.role_tables import split_table
 from pipeline.training.fitting.steps import TrainingImages
 from pipeline.training.graphs.padded_batches import NodeImage, pack
 from pipeline.training.params import SplitParams
-from pipeline.training.split_cohort import LabelledSlide, split_table
+from pipeline.training.split_cohort import SplitJob, split_cohort
 
 SMALL = PlantedParams(n_images=36, n_pairs=3, n_distractors=2, key_dim=3, nuisance_dim=2)
 
@@ -71,6 +73,14 @@ def stored(tmp_path_factory):
     planted = plant_images(SMALL, seed=3)
     rows = [SlideRow(slide_id=i.slide_id, label=i.label, case_id=i.case_id, case_given=True) for i in planted]
     return rows, {row.slide_id: root / "features" / f"{row.slide_id}.zarr" for row in rows}
+
+
+@pytest.fixture(scope="session")
+def splits(stored, tmp_path_factory):
+    """``splits.csv`` of the stored cohort: three folds, one seed."""
+    folder = tmp_path_factory.mktemp("splits")
+    split_cohort(*stored, folder, SplitJob(SplitParams(folds=3), seeds=(0,), source="s"))
+    return folder / "splits.csv"
 
 
 @pytest.fixture

@@ -1,19 +1,21 @@
 import numpy as np
-import pandas as pd
 import pytest
 
+from pipeline.artefacts.json_files import write_provenance
 from pipeline.artefacts.metrics import METRICS, read_comparison, read_metrics
 from pipeline.artefacts.predictions import prediction_frame, write_predictions
-from pipeline.errors import ArtefactError, CohortError
+from pipeline.errors import ArtefactError
 from pipeline.logs import ROOT_LOGGER
-from pipeline.training import evaluate as module
-from pipeline.training.evaluate import comparison_table, evaluate, metrics_of
-from pipeline.training.evaluation.comparison import corrected_resampled_p
+from pipeline.training.evaluate import evaluate, metrics_of
+from pipeline.training.evaluation import bootstrap
+from pipeline.training.evaluation.fold_predictions import MethodRun
+
+RUN = MethodRun("default", 3, (0, 1))
 
 
 @pytest.fixture(autouse=True)
 def few_draws(monkeypatch):
-    monkeypatch.setattr(module, "BOOTSTRAP_DRAWS", 200)
+    monkeypatch.setattr(bootstrap, "BOOTSTRAP_DRAWS", 200)
 
 
 def frame(right, fold=0, images_per_case=1):
@@ -28,7 +30,7 @@ def frame(right, fold=0, images_per_case=1):
 
 
 def test_means_and_deviations_are_over_folds():
-    metrics = metrics_of({0: frame([1] * 8), 1: frame([1, 1, 0, 0] * 2, 1)}, "default", 3)
+    metrics = metrics_of({0: frame([1] * 8), 1: frame([1, 1, 0, 0] * 2, 1)}, RUN)
     assert [fold["accuracy"] for fold in metrics["folds"]] == [1, 0.5]
     assert metrics["mean"]["accuracy"] == 0.75
     assert metrics["sd"]["accuracy"] == pytest.approx(np.std([1, 0.5], ddof=1))
@@ -38,14 +40,14 @@ def test_means_and_deviations_are_over_folds():
 
 
 def test_one_fold_has_no_deviation():
-    metrics = metrics_of({4: frame([1, 1, 0, 0])}, "default", 0)
+    metrics = metrics_of({4: frame([1, 1, 0, 0])}, RUN)
     assert set(metrics["sd"].values()) == {None}
     assert metrics["folds"][0]["fold"] == 4
 
 
 def test_patients_are_the_units_of_the_interval():
     right = ([1] * 4 + [0] * 4) * 8
-    by_image, by_patient = (metrics_of({0: frame(right, 0, n)}, "default", 0) for n in (1, 4))
+    by_image, by_patient = (metrics_of({0: frame(right, 0, n)}, RUN) for n in (1, 4))
     assert (by_image["unit"], by_patient["unit"]) == ("image", "patient")
     width = [np.ptp(metrics["ci95"]["accuracy"]) for metrics in (by_image, by_patient)]
     # Four images of a patient are right or wrong together: about twice the standard error.
@@ -53,26 +55,10 @@ def test_patients_are_the_units_of_the_interval():
 
 
 def test_the_bootstrap_interval_is_near_the_binomial_one(monkeypatch):
-    monkeypatch.setattr(module, "BOOTSTRAP_DRAWS", 2000)
-    low, high = metrics_of({0: frame([1, 1, 1, 1, 1, 0, 1, 0] * 25)}, "m", 0)["ci95"]["accuracy"]
+    monkeypatch.setattr(bootstrap, "BOOTSTRAP_DRAWS", 2000)
+    low, high = metrics_of({0: frame([1, 1, 1, 1, 1, 0, 1, 0] * 25)}, RUN)["ci95"]["accuracy"]
     half = 1.96 * np.sqrt(0.75 * 0.25 / 200)
     assert (low, high) == pytest.approx((0.75 - half, 0.75 + half), abs=0.012)
-
-
-def test_methods_are_compared_over_the_same_images():
-    runs = {
-        "mean_pool": {0: {0: frame([1, 0] * 10)}},
-        "default": {0: {0: frame([1] * 20)}},
-        "joint": {0: {0: frame([1] * 19 + [0])}},
-    }
-    table = comparison_table(runs).set_index("method")
-    assert set(table["reference"]) == {"default"}
-    assert table.loc["mean_pool", "accuracy_difference"] == -0.5
-    assert table.loc["mean_pool", "p_value"] == pytest.approx(2 / 2**10)
-    assert table.loc["mean_pool", "p_holm"] == pytest.approx(4 / 2**10)
-    assert table.loc["joint", "p_holm"] == 1
-    assert pd.isna(table.loc["default", "p_value"])
-    assert table.loc["default", "n_images"] == 20
 
 
 def test_a_run_becomes_files(tmp_path):
@@ -93,41 +79,27 @@ def test_a_run_becomes_files(tmp_path):
     assert (tmp_path / "comparison.csv").read_bytes() == first
 
 
-def test_missing_and_unlabelled_predictions_are_errors(tmp_path):
+def test_missing_predictions_are_an_error(tmp_path):
     with pytest.raises(ArtefactError, match="fold_0"):
         evaluate(tmp_path, methods=["default"], seeds=[0], folds=[0], source="s")
-    unlabelled = frame([1] * 4)
-    unlabelled.loc[1, "label"] = ""
-    write_predictions(tmp_path / "default" / "seed_0" / "fold_0" / "predictions.csv", unlabelled)
-    with pytest.raises(CohortError, match="s0_1"):
-        evaluate(tmp_path, methods=["default"], seeds=[0], folds=[0], source="s")
 
 
-def test_methods_without_common_images_cannot_be_compared():
-    with pytest.raises(CohortError, match="same splits"):
-        comparison_table({"default": {0: {0: frame([1] * 4)}}, "joint": {0: {0: frame([1] * 4, fold=1)}}})
-
-
-def test_a_second_seed_on_the_same_patients_does_not_make_them_more():
-    right = [1, 1, 1, 0] * 8
-    one, two = (comparison_table({"default": {seed: {0: frame(right)} for seed in range(n)}}).iloc[0] for n in (1, 2))
-    for name in ("accuracy_ci_low", "accuracy_ci_high"):
-        assert one[name] == two[name]
-    assert one["accuracy_ci_low"] < 0.75 < one["accuracy_ci_high"]
-
-
-def test_methods_are_compared_over_folds_too():
-    """Differences 0, -0.25, -0.5 over three folds, each half as large as the rest."""
-    folds = {0: [1] * 4, 1: [1, 1, 1, 0], 2: [1, 0, 1, 0]}
-    runs = {
-        "default": {0: {fold: frame([1] * 4, fold) for fold in folds}},
-        "joint": {0: {fold: frame(right, fold) for fold, right in folds.items()}},
-        "logistic": {0: {fold: frame([0] * 4, fold) for fold in folds}},
-    }
-    table = comparison_table(runs).set_index("method")
-    assert table.loc["joint", "p_folds"] == pytest.approx(corrected_resampled_p([0, -0.25, -0.5], 1 / 2))
-    assert table.loc["joint", "p_folds_holm"] == table.loc["joint", "p_folds"]
-    assert pd.isna(table.loc["logistic", "p_folds"])
+def test_a_fold_without_test_image_is_left_out_and_told(tmp_path, caplog):
+    """Folds 0 and 2 of three are tested; the comparison has two runs, by means over these."""
+    for method, right in (("default", [1] * 6), ("joint", [1, 0] * 3)):
+        for fold in (0, 1, 2):
+            table = frame(right, fold)
+            write_predictions(
+                tmp_path / method / "seed_0" / f"fold_{fold}" / "predictions.csv", table[:0] if fold == 1 else table
+            )
+        write_provenance(tmp_path / method / "seed_0" / "fold_1", {"reason": "no patch"})
+    evaluate(tmp_path, methods=["default", "joint"], seeds=[0], folds=[0, 1, 2], source="s")
+    assert "joint, seed 0: fold 1 is left out of the evaluation: no patch" in caplog.text
+    metrics = read_metrics(tmp_path / "joint" / "seed_0" / "metrics.json")
+    assert metrics["folds_left_out"] == [{"fold": 1, "reason": "no patch"}]
+    assert [fold["fold"] for fold in metrics["folds"]] == [0, 2]
+    assert metrics["mean"]["accuracy"] == 0.5
+    assert read_comparison(tmp_path / "comparison.csv")["n_runs"].tolist() == [2, 2]
 
 
 def test_one_table_is_printed(tmp_path, caplog):

@@ -9,9 +9,11 @@ from pipeline.artefacts.predictions import read_predictions
 from pipeline.artefacts.sheet import SlideRow
 from pipeline.artefacts.splits import read_excluded
 from pipeline.errors import CohortError
+from pipeline.training.cohort.role_tables import Split
+from pipeline.training.fitting.training_job import TrainingJob
 from pipeline.training.params import SplitParams, TrainingParams
 from pipeline.training.predict import predict
-from pipeline.training.split_cohort import split_cohort
+from pipeline.training.split_cohort import SplitJob, split_cohort
 from pipeline.training.train_fold import train_fold
 
 NEW = SlideRow(slide_id="new", case_id="new")
@@ -22,14 +24,14 @@ def emptied(store):
     return replace(store, **none, reason="no tissue")
 
 
+def job(method, params):
+    return TrainingJob(method, Split(0, 0), params, device="cpu", source="s")
+
+
 @pytest.fixture(scope="module")
-def fold(stored, tmp_path_factory):
+def fold(stored, splits, tmp_path_factory):
     root = tmp_path_factory.mktemp("fold")
-    params = SplitParams(folds=3)
-    split_cohort(*stored, root / "splits.csv", root / "excluded.csv", params=params, seeds=[0], source="s")
-    quick = TrainingParams(epochs=1, hidden=8, pretraining_steps=10)
-    keywords = {"seed": 0, "fold": 0, "params": quick, "device": "cpu", "source": "s"}
-    train_fold(root / "splits.csv", stored[1], root, method="default", **keywords)
+    train_fold(splits, stored[1], root, job("default", TrainingParams(epochs=1, hidden=8, pretraining_steps=10)))
     return root
 
 
@@ -45,15 +47,12 @@ def test_a_stored_model_repeats_the_folds_predictions(fold, stored, tmp_path):
     pd.testing.assert_frame_equal(found, expected)
 
 
-def test_large_images_are_predicted_as_in_their_fold_and_nearly_as_small_ones(stored, tmp_path):
-    splits = tmp_path / "splits.csv"
-    split_cohort(*stored, splits, tmp_path / "e.csv", params=SplitParams(folds=3), seeds=[0], source="s")
+def test_large_images_are_predicted_as_in_their_fold_and_nearly_as_small_ones(stored, splits, tmp_path):
     tables = {}
     for limit in (4, 8):
         # All pairs are candidates, and pre-training, which draws patches, is left out.
         params = TrainingParams(epochs=2, hidden=8, dense_limit=limit, similar_candidates=7, pretraining_steps=0)
-        keywords = {"seed": 0, "fold": 0, "params": params, "device": "cpu", "source": "s"}
-        train_fold(splits, stored[1], tmp_path / str(limit), method="default", **keywords)
+        train_fold(splits, stored[1], tmp_path / str(limit), job("default", params))
         tables[limit] = read_predictions(tmp_path / f"{limit}/predictions.csv")
     by_id = {row.slide_id: row for row in stored[0]}
     rows = [by_id[slide_id] for slide_id in tables[4]["slide_id"]]
@@ -68,11 +67,9 @@ def test_a_model_asks_for_the_embeddings_it_was_trained_with(stored, tmp_path):
         values = rng.normal(size=(len(store.features), 2)).astype(np.float32)
         write_features(tmp_path / f"{slide_id}.zarr", replace(store, embeddings={"uni": values}))
     with_embedding = {slide_id: tmp_path / f"{slide_id}.zarr" for slide_id in stored[1]}
-    splits = tmp_path / "splits.csv"
-    split_cohort(stored[0], with_embedding, splits, tmp_path / "e.csv", params=SplitParams(), seeds=[0], source="s")
+    split_cohort(stored[0], with_embedding, tmp_path, SplitJob(SplitParams(), seeds=(0,), source="s"))
     params = TrainingParams(epochs=1, hidden=8, embeddings=["uni"])
-    keywords = {"seed": 0, "fold": 0, "params": params, "device": "cpu", "source": "s"}
-    train_fold(splits, with_embedding, tmp_path / "fold", method="mean_pool", **keywords)
+    train_fold(tmp_path / "splits.csv", with_embedding, tmp_path / "fold", job("mean_pool", params))
     expected = read_predictions(tmp_path / "fold/predictions.csv")
     by_id = {row.slide_id: row for row in stored[0]}
     rows = [by_id[slide_id] for slide_id in expected["slide_id"]]

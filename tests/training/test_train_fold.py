@@ -11,26 +11,17 @@ from pipeline.artefacts.predictions import read_history, read_predictions
 from pipeline.artefacts.splits import read_splits
 from pipeline.errors import ArtefactError, CohortError, ConfigError, DeviceError
 from pipeline.provenance import file_digest
+from pipeline.training.cohort.role_tables import Split
+from pipeline.training.fitting.training_job import TrainingJob
 from pipeline.training.methods.presets import METHODS
-from pipeline.training.params import SplitParams, TrainingParams
-from pipeline.training.split_cohort import split_cohort
-from pipeline.training.train_final import train_final
+from pipeline.training.params import TrainingParams
 from pipeline.training.train_fold import train_fold
 
 QUICK = TrainingParams(epochs=2, hidden=8, heads=2, pretraining_steps=10)
 
 
-@pytest.fixture(scope="module")
-def splits(stored, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("splits")
-    path = folder / "splits.csv"
-    split_cohort(*stored, path, folder / "excluded.csv", params=SplitParams(folds=3), seeds=[0], source="s")
-    return path
-
-
-def run(splits, stored, out, method="default", **changes):
-    keywords = {"seed": 0, "fold": 1, "params": QUICK, "device": "cpu", "source": "s", **changes}
-    train_fold(splits, stored[1], out, method=method, **keywords)
+def run(splits, stored, out, method="default", *, fold=1, params=QUICK, device="cpu"):
+    train_fold(splits, stored[1], out, TrainingJob(method, Split(0, fold), params, device, source="s"))
     return out
 
 
@@ -127,11 +118,3 @@ def test_wrong_requests_name_what_there_is(splits, stored, tmp_path):
         run(splits, stored, tmp_path, device="tpu")
     with pytest.raises(ArtefactError, match="cannot be read"):
         run(tmp_path / "none.csv", stored, tmp_path)
-
-
-def test_the_final_model_sees_every_slide(splits, stored, tmp_path):
-    keywords = {"method": "default", "seed": 0, "params": QUICK, "device": "cpu", "source": "s"}
-    for name in "ab":
-        train_final(splits, stored[1], tmp_path / name, split_params=SplitParams(folds=3), **keywords)
-    assert sorted(path.name for path in (tmp_path / "a").iterdir()) == ["history.csv", "model.pt", "provenance.json"]
-    assert file_digest(tmp_path / "a") == file_digest(tmp_path / "b")

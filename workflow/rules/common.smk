@@ -4,12 +4,18 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from pipeline.artefacts.sheet import read_sheet, require_trainable
+from pipeline.artefacts.sheet import read_sheet
 from pipeline.config import check_config, params
 from pipeline.errors import AbignetError
 from pipeline.nuclei.params import NucleiParams
 from pipeline.nuclei.segmentation.segmenters import weights_of
 from pipeline.provenance import source_digest
+from pipeline.training.cohort.fold_plan import (
+    labelled_slides,
+    planned_folds,
+    require_folds,
+    require_select_share,
+)
 
 SLIDE_ID_PATTERN = "[A-Za-z0-9][A-Za-z0-9._-]*"
 NOTHING = "(?!)"
@@ -24,7 +30,7 @@ def stopping(function, *arguments):
 
 
 def new_slides():
-    """Rows of the sheet of new slides, all of them without label."""
+    """Rows of the sheet of new slides; a label that one has is carried to its prediction and not trained on."""
     if config["prediction"]["sheet"] is None:
         return ()
     rows = stopping(read_sheet, config["prediction"]["sheet"])
@@ -87,23 +93,24 @@ def feature_caches(slides):
 
 
 def labelled_caches(wildcards):
-    """Caches of the labelled slides; without two classes there is nothing to train."""
-    stopping(require_trainable, COHORT, config["sheet"])
+    """Caches of the labelled slides; what their sheet shows to be no folds is refused before any job."""
+    stopping(require_folds, LABELLED, config["splits"]["folds"], config["sheet"])
+    stopping(require_select_share, config["splits"], config["training"])
     return feature_caches(row.slide_id for row in LABELLED)
 
 
-def unlabelled_caches(wildcards):
-    if not UNLABELLED:
+def predicted_caches(wildcards):
+    if not PREDICTED:
         raise WorkflowError(
             f"nothing to predict: every slide of {config['sheet']} has a label. "
             "Leave the label empty, or name a sheet of new slides in the config key prediction.sheet."
         )
-    return feature_caches(row.slide_id for row in UNLABELLED)
+    return feature_caches(row.slide_id for row in PREDICTED)
 
 
 def wanted_predictions():
-    """The table of predictions where a slide has no label, else nothing."""
-    return [f"{OUT}/predictions/{RUN}.csv"] if UNLABELLED else []
+    """The table of predictions where there is a slide to predict, else nothing."""
+    return [f"{OUT}/predictions/{RUN}.csv"] if PREDICTED else []
 
 
 def plain(row):
@@ -124,8 +131,8 @@ OUT = config["outdir"].rstrip("/")
 RUN = config["run"]
 COHORT = stopping(read_sheet, config["sheet"])
 LABELLED = tuple(row for row in COHORT if row.label is not None)
-UNLABELLED = tuple(row for row in COHORT if row.label is None) + new_slides()
-SLIDES = {row.slide_id: row for row in (*LABELLED, *UNLABELLED)}
+PREDICTED = tuple(row for row in COHORT if row.label is None) + new_slides()
+SLIDES = {row.slide_id: row for row in (*LABELLED, *PREDICTED)}
 # Slides whose imported features go beside computed ones instead of taking their place.
 BESIDE = [
     row.slide_id
@@ -143,11 +150,9 @@ COMPUTED = [slide for slide in SLIDES if slide not in IMPORTED]
 TILED_ELSEWHERE = [row.slide_id for row in SLIDES.values() if row.tiles is not None]
 METHODS = config["methods"]
 SEEDS = config["seeds"]
-FOLDS = sorted({row.fold for row in LABELLED if row.fold is not None}) or list(
-    range(config["splits"]["folds"])
-)
+FOLDS = list(planned_folds(labelled_slides(LABELLED), config["splits"]["folds"]))
 WEIGHTS = stopping(weights_of, stopping(params, config, "nuclei", NucleiParams))
-if UNLABELLED and config["prediction"]["method"] not in METHODS:
+if PREDICTED and config["prediction"]["method"] not in METHODS:
     raise WorkflowError(
         f"config: prediction.method: expected one of methods ({', '.join(METHODS)}), found {config['prediction']['method']}"
     )

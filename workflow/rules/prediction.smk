@@ -1,7 +1,7 @@
 rule predict:
     input:
         model=f"{OUT}/training/{RUN}/{config['prediction']['method']}/final/model.pt",
-        features=unlabelled_caches,
+        features=predicted_caches,
     output:
         predictions=f"{OUT}/predictions/{RUN}.csv",
         excluded=f"{OUT}/predictions/{RUN}.excluded.csv",
@@ -18,7 +18,7 @@ rule predict:
         runtime=240,
         gpu=GPUS,
     params:
-        rows=[plain(row) for row in UNLABELLED],
+        rows=[plain(row) for row in PREDICTED],
         features=f"{OUT}/features",
         device=config["device"],
         source=source_digest("pipeline.training.predict"),

@@ -1,17 +1,20 @@
 """Rule split_cohort: the labelled slides to folds and roles, patient by patient."""
 
+from pathlib import Path
+
 from pipeline.artefacts.sheet import SlideRow
 from pipeline.logs import job_log
 from pipeline.training.params import SplitParams
-from pipeline.training.split_cohort import split_cohort
+from pipeline.training.split_cohort import SplitJob, split_cohort
 
 with job_log(snakemake.log[0]):
     split_cohort(
         [SlideRow(**row) for row in snakemake.params.rows],
         snakemake.params.features,
-        snakemake.output.splits,
-        snakemake.output.excluded,
-        params=SplitParams(**snakemake.params.splits),
-        seeds=snakemake.params.seeds,
-        source=snakemake.params.source,
+        Path(snakemake.output.splits).parent,
+        SplitJob(
+            params=SplitParams(**snakemake.params.splits),
+            seeds=tuple(snakemake.params.seeds),
+            source=snakemake.params.source,
+        ),
     )

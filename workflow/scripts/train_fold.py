@@ -3,6 +3,8 @@
 from pathlib import Path
 
 from pipeline.logs import job_log
+from pipeline.training.cohort.role_tables import Split
+from pipeline.training.fitting.training_job import TrainingJob
 from pipeline.training.params import TrainingParams
 from pipeline.training.train_fold import train_fold
 
@@ -11,11 +13,12 @@ with job_log(snakemake.log[0]):
         snakemake.input.splits,
         Path(snakemake.params.features),
         Path(snakemake.output.model).parent,
-        method=snakemake.wildcards.method,
-        seed=int(snakemake.wildcards.seed),
-        fold=int(snakemake.wildcards.fold),
-        params=TrainingParams(**snakemake.params.training),
-        device=snakemake.params.device,
-        partial_dir=snakemake.params.partial,
-        source=snakemake.params.source,
+        TrainingJob(
+            method=snakemake.wildcards.method,
+            split=Split(seed=int(snakemake.wildcards.seed), fold=int(snakemake.wildcards.fold)),
+            params=TrainingParams(**snakemake.params.training),
+            device=snakemake.params.device,
+            source=snakemake.params.source,
+            partial_dir=Path(snakemake.params.partial),
+        ),
     )

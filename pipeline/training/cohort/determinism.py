@@ -1,6 +1,5 @@
-"""The same seed and inputs, the same bits: seeds, threads and deterministic kernels."""
+"""The same seed and inputs, the same bits: threads and deterministic kernels."""
 
-import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,12 +30,6 @@ def check_precision(precision: str, device: torch.device) -> None:
             f"training.precision: bfloat16 needs a CUDA device, found {device.type}; "
             "set precision to float32 or device to cuda."
         )
-
-
-def derived_seed(seed: int, *purpose: str | int) -> int:
-    """Seed below 2**63 for one purpose, such as ``(fold, method, "order")``."""
-    text = "/".join(str(part) for part in (seed, *purpose))
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
 
 
 @contextmanager

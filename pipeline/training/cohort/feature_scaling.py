@@ -1,84 +1,124 @@
-"""Median for undefined values, then zero mean and unit SD; fitted on ``train`` nodes only."""
+"""Fitting the standardisation of node features, on ``train`` nodes only."""
+
+# dask has no types.
+# mypy: disallow-untyped-calls=False
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
+import dask
+import dask.array as da
 import numpy as np
-import numpy.typing as npt
+from dask.base import compute
+from dask.delayed import delayed
 
+from pipeline.arrays import Float64s, Int64s
 from pipeline.errors import CohortError
 from pipeline.logs import get_logger
+from pipeline.training.cohort.blockwise_median import column_medians
+from pipeline.training.cohort.cohort_nodes import Nodes
+from pipeline.training.cohort.node_scaler import NodeScaler
 
 log = get_logger("training")
 
 CONSTANT_SPREAD = 1e-9
 """Guard: SD below which, relative to its largest value, a feature counts as constant."""
 
-Floats = npt.NDArray[np.float64]
+MOST_VALUES_AT_ONCE = 2**26
+"""Values (patches x features) whose moments are taken in one piece, with about 2.5 GiB; more go image by image."""
 
 
 @dataclass(frozen=True)
-class NodeScaler:
-    """Standardisation of node features.
+class FeatureMoments:
+    """Of each feature over some nodes.
 
     Attributes
     ----------
+    n_missing
+        int64 (d,), nodes where it is undefined.
     median
-        float64 (d,), stands for undefined values.
-    mean, scale
-        float64 (d,), over the training nodes after replacement; scale is infinite where
-        they are constant, so that such a feature is 0 everywhere, at test as well.
-    indicator
-        bool (d,), features that get a 0/1 column "was undefined" after all features.
-    clip_sd
-        Largest absolute standardised value; 0 does not clip.
+        float64 (d,), of the defined values; 0 where there is none.
+    mean, spread
+        float64 (d,), mean and SD (ddof=0) with the median in the place of undefined values.
+    largest
+        float64 (d,), largest absolute value.
     """
 
-    median: Floats
-    mean: Floats
-    scale: Floats
-    indicator: npt.NDArray[np.bool_]
-    clip_sd: float
-
-    @property
-    def n_outputs(self) -> int:
-        """Columns after scaling."""
-        return len(self.mean) + int(self.indicator.sum())
-
-    def apply(self, x: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Standardised nodes, float32 (n, n_outputs), from x (n, d)."""
-        missing = np.isnan(x)
-        standard = (np.where(missing, self.median, x) - self.mean) / self.scale
-        if self.clip_sd:
-            standard = standard.clip(-self.clip_sd, self.clip_sd)
-        columns = np.concatenate([standard, missing[:, self.indicator]], axis=1)
-        return np.asarray(columns, np.float32)
+    n_missing: Int64s
+    median: Float64s
+    mean: Float64s
+    spread: Float64s
+    largest: Float64s
 
 
 def fit_scaler(
-    images: Sequence[npt.NDArray[np.float32]], feature_names: Sequence[str], *, nan_indicator: bool, clip_sd: float
+    images: Sequence[Nodes], feature_names: Sequence[str], *, nan_indicator: bool, clip_sd: float, threads: int = 1
 ) -> NodeScaler:
-    """Scaler of the nodes of all ``images``, each (n, d).
+    """Scaler of the nodes of all ``images``.
 
-    A feature undefined on every training node becomes 0 everywhere, with a warning.
+    Up to ``MOST_VALUES_AT_ONCE`` values are taken in one piece; beyond, images are read one
+    after the other, by dask, which gives the same numbers up to rounding.  A feature
+    undefined on every training node becomes 0 everywhere, with a warning.
 
     Raises
     ------
     CohortError
         If there is no node or no feature.
     """
-    x = np.concatenate(images).astype(np.float64) if images else np.zeros((0, 0))
-    if not x.size:
-        raise CohortError(f"the training images hold {x.shape[0]} patches with {x.shape[-1]} features; nothing to fit.")
-    missing = np.isnan(x)
-    never = missing.all(axis=0)
+    n_nodes, n_features = sum(len(nodes.coords) for nodes in images), len(feature_names)
+    if not n_nodes * n_features:
+        raise CohortError(f"the training images hold {n_nodes} patches with {n_features} features; nothing to fit.")
+    at_once = n_nodes * n_features <= MOST_VALUES_AT_ONCE
+    moments = whole_moments(images) if at_once else blockwise_moments(images, threads)
+    never = moments.n_missing == n_nodes
     if never.any():
         named = ", ".join(np.asarray(feature_names)[never][:5])
         log.warning("%d features are undefined on all training patches and are ignored: %s", int(never.sum()), named)
-    median = np.nanmedian(np.where(never, 0.0, x), axis=0)
-    filled = np.where(missing, median, x)
-    spread = filled.std(axis=0)
     # A constant column has a spread of rounding errors, not of 0.
-    constant = spread <= CONSTANT_SPREAD * np.abs(filled).max(axis=0)
-    indicator = missing.any(axis=0) & ~never if nan_indicator else np.zeros(x.shape[1], bool)
-    return NodeScaler(median, filled.mean(axis=0), np.where(constant, np.inf, spread), indicator, clip_sd)
+    constant = moments.spread <= CONSTANT_SPREAD * moments.largest
+    indicator = (moments.n_missing > 0) & ~never & nan_indicator
+    return NodeScaler(moments.median, moments.mean, np.where(constant, np.inf, moments.spread), indicator, clip_sd)
+
+
+def whole_moments(images: Sequence[Nodes]) -> FeatureMoments:
+    """Moments of the nodes of ``images``, together in memory."""
+    x = np.concatenate([nodes.x for nodes in images]).astype(np.float64)
+    missing = np.isnan(x)
+    median = np.nanmedian(np.where(missing.all(axis=0), 0.0, x), axis=0)
+    filled = np.where(missing, median, x)
+    return FeatureMoments(
+        n_missing=missing.sum(axis=0),
+        median=median,
+        mean=filled.mean(axis=0),
+        spread=filled.std(axis=0),
+        largest=np.abs(filled).max(axis=0),
+    )
+
+
+def blockwise_moments(images: Sequence[Nodes], threads: int = 1) -> FeatureMoments:
+    """Moments of the nodes of ``images``, in five readings of one image at a time and thread."""
+    x = _lazy_features(images)
+    with dask.config.set(scheduler="threads", num_workers=threads):
+        missing = da.isnan(x)
+        values = da.where(missing, 0, x).astype(np.float64)
+        n_missing, total, largest = compute(missing.sum(axis=0), values.sum(axis=0), abs(values).max(axis=0))
+        n_defined = len(x) - n_missing
+        median, some = np.zeros(len(total)), np.flatnonzero(n_defined)
+        median[some] = column_medians(x[:, some], n_defined[some])
+        mean = (total + n_missing * median) / len(x)
+        variance = ((da.where(missing, median, x) - mean) ** 2).mean(axis=0).compute()
+    return FeatureMoments(n_missing, median, mean, np.sqrt(variance), largest)
+
+
+def _lazy_features(images: Sequence[Nodes]) -> da.Array:
+    """Features of all nodes, float32 (n, d), one block per image that has some; nothing is read yet."""
+    some = [nodes for nodes in images if len(nodes.coords)]
+    n_features = some[0].x.shape[1]
+    blocks = [
+        # Not traversed: dask would look for work inside the arrays of an image.
+        da.from_delayed(delayed(partial(getattr, nodes, "x"), traverse=False)(), (len(nodes.coords), n_features), "f4")
+        for nodes in some
+    ]
+    array: da.Array = da.concatenate(blocks)
+    return array

@@ -5,54 +5,38 @@ and each goes to the part that still lacks most of the patient's classes (as in
 scikit-learn's StratifiedGroupKFold, but with unequal shares).
 """
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
+from pipeline.arrays import Float64s, Int64s
 from pipeline.errors import CohortError
+from pipeline.training.cohort.fold_plan import LEAST_PATIENTS, LabelledSlide, fold_faults, patients_by_class
 from pipeline.training.params import SplitParams
 
 ORDERINGS = 100
 """Random orders tried until every part that must hold every class does."""
 
-Counts = npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class LabelledSlide:
-    """What splitting needs to know of a slide; ``fold`` is the sheet's, if it has one."""
-
-    slide_id: str
-    case_id: str
-    label: str
-    fold: int | None = None
-
 
 def assign_folds(slides: Sequence[LabelledSlide], folds: int, rng: np.random.Generator) -> dict[str, int]:
-    """Fold 0 to ``folds`` - 1 of each patient; each fold holds images of every class.
+    """Fold 0 to ``folds`` - 1 of each patient.
+
+    Each fold holds images of every class, and outside each fold every class has
+    ``LEAST_PATIENTS`` patients.
 
     Raises
     ------
     CohortError
-        If a class has fewer patients than folds, or no order of patients gives every
-        fold every class.
+        If a class has too few patients for so many folds, or no order of patients gives such folds.
     """
-    patients = patients_by_class(slides)
-    short = {label: len(cases) for label, cases in patients.items() if len(cases) < folds}
-    if short:
-        found = ", ".join(f"{label}: {count} patients" for label, count in sorted(short.items()))
-        most = min(short.values())
-        remedy = f"Use at most {most} folds (splits.folds)" if most > 1 else "Leave the class out"
-        raise CohortError(
-            f"{folds} folds need at least {folds} patients of each class, found {found}. {remedy}, or add patients."
-        )
-    parts = apportion(slides, [1 / folds] * folds, range(folds), rng)
+    faults = fold_faults(slides, folds)
+    if faults:
+        raise CohortError("; ".join(faults))
+    parts = apportion(slides, [1 / folds] * folds, range(folds), rng, outside=LEAST_PATIENTS)
     if parts is None:
         raise CohortError(
             f"no way was found to give each of {folds} folds images of every class with whole patients "
-            f"({_counted(patients)}); use fewer folds (splits.folds) or write the column fold of the sheet."
+            f"({_counted(slides)}); use fewer folds (splits.folds) or write the column fold of the sheet."
         )
     return parts
 
@@ -70,29 +54,24 @@ def assign_roles(slides: Sequence[LabelledSlide], params: SplitParams, rng: np.r
     CohortError
         If a class has fewer than two patients here, or no order gives both roles every class.
     """
-    patients = patients_by_class(slides)
     shares = (1 - params.structure_share - params.select_share, params.structure_share, params.select_share)
     parts = apportion(slides, shares, (0, 1), rng)
     if parts is None:
         raise CohortError(
             "outside the test fold the roles train and structure each need images of every class, "
-            f"from different patients; found {_counted(patients)}. "
+            f"from different patients; found {_counted(slides)}. "
             "Add patients, use more folds (splits.folds), or leave out the rare class."
         )
     names = ("train", "structure", "select")
     return {case_id: names[part] for case_id, part in parts.items()}
 
 
-def patients_by_class(slides: Sequence[LabelledSlide]) -> Mapping[str, Collection[str]]:
-    """Patients that have images of each class."""
-    patients: dict[str, set[str]] = {}
-    for slide in slides:
-        patients.setdefault(slide.label, set()).add(slide.case_id)
-    return patients
-
-
 def apportion(
-    slides: Sequence[LabelledSlide], shares: Sequence[float], whole: Collection[int], rng: np.random.Generator
+    slides: Sequence[LabelledSlide],
+    shares: Sequence[float],
+    whole: Collection[int],
+    rng: np.random.Generator,
+    outside: int = 0,
 ) -> dict[str, int] | None:
     """Part of each patient, with about ``shares`` of each class's images in the parts.
 
@@ -102,6 +81,8 @@ def apportion(
         Share of each part, summing to 1; a part of share 0 stays empty.
     whole
         Parts that must hold every class.
+    outside
+        Patients of each class that must be outside each part.
 
     Returns
     -------
@@ -114,13 +95,14 @@ def apportion(
         counts[cases.index(slide.case_id), labels.index(slide.label)] += 1
     for _ in range(ORDERINGS):
         part = _greedy(counts, np.asarray(shares), list(whole), rng)
-        held = np.stack([counts[part == p].sum(axis=0) for p in range(len(shares))])
-        if (held[list(whole)] > 0).all():
+        patients = np.stack([(counts[part == p] > 0).sum(axis=0) for p in range(len(shares))])
+        elsewhere = patients.sum(axis=0) - patients
+        if (patients[list(whole)] > 0).all() and (elsewhere >= outside).all():
             return {case: int(p) for case, p in zip(cases, part, strict=True)}
     return None
 
 
-def _greedy(counts: Counts, shares: npt.NDArray[np.float64], whole: list[int], rng: np.random.Generator) -> Counts:
+def _greedy(counts: Int64s, shares: Float64s, whole: list[int], rng: np.random.Generator) -> Int64s:
     """Part of each patient, from image counts (patients, classes)."""
     total = counts.sum(axis=0)
     lacking = shares[:, None] * total
@@ -137,5 +119,5 @@ def _greedy(counts: Counts, shares: npt.NDArray[np.float64], whole: list[int], r
     return part
 
 
-def _counted(patients: Mapping[str, Collection[str]]) -> str:
-    return ", ".join(f"{label}: {len(cases)} patients" for label, cases in sorted(patients.items()))
+def _counted(slides: Sequence[LabelledSlide]) -> str:
+    return ", ".join(f"{label}: {len(cases)} patients" for label, cases in patients_by_class(slides).items())

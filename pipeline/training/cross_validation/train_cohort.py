@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -15,10 +16,15 @@ from pipeline.errors import ConfigError
 from pipeline.logs import get_logger
 from pipeline.provenance import record
 from pipeline.training.cohort.cohort_nodes import load_nodes
-from pipeline.training.evaluate import comparison_table, confusion_text, evaluate_seed
+from pipeline.training.cohort.role_tables import Split
+from pipeline.training.evaluate import evaluate_seed
+from pipeline.training.evaluation.comparison_text import confusion_text
+from pipeline.training.evaluation.fold_predictions import MethodRun
+from pipeline.training.evaluation.method_comparison import comparison_table
+from pipeline.training.fitting.training_job import TrainingJob
 from pipeline.training.methods.presets import method_spec
 from pipeline.training.params import SplitParams, TrainingParams
-from pipeline.training.split_cohort import split_cohort
+from pipeline.training.split_cohort import EXCLUDED, SPLITS, SplitJob, split_cohort
 from pipeline.training.train_fold import train_loaded_fold
 
 log = get_logger("training")
@@ -27,21 +33,64 @@ PARTIAL = ".partial"
 """Folder in ``out_dir`` of what a killed command goes on with; removed at the end."""
 
 
+@dataclass(frozen=True)
+class CrossValidation:
+    """Methods trained and tested on the folds of one seed.
+
+    Attributes
+    ----------
+    methods
+        Names of presets.
+    seed
+        Of folds, roles and weights.
+    splits
+        Number of folds and shares of roles.
+    training
+        What is changed of the presets, and how they are fitted.
+    device
+        ``auto``, ``cpu`` or ``cuda``.
+    source
+        Source digest.
+    only_fold
+        Train and evaluate this fold alone; None all of them.
+    by_fold
+        Parameters of each fold in the place of ``training``; None has none.
+    """
+
+    methods: tuple[str, ...]
+    seed: int
+    splits: SplitParams
+    training: TrainingParams
+    device: str
+    source: str
+    only_fold: int | None = None
+    by_fold: Mapping[int, TrainingParams] | None = None
+
+    def params_of(self, folds: Sequence[int]) -> Mapping[int, TrainingParams]:
+        """Parameters by fold.
+
+        Raises
+        ------
+        ConfigError
+            If a fold has none, or folds differ in their embeddings.
+        """
+        if self.by_fold is None:
+            return dict.fromkeys(folds, self.training)
+        missing = sorted(set(folds) - self.by_fold.keys())
+        if missing:
+            raise ConfigError(
+                f"tuned settings: expected some for each of the folds {list(folds)}, none found for {missing}."
+            )
+        embeddings = {params.embeddings for params in self.by_fold.values()}
+        if len(embeddings) > 1:
+            raise ConfigError(f"tuned settings: expected the same embeddings in all folds, found {sorted(embeddings)}.")
+        return self.by_fold
+
+
 def train_cohort(
-    rows: Sequence[SlideRow],
-    features: Mapping[str, Path],
-    out_dir: str | Path,
-    *,
-    methods: Sequence[str],
-    seed: int,
-    only_fold: int | None,
-    splits: SplitParams,
-    training: TrainingParams,
-    device: str,
-    source: str,
-    by_fold: Mapping[int, TrainingParams] | None = None,
+    rows: Sequence[SlideRow], features: Mapping[str, Path], out_dir: str | Path, run: CrossValidation
 ) -> pd.DataFrame:
-    """Train and evaluate ``methods`` on a cohort and return their comparison.
+    """Train and evaluate methods on a cohort and return their comparison.
 
     With one method ``out_dir`` gets ``splits.csv``, ``excluded.csv``, ``fold_{k}/`` and
     ``metrics.json``; with several it gets one such folder a method, and ``comparison.csv``.
@@ -50,74 +99,48 @@ def train_cohort(
     ----------
     features
         Feature file by slide.
-    only_fold
-        Train and evaluate this fold alone; None all of them.
-    by_fold
-        Parameters of each fold in place of ``training``; None has none.
 
     Raises
     ------
     AbignetError
         See ``split_cohort``, ``train_fold`` and ``evaluate``.
     """
-    for method in methods:
-        method_spec(method, training)
+    for method in run.methods:
+        method_spec(method, run.training)
     out = Path(out_dir)
-    folders = {method: out if len(methods) == 1 else out / method for method in methods}
-    for folder in folders.values():
-        _share_splits(rows, features, folder, next(iter(folders.values())), splits, seed, source)
-    splits_table = read_splits(next(iter(folders.values())) / "splits.csv")
-    folds = chosen_folds(splits_table, only_fold)
-    params = dict.fromkeys(folds, training) if by_fold is None else by_fold
-    missing = sorted(set(folds) - params.keys())
-    if missing:
-        raise ConfigError(f"tuned settings: expected some for each of the folds {folds}, none found for {missing}.")
-    embeddings = {settings.embeddings for settings in params.values()}
-    if len(embeddings) > 1:
-        raise ConfigError(f"tuned settings: expected the same embeddings in all folds, found {sorted(embeddings)}.")
-    cohort = load_nodes(features, list(dict.fromkeys(splits_table["slide_id"])), embeddings.pop())
+    folders = {method: out if len(run.methods) == 1 else out / method for method in run.methods}
+    splits_path = _share_splits(rows, features, list(folders.values()), run)
+    splits = read_splits(splits_path)
+    folds = chosen_folds(splits, run.only_fold)
+    params = run.params_of(folds)
+    cohort = load_nodes(features, list(dict.fromkeys(splits["slide_id"])), params[folds[0]].embeddings)
     runs = {}
     for method, folder in folders.items():
         for fold in folds:
-            train_loaded_fold(
-                folder / "splits.csv",
-                cohort,
-                folder / f"fold_{fold}",
-                method=method,
-                seed=seed,
-                fold=fold,
-                params=params[fold],
-                device=device,
-                source=source,
-                partial_dir=out / PARTIAL,
-            )
-        runs[method] = {seed: evaluate_seed(folder, method=method, seed=seed, folds=folds, source=source)}
+            split = Split(run.seed, fold)
+            job = TrainingJob(method, split, params[fold], run.device, run.source, partial_dir=out / PARTIAL)
+            train_loaded_fold(folder / SPLITS, cohort, folder / split.name, job)
+        runs[method] = {run.seed: evaluate_seed(folder, MethodRun(method, run.seed, tuple(folds)), run.source)}
     shutil.rmtree(out / PARTIAL, ignore_errors=True)
     log.info("confusion matrices\n%s", confusion_text(runs))
     comparison = comparison_table(runs)
-    if len(methods) > 1:
+    if len(run.methods) > 1:
         write_comparison(out / "comparison.csv", comparison)
-        write_provenance(out, record(params={"methods": list(methods), "seed": seed}, source=source))
+        write_provenance(out, record(params={"methods": list(run.methods), "seed": run.seed}, source=run.source))
     return comparison
 
 
 def _share_splits(
-    rows: Sequence[SlideRow],
-    features: Mapping[str, Path],
-    folder: Path,
-    first: Path,
-    params: SplitParams,
-    seed: int,
-    source: str,
-) -> None:
-    """Split into the ``first`` folder, and give every other one the same files."""
-    if folder == first:
-        names = (folder / "splits.csv", folder / "excluded.csv")
-        split_cohort(rows, features, *names, params=params, seeds=[seed], source=source)
-        return
-    for name in ("splits.csv", "excluded.csv", PROVENANCE):
-        with writing(folder / name) as temporary:
-            shutil.copyfile(first / name, temporary)
+    rows: Sequence[SlideRow], features: Mapping[str, Path], folders: Sequence[Path], run: CrossValidation
+) -> Path:
+    """Split into the first of ``folders``, give every other one the same files, and return the first one's splits."""
+    first, *others = folders
+    split_cohort(rows, features, first, SplitJob(run.splits, (run.seed,), run.source))
+    for folder in others:
+        for name in (SPLITS, EXCLUDED, PROVENANCE):
+            with writing(folder / name) as temporary:
+                shutil.copyfile(first / name, temporary)
+    return first / SPLITS
 
 
 def chosen_folds(splits: pd.DataFrame, only_fold: int | None) -> list[int]:

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import torch
 import yaml
 from sklearn.model_selection import ParameterGrid, ParameterSampler
 
@@ -28,12 +27,14 @@ from pipeline.errors import CohortError, ConfigError, DivergenceError
 from pipeline.logs import get_logger
 from pipeline.provenance import file_digest, record
 from pipeline.training.cohort.cohort_nodes import CohortNodes, load_nodes
-from pipeline.training.cohort.determinism import derived_seed
+from pipeline.training.cohort.role_tables import Split, final_table, slides_of_splits
+from pipeline.training.cohort.seeds import derived_seed
 from pipeline.training.cross_validation.train_cohort import chosen_folds
 from pipeline.training.fitting.fitting import FITTING_ROLES, fit_model
+from pipeline.training.fitting.fitting_task import FittingTask
 from pipeline.training.methods.presets import MethodSpec, method_spec
 from pipeline.training.params import SplitParams, TrainingParams
-from pipeline.training.split_cohort import final_table, labelled_slides, split_cohort
+from pipeline.training.split_cohort import SPLITS, SplitJob, split_cohort
 
 Space = Mapping[str, Sequence[Any]]
 """Values to choose from by key of ``TrainingParams``."""
@@ -97,36 +98,54 @@ def declared_space(spec: MethodSpec) -> dict[str, list[Any]]:
     return space
 
 
-def tune(
-    rows: Sequence[SlideRow],
-    features: Mapping[str, Path],
-    out_dir: str | Path,
-    *,
-    method: str,
-    seed: int,
-    only_fold: int | None,
-    n_trials: int,
-    space: Space | None,
-    splits: SplitParams,
-    training: TrainingParams,
-    device: str,
-    source: str,
-) -> pd.DataFrame:
-    """Search the settings of ``method`` in every fold and for the final model; return all trials.
+@dataclass(frozen=True)
+class Search:
+    """A search of one method's settings.
 
-    Writes ``splits.csv`` (as ``train_cohort`` would with this seed), ``trials.csv``,
-    ``fold_{k}.yaml`` and ``final.yaml``, each a configuration with the best settings.
-
-    Parameters
+    Attributes
     ----------
-    only_fold
-        Search in this fold alone; None in all of them and for the final model.
+    method
+        Name of a preset.
+    seed
+        Of folds, draws and weights.
     n_trials
         Settings drawn, the method's own among them.
-    space
-        Values by key of the config's section ``training``; None is ``declared_space``.
+    splits
+        Number of folds and shares of roles.
     training
         What every trial shares.
+    device
+        ``auto``, ``cpu`` or ``cuda``.
+    source
+        Source digest.
+    space
+        Values by key of the config's section ``training``; None is ``declared_space``.
+    only_fold
+        Search in this fold alone; None in all of them and for the final model.
+    """
+
+    method: str
+    seed: int
+    n_trials: int
+    splits: SplitParams
+    training: TrainingParams
+    device: str
+    source: str
+    space: Space | None = None
+    only_fold: int | None = None
+
+    def task(self, trial: Trial, epochs: int, split: Split) -> FittingTask:
+        """One trial of ``epochs`` at most, with the seeds of ``train_fold``."""
+        spec = method_spec(self.method, replace(self.training, **trial.settings, epochs=epochs))
+        return FittingTask(spec, split.seeds, choose_device(self.device), self.training.fitting)
+
+
+def tune(rows: Sequence[SlideRow], features: Mapping[str, Path], out_dir: str | Path, search: Search) -> pd.DataFrame:
+    """Search settings in every fold and for the final model; return all trials.
+
+    Writes ``splits.csv`` (as ``train_cohort`` would with this seed), ``trials.csv``,
+    ``fold_{k}.yaml`` and ``final.yaml``, each a configuration with the best settings.  A
+    fold without test image is not searched.
 
     Raises
     ------
@@ -137,26 +156,39 @@ def tune(
     ConfigError
         If a key or value of the space is not allowed.
     """
-    spec = method_spec(method, training)
-    chosen = declared_space(spec) if space is None else space
-    trials = draw_trials(chosen, n_trials, training, seed)
+    spec = method_spec(search.method, search.training)
+    space = declared_space(spec) if search.space is None else search.space
+    trials = draw_trials(space, search.n_trials, search.training, search.seed)
     out = Path(out_dir)
-    split_cohort(rows, features, out / "splits.csv", out / "excluded.csv", params=splits, seeds=[seed], source=source)
-    table = read_splits(out / "splits.csv")
-    places = {f"fold_{fold}": table[table["fold"] == fold] for fold in chosen_folds(table, only_fold)}
-    if only_fold is None:
-        places["final"] = final_table(labelled_slides(table), splits, seed)
-    cohort = load_nodes(features, list(dict.fromkeys(table["slide_id"])), training.embeddings)
-    found = []
-    for place, fold_rows in places.items():
-        searched, best = _search(cohort, fold_rows, trials, method, training, seed, place, choose_device(device))
-        found.append(searched)
-        _write_settings(out / f"{place}.yaml", replace(training, **best.settings), splits, seed)
-    result = pd.concat(found, ignore_index=True)
+    split_cohort(rows, features, out, SplitJob(search.splits, (search.seed,), search.source))
+    table = read_splits(out / SPLITS)
+    cohort = load_nodes(features, list(dict.fromkeys(table["slide_id"])), search.training.embeddings)
+    searched = []
+    for split, roles in _places(table, search).items():
+        scored, best = _search(cohort, roles, trials, search, split)
+        searched.append(scored)
+        _write_settings(out / f"{split.name}.yaml", replace(search.training, **best.settings), search)
+    result = pd.concat(searched, ignore_index=True)
     write_csv(out / "trials.csv", result, TRIAL_COLUMNS)
-    stages = {"method": method, "seed": seed, "space": dict(chosen), "training": asdict(training)}
-    write_provenance(out, record(params=stages, source=source, upstream={"splits": file_digest(out / "splits.csv")}))
+    stages = {
+        "method": search.method,
+        "seed": search.seed,
+        "space": dict(space),
+        "training": asdict(search.training),
+    }
+    upstream = {"splits": file_digest(out / SPLITS)}
+    write_provenance(out, record(params=stages, source=search.source, upstream=upstream))
     return result
+
+
+def _places(table: pd.DataFrame, search: Search) -> dict[Split, pd.DataFrame]:
+    """Slides and roles of each fold to search in, and of the final model where all folds are."""
+    folds = {fold: table[table["fold"] == fold] for fold in chosen_folds(table, search.only_fold)}
+    places = {Split(search.seed, fold): rows for fold, rows in folds.items() if (rows["role"] == "test").any()}
+    if search.only_fold is None:
+        final = final_table(slides_of_splits(table), search.splits, search.seed)
+        places[Split(search.seed, None)] = final
+    return places
 
 
 def draw_trials(space: Space, n_trials: int, training: TrainingParams, seed: int) -> list[Trial]:
@@ -186,31 +218,25 @@ def rung_epochs(n_trials: int, epochs: int) -> list[int]:
 
 
 def _search(
-    cohort: CohortNodes,
-    rows: pd.DataFrame,
-    trials: Sequence[Trial],
-    method: str,
-    training: TrainingParams,
-    seed: int,
-    place: str,
-    device: torch.device,
+    cohort: CohortNodes, rows: pd.DataFrame, trials: Sequence[Trial], search: Search, split: Split
 ) -> tuple[pd.DataFrame, Trial]:
-    """Trials of one place by successive halving, and the best of the last rung."""
+    """Trials on one split by successive halving, and the best of the last rung."""
     untested = rows[rows["role"].isin(FITTING_ROLES)]
     if not (untested["role"] == "select").any():
-        raise CohortError(f"tune: {place} has no image of the role select, which scores trials; raise select_share.")
-    lengths = rung_epochs(len(trials), method_spec(method, training).settings.epochs)
+        raise CohortError(
+            f"tune: {split.title} has no image of the role select, which scores trials; raise select_share."
+        )
+    lengths = rung_epochs(len(trials), method_spec(search.method, search.training).settings.epochs)
     scored, standing = [], list(trials)
     for rung, epochs in enumerate(lengths):
         results = []
         for trial in standing:
-            spec = method_spec(method, replace(training, **trial.settings, epochs=epochs))
-            loss, accuracy = _score(cohort, untested, spec, training, seed, place, device)
+            loss, accuracy = _score(cohort, untested, search.task(trial, epochs, split))
             results.append((loss, trial))
-            place_of_trial = {"fold": place.removeprefix("fold_"), "trial": trial.number, "rung": rung}
+            place = {"fold": split.name.removeprefix("fold_"), "trial": trial.number, "rung": rung}
             score = {"epochs": epochs, "select_loss": loss, "select_accuracy": accuracy, "best": False}
-            scored.append({**place_of_trial, **score, **trial.settings})
-            log.info("tune %s: trial %d, %d epochs: select loss %.4f", place, trial.number, epochs, loss)
+            scored.append({**place, **score, **trial.settings})
+            log.info("tune %s: trial %d, %d epochs: select loss %.4f", split.title, trial.number, epochs, loss)
         ranked = [trial for _, trial in sorted(results, key=lambda result: result[0])]
         standing = ranked[: math.ceil(len(ranked) / HALVING)]
     frame = pd.DataFrame(scored)
@@ -218,26 +244,17 @@ def _search(
     return frame, standing[0]
 
 
-def _score(
-    cohort: CohortNodes,
-    rows: pd.DataFrame,
-    spec: MethodSpec,
-    training: TrainingParams,
-    seed: int,
-    place: str,
-    device: torch.device,
-) -> tuple[float, float]:
-    """Loss and accuracy on ``select`` of the epoch kept, with the seeds of ``train_fold``."""
-    purpose = place.replace("_", " ")
+def _score(cohort: CohortNodes, rows: pd.DataFrame, task: FittingTask) -> tuple[float, float]:
+    """Loss and accuracy on ``select`` of the epoch kept; infinite where training diverged."""
     try:
-        _, history = fit_model(cohort, rows, spec, seed=seed, purpose=purpose, device=device, fitting=training.fitting)
+        _, history = fit_model(cohort, rows, task)
     except DivergenceError:
         return math.inf, math.nan
     kept = history[history["selected"]].iloc[0]
     return float(kept["select_loss"]), float(kept["select_accuracy"])
 
 
-def _write_settings(path: Path, training: TrainingParams, splits: SplitParams, seed: int) -> None:
-    content = {"seeds": [seed], "splits": asdict(splits), "training": asdict(training)}
+def _write_settings(path: Path, training: TrainingParams, search: Search) -> None:
+    content = {"seeds": [search.seed], "splits": asdict(search.splits), "training": asdict(training)}
     with writing(path) as temporary:
         temporary.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")

@@ -13,8 +13,8 @@ from pipeline.artefacts.torch_file import write_torch
 from pipeline.errors import ArtefactError
 from pipeline.provenance import FORMAT_VERSION, package_versions
 from pipeline.training.classifiers.image_classifier import ImageClassifier, build_model
-from pipeline.training.cohort.cohort_nodes import SlideNodes
-from pipeline.training.cohort.feature_scaling import NodeScaler
+from pipeline.training.cohort.cohort_nodes import Nodes
+from pipeline.training.cohort.node_scaler import NodeScaler
 from pipeline.training.graphs.padded_batches import NodeImage
 from pipeline.training.methods.presets import MethodSpec, spec_from_plain
 from pipeline.training.params import DEFAULT_FITTING, FittingParams
@@ -50,15 +50,15 @@ class TrainedModel:
     fitting: FittingParams = DEFAULT_FITTING
     temperature: float = 1.0
 
-    def images(self, slides: Sequence[SlideNodes], device: torch.device) -> list[NodeImage]:
+    def images(self, slides: Sequence[Nodes], device: torch.device) -> list[NodeImage]:
         """Standardised images without labels."""
         return [node_image(slide, self.scaler, -1, device) for slide in slides]
 
 
-def node_image(slide: SlideNodes, scaler: NodeScaler, label: int, device: torch.device) -> NodeImage:
+def node_image(nodes: Nodes, scaler: NodeScaler, label: int, device: torch.device) -> NodeImage:
     """One standardised image on ``device``."""
-    x = torch.from_numpy(scaler.apply(slide.x)).to(device)
-    return NodeImage(x, torch.from_numpy(slide.coords).to(device), label)
+    x = torch.from_numpy(scaler.apply(nodes.x)).to(device)
+    return NodeImage(x, torch.from_numpy(nodes.coords).to(device), label)
 
 
 def write_model(path: str | Path, model: TrainedModel, *, source: str) -> None:
@@ -81,13 +81,19 @@ def write_model(path: str | Path, model: TrainedModel, *, source: str) -> None:
     write_torch(path, content)
 
 
+def write_no_model(path: str | Path, *, reason: str, source: str) -> None:
+    """Write the checkpoint of a job that trained nothing; ``read_model`` refuses it with ``reason``."""
+    header = {"kind": KIND, "format_version": FORMAT_VERSION, "reason": reason}
+    write_torch(path, {**header, "source": source, "packages": package_versions()})
+
+
 def read_model(path: str | Path, device: torch.device) -> TrainedModel:
     """Read a checkpoint without running any code it might hold.
 
     Raises
     ------
     ArtefactError
-        If it is missing, foreign, damaged or of another version.
+        If it is missing, foreign, damaged or of another version, or holds no model.
     """
     content = _read_content(path)
     try:
@@ -112,6 +118,8 @@ def _read_content(path: str | Path) -> dict[str, Any]:
     if not isinstance(content, dict) or content.get("kind") != KIND:
         raise ArtefactError(f"{path}: expected a model of abignet, found another torch file.")
     if content.get("format_version") != FORMAT_VERSION:
-        found = content.get("format_version")
-        raise ArtefactError(f"{path}: expected format version {FORMAT_VERSION}, found {found}. Train it again.")
+        version = content.get("format_version")
+        raise ArtefactError(f"{path}: expected format version {FORMAT_VERSION}, found {version}. Train it again.")
+    if "reason" in content:
+        raise ArtefactError(f"{path}: holds no model: {content['reason']}.")
     return content

@@ -1,6 +1,6 @@
 """From nodes and roles to a trained model: classes, scaler, weights, loop."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, fields
 
 import numpy as np
@@ -10,34 +10,29 @@ import torch
 from pipeline.errors import CohortError
 from pipeline.training.classifiers.baselines import LogisticPooled
 from pipeline.training.classifiers.image_classifier import ImageClassifier, build_model
-from pipeline.training.cohort.cohort_nodes import CohortNodes, check_sizes, nonempty
-from pipeline.training.cohort.determinism import check_precision, derived_seed, deterministic_torch
+from pipeline.training.cohort.cohort_nodes import CohortNodes, nonempty
+from pipeline.training.cohort.determinism import check_precision, deterministic_torch
 from pipeline.training.cohort.feature_scaling import fit_scaler
+from pipeline.training.cohort.node_scaler import NodeScaler
+from pipeline.training.cohort.role_tables import slides_with_roles
 from pipeline.training.fitting.bilevel import NOT_KEPT, EpochRecord, fit
 from pipeline.training.fitting.calibration import fit_temperature
 from pipeline.training.fitting.checkpoint import TrainedModel, node_image
+from pipeline.training.fitting.fitting_task import FittingTask
 from pipeline.training.fitting.inference import predict_logits
+from pipeline.training.fitting.size_limits import check_sizes
 from pipeline.training.fitting.steps import TrainingImages
 from pipeline.training.fitting.unfinished import UnfinishedFit
 from pipeline.training.graphs.padded_batches import NodeImage
 from pipeline.training.methods.presets import MethodSpec
-from pipeline.training.params import DEFAULT_FITTING, FittingParams
 
 FITTING_ROLES = ("train", "structure", "select")
 
 
 def fit_model(
-    cohort: CohortNodes,
-    rows: pd.DataFrame,
-    spec: MethodSpec,
-    *,
-    seed: int,
-    purpose: str,
-    device: torch.device,
-    fitting: FittingParams = DEFAULT_FITTING,
-    unfinished: UnfinishedFit = NOT_KEPT,
+    cohort: CohortNodes, rows: pd.DataFrame, task: FittingTask, unfinished: UnfinishedFit = NOT_KEPT
 ) -> tuple[TrainedModel, pd.DataFrame]:
-    """Train ``spec`` on the rows whose role is not ``test``.
+    """Train a method on the rows whose role is not ``test``.
 
     Nothing of a test row enters: neither its features, nor its label, nor its number.
 
@@ -45,8 +40,6 @@ def fit_model(
     ----------
     rows
         Columns slide_id, label, role, and case_id where patients are known.
-    purpose
-        With ``seed`` and the method's name the seed of weights, dropout, noise and order.
     unfinished
         State of a killed training to go on from.
 
@@ -62,52 +55,57 @@ def fit_model(
     DeviceError
         If the device does not compute in the precision asked for.
     """
-    check_precision(fitting.precision, device)
+    check_precision(task.fitting.precision, task.device)
     check_untested(rows)
     used = rows[rows["role"].isin(FITTING_ROLES)]
     nonempty(cohort, used["slide_id"])
-    check_sizes(cohort, used["slide_id"], spec)
+    check_sizes(cohort, used["slide_id"], task.spec)
     classes = class_names_of(used)
-    trained = used.loc[used["role"] == "train", "slide_id"]
-    settings = spec.settings
-    scaler = fit_scaler(
-        [cohort.slides[slide_id].x for slide_id in trained],
-        cohort.feature_names,
-        nan_indicator=settings.nan_indicator,
-        clip_sd=settings.outlier_clip_sd,
-    )
-    by_role: dict[str, list[NodeImage]] = {role: [] for role in FITTING_ROLES}
-    for row in used.itertuples():
-        slide = cohort.slides[str(row.slide_id)]
-        by_role[str(row.role)].append(node_image(slide, scaler, classes.index(str(row.label)), device))
-    images = TrainingImages(**by_role)
-    weights_seed = derived_seed(seed, purpose, spec.name, "weights")
-    with deterministic_torch(weights_seed, settings.threads, device):
-        network = build_model(spec, scaler.n_outputs, len(classes)).to(device)
-        order_seed = derived_seed(seed, purpose, spec.name, "order")
-        history = _fit(network, images, spec, len(classes), order_seed, fitting, unfinished)
-        temperature = _temperature(network, images.select) if fitting.temperature_scaling else 1.0
-    model = TrainedModel(network.eval(), scaler, spec, cohort.feature_names, classes, fitting, temperature)
+    scaler = scaler_of(cohort, used, task.spec)
+    images = _standardised(cohort, used, scaler, classes, task.device)
+    with deterministic_torch(task.seeds.of(task.spec.name, "weights"), task.spec.settings.threads, task.device):
+        network = build_model(task.spec, scaler.n_outputs, len(classes)).to(task.device)
+        history = _fit(network, images, len(classes), task, unfinished)
+        temperature = _temperature(network, images.select) if task.fitting.temperature_scaling else 1.0
+    model = TrainedModel(network.eval(), scaler, task.spec, cohort.feature_names, classes, task.fitting, temperature)
     return model, pd.DataFrame(
         [asdict(record) for record in history], columns=[field.name for field in fields(EpochRecord)]
     )
 
 
+def scaler_of(cohort: CohortNodes, rows: pd.DataFrame, spec: MethodSpec) -> NodeScaler:
+    """Scaler of the images of the role ``train``, and of no others."""
+    settings = spec.settings
+    return fit_scaler(
+        [cohort.slides[slide_id] for slide_id in slides_with_roles(rows, ["train"])],
+        cohort.feature_names,
+        nan_indicator=settings.nan_indicator,
+        clip_sd=settings.outlier_clip_sd,
+        threads=settings.threads,
+    )
+
+
+def _standardised(
+    cohort: CohortNodes, rows: pd.DataFrame, scaler: NodeScaler, classes: Sequence[str], device: torch.device
+) -> TrainingImages:
+    """Images of each role, standardised one after the other."""
+    by_role: dict[str, list[NodeImage]] = {role: [] for role in FITTING_ROLES}
+    for row in rows.itertuples():
+        nodes = cohort.slides[str(row.slide_id)]
+        by_role[str(row.role)].append(node_image(nodes, scaler, classes.index(str(row.label)), device))
+    return TrainingImages(**by_role)
+
+
 def _fit(
-    network: ImageClassifier,
-    images: TrainingImages,
-    spec: MethodSpec,
-    n_classes: int,
-    order_seed: int,
-    fitting: FittingParams,
-    unfinished: UnfinishedFit,
+    network: ImageClassifier, images: TrainingImages, n_classes: int, task: FittingTask, unfinished: UnfinishedFit
 ) -> list[EpochRecord]:
+    balanced = task.spec.settings.class_weights
     if isinstance(network.classifier, LogisticPooled):
-        network.classifier.fit([*images.train, *images.structure], balanced=spec.settings.class_weights)
+        network.classifier.fit([*images.train, *images.structure], balanced=balanced)
         return []
-    weight = class_weight(images, n_classes, balanced=spec.settings.class_weights)
-    weight = weight.to(images.train[0].x.device)
-    return fit(network, images, spec, weight, order_seed=order_seed, fitting=fitting, unfinished=unfinished)
+    weight = class_weight(images, n_classes, balanced=balanced).to(task.device)
+    order_seed = task.seeds.of(task.spec.name, "order")
+    return fit(network, images, task.spec, weight, order_seed=order_seed, fitting=task.fitting, unfinished=unfinished)
 
 
 def _temperature(network: ImageClassifier, select: Sequence[NodeImage]) -> float:
@@ -157,13 +155,3 @@ def class_names_of(rows: pd.DataFrame) -> tuple[str, ...]:
     if len(names) < 2:
         raise CohortError(f"training needs images of at least two classes outside the test fold, found {list(names)}.")
     return names
-
-
-def provenance_params(spec: MethodSpec, fitting: FittingParams, **place: object) -> Mapping[str, object]:
-    """All parameters of a training job: the method with its numbers, how it is fitted, ``place`` (seed, fold)."""
-    return {**place, "method": asdict(spec), "fitting": asdict(fitting)}
-
-
-def ordered_ids(rows: pd.DataFrame, roles: Sequence[str]) -> list[str]:
-    """Slides of ``rows`` with one of ``roles``, in row order."""
-    return [str(slide_id) for slide_id in rows.loc[rows["role"].isin(roles), "slide_id"]]

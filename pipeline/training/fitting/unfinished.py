@@ -4,8 +4,6 @@ A command of several trainings also leaves a mark for each that is complete, so 
 need not be repeated when the command was killed in a later one.
 """
 
-import hashlib
-import json
 import pickle
 import shutil
 import time
@@ -16,6 +14,7 @@ from typing import Any
 import torch
 
 from pipeline.artefacts.atomic import writing
+from pipeline.artefacts.resume_key import resume_folder
 from pipeline.artefacts.torch_file import write_torch
 from pipeline.logs import get_logger
 from pipeline.provenance import file_digest
@@ -23,8 +22,11 @@ from pipeline.provenance import file_digest
 PART_SECONDS = 60.0
 """Work that a kill can cost, beside the epoch that it interrupts."""
 
-FINISHED = ".finished"
-"""Suffix of the mark of a training that is complete."""
+STATE = "state.pt"
+"""Name of the state of a training that is not complete."""
+
+FINISHED = "finished"
+"""Name of the mark of one that is."""
 
 State = dict[str, Any]
 """Tensors, numbers and text, nested in dicts and lists."""
@@ -45,14 +47,7 @@ class UnfinishedFit:
 
     def __init__(self, folder: str | Path | None, made_by: Mapping[str, Any]) -> None:
         self._written_at = time.monotonic()
-        self._path: Path | None = None
-        if folder is not None:
-            key = hashlib.sha256(json.dumps(made_by, sort_keys=True).encode()).hexdigest()[:16]
-            self._path = Path(folder) / f"{key}.pt"
-            for other in (*self._path.parent.glob("*.pt"), *self._path.parent.glob(f"*{FINISHED}")):
-                if other.stem != key:
-                    log.info("%s was left by another configuration, input or source: not gone on from", other)
-                    other.unlink(missing_ok=True)
+        self._folder = resume_folder(folder, made_by)
 
     def read(self, device: torch.device) -> State | None:
         """The state last written, its tensors on ``device``; None when there is none to go on from.
@@ -60,38 +55,43 @@ class UnfinishedFit:
         A file that cannot be read is removed and costs the work in it, never the result.
         Reading runs no code that a file might hold.
         """
-        if self._path is None or not self._path.exists():
+        path = self._state
+        if path is None or not path.exists():
             return None
         try:
-            state: State = torch.load(self._path, map_location=device, weights_only=True)
+            state: State = torch.load(path, map_location=device, weights_only=True)
         except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-            log.warning("%s cannot be read (%s); training starts anew", self._path, error)
-            self._path.unlink(missing_ok=True)
+            log.warning("%s cannot be read (%s); training starts anew", path, error)
+            path.unlink(missing_ok=True)
             return None
         return state
 
     def offer(self, state: Callable[[], State]) -> None:
         """Write ``state()`` if the last writing lies ``PART_SECONDS`` back."""
-        if self._path is None or time.monotonic() - self._written_at < PART_SECONDS:
+        if self._state is None or time.monotonic() - self._written_at < PART_SECONDS:
             return
-        write_torch(self._path, state())
+        write_torch(self._state, state())
         self._written_at = time.monotonic()
 
     def finish(self, results: Path) -> None:
         """Put the digest of the folder ``results``, which is now complete, in the place of the state."""
-        if self._path is not None:
-            with writing(self._path.with_suffix(FINISHED)) as temporary:
+        if self._folder is not None and self._state is not None:
+            with writing(self._folder / FINISHED) as temporary:
                 temporary.write_text(file_digest(results))
-            self._path.unlink(missing_ok=True)
+            self._state.unlink(missing_ok=True)
 
     def is_finished(self, results: Path) -> bool:
         """Whether ``results`` are, to the byte, those that this training has written."""
-        if self._path is None or not results.is_dir():
+        if self._folder is None or not results.is_dir():
             return False
-        mark = self._path.with_suffix(FINISHED)
+        mark = self._folder / FINISHED
         return mark.exists() and mark.read_text() == file_digest(results)
 
     def remove(self) -> None:
         """Forget everything: nothing is left to go on with."""
-        if self._path is not None:
-            shutil.rmtree(self._path.parent, ignore_errors=True)
+        if self._folder is not None:
+            shutil.rmtree(self._folder.parent, ignore_errors=True)
+
+    @property
+    def _state(self) -> Path | None:
+        return None if self._folder is None else self._folder / STATE

@@ -4,13 +4,9 @@ import pytest
 
 from pipeline.artefacts.features import FeatureStore, write_features
 from pipeline.errors import ArtefactError, CohortError
-from pipeline.training.cohort.cohort_nodes import (
-    common_feature_names,
-    feature_path,
-    load_nodes,
-    nearest_distance,
-    nonempty,
-)
+from pipeline.training.cohort.cohort_nodes import load_nodes, nearest_distance, nonempty
+from pipeline.training.cohort.feature_files import feature_path
+from pipeline.training.cohort.feature_names import common_feature_names
 
 
 def store(slide_id, names, n=3, **changes):
@@ -80,6 +76,6 @@ def test_a_folder_holds_one_file_a_slide(tmp_path):
 def test_the_digest_sees_values_and_names(tmp_path):
     write_features(tmp_path / "a.zarr", store("a", ["x"]))
     write_features(tmp_path / "b.zarr", store("b", ["y"]))
-    digests = [load_nodes(tmp_path, ["a"]).digest(), load_nodes(tmp_path, ["b"]).digest()]
+    digests = [load_nodes(tmp_path, ["a"]).digest, load_nodes(tmp_path, ["b"]).digest]
     assert digests[0] != digests[1]
-    assert digests[0] == load_nodes(tmp_path, ["a"]).digest()
+    assert digests[0] == load_nodes(tmp_path, ["a"]).digest

@@ -4,14 +4,19 @@ import numpy as np
 import pytest
 
 from pipeline.errors import CohortError
+from pipeline.training.cohort.cohort_nodes import SlideNodes
 from pipeline.training.cohort.feature_scaling import fit_scaler
 
 NAN = np.nan
 
 
+def nodes(*images):
+    return [SlideNodes(x, np.zeros((len(x), 2), np.float32)) for x in images]
+
+
 def fitted(rows, *, indicator=False, clip=0.0):
     x = np.array(rows, np.float32)
-    return fit_scaler([x[:1], x[1:]], [f"f{i}" for i in range(x.shape[1])], nan_indicator=indicator, clip_sd=clip)
+    return fit_scaler(nodes(x[:1], x[1:]), [f"f{i}" for i in range(x.shape[1])], nan_indicator=indicator, clip_sd=clip)
 
 
 def test_undefined_values_take_the_median_then_all_are_standardised():
@@ -23,7 +28,7 @@ def test_undefined_values_take_the_median_then_all_are_standardised():
 
 def test_the_nodes_of_all_images_count_alike():
     x = np.random.default_rng(0).normal(5, 3, size=(40, 2)).astype(np.float32)
-    standard = fit_scaler([x[:1], x[1:]], ["a", "b"], nan_indicator=False, clip_sd=0).apply(x)
+    standard = fit_scaler(nodes(x[:1], x[1:]), ["a", "b"], nan_indicator=False, clip_sd=0).apply(x)
     np.testing.assert_allclose(standard.mean(axis=0), 0, atol=1e-5)
     np.testing.assert_allclose(standard.std(axis=0), 1, rtol=1e-5)
 

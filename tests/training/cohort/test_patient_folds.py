@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from pipeline.errors import CohortError
-from pipeline.training.cohort.patient_folds import LabelledSlide, assign_folds, assign_roles
+from pipeline.training.cohort.fold_plan import LabelledSlide
+from pipeline.training.cohort.patient_folds import assign_folds, assign_roles
 from pipeline.training.params import SplitParams
 
 
@@ -63,9 +64,9 @@ def test_no_select_share_means_no_select_image():
 
 def test_too_few_patients_say_how_many_folds_are_possible():
     slides = slides_of(["a"] * 9 + ["b"] * 3)
-    with pytest.raises(CohortError, match=r"found b: 3 patients. Use at most 3 folds"):
+    with pytest.raises(CohortError, match=r"class 'b' has 3; use 3 folds"):
         assign_folds(slides, 5, rng())
-    with pytest.raises(CohortError, match=r"found b: 1 patients. Leave the class out"):
+    with pytest.raises(CohortError, match=r"class 'b' has 1; add patients or leave the class out"):
         assign_folds(slides_of(["a"] * 9 + ["bbb"]), 2, rng())
 
 

@@ -5,28 +5,20 @@ from pipeline.artefacts.splits import read_splits
 from pipeline.errors import ConfigError
 from pipeline.logs import ROOT_LOGGER
 from pipeline.provenance import file_digest
-from pipeline.training import evaluate as evaluate_module
-from pipeline.training.cross_validation.train_cohort import train_cohort
+from pipeline.training.cross_validation.train_cohort import CrossValidation, train_cohort
+from pipeline.training.evaluation import bootstrap
 from pipeline.training.params import SplitParams, TrainingParams
 
 
 @pytest.fixture(autouse=True)
 def few_draws(monkeypatch):
-    monkeypatch.setattr(evaluate_module, "BOOTSTRAP_DRAWS", 20)
+    monkeypatch.setattr(bootstrap, "BOOTSTRAP_DRAWS", 20)
 
 
 def run(stored, out, methods, only_fold=None):
-    train_cohort(
-        *stored,
-        out,
-        methods=methods,
-        seed=5,
-        only_fold=only_fold,
-        splits=SplitParams(folds=3),
-        training=TrainingParams(epochs=1, hidden=8, pretraining_steps=10),
-        device="cpu",
-        source="s",
-    )
+    training = TrainingParams(epochs=1, hidden=8, pretraining_steps=10)
+    splits = SplitParams(folds=3)
+    train_cohort(*stored, out, CrossValidation(tuple(methods), 5, splits, training, "cpu", "s", only_fold))
 
 
 def test_one_method_fills_one_seeds_folder(stored, tmp_path):

@@ -12,10 +12,10 @@ from pipeline.cli import abignet
 from pipeline.config import load_config, params
 from pipeline.errors import CohortError, ConfigError, DivergenceError
 from pipeline.provenance import file_digest
-from pipeline.training import evaluate as evaluate_module
 from pipeline.training.cross_validation import tune as module
-from pipeline.training.cross_validation.train_cohort import train_cohort
-from pipeline.training.cross_validation.tune import declared_space, draw_trials, rung_epochs, tune
+from pipeline.training.cross_validation.train_cohort import CrossValidation, train_cohort
+from pipeline.training.cross_validation.tune import Search, declared_space, draw_trials, rung_epochs, tune
+from pipeline.training.evaluation import bootstrap
 from pipeline.training.methods.presets import METHODS, method_spec
 from pipeline.training.params import SplitParams, TrainingParams
 
@@ -27,7 +27,7 @@ SPLITS = SplitParams(folds=3, select_share=0.25)
 def search(stored, out, **changes):
     keywords = {"method": "mean_pool", "seed": 0, "only_fold": None, "n_trials": 4, "space": SPACE, **changes}
     keywords = {"splits": SPLITS, "training": SHORT, "device": "cpu", "source": "s", **keywords}
-    return tune(*stored, out, **keywords)
+    return tune(*stored, out, Search(**keywords))
 
 
 def test_every_fold_and_the_final_model_get_their_best_trial(stored, tmp_path):
@@ -60,9 +60,9 @@ def test_test_images_are_no_part_of_a_search(stored, tmp_path, monkeypatch):
     seen = []
     fit = module.fit_model
 
-    def watched(cohort, rows, spec, **keywords):
-        seen.append((keywords["purpose"], set(rows["slide_id"]), set(rows["role"])))
-        return fit(cohort, rows, spec, **keywords)
+    def watched(cohort, rows, task):
+        seen.append((task.seeds.training, set(rows["slide_id"]), set(rows["role"])))
+        return fit(cohort, rows, task)
 
     monkeypatch.setattr(module, "fit_model", watched)
     search(stored, tmp_path, n_trials=2)
@@ -70,7 +70,7 @@ def test_test_images_are_no_part_of_a_search(stored, tmp_path, monkeypatch):
     for fold in (0, 1, 2):
         rows = splits[splits["fold"] == fold]
         expected = set(rows.loc[rows["role"] != "test", "slide_id"])
-        assert all(ids == expected for purpose, ids, _ in seen if purpose == f"fold {fold}")
+        assert all(ids == expected for training, ids, _ in seen if training == f"fold {fold}")
     assert len(seen) == 8
     assert all("test" not in roles for _, _, roles in seen)
 
@@ -84,10 +84,10 @@ def test_the_same_seed_finds_the_same(stored, tmp_path):
 def test_a_trial_that_diverges_loses(stored, tmp_path, monkeypatch):
     fit = module.fit_model
 
-    def diverging(cohort, rows, spec, **keywords):
-        if spec.settings.learning_rate == METHODS["mean_pool"].settings.learning_rate:
+    def diverging(cohort, rows, task):
+        if task.spec.settings.learning_rate == METHODS["mean_pool"].settings.learning_rate:
             raise DivergenceError("the loss is nan")
-        return fit(cohort, rows, spec, **keywords)
+        return fit(cohort, rows, task)
 
     monkeypatch.setattr(module, "fit_model", diverging)
     found = search(stored, tmp_path, only_fold=0, space={"learning_rate": [1e-2]}, n_trials=2)
@@ -97,17 +97,17 @@ def test_a_trial_that_diverges_loses(stored, tmp_path, monkeypatch):
 
 
 def test_tuned_folds_are_trained_each_with_its_own(stored, tmp_path, monkeypatch):
-    monkeypatch.setattr(evaluate_module, "BOOTSTRAP_DRAWS", 20)
-    keywords = {"methods": ["mean_pool"], "seed": 0, "splits": SPLITS, "training": SHORT}
+    monkeypatch.setattr(bootstrap, "BOOTSTRAP_DRAWS", 20)
     by_fold = {fold: TrainingParams(epochs=1, hidden=4 + fold) for fold in range(3)}
-    train_cohort(*stored, tmp_path, only_fold=None, device="cpu", source="s", by_fold=by_fold, **keywords)
+    run = CrossValidation(("mean_pool",), 0, SPLITS, SHORT, device="cpu", source="s", by_fold=by_fold)
+    train_cohort(*stored, tmp_path, run)
     assert len(read_metrics(tmp_path / "metrics.json")["folds"]) == 3
     for fold in range(3):
         settings = yaml.safe_load((tmp_path / f"fold_{fold}" / "provenance.json").read_text())["params"]["method"]
         assert settings["settings"]["hidden"] == 4 + fold
     del by_fold[2]
     with pytest.raises(ConfigError, match=r"none found for \[2\]"):
-        train_cohort(*stored, tmp_path, only_fold=None, device="cpu", source="s", by_fold=by_fold, **keywords)
+        train_cohort(*stored, tmp_path, run)
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_what_cannot_be_searched_is_refused(stored, tmp_path):
 
 
 def test_the_command_tunes_and_train_takes_what_it_found(stored, tmp_path, monkeypatch):
-    monkeypatch.setattr(evaluate_module, "BOOTSTRAP_DRAWS", 20)
+    monkeypatch.setattr(bootstrap, "BOOTSTRAP_DRAWS", 20)
     sheet = tmp_path / "slides.csv"
     rows = [(r.slide_id, r.case_id, r.label, stored[1][r.slide_id]) for r in stored[0]]
     pd.DataFrame(rows, columns=["slide_id", "case_id", "label", "features"]).to_csv(sheet, index=False)

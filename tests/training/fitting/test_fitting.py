@@ -6,9 +6,11 @@ import torch
 
 from pipeline.errors import CohortError, DeviceError
 from pipeline.training.cohort.cohort_nodes import CohortNodes, SlideNodes
+from pipeline.training.cohort.seeds import Seeds
 from pipeline.training.fitting.calibration import fit_temperature
 from pipeline.training.fitting.checkpoint import read_model, write_model
 from pipeline.training.fitting.fitting import class_weight, fit_model
+from pipeline.training.fitting.fitting_task import FittingTask
 from pipeline.training.fitting.inference import predict_logits
 from pipeline.training.fitting.steps import TrainingImages
 from pipeline.training.graphs.padded_batches import NodeImage
@@ -20,8 +22,8 @@ QUICK = TrainingParams(epochs=2, hidden=8, heads=2, pretraining_steps=10)
 
 
 def fitted(cohort, rows, method="default", seed=0, params=QUICK):
-    spec = method_spec(method, params)
-    return fit_model(cohort, rows, spec, seed=seed, purpose="fold 0", device=CPU, fitting=params.fitting)
+    task = FittingTask(method_spec(method, params), Seeds(seed, "fold 0"), CPU, params.fitting)
+    return fit_model(cohort, rows, task)
 
 
 def weights(model):

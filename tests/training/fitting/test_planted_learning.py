@@ -8,8 +8,10 @@ from sklearn.metrics import roc_auc_score
 
 from pipeline.synthetic.planted import PlantedParams, plant_images
 from pipeline.training.cohort.cohort_nodes import CohortNodes, SlideNodes
+from pipeline.training.cohort.seeds import Seeds
 from pipeline.training.fitting.checkpoint import node_image
 from pipeline.training.fitting.fitting import fit_model
+from pipeline.training.fitting.fitting_task import FittingTask
 from pipeline.training.fitting.inference import evaluate_images, learned_graphs
 from pipeline.training.methods.presets import method_spec
 from pipeline.training.params import TrainingParams
@@ -27,7 +29,7 @@ def learn(method, params, n_test, training=TrainingParams(), seed=0):  # noqa: B
     ends = [0, int(0.6 * n_fit), int(0.85 * n_fit), n_fit, params.n_images]
     roles = np.repeat(["train", "structure", "select", "test"], np.diff(ends))
     rows = pd.DataFrame({"slide_id": list(nodes), "label": [i.label for i in planted], "role": roles})
-    model, _ = fit_model(cohort, rows, method_spec(method, training), seed=seed, purpose="test", device=CPU)
+    model, _ = fit_model(cohort, rows, FittingTask(method_spec(method, training), Seeds(seed, "test"), CPU))
     images = [node_image(nodes[i.slide_id], model.scaler, int(i.label), CPU) for i in planted[n_fit:]]
     graphs = learned_graphs(model.network, images)
     areas = [edge_auroc(i, g, params.n_patches) for i, g in zip(planted[n_fit:], graphs, strict=True)]

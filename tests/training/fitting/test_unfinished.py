@@ -5,16 +5,18 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 import torch
 
 from pipeline.logs import ROOT_LOGGER
 from pipeline.provenance import file_digest
+from pipeline.training.cohort.role_tables import Split
 from pipeline.training.fitting import unfinished as module
+from pipeline.training.fitting.training_job import TrainingJob
 from pipeline.training.fitting.unfinished import UnfinishedFit
 from pipeline.training.params import SplitParams, TrainingParams
-from pipeline.training.split_cohort import split_cohort
 from pipeline.training.train_final import train_final
 from pipeline.training.train_fold import train_fold
 
@@ -26,29 +28,22 @@ KILLED = """
 import json
 import sys
 from pathlib import Path
+from pipeline.training.cohort.role_tables import Split
 from pipeline.training.fitting import unfinished
+from pipeline.training.fitting.training_job import TrainingJob
 from pipeline.training.params import TrainingParams
 from pipeline.training.train_fold import train_fold
 
 unfinished.PART_SECONDS = 0.0
 splits, features, out, partial, method, params = sys.argv[1:]
-train_fold(splits, Path(features), out, method=method, seed=0, fold=1, device="cpu", source="s",
-           params=TrainingParams(**json.loads(params)), partial_dir=partial)
+params = TrainingParams(**json.loads(params))
+train_fold(splits, Path(features), out, TrainingJob(method, Split(0, 1), params, "cpu", "s", Path(partial)))
 """
-
-
-@pytest.fixture(scope="module")
-def splits(stored, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("splits")
-    split_cohort(
-        *stored, folder / "splits.csv", folder / "excluded.csv", params=SplitParams(folds=3), seeds=[0], source="s"
-    )
-    return folder / "splits.csv"
 
 
 def train(splits, stored, out, partial, method="default", **changes):
     keywords = {"params": TrainingParams(**SHORT), "device": "cpu", "source": "s", **changes}
-    train_fold(splits, stored[1], out, method=method, seed=0, fold=1, partial_dir=partial, **keywords)
+    train_fold(splits, stored[1], out, TrainingJob(method, Split(0, 1), partial_dir=partial, **keywords))
 
 
 def kill_amid(splits, stored, out, partial, method, params):
@@ -85,8 +80,7 @@ def interrupted(monkeypatch):
     def start(run):
         with monkeypatch.context() as patch:
             patch.setattr(module, "PART_SECONDS", 0.0)
-            for stage in ("train_fold", "train_final"):
-                patch.setattr(f"pipeline.training.{stage}.write_model", interrupt)
+            patch.setattr("pipeline.training.fitting.training_job.write_model", interrupt)
             with pytest.raises(KeyboardInterrupt):
                 run()
 
@@ -115,13 +109,13 @@ def test_the_state_of_another_configuration_or_source_is_not_gone_on_from(
 
 
 def test_the_final_model_goes_on_too(splits, stored, tmp_path, interrupted, caplog):
-    keywords = {"method": "joint", "seed": 0, "device": "cpu", "source": "s", "split_params": SplitParams(folds=3)}
-    keywords["params"] = TrainingParams(**SHORT)
     whole, out, partial = (tmp_path / name for name in ("whole", "out", "partial"))
-    train_final(splits, stored[1], whole, **keywords)
-    interrupted(lambda: train_final(splits, stored[1], out, partial_dir=partial, **keywords))
+    job = TrainingJob("joint", Split(0, None), TrainingParams(**SHORT), "cpu", "s")
+    kept = replace(job, partial_dir=partial)
+    train_final(splits, stored[1], whole, job, SplitParams(folds=3))
+    interrupted(lambda: train_final(splits, stored[1], out, kept, SplitParams(folds=3)))
     caplog.set_level("INFO", logger=ROOT_LOGGER)
-    train_final(splits, stored[1], out, partial_dir=partial, **keywords)
+    train_final(splits, stored[1], out, kept, SplitParams(folds=3))
     assert f"goes on after {SHORT['epochs']} epochs" in caplog.text
     assert file_digest(out) == file_digest(whole)
     assert not list(partial.rglob("*.pt"))
@@ -155,7 +149,7 @@ class Malicious:
 def test_a_state_that_cannot_be_read_is_removed_and_runs_no_code(tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(module, "PART_SECONDS", 0.0)
     UnfinishedFit(tmp_path, {"a": 1}).offer(lambda: {"epoch": torch.tensor(3)})
-    (path,) = tmp_path.glob("*.pt")
+    (path,) = tmp_path.glob("*/state.pt")
     assert int(UnfinishedFit(tmp_path, {"a": 1}).read(CPU)["epoch"]) == 3
     torch.save({"epoch": Malicious()}, path)
     assert UnfinishedFit(tmp_path, {"a": 1}).read(CPU) is None

@@ -1,13 +1,10 @@
-"""Paired comparison of methods: over the same images with patients as the units, and over folds."""
+"""Whether two methods differ: tests over patients and over folds, and their correction for many methods."""
 
 import math
 from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 from scipy.stats import t as student_t
-
-from pipeline.artefacts.metrics import METRICS
 
 
 def sign_flip_p(differences: Sequence[int]) -> float:
@@ -69,36 +66,3 @@ def holm(p_values: Sequence[float]) -> list[float]:
     corrected = np.full_like(p, math.nan)
     corrected[order] = np.minimum(stepped, 1.0)
     return [float(value) for value in corrected]
-
-
-def table_text(table: pd.DataFrame) -> str:
-    """A comparison as lines of text: each metric as mean +- SD and [95 % interval], then the paired tests.
-
-    Parameters
-    ----------
-    table
-        Columns of ``artefacts.metrics.COMPARISON_COLUMNS``.
-    """
-    cells = {"method": table["method"], "runs": table["n_runs"], "images": table["n_images"]}
-    for name in METRICS:
-        parts = zip(*(table[f"{name}_{part}"] for part in ("mean", "sd", "ci_low", "ci_high")), strict=True)
-        cells[name] = pd.Series([_measured(*row) for row in parts], index=table.index)
-    cells["difference"] = table["accuracy_difference"].map(lambda d: _number(d, "+.3f"))
-    for name, title in (("p_holm", "p patients"), ("p_folds_holm", "p folds")):
-        cells[title] = table[name].map(lambda p: _number(p, ".3g"))
-    reference = table["reference"].iloc[0]
-    note = (
-        "mean +- SD over runs (seeds x folds), [95 % bootstrap interval over patients]; "
-        f"difference of accuracy from {reference}, p with Holm's correction"
-    )
-    return f"{pd.DataFrame(cells).to_string(index=False)}\n{note}"
-
-
-def _measured(mean: float, sd: float, low: float, high: float) -> str:
-    spread = "" if math.isnan(sd) else f" +- {sd:.3f}"
-    interval = "" if math.isnan(low) else f" [{low:.3f}, {high:.3f}]"
-    return _number(mean, ".3f") + spread + interval
-
-
-def _number(value: float, form: str) -> str:
-    return "-" if math.isnan(value) else format(value, form)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest, ttest_1samp
 
-from pipeline.training.evaluation.comparison import corrected_resampled_p, holm, sign_flip_p
+from pipeline.training.evaluation.paired_tests import corrected_resampled_p, holm, sign_flip_p
 
 
 @pytest.mark.parametrize("wins", [0, 3, 5, 9])

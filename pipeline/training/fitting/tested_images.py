@@ -1,0 +1,55 @@
+"""What a trained model says of its test images, and the graphs it used, as files."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from pipeline.artefacts.learned_graphs import write_learned_graphs
+from pipeline.artefacts.predictions import prediction_frame, write_predictions
+from pipeline.errors import CohortError
+from pipeline.training.cohort.cohort_nodes import CohortNodes, nonempty
+from pipeline.training.cohort.determinism import deterministic_torch
+from pipeline.training.cohort.seeds import derived_seed
+from pipeline.training.fitting.checkpoint import TrainedModel
+from pipeline.training.fitting.fitting_task import FittingTask
+from pipeline.training.fitting.inference import learned_graphs, predict_probabilities
+
+
+def write_tested_images(
+    out: Path,
+    model: TrainedModel,
+    cohort: CohortNodes,
+    test: pd.DataFrame,
+    task: FittingTask,
+    provenance: Mapping[str, Any],
+) -> None:
+    """Write ``predictions.csv`` and ``graphs.zarr`` of the images of ``test`` to ``out``.
+
+    Parameters
+    ----------
+    test
+        Columns slide_id, case_id, label.
+
+    Raises
+    ------
+    CohortError
+        If an image has no patch or a class that the model does not know.
+    """
+    unknown = sorted(set(test["label"]) - set(model.class_names))
+    if unknown:
+        raise CohortError(
+            f"class {unknown[0]!r} is only in the test fold; the model knows {', '.join(model.class_names)}."
+        )
+    slide_ids = [str(slide_id) for slide_id in test["slide_id"]]
+    nonempty(cohort, slide_ids)
+    with deterministic_torch(derived_seed(task.seeds.seed, "test"), task.spec.settings.threads, task.device):
+        images = model.images([cohort.slides[slide_id] for slide_id in slide_ids], task.device)
+        probabilities = predict_probabilities(
+            model.network, images, n_classes=len(model.class_names), temperature=model.temperature
+        )
+        graphs = learned_graphs(model.network, images)
+    frame = prediction_frame(slide_ids, list(test["case_id"]), list(test["label"]), model.class_names, probabilities)
+    write_predictions(out / "predictions.csv", frame)
+    write_learned_graphs(out / "graphs.zarr", dict(zip(slide_ids, graphs, strict=True)), provenance)

@@ -1,0 +1,62 @@
+import numpy as np
+import pytest
+
+from pipeline.artefacts.metrics import METRICS
+from pipeline.artefacts.predictions import prediction_frame
+from pipeline.training.evaluation import bootstrap
+from pipeline.training.evaluation.bootstrap import BOOTSTRAP_SEED, bootstrap_intervals
+from pipeline.training.evaluation.classification_metrics import compute_metrics
+from pipeline.training.evaluation.fold_predictions import scored
+
+
+def frame(seed, n=24, cases=8):
+    """Predictions of ``cases`` patients with three images each."""
+    rng = np.random.default_rng(seed)
+    probabilities = rng.dirichlet([1, 1], size=n)
+    labels = [str(label) for label in rng.integers(0, 2, size=n)]
+    return prediction_frame(
+        [f"s{i}" for i in range(n)], [f"p{i % cases}" for i in range(n)], labels, "01", probabilities
+    )
+
+
+def repeated(frames, n_draws):
+    """The interval image by image: patients drawn, their rows repeated, metrics averaged over frames."""
+    cases = sorted(set(frames[0]["case_id"]))
+    rng = np.random.default_rng(BOOTSTRAP_SEED)
+    draws = []
+    for _ in range(n_draws):
+        drawn = [cases[i] for i in rng.integers(len(cases), size=len(cases))]
+        metrics = []
+        for table in frames:
+            rows = np.concatenate([np.flatnonzero(table["case_id"] == case) for case in drawn])
+            probabilities, labels = scored(table)
+            metrics.append(compute_metrics(probabilities[rows], labels[rows]))
+        draws.append(metrics)
+    bounds = {}
+    for name in METRICS:
+        means = [np.nanmean([getattr(m, name) for m in metrics]) for metrics in draws]
+        bounds[name] = np.quantile(means, [0.025, 0.975]).tolist()
+    return bounds
+
+
+def test_patients_are_drawn_with_all_their_images_in_all_runs(monkeypatch):
+    monkeypatch.setattr(bootstrap, "BOOTSTRAP_DRAWS", 30)
+    frames = [frame(1), frame(2)]
+    intervals = bootstrap_intervals(frames)
+    for name, bounds in repeated(frames, 30).items():
+        assert intervals[name] == pytest.approx(bounds), name
+
+
+def test_draws_are_the_same_however_many_are_computed_together(monkeypatch):
+    monkeypatch.setattr(bootstrap, "BOOTSTRAP_DRAWS", 25)
+    whole = bootstrap_intervals([frame(3)])
+    monkeypatch.setattr(bootstrap, "DRAWS_AT_ONCE", 4)
+    assert np.array(list(bootstrap_intervals([frame(3)]).values())) == pytest.approx(np.array(list(whole.values())))
+
+
+def test_a_metric_that_no_draw_defines_has_no_interval(monkeypatch):
+    monkeypatch.setattr(bootstrap, "BOOTSTRAP_DRAWS", 5)
+    one_class = frame(4).assign(label="0")
+    intervals = bootstrap_intervals([one_class])
+    assert intervals["auroc"] is None
+    assert len(intervals["accuracy"]) == 2

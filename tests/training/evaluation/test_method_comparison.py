@@ -1,0 +1,78 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.artefacts.predictions import prediction_frame
+from pipeline.errors import CohortError
+from pipeline.training.evaluation import bootstrap
+from pipeline.training.evaluation.classification_metrics import Metrics
+from pipeline.training.evaluation.method_comparison import comparison_table, means, sample_sds
+from pipeline.training.evaluation.paired_tests import corrected_resampled_p
+
+
+@pytest.fixture(autouse=True)
+def few_draws(monkeypatch):
+    monkeypatch.setattr(bootstrap, "BOOTSTRAP_DRAWS", 200)
+
+
+def frame(right, fold=0, images_per_case=1):
+    """Predictions of which those in ``right`` (0 or 1 an image) are correct."""
+    n = len(right)
+    labels = [str(i % 2) for i in range(n)]
+    predicted = np.array([int(label) if ok else 1 - int(label) for label, ok in zip(labels, right, strict=True)])
+    probabilities = np.where(np.arange(2) == predicted[:, None], 0.8, 0.2)
+    cases = [f"p{fold}_{i // images_per_case}" for i in range(n)]
+    ids = [f"s{fold}_{i}" for i in range(n)]
+    return prediction_frame(ids, cases if images_per_case > 1 else ids, labels, ("0", "1"), probabilities)
+
+
+def test_methods_are_compared_over_the_same_images():
+    runs = {
+        "mean_pool": {0: {0: frame([1, 0] * 10)}},
+        "default": {0: {0: frame([1] * 20)}},
+        "joint": {0: {0: frame([1] * 19 + [0])}},
+    }
+    table = comparison_table(runs).set_index("method")
+    assert set(table["reference"]) == {"default"}
+    assert table.loc["mean_pool", "accuracy_difference"] == -0.5
+    assert table.loc["mean_pool", "p_value"] == pytest.approx(2 / 2**10)
+    assert table.loc["mean_pool", "p_holm"] == pytest.approx(4 / 2**10)
+    assert table.loc["joint", "p_holm"] == 1
+    assert pd.isna(table.loc["default", "p_value"])
+    assert table.loc["default", "n_images"] == 20
+
+
+def test_methods_without_common_images_cannot_be_compared():
+    with pytest.raises(CohortError, match="same splits"):
+        comparison_table({"default": {0: {0: frame([1] * 4)}}, "joint": {0: {0: frame([1] * 4, fold=1)}}})
+
+
+def test_a_second_seed_on_the_same_patients_does_not_make_them_more():
+    right = [1, 1, 1, 0] * 8
+    one, two = (comparison_table({"default": {seed: {0: frame(right)} for seed in range(n)}}).iloc[0] for n in (1, 2))
+    for name in ("accuracy_ci_low", "accuracy_ci_high"):
+        assert one[name] == two[name]
+    assert one["accuracy_ci_low"] < 0.75 < one["accuracy_ci_high"]
+
+
+def test_methods_are_compared_over_folds_too():
+    """Differences 0, -0.25, -0.5 over three folds, each half as large as the rest."""
+    folds = {0: [1] * 4, 1: [1, 1, 1, 0], 2: [1, 0, 1, 0]}
+    runs = {
+        "default": {0: {fold: frame([1] * 4, fold) for fold in folds}},
+        "joint": {0: {fold: frame(right, fold) for fold, right in folds.items()}},
+        "logistic": {0: {fold: frame([0] * 4, fold) for fold in folds}},
+    }
+    table = comparison_table(runs).set_index("method")
+    assert table.loc["joint", "p_folds"] == pytest.approx(corrected_resampled_p([0, -0.25, -0.5], 1 / 2))
+    assert table.loc["joint", "p_folds_holm"] == table.loc["joint", "p_folds"]
+    assert pd.isna(table.loc["logistic", "p_folds"])
+
+
+def test_means_and_deviations_are_of_the_defined_values():
+    metrics = [Metrics(a, 1, 1, auroc, 0, 0) for a, auroc in ((1.0, np.nan), (0.5, 0.75), (0.75, np.nan))]
+    assert means(metrics)["accuracy"] == 0.75
+    assert means(metrics)["auroc"] == 0.75
+    assert sample_sds(metrics)["accuracy"] == pytest.approx(0.25)
+    assert sample_sds(metrics)["auroc"] is None
+    assert means(metrics[:1])["auroc"] is None
