@@ -27,6 +27,7 @@ COMMANDS = {
     "tune": "Search a method's settings inside the training folds.",
     "train": "Split, train and evaluate on a sheet of slides.",
     "predict": "Apply a trained model to feature caches.",
+    "export-pyg": "Write cell and patch graphs as PyTorch Geometric reads them.",
     "train-nuclei": "Train a compact nucleus segmentation network.",
     "import-h5": "Bring TRIDENT or CLAM features into the feature cache.",
     "synth": "Make synthetic slides or planted cohorts with known truth.",

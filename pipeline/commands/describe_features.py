@@ -71,12 +71,20 @@ def _summary(distribution: pd.DataFrame, groups: pd.DataFrame, out_dir: Path) ->
 @SHEET
 @FEATURES
 @click.option("--out", "out_path", type=NEW_FILE, required=True, help="AnnData file (.h5ad) to write.")
-def export(sheet_path: Path, features_dir: Path, out_path: Path) -> None:
+@click.option(
+    "--trained",
+    "trained_dir",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="--out of `abignet train` or {outdir}/training/{run}/{method}/seed_{s}: adds the learned graphs.",
+)
+def export(sheet_path: Path, features_dir: Path, out_path: Path, trained_dir: Path | None) -> None:
     """Write the feature caches of a sheet as one AnnData file; needs the package anndata."""
     from pipeline.exports.anndata_export import export_anndata
+    from pipeline.exports.graphs.slide_files import folds_of_folder
 
     rows = read_sheet(sheet_path)
-    n_tiles = export_anndata(list(zip(rows, _caches(rows, features_dir), strict=True)), out_path)
+    trained = None if trained_dir is None else folds_of_folder(trained_dir)
+    n_tiles = export_anndata(list(zip(rows, _caches(rows, features_dir), strict=True)), out_path, trained=trained)
     click.echo(f"{out_path}: {n_tiles} tiles of {len(rows)} slides")
 
 

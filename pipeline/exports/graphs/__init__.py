@@ -1,0 +1,1 @@
+"""Inner room: the artefacts of a slide as graphs of PyTorch Geometric."""
