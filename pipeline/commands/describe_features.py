@@ -80,7 +80,7 @@ def _summary(distribution: pd.DataFrame, groups: pd.DataFrame, out_dir: Path) ->
 def export(sheet_path: Path, features_dir: Path, out_path: Path, trained_dir: Path | None) -> None:
     """Write the feature caches of a sheet as one AnnData file; needs the package anndata."""
     from pipeline.exports.anndata_export import export_anndata
-    from pipeline.exports.graphs.slide_files import folds_of_folder
+    from pipeline.exports.graphs.trained_folds import folds_of_folder
 
     rows = read_sheet(sheet_path)
     trained = None if trained_dir is None else folds_of_folder(trained_dir)

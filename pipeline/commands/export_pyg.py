@@ -67,8 +67,9 @@ def command(
     """
     from pipeline.exports.export_pyg import export_pyg
     from pipeline.exports.graphs.cohort_slides import chosen, class_names, cohort_slides
-    from pipeline.exports.graphs.slide_files import SlideFiles, folds_of_folder, folds_of_run
+    from pipeline.exports.graphs.slide_files import SlideFiles
     from pipeline.exports.graphs.slide_graph import GraphSources, available
+    from pipeline.exports.graphs.trained_folds import folds_of_folder, folds_of_run
 
     _check_usage(level, results, features, run, trained)
     folds = (

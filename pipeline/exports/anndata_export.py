@@ -14,7 +14,7 @@ from pipeline.artefacts.atomic import writing
 from pipeline.artefacts.features import FeatureStore, read_features
 from pipeline.artefacts.sheet import SlideRow
 from pipeline.errors import AbignetError, ArtefactError
-from pipeline.exports.graphs.slide_files import TrainedFolds
+from pipeline.exports.graphs.trained_folds import TrainedFolds
 
 LEARNED = "learned"
 """Name of the learned graph, which scanpy takes as ``neighbors_key``."""

@@ -20,8 +20,9 @@ from pipeline.exports.graphs.cohort_slides import (
 )
 from pipeline.exports.graphs.graph_files import read_graph
 from pipeline.exports.graphs.node_transforms import KeptEdges, Standardise
-from pipeline.exports.graphs.slide_files import SlideFiles, folds_of_folder
+from pipeline.exports.graphs.slide_files import SlideFiles
 from pipeline.exports.graphs.slide_graph import LEVELS, N_NEAREST, Graph, GraphSources, labelled_graph
+from pipeline.exports.graphs.trained_folds import folds_of_folder
 
 __all__ = ["CellGraphs", "HeteroGraphs", "KeptEdges", "PatchGraphs", "SlideGraphs", "Standardise", "read_graph"]
 

@@ -1,19 +1,26 @@
+import dataclasses
 import sys
 
 import anndata
 import numpy as np
+import pandas as pd
 import pytest
 
-from pipeline.artefacts.features import FeatureStore, write_features
+from pipeline.artefacts.features import FeatureStore, read_features, write_features
+from pipeline.artefacts.learned_graphs import LearnedGraph, write_learned_graphs
 from pipeline.artefacts.sheet import SlideRow
+from pipeline.artefacts.splits import write_splits
+from pipeline.cli import main
 from pipeline.errors import AbignetError, ArtefactError
 from pipeline.exports.anndata_export import export_anndata
+from pipeline.exports.graphs.trained_folds import folds_of_folder
+from tests.exports.results_folder import EMPTY, MADE
 
 
 @pytest.fixture
 def caches(tmp_path):
     """Two slides of two tiles each, one value undefined; only the first has the embedding ``conch``."""
-    found = []
+    slides = []
     for number in range(2):
         x = np.arange(4, dtype=np.float32).reshape(2, 2) + 10 * number
         x[0, 1] = np.nan
@@ -31,8 +38,8 @@ def caches(tmp_path):
         )
         path = tmp_path / f"s{number}.zarr"
         write_features(path, store)
-        found.append((SlideRow(f"s{number}", label="x" if number else None, case_id="p"), path))
-    return found
+        slides.append((SlideRow(f"s{number}", label="x" if number else None, case_id="p"), path))
+    return slides
 
 
 def test_tiles_features_places_and_embeddings_come_back(caches, tmp_path):
@@ -44,7 +51,64 @@ def test_tiles_features_places_and_embeddings_come_back(caches, tmp_path):
     np.testing.assert_array_equal(read.X, [[0, np.nan], [2, 3], [10, np.nan], [12, 13]])
     np.testing.assert_array_equal(read.obsm["spatial"], [[50, 50], [150, 50]] * 2)
     assert list(read.obsm) == ["X_uni", "spatial"]
+    assert read.obs["case_id"].tolist() == ["p"] * 4
+    assert read.obs["tile_id"].tolist() == [4, 7, 4, 7]
+    np.testing.assert_array_equal(read.obsm["X_uni"], [[0] * 3] * 2 + [[1] * 3] * 2)
     assert read.uns["abignet"]["s1"]["mpp"] == 0.5
+    assert not read.obsp
+    assert not list(tmp_path.glob(".partial*"))
+
+
+def test_a_slide_without_tiles_costs_nobody_an_embedding(caches, tmp_path):
+    none = FeatureStore("e", np.zeros((0, 0), np.float32), (), np.zeros((0, 2), int), np.zeros(0), reason="no tissue")
+    write_features(tmp_path / "e.zarr", none)
+    assert export_anndata([(SlideRow("e"), tmp_path / "e.zarr"), *caches], tmp_path / "c.h5ad") == 4
+    read = anndata.read_h5ad(tmp_path / "c.h5ad")
+    assert list(read.obsm) == ["X_uni", "spatial"]
+    assert read.uns["abignet"]["e"]["reason"] == "no tissue"
+    with pytest.raises(ArtefactError, match="expected at least one slide with tiles"):
+        export_anndata([(SlideRow("e"), tmp_path / "e.zarr")], tmp_path / "none.h5ad")
+
+
+def test_corners_stand_for_centres_where_the_side_is_not_known(caches, tmp_path):
+    row, path = caches[0]
+    write_features(path, dataclasses.replace(read_features(path), tile_width_l0=None))
+    export_anndata([(row, path)], tmp_path / "c.h5ad")
+    assert anndata.read_h5ad(tmp_path / "c.h5ad").obsm["spatial"].tolist() == [[0, 0], [100, 0]]
+
+
+def test_learned_edges_that_were_kept_become_a_matrix(caches, tmp_path):
+    """The second slide alone is tested in a fold."""
+    row = ("s1", "p", "x", 3, 0, "test")
+    write_splits(
+        tmp_path / "splits.csv", pd.DataFrame([row], columns=["slide_id", "case_id", "label", "seed", "fold", "role"])
+    )
+    graph = LearnedGraph(np.array([[0, 1], [1, 0]]), np.array([0.25, 0.75], np.float32), np.array([True, False]))
+    write_learned_graphs(tmp_path / "fold_0/graphs.zarr", {"s1": graph}, MADE)
+    export_anndata(caches, tmp_path / "c.h5ad", trained=folds_of_folder(tmp_path))
+    read = anndata.read_h5ad(tmp_path / "c.h5ad")
+    expected = np.zeros((4, 4), np.float32)
+    expected[2, 3] = 0.25
+    np.testing.assert_array_equal(read.obsp["learned_connectivities"].toarray(), expected)
+    assert read.obsp["learned_connectivities"].nnz == 1
+    assert read.uns["learned"]["connectivities_key"] == "learned_connectivities"
+    assert read.uns["learned"]["params"] == {"method": "abignet", "seed": 3}
+
+
+def test_command(made, tmp_path, capsys):
+    where = ["--sheet", made.sheet, "--features", made.results / "features", "--out", tmp_path / "c.h5ad"]
+    with pytest.raises(SystemExit) as caught:
+        main(["features", "export-anndata", *map(str, where), "--trained", str(made.trained)])
+    assert not caught.value.code
+    assert "136 tiles of 18 slides" in capsys.readouterr().out
+    read = anndata.read_h5ad(tmp_path / "c.h5ad")
+    assert EMPTY in read.uns["abignet"]
+    scores = read.obsp["learned_connectivities"]
+    assert (scores != scores.T).nnz == 0
+    slide = read.obs["slide_id"].to_numpy()
+    source, target = scores.nonzero()
+    assert (slide[source] == slide[target]).all()
+    assert set(slide[source]) == set(slide) - {"new"}
 
 
 def test_without_the_package_the_error_says_what_to_install(caches, tmp_path, monkeypatch):

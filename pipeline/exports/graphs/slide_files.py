@@ -1,20 +1,17 @@
-"""Where the artefacts of a slide and the graphs of a training are, and reading them together."""
+"""Where the artefacts of a slide are, and reading those together that belong together."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
 
 from pipeline.artefacts.cell_graphs import CellGraphs, read_cell_graphs
 from pipeline.artefacts.features import FeatureStore, read_features
-from pipeline.artefacts.learned_graphs import LearnedGraph, read_learned_graph
 from pipeline.artefacts.nuclei import read_nuclei
-from pipeline.artefacts.splits import read_splits
 from pipeline.artefacts.tiles import read_tiles
-from pipeline.errors import ArtefactError, CohortError
-from pipeline.exports.graphs.cohort_slides import MOST_NAMED, slides_of_splits
+from pipeline.errors import ArtefactError
+from pipeline.exports.graphs.cohort_slides import MOST_NAMED
 from pipeline.provenance import file_digest
 
 RUN_LAYOUT = {
@@ -107,8 +104,7 @@ class SlideFiles:
         """
         nuclei_path, graphs_path = self.path("nuclei", slide_id), self.path("cell_graphs", slide_id)
         graphs, header = read_cell_graphs(graphs_path)
-        made_from = header["provenance"]["upstream"].get("nuclei")
-        if made_from not in (None, file_digest(nuclei_path)):
+        if header["provenance"]["upstream"].get("nuclei") != file_digest(nuclei_path):
             raise ArtefactError(
                 f"{graphs_path}: made from another table than {nuclei_path}. Build the cell graphs again."
             )
@@ -121,105 +117,3 @@ class SlideFiles:
     def _layout(self) -> dict[str, str]:
         is_of_command = self.results is not None and (self.results / "work").is_dir()
         return FEATURES_LAYOUT if is_of_command else RUN_LAYOUT
-
-
-@dataclass(frozen=True)
-class TrainedFolds:
-    """Learned graphs of one method and seed, stored fold by fold for the images that the fold tests.
-
-    Attributes
-    ----------
-    folder
-        Holds ``fold_{k}/graphs.zarr``.
-    splits
-        Table of the folds.
-    seed
-        Seed of the folds.
-    """
-
-    folder: Path
-    splits: Path
-    seed: int
-
-    @cached_property
-    def fold_of(self) -> dict[str, int]:
-        """Fold that tests each slide."""
-        tested = slides_of_splits(self.splits, self.seed, None)
-        return {slide.slide_id: slide.fold for slide in tested if slide.fold is not None}
-
-    def store(self, slide_id: str) -> Path:
-        """Store with the graph of a slide.
-
-        Raises
-        ------
-        CohortError
-            If no fold tests the slide.
-        """
-        if slide_id not in self.fold_of:
-            raise CohortError(
-                f"slide {slide_id}: no fold of {self.splits} (seed {self.seed}) tests it; expected a test image, for "
-                "learned graphs are stored for these."
-            )
-        return self.folder / f"fold_{self.fold_of[slide_id]}" / "graphs.zarr"
-
-    def graph(self, slide_id: str, n_patches: int) -> LearnedGraph:
-        """Learned graph of a slide, by the fold that tests it.
-
-        Parameters
-        ----------
-        n_patches
-            Rows of the slide's feature cache.
-
-        Raises
-        ------
-        ArtefactError
-            If that fold was not trained, its store is damaged, or the graph has more nodes.
-        CohortError
-            If no fold tests the slide.
-        """
-        graph = read_learned_graph(self.store(slide_id), slide_id)
-        n_nodes = int(graph.edge_index.max(initial=-1)) + 1
-        if n_nodes > n_patches:
-            raise ArtefactError(
-                f"slide {slide_id}: its learned graph has {n_nodes} nodes or more, its feature cache {n_patches} rows; "
-                "expected the cache that was trained on. Train again, or give that cache."
-            )
-        return graph
-
-
-def folds_of_run(results: str | Path, run: str, method: str, seed: int) -> TrainedFolds:
-    """Folds of a run of the pipeline.
-
-    Raises
-    ------
-    ArtefactError
-        If the run has none of that method and seed; says which it has.
-    """
-    training = Path(results) / "training" / run
-    folder = training / method / f"seed_{seed}"
-    if not folder.is_dir():
-        there = sorted(f"{path.parent.name} {path.name}" for path in training.glob("*/seed_*"))
-        raise ArtefactError(
-            f"{training}: expected method {method} trained with seed {seed}, found {', '.join(there) or 'nothing'}."
-        )
-    return TrainedFolds(folder, training / "splits.csv", seed)
-
-
-def folds_of_folder(folder: str | Path) -> TrainedFolds:
-    """Folds in ``--out`` of ``abignet train``, or in ``training/{run}/{method}/seed_{s}`` of a run.
-
-    Raises
-    ------
-    ArtefactError
-        If there are none, or more seeds than one.
-    """
-    place = Path(folder)
-    if not any(place.glob("fold_*")):
-        raise ArtefactError(f"{place}: expected fold_0, fold_1, ... of one method, found none.")
-    if place.name.startswith("seed_"):
-        return TrainedFolds(place, place.parents[1] / "splits.csv", int(place.name.removeprefix("seed_")))
-    splits = place / "splits.csv"
-    seeds = sorted(set(read_splits(splits)["seed"]))
-    if len(seeds) != 1:
-        raise ArtefactError(f"{splits}: expected one seed, found {', '.join(map(str, seeds)) or 'none'}.")
-    return TrainedFolds(place, splits, int(seeds[0]))

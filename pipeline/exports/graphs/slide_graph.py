@@ -17,8 +17,9 @@ from pipeline.exports.graphs.nucleus_graphs import (
     nucleus_nodes,
 )
 from pipeline.exports.graphs.patch_graphs import learned_edges, near_edges, patch_graph
-from pipeline.exports.graphs.slide_files import SlideFiles, TrainedFolds
+from pipeline.exports.graphs.slide_files import SlideFiles
 from pipeline.exports.graphs.tissue_graphs import tissue_graph
+from pipeline.exports.graphs.trained_folds import TrainedFolds
 
 Graph: TypeAlias = "Data | HeteroData | list[Data]"
 
