@@ -8,7 +8,7 @@ SET ?= real
 REAL := $(patsubst real/real,real,real/$(SET))
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test test-all lint format real clean
+.PHONY: help demo test test-all lint format config real clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -42,6 +42,9 @@ format: $(STAMP) ## rewrite the code in the house format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 	$(BIN)/snakefmt Snakefile workflow
+
+config: $(STAMP) ## write config/config.yaml and the schemas from the declared keys
+	$(BIN)/python -m pipeline.config_files
 
 real: $(STAMP) ## the same workflow on real images in the folder that ABIGNET_REAL_DATA names; also SET=glas, SET=lc25000
 	$(BIN)/python config/real/make_sheet.py "$$ABIGNET_REAL_DATA" $(REAL)/slides.csv $(SET)

@@ -1,24 +1,34 @@
-"""The configuration: one closed schema, and sections that become the rooms' ``Params``.
+"""The configuration: one closed contract, and sections that become the rooms' ``Params``.
 
 Used by the doorways only (the Snakefile and the command line); rooms get ``Params``.
 """
 
-from collections.abc import Mapping, Sequence
-from functools import cache
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError
 
+from pipeline.config_keys import SECTIONS, RunKeys
 from pipeline.errors import ConfigError
-from pipeline.reachability import PACKAGE_ROOT
-
-DEFAULT_CONFIG = PACKAGE_ROOT.parent / "config" / "config.yaml"
-SCHEMA_PATH = PACKAGE_ROOT.parent / "workflow" / "schemas" / "config.schema.yaml"
+from pipeline.tunables import Tunables, key_of, meaning_of, rule_of, tunables_of
 
 ParamsT = TypeVar("ParamsT")
+
+MOST_BYTES = 1_000_000
+"""Guard: a configuration is a page of text; a larger file is none."""
+
+MOST_NODES = 10_000
+"""Guard: values of a configuration, aliases counted each time, so that a small file cannot unfold to a huge one."""
+
+MOST_DEPTH = 20
+"""Guard: levels of nesting; the deepest key has three."""
+
+
+def default_config() -> dict[str, Any]:
+    """Every key with its default, as YAML would give it: lists, not tuples."""
+    config = _defaults(RunKeys)
+    return config | {section: _defaults(kind) for section, kind in SECTIONS.items()}
 
 
 def load_config(path: str | Path | None = None, settings: Sequence[str] = ()) -> dict[str, Any]:
@@ -37,7 +47,7 @@ def load_config(path: str | Path | None = None, settings: Sequence[str] = ()) ->
     ConfigError
         If the file is unreadable or a key or value is not allowed; all faults at once.
     """
-    config = _read(DEFAULT_CONFIG)
+    config = default_config()
     if path is not None:
         _overlay(config, _read(Path(path)))
     for setting in settings:
@@ -47,18 +57,19 @@ def load_config(path: str | Path | None = None, settings: Sequence[str] = ()) ->
 
 
 def check_config(config: Mapping[str, Any]) -> None:
-    """Check a whole configuration against the schema.
+    """Check a whole configuration against the declared keys.
 
     Raises
     ------
     ConfigError
-        Naming every unknown key and every value that is not allowed.
+        Naming every unknown or missing key and every value that is not allowed.
     """
-    errors = sorted(_validator().iter_errors(dict(config)), key=lambda error: list(map(str, error.absolute_path)))
-    faults = [fault for error in errors for fault in _describe(error)]
+    faults = [*_key_faults(RunKeys, config, known_beside=SECTIONS), *_section_faults(config)]
+    if not faults:
+        faults = [str(error) for kind in SECTIONS.values() if (error := _joint_fault(config, kind)) is not None]
     if faults:
         raise ConfigError(
-            "config: " + f"{len(faults)} fault{'s' if len(faults) > 1 else ''}:\n" + "\n".join(f"  {f}" for f in faults)
+            f"config: {len(faults)} fault{'s' if len(faults) > 1 else ''}:\n" + "\n".join(f"  {f}" for f in faults)
         )
 
 
@@ -67,14 +78,75 @@ def params(config: Mapping[str, Any], section: str, kind: type[ParamsT]) -> Para
     return kind(**{key: tuple(v) if isinstance(v, list) else v for key, v in config[section].items()})
 
 
+def _defaults(kind: type[Tunables]) -> dict[str, Any]:
+    values = {declared.name: declared.default for declared in tunables_of(kind)}
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+
+
+def _section_faults(config: Mapping[str, Any]) -> Iterator[str]:
+    for section, kind in SECTIONS.items():
+        given = config.get(section)
+        if isinstance(given, Mapping):
+            yield from _key_faults(kind, given)
+        else:
+            yield f"{section}: expected keys and values, found {given!r}."
+
+
+def _key_faults(kind: type[Tunables], given: Mapping[str, Any], known_beside: Iterable[str] = ()) -> Iterator[str]:
+    declared = {key.name: key for key in tunables_of(kind)}
+    known = [*declared, *known_beside]
+    for name in given:
+        if name not in known:
+            yield f"{key_of(kind, name)}: unknown key; known here are {', '.join(known)}"
+    for name, key in declared.items():
+        if name not in given:
+            yield f"{key_of(kind, name)}: missing"
+        elif not rule_of(key).allows(given[name]):
+            yield f"{key_of(kind, name)}: expected {rule_of(key).expected}, found {given[name]!r}; {meaning_of(key)}"
+
+
+def _joint_fault(config: Mapping[str, Any], kind: type[Tunables]) -> ConfigError | None:
+    """What values that are allowed one by one contradict together."""
+    try:
+        params(config, kind.section, kind)
+    except ConfigError as error:
+        return error
+    return None
+
+
 def _read(path: Path) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path}: expected a YAML file, found: {error}") from error
+        if path.stat().st_size > MOST_BYTES:
+            raise ConfigError(f"{path}: expected a YAML file of at most {MOST_BYTES:,} bytes, found a larger one.")
+        content = _parsed(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError, ValueError) as error:
+        raise ConfigError(f"{path}: expected a YAML file in UTF-8, found: {error}") from error
     if content is not None and not isinstance(content, dict):
         raise ConfigError(f"{path}: expected keys and values, found {type(content).__name__}")
     return content or {}
+
+
+def _parsed(text: str) -> Any:
+    """YAML as plain values.
+
+    Raises
+    ------
+    ValueError
+        If it unfolds to more than a configuration can be.
+    yaml.YAMLError
+        If it is no YAML.
+    """
+    content = yaml.safe_load(text)
+    ahead = [(content, 0)]
+    n_nodes = 0
+    while ahead:
+        node, depth = ahead.pop()
+        n_nodes += 1
+        if n_nodes > MOST_NODES or depth > MOST_DEPTH:
+            raise ValueError(f"more than {MOST_NODES:,} values or {MOST_DEPTH} levels of nesting")
+        children = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+        ahead += [(child, depth + 1) for child in children]
+    return content
 
 
 def _overlay(base: dict[str, Any], upper: Mapping[str, Any]) -> None:
@@ -90,7 +162,10 @@ def _parse_setting(setting: str) -> dict[str, Any]:
     if not separator:
         raise ConfigError(f"--set {setting}: expected key=value")
     keys = _full_key(name.strip())
-    value: Any = yaml.safe_load(text)
+    try:
+        value: Any = _parsed(text)
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        raise ConfigError(f"--set {setting}: expected a YAML value after =, found: {error}") from error
     for key in reversed(keys):
         value = {key: value}
     nested: dict[str, Any] = value
@@ -98,33 +173,9 @@ def _parse_setting(setting: str) -> dict[str, Any]:
 
 
 def _full_key(name: str) -> list[str]:
-    properties = _schema()["properties"]
-    if "." in name or name in properties:
+    if "." in name or name in default_config():
         return name.split(".")
     for section in ("training", "splits"):
-        if name in properties[section]["properties"]:
+        if name in {key.name for key in tunables_of(SECTIONS[section])}:
             return [section, name]
     raise ConfigError(f"--set {name}: no such key in training or splits; write section.key=value")
-
-
-def _describe(error: ValidationError) -> list[str]:
-    place = ".".join(map(str, error.absolute_path))
-    if error.validator == "additionalProperties":
-        known = error.schema.get("properties", {})
-        prefix = f"{place}." if place else ""
-        unknown = [key for key in error.instance if key not in known]
-        return [f"{prefix}{key}: unknown key; known here are {', '.join(known)}" for key in unknown]
-    if error.validator == "required":
-        missing = [key for key in error.validator_value if key not in error.instance]
-        return [f"{place + '.' if place else ''}{key}: missing" for key in missing]
-    return [f"{place}: {error.message}; {error.schema.get('description', '').strip()}".rstrip("; ")]
-
-
-@cache
-def _schema() -> dict[str, Any]:
-    return _read(SCHEMA_PATH)
-
-
-@cache
-def _validator() -> Draft202012Validator:
-    return Draft202012Validator(_schema())

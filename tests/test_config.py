@@ -1,27 +1,13 @@
-from dataclasses import fields
-
 import pytest
 import yaml
 
-from pipeline.cellgraph.params import CellGraphParams, FeatureParams
-from pipeline.config import DEFAULT_CONFIG, SCHEMA_PATH, check_config, load_config, params
+from pipeline.config import check_config, load_config, params
+from pipeline.config_keys import SECTIONS
 from pipeline.errors import ConfigError
-from pipeline.nuclei.params import NucleiParams
-from pipeline.report.params import METRICS, ReportParams
-from pipeline.tiling.params import TilingParams
-from pipeline.training.methods.presets import METHODS
-from pipeline.training.params import SplitParams, TrainingParams
+from pipeline.reachability import PACKAGE_ROOT
+from pipeline.tunables import Number, rule_of, tunables_of
 
-SECTIONS = {
-    "tiling": TilingParams,
-    "nuclei": NucleiParams,
-    "cell_graphs": CellGraphParams,
-    "features": FeatureParams,
-    "splits": SplitParams,
-    "training": TrainingParams,
-    "report": ReportParams,
-}
-SCHEMA = yaml.safe_load(SCHEMA_PATH.read_text())
+CONFIGS = PACKAGE_ROOT.parent / "config"
 
 
 @pytest.fixture
@@ -35,54 +21,45 @@ def overlay(tmp_path):
 
 
 @pytest.mark.parametrize(("section", "kind"), SECTIONS.items())
-def test_config_schema_and_params_have_the_same_keys_and_defaults(section, kind):
+def test_sections_become_params_with_the_same_defaults(section, kind):
     config = load_config()
-    names = {field.name for field in fields(kind)}
-    assert set(config[section]) == names
-    assert set(SCHEMA["properties"][section]["properties"]) == names
+    assert set(config[section]) == {key.name for key in tunables_of(kind)}
     assert params(config, section, kind) == kind()
 
 
 def bounded() -> list:
     return [
-        pytest.param(section, key, limit, rule[limit], id=f"{section}.{key}.{limit}")
-        for section in SECTIONS
-        for key, rule in SCHEMA["properties"][section]["properties"].items()
-        for limit in ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
-        if limit in rule
+        pytest.param(section, key.name, beyond, id=f"{section}.{key.name}={beyond:g}")
+        for section, kind in SECTIONS.items()
+        for key in tunables_of(kind)
+        if isinstance(rule := getattr(rule_of(key), "rule", rule_of(key)), Number)
+        for beyond in (
+            rule.low if rule.open_low else rule.low - 1,
+            rule.high if rule.open_high else rule.high + 1,
+        )
     ]
 
 
-@pytest.mark.parametrize(("section", "key", "limit", "value"), bounded())
-def test_params_refuse_what_the_schema_refuses(section, key, limit, value):
-    beyond = value if limit.startswith("exclusive") else value + (-1 if limit == "minimum" else 1)
-    with pytest.raises(ConfigError, match=key):
+@pytest.mark.parametrize(("section", "key", "beyond"), bounded())
+def test_a_value_out_of_bounds_is_refused_wherever_it_comes_from(section, key, beyond):
+    with pytest.raises(ConfigError, match=rf"{section}\.{key}"):
         SECTIONS[section](**{key: beyond})
     with pytest.raises(ConfigError, match=rf"{section}\.{key}"):
         load_config(settings=[f"{section}.{key}={beyond}"])
 
 
-def test_enumerations_name_what_the_code_knows():
-    properties = SCHEMA["properties"]
-    assert set(properties["methods"]["items"]["enum"]) == set(METHODS)
-    assert set(properties["prediction"]["properties"]["method"]["enum"]) == set(METHODS)
-    assert set(properties["report"]["properties"]["headline_metric"]["enum"]) == set(METRICS)
+def test_values_that_contradict_each_other_are_refused():
+    with pytest.raises(ConfigError, match=r"tiling\.overlap_px: expected less than tile_px"):
+        load_config(settings=["tiling.tile_px=64", "tiling.overlap_px=64"])
 
 
-def test_every_key_is_described():
-    def described(properties, place=""):
-        for key, rule in properties.items():
-            if "properties" in rule:
-                yield from described(rule["properties"], f"{place}{key}.")
-            elif not rule.get("description"):
-                yield place + key
-
-    assert list(described(SCHEMA["properties"])) == []
-
-
-def test_the_schema_is_closed_at_every_level():
-    sections = [rule for rule in SCHEMA["properties"].values() if "properties" in rule]
-    assert all(rule["additionalProperties"] is False for rule in (SCHEMA, *sections))
+def test_a_missing_key_and_a_section_that_is_none_are_named():
+    config = load_config()
+    del config["tiling"]["mpp"]
+    with pytest.raises(ConfigError, match=r"tiling\.mpp: missing"):
+        check_config(config)
+    with pytest.raises(ConfigError, match="nuclei: expected keys and values, found 3"):
+        check_config(load_config() | {"nuclei": 3})
 
 
 def test_a_file_overlays_only_its_keys(overlay):
@@ -100,7 +77,7 @@ def test_all_faults_name_themselves_at_once(overlay):
         "tilling: unknown key",
         "tiling.colour: unknown key",
         "tiling.tile_px",
-        "device: 'gpu' is not one of",
+        "device: expected one of auto, cpu, cuda, found 'gpu'",
     ):
         assert expected in message
 
@@ -120,7 +97,40 @@ def test_a_broken_file_is_named(tmp_path):
         load_config(tmp_path / "bad.yaml")
 
 
-@pytest.mark.parametrize("path", sorted(DEFAULT_CONFIG.parent.rglob("*.yaml")), ids=lambda path: path.parent.name)
+@pytest.mark.parametrize("setting", ["tiling.mpp=[", "tiling.mpp=*a", "tiling.mpp=a: b: c"])
+def test_a_setting_that_is_no_yaml_names_itself(setting):
+    with pytest.raises(ConfigError, match="expected a YAML value after ="):
+        load_config(settings=[setting])
+
+
+def test_a_whole_number_written_as_a_fraction_is_refused(overlay):
+    with pytest.raises(ConfigError, match=r"splits\.folds: expected a whole number in \[2, 100\], found 3\.0"):
+        load_config(overlay({"splits": {"folds": 3.0}}))
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
+def test_a_file_in_another_encoding_is_named(tmp_path, encoding):
+    path = tmp_path / "c.yaml"
+    path.write_text("run: caf\u00e9", encoding=encoding)
+    with pytest.raises(ConfigError, match=r"c\.yaml: expected a YAML file in UTF-8"):
+        load_config(path)
+
+
+def test_a_small_file_that_unfolds_to_a_huge_one_is_refused_at_once(tmp_path):
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 12)]
+    (tmp_path / "bomb.yaml").write_text("\n".join([*lines, "seeds: *a11"]))
+    with pytest.raises(ConfigError, match=r"bomb\.yaml.*more than"):
+        load_config(tmp_path / "bomb.yaml")
+
+
+def test_a_deeply_nested_file_is_refused(tmp_path):
+    (tmp_path / "deep.yaml").write_text("a: " + "[" * 5000 + "]" * 5000)
+    with pytest.raises(ConfigError, match=r"deep\.yaml"):
+        load_config(tmp_path / "deep.yaml")
+
+
+@pytest.mark.parametrize("path", sorted(CONFIGS.rglob("*.yaml")), ids=lambda path: path.parent.name)
 def test_every_shipped_config_is_allowed(path):
     config = load_config(path)
     check_config(config)

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.cli import COMMANDS
-from pipeline.training.methods.presets import METHODS, PAPER_SETTINGS, Settings
+from pipeline.training.methods.presets import METHODS, PAPER_SETTINGS
+from pipeline.training.params import Settings
 
 ROOT = Path(__file__).parents[1]
 METHODS_PAGE = (ROOT / "docs/methods.md").read_text()

@@ -8,10 +8,8 @@ import pandas as pd
 
 from pipeline.artefacts.csv_files import read_csv, write_csv
 from pipeline.artefacts.json_files import read_json, write_json
+from pipeline.artefacts.metric_names import METRICS
 from pipeline.errors import ArtefactError
-
-METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "auroc", "ece", "brier")
-"""Metrics of a fold; each is a number, or null where it is undefined."""
 
 KEYS = ("method", "seed", "folds", "mean", "sd", "ci95")
 """What every ``metrics.json`` holds: ``folds`` a list of {fold, <metric>..., n}; ``mean``,

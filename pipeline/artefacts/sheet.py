@@ -7,17 +7,11 @@ import csv
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-from jsonschema import Draft202012Validator
-
+from pipeline.artefacts.sheet_columns import COLUMNS
 from pipeline.errors import SheetError
-from pipeline.reachability import PACKAGE_ROOT
-
-SCHEMA_PATH = PACKAGE_ROOT.parent / "workflow" / "schemas" / "slides.schema.yaml"
 
 FILE_COLUMNS = ("path", "features", "mask", "tiles")
 """Columns that name a file, relative to the sheet."""
@@ -122,7 +116,7 @@ def _read_cells(sheet: Path) -> list[tuple[int, dict[str, str]]]:
 
 
 def _header_faults(columns: list[str]) -> list[str]:
-    known = list(_schema()["properties"])
+    known = list(COLUMNS)
     faults = [f"row 1: column {name!r} stands {n} times" for name, n in Counter(columns).items() if n > 1]
     if len(columns) == 1 and any(mark in columns[0] for mark in ";\t"):
         return ["row 1: cells are not separated by commas; save the sheet as comma-separated CSV"]
@@ -143,13 +137,10 @@ def _typed(column: str, text: str) -> Any:
 
 
 def _cell_faults(number: int, cells: Mapping[str, Any]) -> list[str]:
-    faults = []
-    for error in sorted(_validator().iter_errors(dict(cells)), key=str):
-        if error.validator == "required":
-            faults.append(f"row {number}: slide_id is empty")
-        else:
-            column = str(error.absolute_path[0])
-            faults.append(f"row {number}, column {column}: expected {_described(column)}; found {cells[column]!r}")
+    faults = [] if "slide_id" in cells else [f"row {number}: slide_id is empty"]
+    for name, value in cells.items():
+        if not COLUMNS[name].rule.allows(value):
+            faults.append(f"row {number}, column {name}: expected {COLUMNS[name].description}; found {value!r}")
     if not ({"path", "features"} & cells.keys()):
         faults.append(f"row {number}: expected a path or features, found neither")
     if "tiles" in cells:
@@ -234,19 +225,3 @@ def _fold_faults(rows: list[tuple[int, SlideRow]]) -> list[str]:
 def _row_number(fault: str) -> int:
     digits = fault.removeprefix("row ").partition(":")[0].partition(",")[0]
     return int(digits) if digits.isdigit() else 0
-
-
-def _described(column: str) -> str:
-    description: str = _schema()["properties"][column]["description"]
-    return description
-
-
-@cache
-def _schema() -> dict[str, Any]:
-    schema: dict[str, Any] = yaml.safe_load(SCHEMA_PATH.read_text(encoding="utf-8"))
-    return schema
-
-
-@cache
-def _validator() -> Draft202012Validator:
-    return Draft202012Validator(_schema())

@@ -15,7 +15,8 @@ from pipeline.nuclei.segmentation.finished_blocks import FinishedBlocks
 from pipeline.nuclei.segmentation.nucleus_headers import nucleus_header
 from pipeline.nuclei.segmentation.segmenters import Finder, open_segmenter, weights_of
 from pipeline.slides.exclusion import reason_to_exclude
-from pipeline.slides.reader import Reader, SlideReader, open_slide
+from pipeline.slides.reader import SlideReader, open_slide
+from pipeline.slides.reader_names import Reader
 
 logger = get_logger("nuclei")
 

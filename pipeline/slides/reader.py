@@ -3,7 +3,7 @@
 import math
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import Self
 
 import numpy as np
 from PIL import Image
@@ -12,15 +12,13 @@ from pipeline.errors import ConfigError, MissingMppError, SlideError, Unreadable
 from pipeline.logs import get_logger
 from pipeline.slides.image_source import UNREADABLE, ImageSource
 from pipeline.slides.openslide_source import OpenSlideError, OpenSlideSource, detect_vendor
+from pipeline.slides.reader_names import Reader
 from pipeline.slides.resolution import is_square, plausible_mpp
 from pipeline.slides.source import Level, PixelReader, Pixels, PixelSource, UnreadablePixelsError
 from pipeline.slides.stored_tiles import NotDirectlyReadableError
 from pipeline.slides.thumbnail import BadBox, Thumbnail
 from pipeline.slides.tiff_pyramid import TiffPyramidSource
 from pipeline.slides.tiff_source import TiffSource
-
-Reader = Literal["auto", "openslide", "tifffile"]
-"""Which code reads the pixels of a slide; ``auto`` takes the fastest that is proven to give OpenSlide's."""
 
 LEVEL_TOLERANCE = 0.01
 """Relative excess of a level's downsample over the wanted one at which it still serves."""

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import OnBadSlide, OnBadTile
-from pipeline.slides.reader import Reader, SlideReader, open_slide
+from pipeline.slides.reader import SlideReader, open_slide
+from pipeline.slides.reader_names import Reader
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ import pandas as pd
 from pipeline.artefacts.tile_coords import TileCoords, read_tile_coords
 from pipeline.artefacts.tiles import PEN_COLUMNS
 from pipeline.errors import OnBadSlide, OnBadTile
-from pipeline.slides.reader import Reader, SlideReader
+from pipeline.slides.reader import SlideReader
+from pipeline.slides.reader_names import Reader
 from pipeline.tiling.grid.tile_grid import SlideSize
 from pipeline.tiling.grid.tile_rejection import OPENING_WORDS, causes, decided, drop_unreadable, dropped
 from pipeline.tiling.params import TilingParams

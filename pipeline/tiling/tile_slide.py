@@ -7,7 +7,8 @@ import pandas as pd
 from pipeline.artefacts.tiles import PEN_COLUMNS
 from pipeline.errors import OnBadSlide, OnBadTile
 from pipeline.logs import get_logger
-from pipeline.slides.reader import Reader, SlideReader
+from pipeline.slides.reader import SlideReader
+from pipeline.slides.reader_names import Reader
 from pipeline.tiling.grid.tile_grid import make_grid
 from pipeline.tiling.grid.tile_rejection import (
     OPENING_WORDS,

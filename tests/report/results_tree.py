@@ -15,7 +15,8 @@ from pipeline.artefacts import tiles as tile_files
 from pipeline.artefacts.features import FeatureStore, write_features
 from pipeline.artefacts.json_files import write_provenance
 from pipeline.artefacts.learned_graphs import LearnedGraph, write_learned_graphs
-from pipeline.artefacts.metrics import METRICS, write_comparison, write_metrics
+from pipeline.artefacts.metric_names import METRICS
+from pipeline.artefacts.metrics import write_comparison, write_metrics
 from pipeline.artefacts.predictions import prediction_frame, write_history, write_predictions
 from pipeline.artefacts.sheet import SlideRow
 from pipeline.artefacts.splits import write_excluded, write_splits

@@ -1,12 +1,15 @@
 import pytest
 
 from pipeline.errors import ConfigError
-from pipeline.report.params import BOUNDS, ReportParams
+from pipeline.report.params import ReportParams
+from pipeline.tunables import Number, rule_of, tunables_of
+
+NUMBERS = {key.name: rule for key in tunables_of(ReportParams) if isinstance(rule := rule_of(key), Number)}
 
 
-@pytest.mark.parametrize("key", BOUNDS)
+@pytest.mark.parametrize("key", NUMBERS)
 def test_both_bounds_are_allowed_and_values_beyond_are_not(key: str) -> None:
-    low, high = BOUNDS[key]
+    low, high = NUMBERS[key].low, NUMBERS[key].high
     for allowed in (low, high):
         assert getattr(ReportParams(**{key: allowed}), key) == allowed
     for refused in (low - 1, high + 1, "6", True, None):

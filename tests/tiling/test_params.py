@@ -5,7 +5,10 @@ from dataclasses import asdict
 import pytest
 
 from pipeline.errors import ConfigError
-from pipeline.tiling.params import BOUNDS, TilingParams
+from pipeline.tiling.params import TilingParams
+from pipeline.tunables import Number, rule_of, tunables_of
+
+NUMBERS = {key.name: rule for key in tunables_of(TilingParams) if isinstance(rule := rule_of(key), Number)}
 
 
 def test_defaults_are_the_papers_and_plain() -> None:
@@ -15,10 +18,10 @@ def test_defaults_are_the_papers_and_plain() -> None:
     assert json.loads(json.dumps(asdict(params))) == asdict(params)
 
 
-@pytest.mark.parametrize("key", sorted(BOUNDS))
+@pytest.mark.parametrize("key", sorted(NUMBERS))
 def test_bounds_name_key_and_value(key: str) -> None:
-    low, high = BOUNDS[key]
-    for value in (low - 1, high + 1, math.nan):
+    rule = NUMBERS[key]
+    for value in (rule.low - 1, rule.high + 1, math.nan):
         with pytest.raises(ConfigError, match=rf"tiling\.{key}: expected .*found"):
             TilingParams(**{key: value})
 

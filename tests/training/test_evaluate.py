@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from pipeline.artefacts.json_files import write_provenance
-from pipeline.artefacts.metrics import METRICS, read_comparison, read_metrics
+from pipeline.artefacts.metric_names import METRICS
+from pipeline.artefacts.metrics import read_comparison, read_metrics
 from pipeline.artefacts.predictions import prediction_frame, write_predictions
 from pipeline.errors import ArtefactError
 from pipeline.logs import ROOT_LOGGER

@@ -1,12 +1,10 @@
-from dataclasses import asdict, fields
+from dataclasses import fields
 
 import pytest
-import torch
 
 from pipeline.errors import ConfigError
-from pipeline.training.classifiers.image_classifier import build_model
-from pipeline.training.methods.presets import METHODS, Settings, method_spec, spec_from_plain
-from pipeline.training.params import TRAINING_BOUNDS, FittingParams, SplitParams, TrainingParams
+from pipeline.training.params import FittingParams, Settings, SplitParams, TrainingParams
+from pipeline.tunables import Number, rule_of, tunables_of
 
 
 @pytest.mark.parametrize(
@@ -23,7 +21,10 @@ def test_splits_out_of_bounds_name_their_key(values, key):
         SplitParams(**values)
 
 
-@pytest.mark.parametrize("key", TRAINING_BOUNDS)
+NUMBERS = [key.name for key in tunables_of(Settings) if isinstance(rule_of(key), Number)]
+
+
+@pytest.mark.parametrize("key", NUMBERS)
 def test_training_numbers_below_their_bound_are_refused(key):
     with pytest.raises(ConfigError, match=f"training.{key}"):
         TrainingParams(**{key: -1})
@@ -48,30 +49,10 @@ def test_unknown_words_are_refused(values):
 
 @pytest.mark.parametrize("names", ["uni", ["uni", "uni"], [""], [1]])
 def test_embeddings_are_a_list_of_names(names):
-    with pytest.raises(ConfigError, match=r"training.embeddings: expected a list of names"):
+    with pytest.raises(ConfigError, match=r"training.embeddings: expected a list without repeats"):
         TrainingParams(embeddings=names)
 
 
 def test_coarse_numbers_and_gradients_through_the_classifier_exclude_each_other():
     with pytest.raises(ConfigError, match="too coarse"):
         TrainingParams(precision="bfloat16", upper_gradient="unrolled")
-
-
-def test_given_values_beat_the_preset_and_the_rest_stays():
-    spec = method_spec("paper_a", TrainingParams(epochs=7, dropout=0.0))
-    assert (spec.settings.epochs, spec.settings.dropout) == (7, 0.0)
-    assert (spec.settings.learning_rate, spec.settings.batch_size) == (1e-4, 1)
-
-
-def test_an_unknown_method_lists_the_known():
-    with pytest.raises(ConfigError, match="mean_pool"):
-        method_spec("defualt", TrainingParams())
-
-
-@pytest.mark.parametrize("name", METHODS)
-def test_a_method_survives_storage_and_classifies(name, batch):
-    spec = spec_from_plain(asdict(METHODS[name]))
-    assert spec == METHODS[name]
-    logits = build_model(spec, 5, 3).eval()(batch)
-    assert logits.shape == (4, 3)
-    assert torch.isfinite(logits).all()

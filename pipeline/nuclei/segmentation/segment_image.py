@@ -18,7 +18,8 @@ from pipeline.nuclei.params import NucleiParams
 from pipeline.nuclei.segmentation.nucleus_headers import nucleus_header
 from pipeline.nuclei.segmentation.segmenters import open_segmenter, weights_of
 from pipeline.nuclei.stain.stain_normalisation import SAMPLE_MPP, StainNormaliser, Unchanged
-from pipeline.slides.reader import Reader, SlideReader, open_slide
+from pipeline.slides.reader import SlideReader, open_slide
+from pipeline.slides.reader_names import Reader
 
 if TYPE_CHECKING:
     from pipeline.nuclei.segmentation.nuclei_in_tiles import SlideStain

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.artefacts.metrics import METRICS
+from pipeline.artefacts.metric_names import METRICS
 from pipeline.report.contents.cohort_outcome import patients
 from pipeline.report.contents.method_results import SeedMetrics, confusion, probability_columns, reliability
 from pipeline.report.contents.report_data import Findings

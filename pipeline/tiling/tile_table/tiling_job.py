@@ -15,7 +15,8 @@ from pipeline.errors import OnBadSlide, OnBadTile, SlideError
 from pipeline.logs import get_logger
 from pipeline.provenance import digests, record
 from pipeline.slides.exclusion import reason_to_exclude
-from pipeline.slides.reader import Reader, SlideReader, open_slide
+from pipeline.slides.reader import SlideReader, open_slide
+from pipeline.slides.reader_names import Reader
 from pipeline.slides.source import Box
 from pipeline.tiling.grid.tile_rejection import causes
 from pipeline.tiling.params import TilingParams

@@ -136,7 +136,7 @@ class Search:
 
     def task(self, trial: Trial, epochs: int, split: Split) -> FittingTask:
         """One trial of ``epochs`` at most, with the seeds of ``train_fold``."""
-        spec = method_spec(self.method, replace(self.training, **trial.settings, epochs=epochs))
+        spec = method_spec(self.method, replace(self.training, **{**trial.settings, "epochs": epochs}))
         return FittingTask(spec, split.seeds, choose_device(self.device), self.training.fitting)
 
 

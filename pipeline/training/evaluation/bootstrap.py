@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.arrays import Float64s, Int64s
-from pipeline.artefacts.metrics import METRICS
+from pipeline.artefacts.metric_names import METRICS
 from pipeline.training.evaluation.fold_predictions import scored
 from pipeline.training.evaluation.resampled_metrics import resampled_metrics
 

@@ -4,7 +4,7 @@ import math
 
 import pandas as pd
 
-from pipeline.artefacts.metrics import METRICS
+from pipeline.artefacts.metric_names import METRICS
 from pipeline.training.evaluation.fold_predictions import MethodFrames, confusion_of
 
 

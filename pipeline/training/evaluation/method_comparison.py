@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from pipeline.arrays import Float64s
-from pipeline.artefacts.metrics import COMPARISON_COLUMNS, METRICS
+from pipeline.artefacts.metric_names import METRICS
+from pipeline.artefacts.metrics import COMPARISON_COLUMNS
 from pipeline.errors import CohortError
 from pipeline.training.evaluation.bootstrap import bootstrap_intervals
 from pipeline.training.evaluation.classification_metrics import Metrics, compute_metrics

@@ -7,7 +7,7 @@ then take matrix products and one sorting.
 import numpy as np
 
 from pipeline.arrays import Bools, Float64s, Int64s
-from pipeline.artefacts.metrics import METRICS
+from pipeline.artefacts.metric_names import METRICS
 from pipeline.classification_counts import confidence_bin
 from pipeline.training.evaluation.classification_metrics import ECE_BINS, squared_distances
 

@@ -31,7 +31,7 @@ from pipeline.logs import get_logger
 from pipeline.training.graphs.generators import MASKED, GraphGenerator, Metric
 from pipeline.training.graphs.packed_batches import NODES_PER_BATCH
 from pipeline.training.graphs.padded_batches import GraphBatch, NodeImage, batches, pairs_fit, shuffled
-from pipeline.training.methods.presets import Settings
+from pipeline.training.params import Settings
 
 FOREIGN_IMAGES = 3
 """Other images a patch is compared with in a step."""

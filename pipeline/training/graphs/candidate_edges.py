@@ -17,12 +17,12 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from pipeline.artefacts.learned_graphs import LearnedGraph
-from pipeline.bounds import check_number
 from pipeline.training.graphs.generators import MASKED, Metric
 from pipeline.training.graphs.neighbour_search import most_similar, nearest_in_space
 from pipeline.training.graphs.packed_batches import PackedGraphs
 from pipeline.training.graphs.padded_batches import NodeImage
 from pipeline.training.graphs.sparse_kernels import Pattern, dots, product
+from pipeline.tunables import Number, check
 
 NODES_REMEMBERED = 524_288
 """Guard on memory: nodes of all images whose candidates are kept in an epoch; the oldest go first."""
@@ -44,8 +44,8 @@ class CandidateParams:
     spatial: int = 8
 
     def __post_init__(self) -> None:
-        check_number("candidates.similar", self.similar, 1, 1024, whole=True)
-        check_number("candidates.spatial", self.spatial, 0, 1024, whole=True)
+        check("candidates.similar", self.similar, Number(1, 1024, is_whole=True))
+        check("candidates.spatial", self.spatial, Number(0, 1024, is_whole=True))
 
 
 @dataclass(frozen=True)

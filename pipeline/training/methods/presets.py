@@ -5,11 +5,11 @@ public code; every other method shares ours' settings, so that a comparison show
 graph and not the budget.
 """
 
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from pipeline.errors import ConfigError
-from pipeline.training.params import TrainingParams
+from pipeline.training.params import Settings, TrainingParams
 
 GeneratorName = Literal["none", "pair_mlp", "metric", "cosine", "spatial"]
 ClassifierName = Literal["relational", "paper_gcn", "mean_pool", "attention_mil", "logistic"]
@@ -18,43 +18,6 @@ Alternation = Literal["step", "pass"]
 
 MOST_NEIGHBOURS = 1024
 """Most neighbours that a search in an image beyond ``dense_limit`` finds."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """Every number of one training run; see ``TrainingParams`` for the meaning.
-
-    The strong weight decay keeps the graph of the ``metric`` generator near the pre-trained
-    one.  Without pre-training it pulls its factor towards 1, which keeps the graph soft
-    while the classifier is still wrong: on a planted cohort of 350 images (one seed) edges
-    were then found with an area under the ROC curve of 0.998, and of 0.902 with a decay of 0.1.
-    """
-
-    epochs: int = 200
-    patience: int = 40
-    batch_size: int = 16
-    learning_rate: float = 1e-3
-    generator_learning_rate: float = 3e-3
-    weight_decay: float = 0.3
-    dropout: float = 0.1
-    hidden: int = 32
-    layers: int = 2
-    heads: int = 4
-    projection: int = 16
-    temperature: float = 8.0
-    target_degree: int = 8
-    spatial_term: bool = False
-    dense_limit: int = 2048
-    similar_candidates: int = 16
-    spatial_candidates: int = 8
-    pretraining_steps: int = 300
-    pretraining_rate: float = 0.01
-    gradient_clip: float = 1.0
-    outlier_clip_sd: float = 8.0
-    class_weights: bool = True
-    nan_indicator: bool = False
-    stochastic_evaluation: bool = False
-    threads: int = 1
 
 
 @dataclass(frozen=True)
@@ -173,9 +136,7 @@ def method_spec(name: str, params: TrainingParams) -> MethodSpec:
     if name not in METHODS:
         raise ConfigError(f"method: expected one of {', '.join(METHODS)}; found {name!r}.")
     preset = METHODS[name]
-    given = {key: value for key, value in asdict(params).items() if value is not None}
-    known = {field.name for field in fields(Settings)}
-    return replace(preset, settings=replace(preset.settings, **{k: v for k, v in given.items() if k in known}))
+    return replace(preset, settings=replace(preset.settings, **params.given))
 
 
 def spec_from_plain(plain: dict[str, object]) -> MethodSpec:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pipeline.artefacts.metrics import METRICS
+from pipeline.artefacts.metric_names import METRICS
 from pipeline.artefacts.predictions import prediction_frame
 from pipeline.training.evaluation import bootstrap
 from pipeline.training.evaluation.bootstrap import BOOTSTRAP_SEED, bootstrap_intervals

@@ -3,7 +3,7 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
-from pipeline.artefacts.metrics import METRICS
+from pipeline.artefacts.metric_names import METRICS
 from pipeline.training.evaluation.classification_metrics import compute_metrics
 from pipeline.training.evaluation.resampled_metrics import resampled_metrics
 

@@ -9,7 +9,8 @@ from pipeline.training.classifiers.image_classifier import build_model
 from pipeline.training.fitting.bilevel import fit
 from pipeline.training.fitting.inference import evaluate_images
 from pipeline.training.graphs.padded_batches import NodeImage
-from pipeline.training.methods.presets import METHODS, Settings
+from pipeline.training.methods.presets import METHODS
+from pipeline.training.params import Settings
 
 FAST = replace(METHODS["default"].settings, epochs=3, hidden=8, heads=2, projection=4, batch_size=4)
 EVEN = torch.ones(2)

@@ -8,7 +8,7 @@ from pipeline.synthetic.planted import PlantedParams, plant_images
 from pipeline.training.fitting.pretraining import contrastive_loss, drawn_rows, log_mean_exp, pretrain
 from pipeline.training.graphs.generators import Metric, PairMLP
 from pipeline.training.graphs.padded_batches import NodeImage, pack
-from pipeline.training.methods.presets import Settings
+from pipeline.training.params import Settings
 
 PARAMS = PlantedParams(n_images=80, n_pairs=6, n_distractors=2, key_dim=4, nuisance_dim=4)
 SETTINGS = Settings(pretraining_steps=100)

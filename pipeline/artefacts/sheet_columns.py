@@ -1,0 +1,60 @@
+"""The columns of the sheet of slides, each declared once: what a cell may hold, and what it means.
+
+``pipeline.config_files`` writes ``workflow/schemas/slides.schema.yaml`` from them.
+"""
+
+from dataclasses import dataclass
+
+from pipeline.tunables import SOME_TEXT, Number, Rule, Text
+
+NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
+"""Pattern of names that become names of files."""
+
+CELL = Text("text without commas, quotes or line breaks", r'[^,"\r\n\t]+')
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column.
+
+    Attributes
+    ----------
+    rule
+        What a cell that is not empty may hold.
+    description
+        The same for people, and what it is for.
+    """
+
+    rule: Rule
+    description: str
+
+
+COLUMNS: dict[str, Column] = {
+    "slide_id": Column(
+        Text("a name", NAME), "a unique name of letters, digits, '.', '_' and '-' that starts with a letter or digit"
+    ),
+    "path": Column(SOME_TEXT, "a slide that OpenSlide reads, or a PNG, JPEG, WebP, BMP or TIFF image"),
+    "features": Column(
+        Text("a feature file", r".+\.(zarr|h5)/?"),
+        "a feature file (.zarr of abignet, .h5 of TRIDENT, CLAM or STAMP) to use instead of computing features, or "
+        "beside them (config key features.embedding)",
+    ),
+    "label": Column(
+        CELL, "the class, without commas, quotes or line breaks; empty for a slide that is only to be predicted"
+    ),
+    "case_id": Column(CELL, "the patient, which groups slides into folds, without commas, quotes or line breaks"),
+    "mpp": Column(
+        Number(0.02, 50),
+        "micrometres per pixel of level 0, a number between 0.02 and 50; needed where the file does not hold it",
+    ),
+    "fold": Column(
+        Number(0, 2**31 - 1, is_whole=True),
+        "the slide's test fold, a whole number from 0; given for all labelled slides or for none",
+    ),
+    "mask": Column(Text("a GeoJSON file", r".+\.(geo)?json"), "a GeoJSON file of regions in level-0 pixels"),
+    "tiles": Column(
+        Text("a file of coordinates", r".+\.h5"),
+        "an .h5 file of tile coordinates (TRIDENT, CLAM) to use instead of the grid; needs `path`, cannot stand beside "
+        "`mask`, which would drop tiles",
+    ),
+}

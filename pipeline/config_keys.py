@@ -1,0 +1,112 @@
+"""Every key of the configuration, in the order and under the headings of ``config/config.yaml``.
+
+The sections are the rooms' ``Params``; the keys outside them are declared here.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from pipeline.artefacts.sheet_columns import NAME
+from pipeline.cellgraph.params import CellGraphParams, FeatureParams
+from pipeline.errors import OnBadSlide, OnBadTile
+from pipeline.nuclei.params import NucleiParams
+from pipeline.report.params import ReportParams
+from pipeline.slides.reader_names import Reader
+from pipeline.tiling.params import TilingParams
+from pipeline.training.methods.presets import METHODS
+from pipeline.training.params import SplitParams, TrainingParams
+from pipeline.tunables import SOME_TEXT, Choice, Number, OrNull, Text, Tunables, choice, listing, text, tunable
+
+Device = Literal["auto", "cpu", "cuda"]
+COMPARED = ("default", "joint", "cosine_graph", "spatial_graph", "mean_pool", "attention_mil", "logistic")
+"""Methods that are trained unless the user says otherwise."""
+
+
+@dataclass(frozen=True)
+class RunKeys(Tunables):
+    """Keys outside any section."""
+
+    sheet: str = text(
+        "config/slides.csv",
+        'the slides, one row each (README, "Your own slides"); paths in it are relative to it',
+    )
+    outdir: str = text("results", "everything that is made goes below this folder")
+    run: str = text(
+        "main",
+        "name of this training run: training/{run}, report/{run}, predictions/{run}.csv",
+        Text("a name of letters, digits, '.', '_' and '-' that starts with a letter or digit", NAME),
+    )
+    device: Device = choice(
+        "auto", Device, "auto: CUDA where a job sees it, else CPU; cpu; cuda: error without CUDA, jobs ask for a GPU"
+    )
+    on_bad_slide: OnBadSlide = choice(
+        "stop",
+        OnBadSlide,
+        "stop: an unreadable slide fails its job; exclude: it goes on as an empty artefact with the error as reason",
+    )
+    on_bad_tile: OnBadTile = choice(
+        "stop",
+        OnBadTile,
+        "stop: a tile with damaged pixels makes its slide unreadable; exclude: the tile is left out with a reason",
+    )
+    reader: Reader = choice(
+        "auto",
+        Reader,
+        "auto: the fast TIFF reader where its pixels are proven to be OpenSlide's, else OpenSlide; openslide; "
+        "tifffile: error where it cannot read",
+    )
+    seeds: tuple[int, ...] = listing(
+        (0,),
+        Number(0, 2**32 - 1, is_whole=True),
+        "each seed makes its own folds and its own training; 3 to 5 for a result to publish",
+        least=1,
+    )
+    methods: tuple[str, ...] = listing(
+        COMPARED,
+        Choice(tuple(METHODS)),
+        f"also {', '.join(name for name in METHODS if name not in COMPARED)}; the reference of paired tests is "
+        "default, else the first",
+        least=1,
+    )
+
+
+@dataclass(frozen=True)
+class PredictionParams(Tunables, section="prediction"):
+    """Which model predicts what."""
+
+    method: str = choice(
+        "default", METHODS, "the method whose final model predicts slides without label; must be in `methods`"
+    )
+    sheet: str | None = tunable(
+        None, OrNull(SOME_TEXT), "a sheet of new slides to predict beside the cohort's slides without label"
+    )
+
+
+SECTIONS: dict[str, type[Tunables]] = {
+    kind.section: kind
+    for kind in (
+        TilingParams,
+        NucleiParams,
+        CellGraphParams,
+        FeatureParams,
+        SplitParams,
+        TrainingParams,
+        PredictionParams,
+        ReportParams,
+    )
+}
+
+SECTION_NOTES = {"training": "null: the method's own value (docs/methods.md); a value here holds for all methods"}
+
+LAYOUT = (
+    ("what to run on, and where to", ("sheet", "outdir", "run", "device", "on_bad_slide", "on_bad_tile", "reader")),
+    ("tile_slide", ("tiling",)),
+    ("segment_nuclei", ("nuclei",)),
+    ("build_cell_graphs", ("cell_graphs",)),
+    ("cache_features", ("features",)),
+    ("split_cohort", ("seeds", "splits")),
+    ("train_fold, train_final", ("methods", "training")),
+    ("predict", ("prediction",)),
+    ("write_report", ("report",)),
+)
+"""Headings of the file, each with the keys and sections below it."""
