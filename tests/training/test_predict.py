@@ -89,6 +89,20 @@ def test_unlabelled_slides_keep_an_empty_label_and_empty_ones_go_aside(fold, sto
     assert (tmp_path / "run.provenance.json").exists()
 
 
+def test_labels_are_carried_as_given_even_those_the_model_does_not_know(fold, stored, tmp_path):
+    store = read_features(next(iter(stored[1].values())))
+    rows = [
+        SlideRow(slide_id=name, case_id="c", label=label) for name, label in (("x", "1"), ("y", "other"), ("z", None))
+    ]
+    for name in ("x", "y"):
+        write_features(tmp_path / f"{name}.zarr", store)
+    write_features(tmp_path / "z.zarr", emptied(store))
+    predictions = run(fold, tmp_path, rows, tmp_path / "run.csv")
+    assert predictions["label"].tolist() == ["1", "other"]
+    assert predictions.columns.tolist()[4:] == ["p_0", "p_1"]
+    assert predictions["p_1"].iloc[0] == predictions["p_1"].iloc[1]
+
+
 def test_only_empty_slides_give_an_empty_table(fold, stored, tmp_path):
     store = read_features(next(iter(stored[1].values())))
     write_features(tmp_path / "new.zarr", emptied(store))

@@ -22,14 +22,24 @@ def split(tmp_path):
 
 
 @pytest.fixture
-def with_empty(stored, tmp_path):
+def emptied(stored, tmp_path):
+    """Write the cache of a slide without its patches, and give its path."""
+
+    def write(slide_id):
+        store = read_features(stored[1][slide_id])
+        none = {"features": store.features[:0], "coords": store.coords[:0], "tile_id": store.tile_id[:0]}
+        path = tmp_path / "empty" / f"{slide_id}.zarr"
+        write_features(path, replace(store, **none, reason="no tissue found"))
+        return path
+
+    return write
+
+
+@pytest.fixture
+def with_empty(stored, emptied):
     """The stored cohort, its first slide without a patch."""
     rows, features = stored
-    store = read_features(features[rows[0].slide_id])
-    none = {"features": store.features[:0], "coords": store.coords[:0], "tile_id": store.tile_id[:0]}
-    path = tmp_path / "empty" / f"{rows[0].slide_id}.zarr"
-    write_features(path, replace(store, **none, reason="no tissue found"))
-    return rows, {**features, rows[0].slide_id: path}
+    return rows, {**features, rows[0].slide_id: emptied(rows[0].slide_id)}
 
 
 def test_every_slide_is_tested_once_a_seed_and_no_patient_has_two_roles(split, stored):
@@ -101,3 +111,21 @@ def test_folder_and_mapping_are_the_same(split, stored):
     by_folder, _ = split(rows, next(iter(features.values())).parent)
     assert by_map.equals(by_folder)
     assert np.isin(by_map["role"], ["train", "structure", "select", "test"]).all()
+
+
+def test_a_fold_of_the_sheet_may_lose_all_its_slides(split, stored, emptied):
+    """Fold 9 has one patient, without a patch: it stays in the table, with roles and nothing to test."""
+    rows, features = stored
+    first = rows[0].slide_id
+    rows = [replace(row, fold=1 + i % 3 if i else 9) for i, row in enumerate(rows)]
+    splits, excluded = split(rows, {**features, first: emptied(first)})
+    assert excluded["slide_id"].tolist() == [first]
+    assert set(splits["fold"]) == {1, 2, 3, 9}
+    assert splits.loc[splits["fold"] == 9, "slide_id"].tolist() == [row.slide_id for row in rows[1:]]
+    assert "test" not in set(splits.loc[splits["fold"] == 9, "role"])
+    assert sorted(splits.loc[splits["role"] == "test", "fold"].unique()) == [1, 2, 3]
+
+
+def test_what_the_sheet_shows_is_refused_before_a_cache_is_read(split, stored):
+    with pytest.raises(CohortError, match="19 folds need 19 patients"):
+        split(stored[0], {}, folds=19)

@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from pipeline.artefacts.features import read_features
 from pipeline.artefacts.json_files import read_json
@@ -12,11 +13,13 @@ from pipeline.artefacts.splits import read_splits
 from pipeline.errors import ArtefactError, CohortError, ConfigError, DeviceError
 from pipeline.provenance import file_digest
 from pipeline.training.cohort.role_tables import Split
+from pipeline.training.fitting.checkpoint import read_model
 from pipeline.training.fitting.training_job import TrainingJob
 from pipeline.training.methods.presets import METHODS
 from pipeline.training.params import TrainingParams
-from pipeline.training.train_fold import train_fold
+from pipeline.training.train_fold import NO_TEST_IMAGE, train_fold
 
+FILES = ["graphs.zarr", "history.csv", "model.pt", "predictions.csv", "provenance.json"]
 QUICK = TrainingParams(epochs=2, hidden=8, heads=2, pretraining_steps=10)
 
 
@@ -27,13 +30,7 @@ def run(splits, stored, out, method="default", *, fold=1, params=QUICK, device="
 
 def test_a_fold_holds_its_files_and_predicts_its_test_images(splits, stored, tmp_path):
     out = run(splits, stored, tmp_path / "fold_1")
-    assert sorted(path.name for path in out.iterdir()) == [
-        "graphs.zarr",
-        "history.csv",
-        "model.pt",
-        "predictions.csv",
-        "provenance.json",
-    ]
+    assert sorted(path.name for path in out.iterdir()) == FILES
     rows = read_splits(splits)
     test = rows[(rows["fold"] == 1) & (rows["role"] == "test")]
     predictions = read_predictions(out / "predictions.csv")
@@ -118,3 +115,27 @@ def test_wrong_requests_name_what_there_is(splits, stored, tmp_path):
         run(splits, stored, tmp_path, device="tpu")
     with pytest.raises(ArtefactError, match="cannot be read"):
         run(tmp_path / "none.csv", stored, tmp_path)
+
+
+def test_a_fold_that_lost_its_slides_is_not_trained_and_says_so(splits, stored, tmp_path, caplog, monkeypatch):
+    rows = pd.read_csv(splits, dtype=str)
+    lost = rows["fold"] == "1"
+    rows.loc[lost, "role"] = rows.loc[lost, "role"].replace("test", "train")
+    rows.to_csv(tmp_path / "splits.csv", index=False)
+    monkeypatch.setattr("pipeline.training.fitting.training_job.fit_model", None)
+    out = run(tmp_path / "splits.csv", ({}, {}), tmp_path / "fold_1", "joint")
+    assert sorted(path.name for path in out.iterdir()) == sorted(FILES)
+    assert f"joint, seed 0, fold 1 is not trained: {NO_TEST_IMAGE}" in caplog.text
+    assert read_predictions(out / "predictions.csv").columns.tolist()[4:] == ["p_0", "p_1"]
+    assert read_predictions(out / "predictions.csv").empty
+    assert read_history(out / "history.csv").empty
+    made_by = read_json(out / "provenance.json", "provenance")
+    assert made_by["reason"] == NO_TEST_IMAGE
+    assert (made_by["params"]["fold"], made_by["params"]["method"]["name"]) == (1, "joint")
+    with pytest.raises(ArtefactError, match="holds no model: every labelled slide of this fold"):
+        read_model(out / "model.pt", torch.device("cpu"))
+    with pytest.raises(ArtefactError):
+        read_learned_graph(out / "graphs.zarr", "any")
+    first = file_digest(out)
+    run(tmp_path / "splits.csv", ({}, {}), out, "joint")
+    assert file_digest(out) == first

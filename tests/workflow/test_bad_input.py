@@ -53,7 +53,7 @@ def test_one_class_is_enough_for_features_and_not_for_training(fresh):
     assert fresh.snakemake("features", "--dry-run", changed=changed).returncode == 0
     done = fresh.snakemake("train", "--dry-run", changed=changed)
     assert done.returncode != 0
-    assert "at least two classes, found x (2 slides)" in output(done)
+    assert "at least two classes, there is 'x' of 2 patients" in output(done)
 
 
 def test_a_slide_without_mpp_says_what_to_write_where(fresh):

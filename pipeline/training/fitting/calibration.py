@@ -3,15 +3,16 @@
 import math
 
 import numpy as np
-import numpy.typing as npt
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
+
+from pipeline.arrays import Float64s, Int64s
 
 COLDEST, HOTTEST = 0.05, 20.0
 """Guard: range of the temperature; images that are all right would ask for 0."""
 
 
-def fit_temperature(logits: npt.NDArray[np.float64], labels: npt.NDArray[np.int64]) -> float:
+def fit_temperature(logits: Float64s, labels: Int64s) -> float:
     """T > 0 of the least cross-entropy of softmax(logits / T) (Guo et al. 2017, section 4.2).
 
     Parameters
@@ -26,5 +27,5 @@ def fit_temperature(logits: npt.NDArray[np.float64], labels: npt.NDArray[np.int6
     def loss(log_temperature: float) -> float:
         return -float(log_softmax(logits * math.exp(-log_temperature), axis=1)[rows, labels].mean())
 
-    found = minimize_scalar(loss, bounds=(math.log(COLDEST), math.log(HOTTEST)), method="bounded")
-    return math.exp(found.x)
+    best = minimize_scalar(loss, bounds=(math.log(COLDEST), math.log(HOTTEST)), method="bounded")
+    return math.exp(best.x)

@@ -1,12 +1,17 @@
-import h5py
 import numpy as np
 import pytest
 
 from pipeline.artefacts.features import FeatureStore, write_features
 from pipeline.errors import ArtefactError, CohortError
-from pipeline.training.cohort.cohort_nodes import load_nodes, nearest_distance, nonempty
-from pipeline.training.cohort.feature_files import feature_path
-from pipeline.training.cohort.feature_names import common_feature_names
+from pipeline.training.cohort import cohort_nodes as module
+from pipeline.training.cohort.cohort_nodes import (
+    CohortNodes,
+    SlideNodes,
+    StoredNodes,
+    load_nodes,
+    nearest_distance,
+    nonempty,
+)
 
 
 def store(slide_id, names, n=3, **changes):
@@ -27,13 +32,6 @@ def test_without_a_tile_side_the_nearest_tile_gives_it(tmp_path):
     assert load_nodes(tmp_path, ["a"]).slides["a"].coords[:, 0].tolist() == [0, 1, 2]
     assert nearest_distance(np.array([[7, 7]])) == 1
     assert nearest_distance(np.array([[7, 7], [7, 7]])) == 1
-
-
-def test_differing_features_name_the_slide_and_the_first_difference():
-    with pytest.raises(CohortError, match=r"slide b: its 3 features .* 2 of slide a: feature 1 is 'z' instead of 'y'"):
-        common_feature_names({"a": ("x", "y"), "b": ("x", "z", "y")})
-    with pytest.raises(CohortError, match="feature 1 is 'missing' instead of 'y'"):
-        common_feature_names({"a": ("x", "y"), "b": ("x",)})
 
 
 def test_embeddings_stand_beside_the_features_in_the_order_asked_for(tmp_path):
@@ -60,22 +58,38 @@ def test_empty_slides_need_no_feature_names(tmp_path):
         nonempty(cohort, ["a", "b"])
 
 
-def test_a_folder_holds_one_file_a_slide(tmp_path):
-    with pytest.raises(ArtefactError, match="found neither"):
-        feature_path(tmp_path, "a")
-    with h5py.File(tmp_path / "a.h5", "w") as file:
-        file["features"], file["coords"] = np.ones((2, 3), np.float32), np.zeros((2, 2), np.int64)
-    assert len(load_nodes(tmp_path, ["a"]).feature_names) == 3
-    (tmp_path / "a.zarr").mkdir()
-    with pytest.raises(ArtefactError, match=r"found a.zarr and a.h5"):
-        feature_path(tmp_path, "a")
-    with pytest.raises(ArtefactError, match="slide b"):
-        feature_path({"a": tmp_path}, "b")
+def test_the_digest_sees_names_values_and_places():
+    x, coords = np.arange(6, dtype=np.float32).reshape(3, 2), np.zeros((3, 2), np.float32)
+    cohorts = [
+        CohortNodes({"a": SlideNodes(x, coords)}, ("f", "g")),
+        CohortNodes({"a": SlideNodes(x, coords)}, ("f", "h")),
+        CohortNodes({"b": SlideNodes(x, coords)}, ("f", "g")),
+        CohortNodes({"a": SlideNodes(x + 1, coords)}, ("f", "g")),
+        CohortNodes({"a": SlideNodes(x.reshape(2, 3), coords)}, ("f", "g")),
+        CohortNodes({"a": SlideNodes(x, coords + 1)}, ("f", "g")),
+    ]
+    assert len({cohort.digest for cohort in cohorts}) == len(cohorts)
+    one, two = SlideNodes(x, coords), SlideNodes(-x, coords)
+    assert CohortNodes({"a": one, "b": two}, ()).digest == CohortNodes({"b": two, "a": one}, ()).digest
 
 
-def test_the_digest_sees_values_and_names(tmp_path):
-    write_features(tmp_path / "a.zarr", store("a", ["x"]))
-    write_features(tmp_path / "b.zarr", store("b", ["y"]))
-    digests = [load_nodes(tmp_path, ["a"]).digest, load_nodes(tmp_path, ["b"]).digest]
-    assert digests[0] != digests[1]
-    assert digests[0] == load_nodes(tmp_path, ["a"]).digest
+def test_features_beyond_the_bound_stay_in_their_files_and_are_the_same(tmp_path, monkeypatch):
+    """Three images of 3 x 3 values, 36 bytes each: with a bound of 80 bytes two are held."""
+    beside = {"uni": np.full((3, 1), 5, np.float32)}
+    for slide_id in "abc":
+        write_features(tmp_path / f"{slide_id}.zarr", store(slide_id, ["x", "y"], embeddings=beside))
+    held = load_nodes(tmp_path, ["a", "b", "c"], ["uni"])
+    monkeypatch.setattr(module, "MOST_HELD_BYTES", 80)
+    cohort = load_nodes(tmp_path, ["a", "b", "c"], ["uni"])
+    assert [type(nodes) for nodes in cohort.slides.values()] == [SlideNodes, SlideNodes, StoredNodes]
+    assert cohort.digest == held.digest
+    assert [cohort.n_patches(slide_id) for slide_id in "abc"] == [3, 3, 3]
+    np.testing.assert_array_equal(cohort.slides["c"].x, held.slides["c"].x)
+    np.testing.assert_array_equal(cohort.slides["c"].coords, held.slides["c"].coords)
+    with pytest.raises(CohortError, match="no embedding 'b'"):
+        load_nodes(tmp_path, ["a", "c"], ["b"])
+
+
+def test_damaged_and_missing_files_are_errors(tmp_path):
+    with pytest.raises(ArtefactError, match="slide a"):
+        load_nodes(tmp_path, ["a"])

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from pipeline.errors import ArtefactError
-from pipeline.training.fitting.checkpoint import read_model
+from pipeline.training.fitting.checkpoint import read_model, write_no_model
 
 CPU = torch.device("cpu")
 
@@ -38,4 +38,10 @@ def test_a_model_without_its_parts_is_refused(tmp_path):
 def test_code_in_a_file_is_not_run(tmp_path):
     torch.save({"kind": Malicious()}, tmp_path / "model.pt")
     with pytest.raises(ArtefactError, match="cannot be read"):
+        read_model(tmp_path / "model.pt", CPU)
+
+
+def test_the_file_of_a_job_that_trained_nothing_says_why(tmp_path):
+    write_no_model(tmp_path / "model.pt", reason="nothing to test", source="s")
+    with pytest.raises(ArtefactError, match=r"holds no model: nothing to test\."):
         read_model(tmp_path / "model.pt", CPU)
