@@ -39,7 +39,7 @@ from scipy import ndimage
 
 from pipeline.nuclei.learning.detection_scores import Matches, axis_errors, match_centres, match_nuclei
 from pipeline.nuclei.network.inference_engine import open_finder
-from pipeline.nuclei.network.weights import resolve_weights
+from pipeline.nuclei.network.weights_files import resolve_weights
 from pipeline.nuclei.params import SHIPPED_WEIGHTS, NucleiParams
 from pipeline.nuclei.segmentation.segmenters import Finder, open_segmenter
 from pipeline.nuclei.stain.stain_channels import estimate_stain_scale

@@ -35,7 +35,8 @@ from pipeline.nuclei.learning.detection_scores import match_nuclei
 from pipeline.nuclei.measures.nucleus_morphology import measure_nuclei
 from pipeline.nuclei.network import flow_dynamics as dynamics
 from pipeline.nuclei.network.inference_engine import NucleusFinder, open_finder, steps_of
-from pipeline.nuclei.network.weights import load_weights, resolve_weights
+from pipeline.nuclei.network.weights import load_weights
+from pipeline.nuclei.network.weights_files import resolve_weights
 from pipeline.nuclei.params import SHIPPED_WEIGHTS, NucleiParams
 from pipeline.nuclei.segmentation.watershed import WatershedFinder
 from pipeline.nuclei.stain.stain_channels import StainScale, estimate_stain_scale, network_input

@@ -8,8 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from tqdm import tqdm
-
 from pipeline.errors import AbignetError
 
 Item = TypeVar("Item")
@@ -29,6 +27,8 @@ def progress(items: Iterable[Item], *, description: str, unit: str, total: int |
     The bar is drawn at most every second and is silent when stderr is not a terminal
     and the work takes less than 10 s, so logs stay readable.
     """
+    from tqdm import tqdm
+
     interactive = sys.stderr.isatty()
     return tqdm(
         items,

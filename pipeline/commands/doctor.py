@@ -64,8 +64,8 @@ def _import_faults() -> list[str]:
 
 def _weights_faults() -> list[str]:
     from pipeline.config import load_config, params
+    from pipeline.nuclei.network.weights_files import weights_of
     from pipeline.nuclei.params import NucleiParams
-    from pipeline.nuclei.segmentation.segmenters import weights_of
 
     try:
         weights = weights_of(params(load_config(), "nuclei", NucleiParams))

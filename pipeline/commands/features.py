@@ -16,8 +16,8 @@ from pipeline.commands.options import EXISTING_FILE, NEW_DIRECTORY, config_optio
 from pipeline.config import params
 from pipeline.errors import AbignetError
 from pipeline.logs import get_logger, progress
+from pipeline.nuclei.network.weights_files import weights_of
 from pipeline.nuclei.params import NucleiParams
-from pipeline.nuclei.segmentation.segmenters import weights_of
 from pipeline.provenance import file_digest, source_digest
 
 log = get_logger("features")

@@ -78,7 +78,8 @@ def command(
     A training that was cut off goes on from its last checkpoint beside the weights.
     """
     from pipeline.nuclei.learning.train_nuclei import train_nuclei
-    from pipeline.nuclei.network.weights import load_weights, resolve_weights
+    from pipeline.nuclei.network.weights import load_weights
+    from pipeline.nuclei.network.weights_files import resolve_weights
     from pipeline.nuclei.params import NucleiTrainingParams
     from pipeline.provenance import file_digest
 

@@ -10,10 +10,11 @@ from pipeline.artefacts.tables import HeadedTable, empty_frame
 from pipeline.artefacts.tiles import check_single_ownership, kept_tiles, read_tiles
 from pipeline.errors import OnBadSlide, OnBadTile, SlideError, UnreadableRegionError
 from pipeline.logs import get_logger
+from pipeline.nuclei.network.weights_files import weights_of
 from pipeline.nuclei.params import NucleiParams
 from pipeline.nuclei.segmentation.finished_blocks import FinishedBlocks
 from pipeline.nuclei.segmentation.nucleus_headers import nucleus_header
-from pipeline.nuclei.segmentation.segmenters import Finder, open_segmenter, weights_of
+from pipeline.nuclei.segmentation.segmenters import Finder, open_segmenter
 from pipeline.slides.exclusion import reason_to_exclude
 from pipeline.slides.reader import SlideReader, open_slide
 from pipeline.slides.reader_names import Reader

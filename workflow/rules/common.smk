@@ -8,7 +8,7 @@ from pipeline.artefacts.sheet import read_sheet
 from pipeline.config import check_config, params
 from pipeline.errors import AbignetError
 from pipeline.nuclei.params import NucleiParams
-from pipeline.nuclei.segmentation.segmenters import weights_of
+from pipeline.nuclei.network.weights_files import weights_of
 from pipeline.provenance import source_digest
 from pipeline.training.cohort.fold_plan import (
     labelled_slides,

@@ -1,6 +1,5 @@
 """Files of network weights: found by name or path, read with checks, never replaced by others."""
 
-import os
 import pickle
 import re
 import zipfile
@@ -15,13 +14,10 @@ import numpy.typing as npt
 from pipeline.artefacts.torch_file import write_torch
 from pipeline.errors import WeightsError
 from pipeline.nuclei.network.torch_archive import read_archive
-from pipeline.nuclei.params import SHIPPED_WEIGHTS
 from pipeline.provenance import file_digest
 
 Array = npt.NDArray[Any]
 
-WEIGHTS_FOLDER = Path(__file__).resolve().parent / "shipped"
-MODELS_VARIABLE = "CELLPOSE_LOCAL_MODELS_PATH"
 FORMAT = "abignet-cpnet-1"
 
 NetworkInput = Literal["haematoxylin_luminance", "haematoxylin"]
@@ -62,37 +58,6 @@ class Weights:
     style: bool
     licence: str = "unknown"
     training: Mapping[str, Any] = field(default_factory=dict)
-
-
-def resolve_weights(name_or_path: str) -> Path:
-    """Path of the weights file a user means.
-
-    Parameters
-    ----------
-    name_or_path
-        The shipped name, an existing file, or the name of a file in the folder
-        ``$CELLPOSE_LOCAL_MODELS_PATH``; tried in this order.
-
-    Raises
-    ------
-    WeightsError
-        If there is none; the message says where it looked.
-    """
-    places = [WEIGHTS_FOLDER / f"{SHIPPED_WEIGHTS}.pt"] if name_or_path == SHIPPED_WEIGHTS else [Path(name_or_path)]
-    folder = os.environ.get(MODELS_VARIABLE)
-    if folder and name_or_path != SHIPPED_WEIGHTS:
-        places.append(Path(folder) / name_or_path)
-    for place in places:
-        if place.is_file():
-            return place
-    looked = ", ".join(str(place) for place in places)
-    unset = "" if folder else f" (${MODELS_VARIABLE} is not set)"
-    raise WeightsError(
-        f"weights {name_or_path!r}: no such file; looked at {looked}{unset}. "
-        f"Give {SHIPPED_WEIGHTS!r}, a path, or a file name inside ${MODELS_VARIABLE}; no other model is used instead. "
-        f"Models of cellpose 3 are at https://www.cellpose.org/models/NAME, Cellpose-SAM is at "
-        f"https://huggingface.co/mouseland/cellpose-sam: download the file and put it there."
-    )
 
 
 def load_weights(path: str | Path) -> Weights:

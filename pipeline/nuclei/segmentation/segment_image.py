@@ -14,9 +14,10 @@ import tifffile
 
 from pipeline.artefacts.atomic import writing
 from pipeline.artefacts.nuclei import write_nuclei
+from pipeline.nuclei.network.weights_files import weights_of
 from pipeline.nuclei.params import NucleiParams
 from pipeline.nuclei.segmentation.nucleus_headers import nucleus_header
-from pipeline.nuclei.segmentation.segmenters import open_segmenter, weights_of
+from pipeline.nuclei.segmentation.segmenters import open_segmenter
 from pipeline.nuclei.stain.stain_normalisation import SAMPLE_MPP, StainNormaliser, Unchanged
 from pipeline.slides.reader import SlideReader, open_slide
 from pipeline.slides.reader_names import Reader

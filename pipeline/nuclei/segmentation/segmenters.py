@@ -1,13 +1,12 @@
 """The ways to find nuclei, behind one interface; torch is imported only by those that need it."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.nuclei.network.weights import resolve_weights
+from pipeline.nuclei.network.weights_files import weights_of
 from pipeline.nuclei.params import NucleiParams
 from pipeline.nuclei.stain.stain_channels import Rgb, StainScale
 
@@ -27,17 +26,6 @@ class Finder(Protocol):
         self, batches: Iterable[Sequence[Rgb]], mpp: float, stain: StainScale
     ) -> Iterator[list[npt.NDArray[np.int32]]]:
         """``find`` of each batch, in order."""
-
-
-def weights_of(params: NucleiParams) -> Path | None:
-    """Weights file that ``params`` ask for; None of a segmenter without network.
-
-    Raises
-    ------
-    WeightsError
-        See ``weights.resolve_weights``.
-    """
-    return None if params.segmenter == "watershed" else resolve_weights(params.weights)
 
 
 def open_segmenter(params: NucleiParams, *, device: str) -> Finder:

@@ -8,7 +8,8 @@ from pipeline.nuclei.learning.cellpose_cpnet import build_network, forward, load
 from pipeline.nuclei.learning.detection_scores import match_nuclei
 from pipeline.nuclei.network.flow_dynamics import flows_from_labels
 from pipeline.nuclei.network.inference_engine import NucleusFinder, labels_from_output, open_finder
-from pipeline.nuclei.network.weights import Weights, resolve_weights
+from pipeline.nuclei.network.weights import Weights
+from pipeline.nuclei.network.weights_files import resolve_weights
 from pipeline.nuclei.params import SHIPPED_WEIGHTS, NucleiParams
 from pipeline.nuclei.stain.stain_channels import StainScale, estimate_stain_scale
 from pipeline.synthetic.painting.tissue import PaintedTissue

@@ -8,7 +8,8 @@ from cellpose.resnet_torch import CPnet
 
 from pipeline.errors import WeightsError
 from pipeline.nuclei.learning.cellpose_cpnet import load_network
-from pipeline.nuclei.network.weights import Weights, load_weights, resolve_weights, save_weights
+from pipeline.nuclei.network.weights import Weights, load_weights, save_weights
+from pipeline.nuclei.network.weights_files import resolve_weights
 from pipeline.nuclei.params import SHIPPED_WEIGHTS
 
 
@@ -20,22 +21,6 @@ def test_shipped_weights_are_small_and_say_what_they_are() -> None:
     assert weights.licence == "BSD-3-Clause"
     assert weights.training["params"]["seed"] == 0
     load_network(weights, torch.device("cpu"))
-
-
-def test_missing_path_is_an_error_that_says_where_it_looked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("CELLPOSE_LOCAL_MODELS_PATH", raising=False)
-    with pytest.raises(WeightsError, match=r"nowhere/cyto3.*CELLPOSE_LOCAL_MODELS_PATH is not set"):
-        resolve_weights("nowhere/cyto3")
-    with pytest.raises(WeightsError, match=r"no other model is used instead.*cellpose\.org/models"):
-        resolve_weights("nowhere/cyto3")
-
-
-def test_name_in_models_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (tmp_path / "mine").write_bytes(b"x")
-    monkeypatch.setenv("CELLPOSE_LOCAL_MODELS_PATH", str(tmp_path))
-    assert resolve_weights("mine") == tmp_path / "mine"
-    with pytest.raises(WeightsError, match=str(tmp_path / "other")):
-        resolve_weights("other")
 
 
 def test_round_trip(tiny_weights: Weights, tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ from scipy.spatial import cKDTree
 
 from pipeline.errors import UnreadableRegionError
 from pipeline.nuclei.network.inference_engine import NucleusFinder, open_finder
-from pipeline.nuclei.network.weights import Weights, resolve_weights
+from pipeline.nuclei.network.weights import Weights
+from pipeline.nuclei.network.weights_files import resolve_weights
 from pipeline.nuclei.params import NucleiParams, Segmenter
 from pipeline.nuclei.segmentation.nuclei_in_tiles import SlideStain, nuclei_by_block, slide_stain
 from pipeline.nuclei.segmentation.ownership import nucleus_table
