@@ -116,6 +116,28 @@ class LazyFeatures:
             raise ArtefactError(f"{self.path}: array 'features' is damaged ({error}). Make the store again.") from error
 
 
+@dataclass(frozen=True)
+class PatchPlaces:
+    """Where the patches of a cache lie and who made it; of its features nothing.
+
+    Attributes
+    ----------
+    coords
+        int64 (n_tiles, 2), level-0 (x, y) of the top-left corner.
+    tile_width_l0
+        Side of a patch in level-0 pixels; None when imported without it.
+    reason
+        Why there is no patch, else None.
+    source
+        Source digest of the stage that made the cache.
+    """
+
+    coords: npt.NDArray[np.int64]
+    tile_width_l0: float | None
+    reason: str | None
+    source: str
+
+
 def check_features(store: FeatureStore, path: str | Path) -> FeatureStore:
     """Return ``store`` when its parts fit together.
 
@@ -242,6 +264,25 @@ def _read_zarr(path: str | Path) -> FeatureStore:
         source=str(attributes.get("source") or ""),
         upstream=attributes.get("upstream") or {},
         packages=attributes.get("packages") or {},
+    )
+
+
+def read_patch_places(path: str | Path) -> PatchPlaces:
+    """Coordinates and attributes of a cache; its features stay unread, embeddings of a cohort do not fit a memory.
+
+    Raises
+    ------
+    ArtefactError
+        If the store is missing, of another kind or version, or its coordinates are damaged.
+    """
+    group = _open(path)
+    attributes: dict[str, Any] = dict(group.attrs)
+    side = attributes.get("tile_width_l0")
+    return PatchPlaces(
+        coords=read_array(group, "coords", path).astype(np.int64),
+        tile_width_l0=None if side is None else float(side),
+        reason=attributes.get("reason"),
+        source=str(attributes.get("source") or ""),
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow.parquet as pq
 
 from pipeline.artefacts.tables import HeadedTable, iterate_table, read_table, read_table_header, write_table
 
@@ -101,6 +102,18 @@ def write_nuclei(path: str | Path, frame: pd.DataFrame, table_header: Mapping[st
 def read_nuclei_header(path: str | Path) -> dict[str, Any]:
     """Header of a nucleus table, without its rows; see ``tables.read_table_header``."""
     return read_table_header(path, KIND)
+
+
+def count_nuclei(path: str | Path) -> int:
+    """Number of nuclei of a table, without reading its rows.
+
+    Raises
+    ------
+    ArtefactError
+        See ``read_nuclei_header``.
+    """
+    read_nuclei_header(path)
+    return int(pq.read_metadata(path).num_rows)
 
 
 def iterate_nuclei(path: str | Path) -> Iterator[pd.DataFrame]:

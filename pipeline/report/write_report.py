@@ -5,7 +5,7 @@ from pathlib import Path
 from pipeline import provenance as making
 from pipeline.artefacts.atomic import writing
 from pipeline.logs import get_logger
-from pipeline.report.contents.report_data import Findings, read_findings
+from pipeline.report.contents.report_data import ReportContents, read_contents
 from pipeline.report.contents.report_sources import ReportSources
 from pipeline.report.contents.slide_selection import drawn_test_images
 from pipeline.report.page.page import render
@@ -49,8 +49,8 @@ def write_report(
     ArtefactError
         If a file of the run is missing, unreadable or contradicts another.
     """
-    findings = read_findings(sources, params)
-    sections = build_sections(findings, source)
+    contents = read_contents(sources, params)
+    sections = build_sections(contents, source)
     drawn = [figure for section in sections for figure in section.figures]
     record = making.record(params=params, source=source, upstream=making.digests(_upstream(sources)))
     with writing(figures_dir) as folder:
@@ -62,22 +62,22 @@ def write_report(
     log.info("report %s: %d sections, %d figures", sources.run, len(sections), len(drawn))
 
 
-def build_sections(findings: Findings, source: str) -> list[Section]:
+def build_sections(contents: ReportContents, source: str) -> list[Section]:
     """Sections of the page in their order."""
-    predictions_shown = findings.one_seed(findings.reference)
-    n = findings.params.n_overlays
+    predictions_shown = contents.one_seed(contents.reference)
+    n = contents.params.n_overlays
     first = drawn_test_images(predictions_shown, n) if len(predictions_shown) else []
     return [
-        summary(findings),
-        cautions(findings),
-        cohort(findings),
-        slides(findings, first),
-        nuclei(findings, first),
-        results(findings),
-        training(findings),
-        graphs(findings, first),
-        predictions(findings),
-        provenance(findings, source),
+        summary(contents),
+        cautions(contents),
+        cohort(contents),
+        slides(contents, first),
+        nuclei(contents, first),
+        results(contents),
+        training(contents),
+        graphs(contents, first),
+        predictions(contents),
+        provenance(contents, source),
     ]
 
 

@@ -1,3 +1,4 @@
+import shutil
 from dataclasses import replace
 
 import h5py
@@ -5,7 +6,7 @@ import numpy as np
 import pytest
 import zarr
 
-from pipeline.artefacts.features import FeatureStore, open_features, read_features, write_features
+from pipeline.artefacts.features import FeatureStore, open_features, read_features, read_patch_places, write_features
 from pipeline.cellgraph.import_features import import_features
 from pipeline.errors import ArtefactError
 from pipeline.provenance import file_digest
@@ -186,3 +187,13 @@ def test_a_file_without_features_is_refused(tmp_path):
         file["coords"] = np.zeros((3, 2))
     with pytest.raises(ArtefactError, match="datasets 'features'"):
         read_features(tmp_path / "x.h5")
+
+
+def test_places_of_patches_are_read_without_their_features(tmp_path, store):
+    write_features(tmp_path / "s1.zarr", store)
+    shutil.rmtree(tmp_path / "s1.zarr/features/c")
+    places = read_patch_places(tmp_path / "s1.zarr")
+    assert places.coords.tolist() == store.coords.tolist()
+    assert (places.tile_width_l0, places.reason, places.source) == (1012.66, None, "abc")
+    write_features(tmp_path / "s2.zarr", replace(store, tile_width_l0=None))
+    assert read_patch_places(tmp_path / "s2.zarr").tile_width_l0 is None

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 import shapely
 
-from pipeline.artefacts.nuclei import COLUMNS, PAPER_MEASURES, header, read_nuclei, write_nuclei
+from pipeline.artefacts.nuclei import COLUMNS, PAPER_MEASURES, count_nuclei, header, read_nuclei, write_nuclei
 from pipeline.errors import ArtefactError
 from pipeline.provenance import record
 
@@ -40,3 +40,11 @@ def test_a_table_of_tiles_is_not_a_table_of_nuclei(tmp_path, frame, table_header
     write_nuclei(tmp_path / "n.parquet", frame, table_header | {"kind": "tiles"})
     with pytest.raises(ArtefactError, match="expected nuclei, found 'tiles'"):
         read_nuclei(tmp_path / "n.parquet")
+
+
+def test_nuclei_are_counted_without_their_rows(tmp_path, frame, table_header):
+    write_nuclei(tmp_path / "n.parquet", frame, table_header)
+    assert count_nuclei(tmp_path / "n.parquet") == 2
+    write_nuclei(tmp_path / "t.parquet", frame, table_header | {"kind": "tiles"})
+    with pytest.raises(ArtefactError, match="expected nuclei"):
+        count_nuclei(tmp_path / "t.parquet")

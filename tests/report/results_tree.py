@@ -46,6 +46,10 @@ class Recipe:
     patches_kept: int = 9
     skill: float = 0.75
     with_comparison: bool = True
+    lost_class: str | None = None
+    """A class of which the one slide is excluded."""
+    new_label: str | None = None
+    """Label of the one slide of the sheet of new slides, if there is one."""
 
 
 def ellipse(x_um: float, y_um: float, major_um: float, minor_um: float, angle: float) -> shapely.Polygon:
@@ -151,6 +155,10 @@ class Tree:
             self.add_slide(f"x{number:02d}", recipe.classes[0], 0)
         for number in range(recipe.n_unlabelled):
             self.add_slide(f"u{number:02d}", None, recipe.patches_kept)
+        if recipe.lost_class is not None:
+            self.add_slide("x99", recipe.lost_class, 0)
+        if recipe.new_label is not None:
+            self.add_slide("n00", recipe.new_label, recipe.patches_kept)
         predictions = self._train()
         return ReportSources(
             run="run",
@@ -164,6 +172,7 @@ class Tree:
             nuclei=self.nuclei,
             features=self.features,
             predictions=predictions,
+            new_slides=frozenset() if recipe.new_label is None else frozenset({"n00"}),
             config={"run": "run", "tiling": {"tile_px": TILE_PX, "mpp": SLIDE_MPP}},
         )
 
@@ -236,7 +245,7 @@ class Tree:
             comparison += [self._write_method(method, seed, labelled, fold_of) for seed in recipe.seeds]
         if recipe.with_comparison and len(recipe.methods) > 1:
             self._write_comparison(comparison)
-        unlabelled = [row for row in self.rows if row.label is None]
+        unlabelled = [row for row in self.rows if row.label is None or row.slide_id.startswith("n")]
         if not unlabelled:
             return None
         path = self.root / "predictions" / "run.csv"
@@ -275,7 +284,7 @@ class Tree:
         classes = self.recipe.classes
         logits = self.rng.normal(size=(len(rows), len(classes)))
         for number, row in enumerate(rows):
-            if row.label is not None:
+            if row.label in classes:
                 logits[number, classes.index(row.label)] += 2.5 * skill
         exponents = np.exp(logits)
         names = [row.slide_id for row in rows], [row.case_id for row in rows], [row.label for row in rows]

@@ -13,7 +13,7 @@ from PIL import Image
 from pipeline.artefacts.metrics import read_comparison, read_metrics
 from pipeline.artefacts.predictions import read_predictions
 from pipeline.errors import ArtefactError
-from pipeline.report.contents.report_data import read_findings
+from pipeline.report.contents.report_data import read_contents
 from pipeline.report.contents.report_sources import ReportSources
 from pipeline.report.page.page_elements import FoldedTable, Section, Table, Text
 from pipeline.report.page.section_cohort import slides
@@ -66,7 +66,7 @@ def written(standard_run: ReportSources, tmp_path_factory: pytest.TempPathFactor
 
 @pytest.fixture(scope="module")
 def sections(standard_run: ReportSources) -> dict[str, Section]:
-    return {s.anchor: s for s in build_sections(read_findings(standard_run, PLAIN), "abcd")}
+    return {s.anchor: s for s in build_sections(read_contents(standard_run, PLAIN), "abcd")}
 
 
 def tables(section: Section) -> list[Table]:
@@ -213,7 +213,7 @@ def test_features_alone_one_fold_one_method_no_unlabelled_slide(build: Build, tm
     sources = build(
         with_pictures=False, folds=(0,), methods=("default",), n_unlabelled=0, n_excluded=0, with_comparison=False
     )
-    sections = {s.anchor: s for s in build_sections(read_findings(sources, ReportParams(n_overlays=1)), "abcd")}
+    sections = {s.anchor: s for s in build_sections(read_contents(sources, ReportParams(n_overlays=1)), "abcd")}
     assert "features, so none were segmented" in texts(sections["nuclei"])
     assert "No overview pictures" in texts(sections["slides"])
     assert "nothing to compare it with" in texts(sections["results"])
@@ -227,14 +227,14 @@ def test_features_alone_one_fold_one_method_no_unlabelled_slide(build: Build, tm
 def test_slides_that_cannot_be_read_are_named(standard_run: ReportSources) -> None:
     sources = standard_run
     broken = [replace(row, path=sources.training / "gone.png") if row.path else row for row in sources.slides]
-    findings = read_findings(replace(sources, slides=broken), ReportParams(n_overlays=1))
-    assert "the slide could not be read: s00" in texts(nuclei(findings, ["s00"]))
-    assert "Drawn on white" in texts(graphs(findings, ["s00"]))
+    contents = read_contents(replace(sources, slides=broken), ReportParams(n_overlays=1))
+    assert "the slide could not be read: s00" in texts(nuclei(contents, ["s00"]))
+    assert "Drawn on white" in texts(graphs(contents, ["s00"]))
 
 
 def test_no_method_with_a_graph(build: Build) -> None:
     sources = build(methods=("mean_pool",), with_pictures=False)
-    assert "no graph to show" in texts(graphs(read_findings(sources, PLAIN), []))
+    assert "no graph to show" in texts(graphs(read_contents(sources, PLAIN), []))
 
 
 def test_a_history_without_epochs_has_no_curve(build: Build) -> None:
@@ -242,7 +242,7 @@ def test_a_history_without_epochs_has_no_curve(build: Build) -> None:
     for fold in sources.folds:
         path = sources.fold_folder("logistic", 0, fold) / "history.csv"
         path.write_text(path.read_text().splitlines()[0] + "\n")
-    section = training(read_findings(sources, PLAIN))
+    section = training(read_contents(sources, PLAIN))
     assert [figure.name for figure in section.figures] == ["learning_default"]
     assert "no loss by epoch was kept: logistic" in texts(section)
 
@@ -257,14 +257,39 @@ def test_a_missing_fold_is_named(build: Build, tmp_path: Path) -> None:
 
 def test_class_names_with_signs_stay_as_they_are(build: Build) -> None:
     sources = build(classes=("<b>$x$</b>", "y & z"), with_pictures=False, methods=("default",))
-    drawn = {figure.name: figure.content.decode() for figure in results(read_findings(sources, PLAIN)).figures}
+    drawn = {figure.name: figure.content.decode() for figure in results(read_contents(sources, PLAIN)).figures}
     assert "&lt;b&gt;$x$&lt;/b&gt;" in drawn["confusion_default"]
     assert "y &amp; z" in drawn["confusion_default"]
 
 
 def test_pictures_have_the_sizes_asked_for(standard_run: ReportSources) -> None:
     params = ReportParams(n_overlays=1, overview_px=100, closeup_px=120, graph_px=200)
-    findings = read_findings(standard_run, params)
-    drawn = [section(findings, ["s00"]).figures for section in (slides, nuclei, graphs)]
+    contents = read_contents(standard_run, params)
+    drawn = [section(contents, ["s00"]).figures for section in (slides, nuclei, graphs)]
     sizes = {f.name: Image.open(io.BytesIO(f.content)).size for figures in drawn for f in figures if f.kind == "png"}
     assert sizes == {"overview_s00": (100, 100), "nuclei_s00": (120, 120), "graph_default_s00": (200, 200)}
+
+
+def test_a_class_that_is_excluded_as_a_whole_is_warned_of_and_the_rest_is_shown(build: Build, tmp_path: Path) -> None:
+    sources = build(with_pictures=False, lost_class="rare")
+    write_report(sources, tmp_path / "r/index.html", tmp_path / "r/figures", params=PLAIN, source="abcd")
+    words = " ".join(Page((tmp_path / "r/index.html").read_text()).words)
+    assert "1 class is missing from the results" in words
+    shown = {section.anchor: section for section in build_sections(read_contents(sources, PLAIN), "abcd")}
+    rows = frame(tables(shown["cohort"])[0]).set_index("class")
+    assert rows.loc["rare", ["slides", "in folds", "excluded"]].tolist() == ["1", "0", "1"]
+    assert rows.loc["all classes", ["slides", "in folds", "excluded"]].tolist() == ["10", "8", "2"]
+
+
+@pytest.mark.parametrize("label", ["benign", "unheard of"])
+def test_a_new_slide_with_a_label_is_predicted_and_neither_trained_on_nor_excluded(build: Build, label: str) -> None:
+    sources = build(with_pictures=False, new_label=label, n_unlabelled=0)
+    shown = {section.anchor: section for section in build_sections(read_contents(sources, PLAIN), "abcd")}
+    rows = frame(tables(shown["cohort"])[0]).set_index("class")
+    assert list(rows.index) == ["benign", "malignant", "all classes"]
+    assert rows.loc["all classes", "slides"] == "9"
+    status = frame(tables(shown["slides"])[0]).set_index("slide")["status"]
+    assert status["n00"] == "new slide, whose label nobody trained on"
+    predicted = frame(tables(shown["predictions"])[0])
+    assert predicted[["slide", "label in the sheet"]].to_numpy().tolist() == [["n00", label]]
+    assert set(predicted["predicted"]) <= {"benign", "malignant"}

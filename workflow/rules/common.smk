@@ -131,7 +131,8 @@ OUT = config["outdir"].rstrip("/")
 RUN = config["run"]
 COHORT = stopping(read_sheet, config["sheet"])
 LABELLED = tuple(row for row in COHORT if row.label is not None)
-PREDICTED = tuple(row for row in COHORT if row.label is None) + new_slides()
+NEW = new_slides()
+PREDICTED = tuple(row for row in COHORT if row.label is None) + NEW
 SLIDES = {row.slide_id: row for row in (*LABELLED, *PREDICTED)}
 # Slides whose imported features go beside computed ones instead of taking their place.
 BESIDE = [

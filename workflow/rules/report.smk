@@ -35,9 +35,8 @@ rule write_report:
         report=section("report"),
         rows=[plain(row) for row in SLIDES.values()],
         computed=COMPUTED,
+        new_slides=[row.slide_id for row in NEW],
         config=config,
-        methods=METHODS,
-        seeds=SEEDS,
         folds=FOLDS,
         source=source_digest("pipeline.report.write_report"),
     script:

@@ -8,24 +8,15 @@ from pipeline.report.contents.report_sources import ReportSources
 from pipeline.report.params import ReportParams
 from pipeline.report.write_report import write_report
 
-out = Path(snakemake.output.page).parents[2]
-slides = [SlideRow(**row) for row in snakemake.params.rows]
-
 with job_log(snakemake.log[0]):
     write_report(
-        ReportSources(
-            run=snakemake.params.config["run"],
-            slides=slides,
-            training=Path(snakemake.input.comparison).parent,
-            methods=snakemake.params.methods,
-            seeds=snakemake.params.seeds,
+        ReportSources.below(
+            Path(snakemake.output.page).parents[2],
+            [SlideRow(**row) for row in snakemake.params.rows],
+            snakemake.params.config,
             folds=snakemake.params.folds,
-            tiles={slide: out / f"tiles/{slide}.parquet" for slide in snakemake.params.computed},
-            overviews={slide: out / f"tiles/{slide}.png" for slide in snakemake.params.computed},
-            nuclei={slide: out / f"nuclei/{slide}.parquet" for slide in snakemake.params.computed},
-            features={row.slide_id: out / f"features/{row.slide_id}.zarr" for row in slides},
-            predictions=next(map(Path, snakemake.input.predictions), None),
-            config=snakemake.params.config,
+            computed=snakemake.params.computed,
+            new_slides=snakemake.params.new_slides,
         ),
         snakemake.output.page,
         snakemake.output.figures,

@@ -1,29 +1,20 @@
 """What became of every slide of the sheet."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import h5py
-import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from pipeline.artefacts import features as feature_files
-from pipeline.artefacts import nuclei as nucleus_files
+from pipeline.artefacts.features import read_patch_places
+from pipeline.artefacts.nuclei import count_nuclei, read_nuclei_header
 from pipeline.artefacts.sheet import SlideRow
 from pipeline.artefacts.splits import read_excluded, read_splits
-from pipeline.artefacts.tables import HEADER_KEY, check_header
 from pipeline.artefacts.tiles import read_tiles
-from pipeline.artefacts.zarr_store import open_store, read_array
-from pipeline.errors import ArtefactError
 from pipeline.report.contents.report_sources import ReportSources
 
-Status = Literal["in the folds", "excluded", "no label"]
-"""Trained and tested on; labelled but in no fold; only predicted."""
+Status = Literal["in the folds", "excluded", "no label", "new"]
+"""Trained and tested on; labelled but in no fold; only predicted; of the sheet of new slides, with a label that nobody
+trained on."""
 
 
 @dataclass(frozen=True)
@@ -93,14 +84,20 @@ def _summary(row: SlideRow, sources: ReportSources, excluded: Mapping[str, str],
     nuclei = _nuclei_facts(sources.nuclei.get(row.slide_id))
     graph = _graph_facts(sources.features.get(row.slide_id))
     records = tuple(fact.pop("record") for fact in (grid, nuclei, graph) if "record" in fact)
-    found = [str(fact.pop("reason")) for fact in (grid, nuclei, graph) if fact.get("reason")]
-    for fact in (grid, nuclei, graph):
-        fact.pop("reason", None)
-    status: Status = "no label" if row.label is None else "in the folds" if is_split else "excluded"
-    reason = excluded.get(row.slide_id) or (found[0] if found else "")
+    reasons = [str(reason) for fact in (grid, nuclei, graph) if (reason := fact.pop("reason", None))]
+    status = _status(row, sources, is_split)
+    reason = excluded.get(row.slide_id) or (reasons[0] if reasons else "")
     if status == "excluded" and not reason:
         reason = "in neither splits.csv nor excluded.csv"
     return SlideSummary(row, status, reason, **grid, **nuclei, **graph, records=records)
+
+
+def _status(row: SlideRow, sources: ReportSources, is_split: bool) -> Status:
+    if row.label is None:
+        return "no label"
+    if row.slide_id in sources.new_slides:
+        return "new"
+    return "in the folds" if is_split else "excluded"
 
 
 def _grid_facts(path: Path | None) -> dict[str, Any]:
@@ -124,56 +121,29 @@ def _nuclei_facts(path: Path | None) -> dict[str, Any]:
     """Row count and header alone: the contours of a large slide take long to read."""
     if path is None:
         return {}
-    try:
-        metadata = pq.read_metadata(path)
-    except (OSError, pa.ArrowInvalid) as error:
-        raise ArtefactError(
-            f"{path}: expected a table of nuclei; it cannot be read ({error}). Make it again."
-        ) from error
-    header = json.loads((metadata.metadata or {}).get(HEADER_KEY, b"{}"))
-    check_header(header, nucleus_files.KIND, str(path))
+    header = read_nuclei_header(path)
     weights = f"weights {header['weights']}, SHA-256 {str(header['weights_digest'])[:16]}" if header["weights"] else ""
     record = StageRecord("segment_nuclei", str(header["provenance"].get("source", "")), weights)
-    return {"n_nuclei": metadata.num_rows, "reason": header["reason"], "record": record}
+    return {"n_nuclei": count_nuclei(path), "reason": header["reason"], "record": record}
 
 
 def _graph_facts(path: Path | None) -> dict[str, Any]:
-    """Shape and attributes alone."""
+    """Places and attributes alone."""
     if path is None:
         return {}
-    n_patches = len(patch_corners(path)[0])
-    if path.suffix == ".h5":
-        return {"n_patches": n_patches, "record": StageRecord("imported features", "")}
-    attributes = dict(open_store(path, feature_files.KIND).attrs)
-    record = StageRecord("cache_features", str(attributes.get("source") or ""))
-    return {"n_patches": n_patches, "reason": attributes.get("reason"), "record": record}
+    patches = read_patch_places(path)
+    record = StageRecord("cache_features", patches.source)
+    return {"n_patches": len(patches.coords), "reason": patches.reason, "record": record}
 
 
-def patch_corners(path: Path) -> tuple[npt.NDArray[np.int64], float | None]:
-    """Corners of a feature store's patches, int64 (n, 2) level-0 (x, y), and their side in level-0 pixels or None.
-
-    The features themselves stay unread: embeddings of a cohort do not fit a report's memory.
-
-    Raises
-    ------
-    ArtefactError
-        If the store cannot be read.
-    """
-    if path.suffix == ".h5":
-        try:
-            with h5py.File(path, "r") as file:
-                corners, width = np.asarray(file["coords"], np.int64), file["coords"].attrs.get("patch_size_level0")
-        except (OSError, KeyError) as error:
-            raise ArtefactError(f"{path}: expected an HDF5 file with 'coords' (N, 2); {error}.") from error
-        return corners.reshape(-1, 2), None if width is None else float(width)
-    group = open_store(path, feature_files.KIND)
-    side = group.attrs.get("tile_width_l0")
-    return read_array(group, "coords", path).astype(np.int64), None if side is None else float(side)  # type: ignore[arg-type]
+def labelled(cohort: Sequence[SlideSummary]) -> tuple[SlideSummary, ...]:
+    """Slides that were to be trained on, whether or not they are in the folds."""
+    return tuple(slide for slide in cohort if slide.status in ("in the folds", "excluded"))
 
 
-def class_names(cohort: Sequence[SlideSummary]) -> tuple[str, ...]:
-    """Classes of the labelled slides, sorted."""
-    return tuple(sorted({slide.row.label for slide in cohort if slide.row.label is not None}))
+def class_names(slides: Sequence[SlideSummary]) -> tuple[str, ...]:
+    """Classes of slides, sorted."""
+    return tuple(sorted({slide.row.label for slide in slides if slide.row.label is not None}))
 
 
 def patients(slides: Sequence[SlideSummary]) -> int:

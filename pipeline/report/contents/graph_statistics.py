@@ -6,7 +6,6 @@ that is not kept counting as 0; for a symmetric graph that is the edge's own wei
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,9 +13,9 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.spatial.distance import pdist
 
+from pipeline.artefacts.features import read_patch_places
 from pipeline.artefacts.learned_graphs import LearnedGraph, read_learned_graph
 from pipeline.errors import ArtefactError
-from pipeline.report.contents.cohort_outcome import patch_corners
 from pipeline.report.contents.report_sources import ReportSources
 
 WEIGHT_BINS = np.linspace(0.0, 1.0, 41)
@@ -118,7 +117,8 @@ def read_image_graph(sources: ReportSources, method: str, prediction: "pd.Series
     graph = read_learned_graph(store, slide_id)
     if slide_id not in sources.features:
         raise ArtefactError(f"slide {slide_id}: expected a feature store beside its learned graph, found none.")
-    corners, width = patch_corners(Path(sources.features[slide_id]))
+    patches = read_patch_places(sources.features[slide_id])
+    corners, width = patches.coords, patches.tile_width_l0
     highest = int(graph.edge_index.max(initial=-1))
     if highest >= len(corners):
         raise ArtefactError(

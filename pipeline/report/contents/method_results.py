@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy.stats import chi2
 
+from pipeline.arrays import Bools, Float64s, Int64s
 from pipeline.artefacts.metrics import read_comparison, read_metrics
 from pipeline.artefacts.predictions import PROBABILITY_PREFIX, read_history, read_predictions
+from pipeline.classification_counts import calibration_bins, class_positions, confusion_counts
 from pipeline.errors import ArtefactError
 from pipeline.report.contents.report_sources import ReportSources
 from pipeline.report.params import LOWER_IS_BETTER
@@ -72,7 +73,7 @@ class Results:
     histories: Mapping[str, pd.DataFrame]
     comparison: pd.DataFrame | None
 
-    def fold_values(self, method: str, metric: str) -> npt.NDArray[np.float64]:
+    def fold_values(self, method: str, metric: str) -> Float64s:
         """Values of a metric over folds and seeds of a method; undefined ones left out."""
         frames = [seed.folds for (name, _), seed in self.metrics.items() if name == method]
         columns = [frame[metric].to_numpy(np.float64) for frame in frames if metric in frame]
@@ -148,7 +149,7 @@ def _read_folds(sources: ReportSources, method: str, name: str, read: Callable[[
     return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame()
 
 
-def probability_columns(predictions: pd.DataFrame, classes: Sequence[str]) -> npt.NDArray[np.float64]:
+def probability_columns(predictions: pd.DataFrame, classes: Sequence[str]) -> Float64s:
     """Probabilities (n, n_classes) in the order of ``classes``.
 
     Raises
@@ -162,10 +163,10 @@ def probability_columns(predictions: pd.DataFrame, classes: Sequence[str]) -> np
     return predictions[[PROBABILITY_PREFIX + name for name in classes]].to_numpy(np.float64)
 
 
-def confusion(predictions: pd.DataFrame, classes: Sequence[str]) -> npt.NDArray[np.int64]:
+def confusion(predictions: pd.DataFrame, classes: Sequence[str]) -> Int64s:
     """Counts (n_classes, n_classes): true class down, predicted class across."""
-    table = pd.crosstab(predictions["label"], predictions["predicted"])
-    return table.reindex(index=list(classes), columns=list(classes), fill_value=0).to_numpy(np.int64)
+    true, predicted = (class_positions(list(predictions[name]), classes) for name in ("label", "predicted"))
+    return confusion_counts(true, predicted, len(classes))
 
 
 @dataclass(frozen=True)
@@ -180,14 +181,12 @@ class Reliability:
         Images in each of these bins.
     """
 
-    confidence: npt.NDArray[np.float64]
-    accuracy: npt.NDArray[np.float64]
-    count: npt.NDArray[np.int64]
+    confidence: Float64s
+    accuracy: Float64s
+    count: Int64s
 
 
-def reliability(
-    probabilities: npt.NDArray[np.float64], correct: npt.NDArray[np.bool_], n_bins: int = 10
-) -> Reliability:
+def reliability(probabilities: Float64s, correct: Bools, n_bins: int = 10) -> Reliability:
     """Reliability of predictions (Guo et al. 2017): ``n_bins`` equal bins over (0, 1].
 
     Parameters
@@ -197,13 +196,10 @@ def reliability(
     correct
         (n,) whether the predicted class is the label.
     """
-    top = probabilities.max(axis=1)
-    place = np.clip(np.ceil(top * n_bins).astype(int) - 1, 0, n_bins - 1)
-    count = np.bincount(place, minlength=n_bins)
-    filled = count > 0
-    confidence = np.bincount(place, weights=top, minlength=n_bins)[filled] / count[filled]
-    accuracy = np.bincount(place, weights=correct.astype(float), minlength=n_bins)[filled] / count[filled]
-    return Reliability(confidence, accuracy, count[filled])
+    bins = calibration_bins(probabilities, correct, n_bins)
+    filled = bins.count > 0
+    count = bins.count[filled]
+    return Reliability(bins.confidence[filled] / count, bins.correct[filled] / count, count)
 
 
 def sd_uncertainty(n_values: int) -> tuple[float, float]:

@@ -6,14 +6,14 @@ from functools import cached_property
 
 import pandas as pd
 
-from pipeline.report.contents.cohort_outcome import SlideSummary, class_names, in_folds, read_cohort
+from pipeline.report.contents.cohort_outcome import SlideSummary, class_names, in_folds, labelled, read_cohort
 from pipeline.report.contents.method_results import Results, read_results
 from pipeline.report.contents.report_sources import ReportSources
 from pipeline.report.params import ReportParams
 
 
 @dataclass(frozen=True)
-class Findings:
+class ReportContents:
     """A run, read.
 
     Attributes
@@ -33,8 +33,13 @@ class Findings:
 
     @cached_property
     def classes(self) -> tuple[str, ...]:
-        """Classes of labelled slides, sorted."""
-        return class_names(self.cohort)
+        """Classes of the slides in the folds, sorted: those that a model knows."""
+        return class_names(self.tested)
+
+    @cached_property
+    def labelled(self) -> tuple[SlideSummary, ...]:
+        """Slides that were to be trained on; a class may have been excluded as a whole."""
+        return labelled(self.cohort)
 
     @cached_property
     def tested(self) -> tuple[SlideSummary, ...]:
@@ -72,7 +77,7 @@ class Findings:
         return predictions[predictions["seed"] == self.sources.seeds[0]] if len(predictions) else predictions
 
 
-def read_findings(sources: ReportSources, params: ReportParams) -> Findings:
+def read_contents(sources: ReportSources, params: ReportParams) -> ReportContents:
     """Read a run.
 
     Raises
@@ -80,4 +85,4 @@ def read_findings(sources: ReportSources, params: ReportParams) -> Findings:
     ArtefactError
         If a file that the report needs is missing or unreadable.
     """
-    return Findings(sources, params, read_cohort(sources), read_results(sources))
+    return ReportContents(sources, params, read_cohort(sources), read_results(sources))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from pipeline.artefacts.sheet import SlideRow
 
@@ -29,9 +29,12 @@ class ReportSources:
         Tile table, overview picture and nucleus table by slide_id; only slides with a
         ``path`` have them.
     features
-        Feature store (``.zarr`` or ``.h5``) by slide_id.
+        Feature cache by slide_id.
     predictions
-        Predictions for slides without label, or None.
+        Predictions for slides without label and new ones, or None.
+    new_slides
+        Ids of the slides of the sheet of new slides; a label that one has is compared with
+        its prediction and was not trained on.
     config
         The whole configuration, printed on the page.
     """
@@ -47,7 +50,50 @@ class ReportSources:
     nuclei: Mapping[str, Path] = field(default_factory=dict)
     features: Mapping[str, Path] = field(default_factory=dict)
     predictions: Path | None = None
+    new_slides: frozenset[str] = frozenset()
     config: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def below(
+        cls,
+        outdir: Path,
+        slides: Sequence[SlideRow],
+        config: Mapping[str, Any],
+        *,
+        folds: Sequence[int],
+        computed: Sequence[str],
+        new_slides: Sequence[str],
+    ) -> Self:
+        """Sources of a run of the workflow, each where its rule writes it.
+
+        Parameters
+        ----------
+        outdir
+            The run's ``outdir``.
+        config
+            The whole configuration; names run, methods and seeds.
+        computed
+            Ids of the slides whose features were computed, which have tiles and nuclei.
+        new_slides
+            Ids of the slides of the sheet of new slides.
+        """
+        predictions = outdir / f"predictions/{config['run']}.csv"
+        is_predicted = bool(new_slides) or any(row.label is None for row in slides)
+        return cls(
+            run=config["run"],
+            slides=slides,
+            training=outdir / "training" / config["run"],
+            methods=config["methods"],
+            seeds=config["seeds"],
+            folds=folds,
+            tiles={slide: outdir / f"tiles/{slide}.parquet" for slide in computed},
+            overviews={slide: outdir / f"tiles/{slide}.png" for slide in computed},
+            nuclei={slide: outdir / f"nuclei/{slide}.parquet" for slide in computed},
+            features={row.slide_id: outdir / f"features/{row.slide_id}.zarr" for row in slides},
+            predictions=predictions if is_predicted else None,
+            new_slides=frozenset(new_slides),
+            config=config,
+        )
 
     @property
     def splits(self) -> Path:

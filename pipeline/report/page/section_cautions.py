@@ -4,142 +4,138 @@ from collections import Counter
 from collections.abc import Callable
 from statistics import median
 
+from pipeline.report.contents.cohort_outcome import class_names
 from pipeline.report.contents.method_results import sd_uncertainty
-from pipeline.report.contents.report_data import Findings
+from pipeline.report.contents.report_data import ReportContents
 from pipeline.report.contents.wording import decimal, listed, plural, title
 from pipeline.report.page.page_elements import Block, Caution, Cautions, Section, Text
 from pipeline.report.params import LOWER_IS_BETTER
 
 
-def cautions(findings: Findings) -> Section:
+def cautions(contents: ReportContents) -> Section:
     """All cautions that apply, or a sentence that none does."""
-    found = [caution for check in CHECKS for caution in check(findings)]
-    block: Block = Cautions(found) if found else Text("None of this report's checks found anything to warn of.")
+    applying = [caution for check in CHECKS if (caution := check(contents)) is not None]
+    block: Block = Cautions(applying) if applying else Text("None of this report's checks found anything to warn of.")
     return Section("cautions", "Warnings", [block])
 
 
-def _small_graphs(findings: Findings) -> list[Caution]:
-    patches = [slide.n_patches for slide in findings.tested if slide.n_patches is not None]
-    few = findings.params.few_patches
+def _small_graphs(contents: ReportContents) -> Caution | None:
+    patches = [slide.n_patches for slide in contents.tested if slide.n_patches is not None]
+    few = contents.params.few_patches
     if not patches or median(patches) >= few:
-        return []
+        return None
     single = sum(n == 1 for n in patches)
-    return [
-        Caution(
-            f"The median image keeps {median(patches):g} {'patch' if median(patches) == 1 else 'patches'}",
-            f"Fewer than {few} patches leave little to connect, and a graph of one node learns nothing "
-            f"({plural(single, 'image')} of {len(patches)} {'has' if single == 1 else 'have'} a single patch). Make "
-            "tiles smaller (tiling: tile_px), the resolution finer (tiling: mpp), or keep tiles with less tissue.",
-        )
-    ]
+    return Caution(
+        f"The median image keeps {median(patches):g} {'patch' if median(patches) == 1 else 'patches'}",
+        f"Fewer than {few} patches leave little to connect, and a graph of one node learns nothing "
+        f"({plural(single, 'image')} of {len(patches)} {'has' if single == 1 else 'have'} a single patch). Make "
+        "tiles smaller (tiling: tile_px), the resolution finer (tiling: mpp), or keep tiles with less tissue.",
+    )
 
 
-def _no_patients(findings: Findings) -> list[Caution]:
-    unnamed = [slide.row.slide_id for slide in findings.tested if not slide.row.case_given]
+def _no_patients(contents: ReportContents) -> Caution | None:
+    unnamed = [slide.row.slide_id for slide in contents.tested if not slide.row.case_given]
     if not unnamed:
-        return []
+        return None
     how_many = (
         "No slide has"
-        if len(unnamed) == len(findings.tested)
-        else f"{len(unnamed)} of {len(findings.tested)} slides lack"
+        if len(unnamed) == len(contents.tested)
+        else f"{len(unnamed)} of {len(contents.tested)} slides lack"
     )
-    return [
-        Caution(
-            "Results are image-level",
-            f"{how_many} a patient in the sheet (column case_id), so images of one patient may stand in training and "
-            "in test. Performance on new patients may be lower than shown.",
-        )
-    ]
+    return Caution(
+        "Results are image-level",
+        f"{how_many} a patient in the sheet (column case_id), so images of one patient may stand in training and "
+        "in test. Performance on new patients may be lower than shown.",
+    )
 
 
-def _excluded(findings: Findings) -> list[Caution]:
-    excluded = [slide for slide in findings.cohort if slide.status == "excluded"]
+def _excluded(contents: ReportContents) -> Caution | None:
+    excluded = [slide for slide in contents.cohort if slide.status == "excluded"]
     if not excluded:
-        return []
+        return None
     reasons = Counter(slide.reason for slide in excluded)
-    labelled = len(excluded) + len(findings.tested)
-    return [
-        Caution(
-            f"{plural(len(excluded), 'labelled slide')} of {labelled} excluded",
-            f"In no fold: {listed([slide.row.slide_id for slide in excluded])}. {plural(len(reasons), 'reason')}; see "
-            "Cohort. Results speak for the other slides only.",
-        )
-    ]
+    return Caution(
+        f"{plural(len(excluded), 'labelled slide')} of {len(contents.labelled)} excluded",
+        f"In no fold: {listed([slide.row.slide_id for slide in excluded])}. {plural(len(reasons), 'reason')}; see "
+        "Cohort. Results speak for the other slides only.",
+    )
 
 
-def _small_classes(findings: Findings) -> list[Caution]:
-    counts = Counter(str(slide.row.label) for slide in findings.tested)
-    few = findings.params.few_images
-    small = [f"{name} ({counts[name]})" for name in findings.classes if counts[name] < few]
+def _lost_classes(contents: ReportContents) -> Caution | None:
+    lost = [name for name in class_names(contents.labelled) if name not in contents.classes]
+    if not lost:
+        return None
+    return Caution(
+        f"{plural(len(lost), 'class is', 'classes are')} missing from the results",
+        f"Every slide of {listed(lost)} was excluded; no model knows {'it' if len(lost) == 1 else 'them'}. See Cohort "
+        "for the reasons.",
+    )
+
+
+def _small_classes(contents: ReportContents) -> Caution | None:
+    counts = Counter(str(slide.row.label) for slide in contents.tested)
+    few = contents.params.few_images
+    small = [f"{name} ({counts[name]})" for name in contents.classes if counts[name] < few]
     if not small:
-        return []
-    return [
-        Caution(
-            f"{plural(len(small), 'class has', 'classes have')} fewer than {few} images in the folds",
-            f"{listed(small)}. A single image moves the recall of such a class by more than {1 / few:.0%}.",
-        )
-    ]
+        return None
+    return Caution(
+        f"{plural(len(small), 'class has', 'classes have')} fewer than {few} images in the folds",
+        f"{listed(small)}. A single image moves the recall of such a class by more than {1 / few:.0%}.",
+    )
 
 
-def _few_folds(findings: Findings) -> list[Caution]:
-    folds = len(findings.sources.folds)
-    if folds >= findings.params.few_folds:
-        return []
+def _few_folds(contents: ReportContents) -> Caution | None:
+    folds = len(contents.sources.folds)
+    if folds >= contents.params.few_folds:
+        return None
     if folds == 1:
-        return [
-            Caution(
-                "One fold",
-                "No spread over folds can be given: the numbers hold for one particular test set of one split.",
-            )
-        ]
-    low, high = sd_uncertainty(folds)
-    return [
-        Caution(
-            f"SDs rest on {folds} folds",
-            f"Even for independent normal values the true SD would lie between {low:.2g} and {high:.2g} times the one "
-            "shown (95%). Do not read a small SD as stability.",
+        return Caution(
+            "One fold",
+            "No spread over folds can be given: the numbers hold for one particular test set of one split.",
         )
-    ]
+    low, high = sd_uncertainty(folds)
+    return Caution(
+        f"SDs rest on {folds} folds",
+        f"Even for independent normal values the true SD would lie between {low:.2g} and {high:.2g} times the one "
+        "shown (95%). Do not read a small SD as stability.",
+    )
 
 
-def _no_better_than_chance(findings: Findings) -> list[Caution]:
-    metric = findings.params.headline_metric
-    chance = findings.chance.get(metric)
+def _no_better_than_chance(contents: ReportContents) -> Caution | None:
+    metric = contents.params.headline_metric
+    chance = contents.chance.get(metric)
     if chance is None or metric in LOWER_IS_BETTER:
-        return []
-    means = {method: findings.results.spread(method, metric).mean for method in findings.sources.methods}
+        return None
+    means = {method: contents.results.spread(method, metric).mean for method in contents.sources.methods}
     poor = [f"{method} ({decimal(mean)})" for method, mean in means.items() if mean is not None and mean <= chance]
     if not poor:
-        return []
-    return [
-        Caution(
-            f"{plural(len(poor), 'method')} no better than guessing",
-            f"{title(metric)} of a guess is {chance:.3f}; {listed(poor)}.",
-        )
-    ]
+        return None
+    return Caution(
+        f"{plural(len(poor), 'method')} no better than guessing",
+        f"{title(metric)} of a guess is {chance:.3f}; {listed(poor)}.",
+    )
 
 
-def _mixed_sources(findings: Findings) -> list[Caution]:
+def _mixed_sources(contents: ReportContents) -> Caution | None:
     sources: dict[str, set[str]] = {}
-    for slide in findings.cohort:
+    for slide in contents.cohort:
         for record in slide.records:
             sources.setdefault(record.stage, set()).add(record.source)
-    mixed = [f"{stage} ({len(found)})" for stage, found in sorted(sources.items()) if len(found) > 1]
+    mixed = [f"{stage} ({len(digests)})" for stage, digests in sorted(sources.items()) if len(digests) > 1]
     if not mixed:
-        return []
-    return [
-        Caution(
-            "Slides were made by different versions of the source",
-            f"Source digests per stage: {listed(mixed)}. Differences between slides may stem from the program. Run "
-            "the stage again for all.",
-        )
-    ]
+        return None
+    return Caution(
+        "Slides were made by different versions of the source",
+        f"Source digests per stage: {listed(mixed)}. Differences between slides may stem from the program. Run "
+        "the stage again for all.",
+    )
 
 
-CHECKS: tuple[Callable[[Findings], list[Caution]], ...] = (
+CHECKS: tuple[Callable[[ReportContents], Caution | None], ...] = (
     _small_graphs,
     _no_patients,
     _excluded,
+    _lost_classes,
     _small_classes,
     _few_folds,
     _no_better_than_chance,

@@ -6,8 +6,8 @@ from statistics import median
 import numpy as np
 from PIL import Image
 
-from pipeline.report.contents.cohort_outcome import SlideSummary, patients
-from pipeline.report.contents.report_data import Findings
+from pipeline.report.contents.cohort_outcome import SlideSummary, class_names, patients
+from pipeline.report.contents.report_data import ReportContents
 from pipeline.report.contents.slide_selection import pictured_slides
 from pipeline.report.contents.wording import NONE, count, decimal, plural
 from pipeline.report.figures.charts_cohort import MOST_DOTS, patches_per_image
@@ -16,24 +16,24 @@ from pipeline.report.figures.overlays import overview_picture
 from pipeline.report.page.page_elements import Block, Column, Gallery, Section, Table, Text
 
 
-def cohort(findings: Findings) -> Section:
+def cohort(contents: ReportContents) -> Section:
     """Classes, excluded slides and the size of graphs."""
-    blocks: list[Block] = [_class_table(findings)]
+    blocks: list[Block] = [_class_table(contents)]
     patches = {
-        name: [slide.n_patches for slide in findings.tested if slide.row.label == name and slide.n_patches is not None]
-        for name in findings.classes
+        name: [slide.n_patches for slide in contents.tested if slide.row.label == name and slide.n_patches is not None]
+        for name in contents.classes
     }
     shown = {name: counts for name, counts in patches.items() if counts}
     if shown:
-        blocks.append(Gallery([_patches_figure(shown, findings.params.few_patches)], "large"))
-    excluded = [slide for slide in findings.cohort if slide.status == "excluded"]
+        blocks.append(Gallery([_patches_figure(shown, contents.params.few_patches)], "large"))
+    excluded = [slide for slide in contents.cohort if slide.status == "excluded"]
     blocks.append(_excluded_table(excluded) if excluded else Text("No labelled slide was excluded."))
     return Section("cohort", "Cohort", blocks)
 
 
-def _class_table(findings: Findings) -> Table:
-    rows = [_class_row(name, [s for s in findings.cohort if s.row.label == name]) for name in findings.classes]
-    labelled = [slide for slide in findings.cohort if slide.row.label is not None]
+def _class_table(contents: ReportContents) -> Table:
+    labelled = contents.labelled
+    rows = [_class_row(name, [s for s in labelled if s.row.label == name]) for name in class_names(labelled)]
     columns = [
         Column("class"),
         *(
@@ -42,7 +42,7 @@ def _class_table(findings: Findings) -> Table:
         ),
     ]
     rows.append(_class_row("all classes", labelled))
-    note = "" if findings.is_patient_level else " Slides whose patient is not named count as patients of their own."
+    note = "" if contents.is_patient_level else " Slides whose patient is not named count as patients of their own."
     return Table(
         columns,
         rows,
@@ -88,7 +88,7 @@ def _excluded_table(excluded: Sequence[SlideSummary]) -> Table:
     )
 
 
-def slides(findings: Findings, first: Sequence[str]) -> Section:
+def slides(contents: ReportContents, first: Sequence[str]) -> Section:
     """Every slide in a row, and overview pictures of some.
 
     Parameters
@@ -96,7 +96,7 @@ def slides(findings: Findings, first: Sequence[str]) -> Section:
     first
         Ids of the slides to picture before others.
     """
-    rows = [_slide_row(slide) for slide in findings.cohort]
+    rows = [_slide_row(slide) for slide in contents.cohort]
     names = ("width mm", "height mm", "µm/px", "tiles kept", "tiles", "nuclei", "patches in graph")
     columns = [
         Column("slide"),
@@ -112,12 +112,13 @@ def slides(findings: Findings, first: Sequence[str]) -> Section:
         "measured, as for slides that came with their features.",
         searchable=len(rows) > 12,
     )
-    return Section("slides", "Slides", [table, *_overviews(findings, first)])
+    return Section("slides", "Slides", [table, *_overviews(contents, first)])
 
 
 def _slide_row(slide: SlideSummary) -> tuple[str, ...]:
     row = slide.row
-    status = slide.status + (f": {slide.reason}" if slide.reason else "")
+    words = "new slide, whose label nobody trained on" if slide.status == "new" else slide.status
+    status = words + (f": {slide.reason}" if slide.reason else "")
     return (
         row.slide_id,
         row.label or NONE,
@@ -133,11 +134,11 @@ def _slide_row(slide: SlideSummary) -> tuple[str, ...]:
     )
 
 
-def _overviews(findings: Findings, first: Sequence[str]) -> list[Block]:
-    overviews, params = findings.sources.overviews, findings.params
+def _overviews(contents: ReportContents, first: Sequence[str]) -> list[Block]:
+    overviews, params = contents.sources.overviews, contents.params
     chosen = [
         slide
-        for slide in pictured_slides(findings.cohort, first, len(findings.cohort))
+        for slide in pictured_slides(contents.cohort, first, len(contents.cohort))
         if slide.row.slide_id in overviews and overviews[slide.row.slide_id].exists()
     ][: params.n_overlays]
     if not chosen:
@@ -147,19 +148,19 @@ def _overviews(findings: Findings, first: Sequence[str]) -> list[Block]:
             else "no slide with kept tiles has an overview"
         )
         return [Text(f"No overview pictures: {why}.")]
-    figures = [_overview_figure(slide, findings) for slide in chosen]
+    figures = [_overview_figure(slide, contents) for slide in chosen]
     note = f"Overviews of {plural(len(figures), 'slide')}: what the tiling kept and dropped."
     return [Gallery(figures, "small", note)]
 
 
-def _overview_figure(slide: SlideSummary, findings: Findings) -> Figure:
+def _overview_figure(slide: SlideSummary, contents: ReportContents) -> Figure:
     slide_id = slide.row.slide_id
-    with Image.open(findings.sources.overviews[slide_id]) as picture:
+    with Image.open(contents.sources.overviews[slide_id]) as picture:
         pixels = np.asarray(picture.convert("RGB"), np.uint8)
     return Figure(
         f"overview_{slide_id}",
         "png",
-        overview_picture(pixels, findings.params.overview_px),
+        overview_picture(pixels, contents.params.overview_px),
         f"{slide_id} ({slide.row.label or 'no label'}): {count(slide.n_kept)} of {count(slide.n_tiles)} tiles kept.",
         f"Overview of slide {slide_id} with its tiles",
     )

@@ -15,7 +15,7 @@ from pipeline.report.contents.graph_statistics import (
     read_image_graphs,
     summarise,
 )
-from pipeline.report.contents.report_data import Findings
+from pipeline.report.contents.report_data import ReportContents
 from pipeline.report.contents.wording import count, decimal, listed, plural
 from pipeline.report.figures.charts_graphs import strength_scale, weight_histogram
 from pipeline.report.figures.figure_style import Figure
@@ -26,7 +26,7 @@ from pipeline.slides.reader import SlideReader, open_slide
 ALL = "all classes"
 
 
-def graphs(findings: Findings, drawn: Sequence[str]) -> Section:
+def graphs(contents: ReportContents, drawn: Sequence[str]) -> Section:
     """Numbers of every learned graph, and the reference method's graphs over the tissue.
 
     Parameters
@@ -34,7 +34,7 @@ def graphs(findings: Findings, drawn: Sequence[str]) -> Section:
     drawn
         Ids of the test images to draw.
     """
-    summaries = {method: _summaries(findings, method) for method in findings.sources.methods}
+    summaries = {method: _summaries(contents, method) for method in contents.sources.methods}
     with_edges = {method: found for method, found in summaries.items() if found and found[ALL].histogram.sum()}
     if not with_edges:
         return Section(
@@ -43,23 +43,23 @@ def graphs(findings: Findings, drawn: Sequence[str]) -> Section:
             [Text("No method of this run kept an edge between patches: there is no graph to show.")],
         )
     blocks: list[Block] = [_table(with_edges)]
-    without = [method for method in findings.sources.methods if method not in with_edges]
+    without = [method for method in contents.sources.methods if method not in with_edges]
     if without:
         blocks.append(Text(f"Without edges, and so without a graph: {listed(without, 20)}."))
-    shown = _shown_method(findings, list(with_edges))
-    blocks += [Gallery([_histogram(shown, with_edges[shown])], "large"), *_pictures(findings, shown, drawn)]
+    shown = _shown_method(contents, list(with_edges))
+    blocks += [Gallery([_histogram(shown, with_edges[shown])], "large"), *_pictures(contents, shown, drawn)]
     return Section("graphs", "Patch graphs", blocks)
 
 
-def _shown_method(findings: Findings, candidates: list[str]) -> str:
-    reference = findings.reference
-    return reference if reference in candidates else next(m for m in findings.ranked if m in candidates)
+def _shown_method(contents: ReportContents, candidates: list[str]) -> str:
+    reference = contents.reference
+    return reference if reference in candidates else next(m for m in contents.ranked if m in candidates)
 
 
-def _summaries(findings: Findings, method: str) -> dict[str, GraphSummary]:
+def _summaries(contents: ReportContents, method: str) -> dict[str, GraphSummary]:
     """Summary by class and of all; empty when no fold of the method stored graphs."""
-    predictions = findings.one_seed(method)
-    sources = findings.sources
+    predictions = contents.one_seed(method)
+    sources = contents.sources
     stored = [
         fold for fold in sources.folds if (sources.fold_folder(method, sources.seeds[0], fold) / "graphs.zarr").is_dir()
     ]
@@ -67,7 +67,7 @@ def _summaries(findings: Findings, method: str) -> dict[str, GraphSummary]:
         return {}
     usable = predictions[predictions["fold"].isin(stored)]
     numbers = [measure(image) for image in read_image_graphs(sources, method, usable)]
-    found = {name: summarise([image for image in numbers if image.label == name]) for name in findings.classes}
+    found = {name: summarise([image for image in numbers if image.label == name]) for name in contents.classes}
     return {**found, ALL: summarise(numbers)}
 
 
@@ -111,20 +111,20 @@ def _histogram(method: str, by_class: dict[str, GraphSummary]) -> Figure:
     )
 
 
-def _pictures(findings: Findings, method: str, drawn: Sequence[str]) -> list[Block]:
-    predictions = findings.one_seed(method).set_index("slide_id", drop=False)
+def _pictures(contents: ReportContents, method: str, drawn: Sequence[str]) -> list[Block]:
+    predictions = contents.one_seed(method).set_index("slide_id", drop=False)
     rows = pd.DataFrame([predictions.loc[slide_id] for slide_id in drawn if slide_id in predictions.index])
-    images = [image for image in read_image_graphs(findings.sources, method, rows) if image.n_patches]
+    images = [image for image in read_image_graphs(contents.sources, method, rows) if image.n_patches]
     if not images:
         why = (
             "they are switched off (report: n_overlays)"
-            if findings.params.n_overlays == 0
+            if contents.params.n_overlays == 0
             else "no test image has a patch"
         )
         return [Text(f"No graph is drawn over the tissue: {why}.")]
     strongest = max(float(node_strength(*kept_pairs(image.graph), image.n_patches).max()) for image in images)
     faults: list[str] = []
-    figures = [_picture(findings, method, image, strongest, faults) for image in images]
+    figures = [_picture(contents, method, image, strongest, faults) for image in images]
     note = (
         f"Patch graphs of {method} over the tissue, {plural(len(figures), 'test image')}: wrongly and rightly "
         "predicted ones in turn while both last, so their proportion here is not the error rate. A node is a patch, "
@@ -142,11 +142,11 @@ def _pictures(findings: Findings, method: str, drawn: Sequence[str]) -> list[Blo
     return [Gallery([scale], "legend", note), Gallery(figures, "medium"), *texts]
 
 
-def _picture(findings: Findings, method: str, image: ImageGraph, strongest: float, faults: list[str]) -> Figure:
-    params = findings.params
+def _picture(contents: ReportContents, method: str, image: ImageGraph, strongest: float, faults: list[str]) -> Figure:
+    params = contents.params
     field = graph_field(image, params.graph_px)
     with ExitStack() as stack:
-        slide = _open(findings, image.slide_id, faults)
+        slide = _open(contents, image.slide_id, faults)
         if slide is not None:
             stack.enter_context(slide)
         content, n_drawn, n_kept = graph_picture(image, field, slide, max_edges=params.max_edges, strongest=strongest)
@@ -162,9 +162,9 @@ def _picture(findings: Findings, method: str, image: ImageGraph, strongest: floa
     )
 
 
-def _open(findings: Findings, slide_id: str, faults: list[str]) -> SlideReader | None:
+def _open(contents: ReportContents, slide_id: str, faults: list[str]) -> SlideReader | None:
     """The slide, or None for one that came as features alone or (noted in ``faults``) cannot be read."""
-    slide = next(slide for slide in findings.cohort if slide.row.slide_id == slide_id)
+    slide = next(slide for slide in contents.cohort if slide.row.slide_id == slide_id)
     if slide.row.path is None:
         return None
     try:

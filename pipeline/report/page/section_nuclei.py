@@ -6,7 +6,7 @@ from pipeline.artefacts.nuclei import read_nuclei
 from pipeline.artefacts.tiles import read_tiles
 from pipeline.errors import MissingMppError, SlideError
 from pipeline.report.contents.cohort_outcome import SlideSummary
-from pipeline.report.contents.report_data import Findings
+from pipeline.report.contents.report_data import ReportContents
 from pipeline.report.contents.slide_selection import pictured_slides
 from pipeline.report.contents.wording import listed, plural
 from pipeline.report.figures.colour_wheel import orientation_wheel
@@ -16,7 +16,7 @@ from pipeline.report.page.page_elements import Block, Gallery, Section, Text
 from pipeline.slides.reader import open_slide
 
 
-def nuclei(findings: Findings, first: Sequence[str]) -> Section:
+def nuclei(contents: ReportContents, first: Sequence[str]) -> Section:
     """Close-ups of the densest kept tile of some slides.
 
     Parameters
@@ -24,16 +24,16 @@ def nuclei(findings: Findings, first: Sequence[str]) -> Section:
     first
         Ids of the slides to picture before others.
     """
-    chosen = _with_nuclei(findings, first)
+    chosen = _with_nuclei(contents, first)
     if not chosen:
-        return Section("nuclei", "Nuclei", [Text(_why_none(findings))])
+        return Section("nuclei", "Nuclei", [Text(_why_none(contents))])
     figures, faults = [], []
     for slide in chosen:
         try:
-            figures += _closeup(slide, findings)
+            figures += _closeup(slide, contents)
         except (SlideError, MissingMppError) as error:
             faults.append(f"{slide.row.slide_id} ({error})")
-    return Section("nuclei", "Nuclei", _blocks(figures, faults, findings.params.closeup_um))
+    return Section("nuclei", "Nuclei", _blocks(figures, faults, contents.params.closeup_um))
 
 
 def _blocks(figures: list[Figure], faults: list[str], side_um: float) -> list[Block]:
@@ -54,24 +54,24 @@ def _blocks(figures: list[Figure], faults: list[str], side_um: float) -> list[Bl
     return blocks
 
 
-def _with_nuclei(findings: Findings, first: Sequence[str]) -> list[SlideSummary]:
-    candidates = pictured_slides(findings.cohort, first, len(findings.cohort))
+def _with_nuclei(contents: ReportContents, first: Sequence[str]) -> list[SlideSummary]:
+    candidates = pictured_slides(contents.cohort, first, len(contents.cohort))
     usable = [slide for slide in candidates if slide.n_nuclei and slide.row.path is not None]
-    return usable[: findings.params.n_overlays]
+    return usable[: contents.params.n_overlays]
 
 
-def _why_none(findings: Findings) -> str:
-    if findings.params.n_overlays == 0:
+def _why_none(contents: ReportContents) -> str:
+    if contents.params.n_overlays == 0:
         return "No pictures of nuclei: they are switched off (report: n_overlays)."
-    if not findings.sources.nuclei:
+    if not contents.sources.nuclei:
         return "No pictures of nuclei: every slide came with its own features, so none were segmented."
     return "No pictures of nuclei: no slide has a nucleus in a kept tile."
 
 
-def _closeup(slide: SlideSummary, findings: Findings) -> list[Figure]:
-    slide_id, params = slide.row.slide_id, findings.params
-    table = read_nuclei(findings.sources.nuclei[slide_id]).frame
-    tiles = read_tiles(findings.sources.tiles[slide_id]).frame
+def _closeup(slide: SlideSummary, contents: ReportContents) -> list[Figure]:
+    slide_id, params = slide.row.slide_id, contents.params
+    table = read_nuclei(contents.sources.nuclei[slide_id]).frame
+    tiles = read_tiles(contents.sources.tiles[slide_id]).frame
     with open_slide(str(slide.row.path), slide_id=slide_id, mpp=slide.slide_mpp) as reader:
         field = densest_field(reader, tiles, table, side_um=params.closeup_um, side_px=params.closeup_px)
         if field is None:

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from pipeline.artefacts.json_files import PROVENANCE, read_json
 from pipeline.provenance import package_versions
-from pipeline.report.contents.report_data import Findings
+from pipeline.report.contents.report_data import ReportContents
 from pipeline.report.contents.wording import NONE, count, plural
 from pipeline.report.page.page_elements import Block, Column, Details, FoldedTable, Section, Table, Text
 
@@ -23,26 +23,26 @@ CITATION = Markup(
 )
 
 
-def provenance(findings: Findings, source: str) -> Section:
+def provenance(contents: ReportContents, source: str) -> Section:
     """Steps, sources, packages, configuration and citation."""
-    trained = _training_record(findings.sources.training / PROVENANCE)
+    trained = _training_record(contents.sources.training / PROVENANCE)
     blocks: list[Block] = [
-        Text(_steps(findings)),
-        _stages(findings, trained, source),
+        Text(_steps(contents)),
+        _stages(contents, trained, source),
         Text(CITATION),
         _packages(trained),
     ]
-    config = yaml.safe_dump(json.loads(json.dumps(dict(findings.sources.config))), sort_keys=False, allow_unicode=True)
-    if findings.sources.config:
+    config = yaml.safe_dump(json.loads(json.dumps(dict(contents.sources.config))), sort_keys=False, allow_unicode=True)
+    if contents.sources.config:
         blocks.append(Details("Configuration of this run", config))
     else:
         blocks.append(Text("The configuration was not handed to the report."))
     return Section("provenance", "Methods & provenance", blocks)
 
 
-def _steps(findings: Findings) -> str:
-    sources = findings.sources
-    computed = sum(slide.n_tiles is not None for slide in findings.cohort)
+def _steps(contents: ReportContents) -> str:
+    sources = contents.sources
+    computed = sum(slide.n_tiles is not None for slide in contents.cohort)
     first = (
         f"{plural(computed, 'slide was', 'slides were')} tiled; nuclei were segmented in kept tiles and joined to "
         "cell graphs, whose features describe a patch. "
@@ -63,8 +63,8 @@ def _training_record(path: Path) -> dict[str, Any]:
     return read_json(path, "the provenance of the splits")
 
 
-def _stages(findings: Findings, trained: dict[str, Any], source: str) -> Table:
-    made = Counter(record for slide in findings.cohort for record in slide.records)
+def _stages(contents: ReportContents, trained: dict[str, Any], source: str) -> Table:
+    made = Counter(record for slide in contents.cohort for record in slide.records)
     rows = [
         (record.stage, record.source or NONE, count(number), record.note)
         for record, number in sorted(made.items(), key=lambda item: (item[0].stage, item[0].source))

@@ -10,7 +10,7 @@ import pandas as pd
 from pipeline.artefacts.metric_names import METRICS
 from pipeline.report.contents.cohort_outcome import patients
 from pipeline.report.contents.method_results import SeedMetrics, confusion, probability_columns, reliability
-from pipeline.report.contents.report_data import Findings
+from pipeline.report.contents.report_data import ReportContents
 from pipeline.report.contents.wording import NONE, count, decimal, interval, listed, mean_sd, plural, probability, title
 from pipeline.report.figures.charts_results import confusion_matrix, fold_dots, reliability_curve, roc
 from pipeline.report.figures.figure_style import Figure
@@ -21,30 +21,30 @@ SIGNIFICANT = 0.05
 """Level of the one sentence on Holm-corrected tests."""
 
 
-def results(findings: Findings) -> Section:
+def results(contents: ReportContents) -> Section:
     """Comparison, metrics of every method, confusion, and the reference method in depth."""
-    blocks: list[Block] = [Text(_what_was_tested(findings)), *_comparison(findings), _metrics_table(findings)]
-    blocks += [Gallery([_dots_figure(findings)], "whole"), _folds_table(findings)]
-    blocks += [Gallery(_confusions(findings), "small", _confusion_note(findings)), *_depth(findings)]
+    blocks: list[Block] = [Text(_what_was_tested(contents)), *_comparison(contents), _metrics_table(contents)]
+    blocks += [Gallery([_dots_figure(contents)], "whole"), _folds_table(contents)]
+    blocks += [Gallery(_confusions(contents), "small", _confusion_note(contents)), *_depth(contents)]
     return Section("results", "Results", blocks)
 
 
-def _what_was_tested(findings: Findings) -> str:
-    n_patients = patients(findings.tested)
+def _what_was_tested(contents: ReportContents) -> str:
+    n_patients = patients(contents.tested)
     who = (
-        f"{plural(n_patients, 'patient')}, none in two folds" if findings.is_patient_level else "patients not all known"
+        f"{plural(n_patients, 'patient')}, none in two folds" if contents.is_patient_level else "patients not all known"
     )
     return (
-        f"{plural(len(findings.tested), 'image')} ({who}). Each seed tests every image at most once, in the fold that "
+        f"{plural(len(contents.tested), 'image')} ({who}). Each seed tests every image at most once, in the fold that "
         "holds it out. Lower is better for "
         f"{' and '.join(title(name) for name in METRICS if name in LOWER_IS_BETTER)}, higher for all else."
     )
 
 
-def _comparison(findings: Findings) -> list[Block]:
-    frame = findings.results.comparison
-    if len(findings.sources.methods) == 1:
-        return [Text(f"Only one method was run ({findings.sources.methods[0]}); there is nothing to compare it with.")]
+def _comparison(contents: ReportContents) -> list[Block]:
+    frame = contents.results.comparison
+    if len(contents.sources.methods) == 1:
+        return [Text(f"Only one method was run ({contents.sources.methods[0]}); there is nothing to compare it with.")]
     if frame is None or frame.empty:
         return [Text("No comparison of methods: the run has no comparison.csv.")]
     return [comparison_table(frame), Text(_tests_in_words(frame))]
@@ -103,8 +103,8 @@ def _shown_metrics(seeds: Sequence[SeedMetrics]) -> list[str]:
     return [name for name in METRICS if name in found] + sorted(found - set(METRICS))
 
 
-def _metrics_table(findings: Findings) -> Table:
-    seeds = list(findings.results.metrics.values())
+def _metrics_table(contents: ReportContents) -> Table:
+    seeds = list(contents.results.metrics.values())
     metrics = _shown_metrics(seeds)
     rows = []
     for entry in seeds:
@@ -113,7 +113,7 @@ def _metrics_table(findings: Findings) -> Table:
         ]
         rows.append((entry.method, str(entry.seed), count(len(entry.folds)), *cells))
     columns = [Column("method"), *(Column(title(name), numeric=True) for name in ("seed", "folds", *metrics))]
-    folds = len(findings.sources.folds)
+    folds = len(contents.sources.folds)
     spread = "one fold, so no SD" if folds == 1 else "mean ± sample SD over test folds"
     return Table(
         columns,
@@ -121,12 +121,12 @@ def _metrics_table(findings: Findings) -> Table:
         f"Metrics of every method and seed: {spread}; below it the 95% interval of the mean over folds (percentile "
         "bootstrap, patients resampled within folds; it does not cover the chance of training itself).",
         searchable=len(rows) > 12,
-        marked=frozenset(i for i, entry in enumerate(seeds) if entry.method == findings.reference),
+        marked=frozenset(i for i, entry in enumerate(seeds) if entry.method == contents.reference),
     )
 
 
-def _folds_table(findings: Findings) -> FoldedTable:
-    seeds = list(findings.results.metrics.values())
+def _folds_table(contents: ReportContents) -> FoldedTable:
+    seeds = list(contents.results.metrics.values())
     metrics = _shown_metrics(seeds)
     rows = [
         (
@@ -145,13 +145,13 @@ def _folds_table(findings: Findings) -> FoldedTable:
     )
 
 
-def _dots_figure(findings: Findings) -> Figure:
-    headline = findings.params.headline_metric
+def _dots_figure(contents: ReportContents) -> Figure:
+    headline = contents.params.headline_metric
     metrics = list(dict.fromkeys([headline, "accuracy", "balanced_accuracy", "auroc"]))[:3]
-    reference = findings.reference
-    content = fold_dots(findings.results, findings.ranked, metrics, findings.chance, reference)
-    guess = ", ".join(f"{title(name)} {findings.chance[name]:.3f}" for name in metrics if name in findings.chance)
-    n_values = findings.results.spread(reference, headline).n_values
+    reference = contents.reference
+    content = fold_dots(contents.results, contents.ranked, metrics, contents.chance, reference)
+    guess = ", ".join(f"{title(name)} {contents.chance[name]:.3f}" for name in metrics if name in contents.chance)
+    n_values = contents.results.spread(reference, headline).n_values
     return Figure(
         "fold_dots",
         "svg",
@@ -162,25 +162,25 @@ def _dots_figure(findings: Findings) -> Figure:
     )
 
 
-def _confusion_note(findings: Findings) -> str:
-    seeds = len(findings.sources.seeds)
+def _confusion_note(contents: ReportContents) -> str:
+    seeds = len(contents.sources.seeds)
     return (
-        f"Confusion matrices, test images of all folds pooled (seed {findings.sources.seeds[0]}"
+        f"Confusion matrices, test images of all folds pooled (seed {contents.sources.seeds[0]}"
         + (f", the first of {seeds}" if seeds > 1 else "")
         + "): count, and share of the true class."
     )
 
 
-def _confusions(findings: Findings) -> list[Figure]:
-    order = sorted(findings.ranked, key=lambda method: method != findings.reference)
+def _confusions(contents: ReportContents) -> list[Figure]:
+    order = sorted(contents.ranked, key=lambda method: method != contents.reference)
     figures = []
     for method in order:
-        counts = confusion(findings.one_seed(method), findings.classes)
+        counts = confusion(contents.one_seed(method), contents.classes)
         figures.append(
             Figure(
                 f"confusion_{method}",
                 "svg",
-                confusion_matrix(counts, findings.classes),
+                confusion_matrix(counts, contents.classes),
                 f"{method}: {int(np.trace(counts))} of {plural(int(counts.sum()), 'image')} right.",
                 f"Confusion matrix of {method}",
             )
@@ -188,23 +188,23 @@ def _confusions(findings: Findings) -> list[Figure]:
     return figures
 
 
-def _depth(findings: Findings) -> list[Block]:
-    method = findings.reference
-    predictions = findings.one_seed(method)
+def _depth(contents: ReportContents) -> list[Block]:
+    method = contents.reference
+    predictions = contents.one_seed(method)
     if predictions.empty:
         return [Text(f"No test prediction of {method}: neither ROC nor reliability can be drawn.")]
-    probabilities = probability_columns(predictions, findings.classes)
+    probabilities = probability_columns(predictions, contents.classes)
     labels = predictions["label"].to_numpy(object)
     binned = reliability(probabilities, labels == predictions["predicted"].to_numpy(object))
     about = (
-        f"{method}, n = {plural(len(predictions), 'test image')} of all folds pooled (seed {findings.sources.seeds[0]})"
+        f"{method}, n = {plural(len(predictions), 'test image')} of all folds pooled (seed {contents.sources.seeds[0]})"
     )
-    against = "the second class against the first" if len(findings.classes) == 2 else "each class against the rest"
+    against = "the second class against the first" if len(contents.classes) == 2 else "each class against the rest"
     figures = [
         Figure(
             f"roc_{method}",
             "svg",
-            roc(probabilities, labels, findings.classes),
+            roc(probabilities, labels, contents.classes),
             f"ROC of {about}: {against}. Pooling mixes the scales of several models, so areas differ from the mean "
             "AUROC of folds.",
             f"ROC curves of {method}",

@@ -1,6 +1,6 @@
 """How training went."""
 
-from pipeline.report.contents.report_data import Findings
+from pipeline.report.contents.report_data import ReportContents
 from pipeline.report.contents.wording import listed, plural
 from pipeline.report.figures.charts_training import PANELS, curve_columns, learning_curves
 from pipeline.report.figures.figure_style import Figure
@@ -14,21 +14,21 @@ SERIES = {
 """What a series of ``history.csv`` is measured on."""
 
 
-def training(findings: Findings) -> Section:
+def training(contents: ReportContents) -> Section:
     """Learning curves of every method that keeps a history."""
-    histories = findings.results.histories
-    drawn = [m for m in findings.sources.methods if any(curve_columns(histories[m], end) for end in PANELS.values())]
-    without = [method for method in findings.sources.methods if method not in drawn]
+    histories = contents.results.histories
+    drawn = [m for m in contents.sources.methods if any(curve_columns(histories[m], end) for end in PANELS.values())]
+    without = [method for method in contents.sources.methods if method not in drawn]
     blocks: list[Block] = []
     if drawn:
-        blocks.append(Gallery([_figure(findings, method) for method in drawn], "large", _note(findings, drawn)))
+        blocks.append(Gallery([_figure(contents, method) for method in drawn], "large", _note(contents, drawn)))
     if without:
         blocks.append(Text(f"No learning curve, because no loss by epoch was kept: {listed(without, 20)}."))
     return Section("training", "Learning curves", blocks)
 
 
-def _note(findings: Findings, methods: list[str]) -> str:
-    columns = {column for method in methods for column in findings.results.histories[method].columns}
+def _note(contents: ReportContents, methods: list[str]) -> str:
+    columns = {column for method in methods for column in contents.results.histories[method].columns}
     names = {column.rpartition("_")[0] for column in columns}
     known = [text for name, text in SERIES.items() if name in names]
     return (
@@ -38,8 +38,8 @@ def _note(findings: Findings, methods: list[str]) -> str:
     )
 
 
-def _figure(findings: Findings, method: str) -> Figure:
-    history = findings.results.histories[method]
+def _figure(contents: ReportContents, method: str) -> Figure:
+    history = contents.results.histories[method]
     n_runs = len(history[["seed", "fold"]].drop_duplicates())
     return Figure(
         f"learning_{method}",

@@ -1,14 +1,11 @@
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
-import h5py
-import numpy as np
 import pytest
 
 from pipeline.artefacts.sheet import SlideRow
 from pipeline.errors import ArtefactError
-from pipeline.report.contents.cohort_outcome import SlideSummary, patch_corners, patients, read_cohort
+from pipeline.report.contents.cohort_outcome import SlideSummary, class_names, in_folds, labelled, patients, read_cohort
 from pipeline.report.contents.method_results import read_results
 from pipeline.report.contents.report_sources import ReportSources
 from pipeline.report.figures.charts_training import curve_columns, learning_curves
@@ -31,18 +28,21 @@ def test_a_labelled_slide_that_nobody_accounts_for_says_so(standard_run: ReportS
     assert cohort[0].n_patches is None
 
 
-def test_imported_features_give_corners_and_width(tmp_path: Path) -> None:
-    path = tmp_path / "s.h5"
-    with h5py.File(path, "w") as file:
-        file["features"] = np.zeros((1, 2, 4), np.float32)
-        file["coords"] = np.array([[[0, 0], [512, 0]]])
-        file["coords"].attrs["patch_size_level0"] = 512
-    corners, width = patch_corners(path)
-    assert corners.tolist() == [[0, 0], [512, 0]]
-    assert width == 512.0
-    path.write_bytes(b"no such format")
-    with pytest.raises(ArtefactError, match=r"s\.h5: expected an HDF5 file"):
-        patch_corners(path)
+def test_a_labelled_slide_of_the_sheet_of_new_slides_is_not_excluded(standard_run: ReportSources) -> None:
+    sources = replace(
+        standard_run,
+        slides=[SlideRow("s00", label="benign", case_id="p"), SlideRow("n0", label="unheard of", case_id="q")],
+        new_slides=frozenset({"n0"}),
+    )
+    old, new = read_cohort(sources)
+    assert (old.status, new.status) == ("in the folds", "new")
+    assert labelled((old, new)) == (old,)
+    assert in_folds((old, new)) == (old,)
+
+
+def test_classes_are_those_of_the_slides_asked_for(standard_run: ReportSources) -> None:
+    rows = [SlideRow("a", label="b"), SlideRow("b", label="a"), SlideRow("c")]
+    assert class_names([SlideSummary(row, "in the folds") for row in rows]) == ("a", "b")
 
 
 def test_patients_without_name_count_each() -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from pipeline.report.contents.cohort_outcome import StageRecord
 from pipeline.report.contents.method_results import Results
-from pipeline.report.contents.report_data import Findings, read_findings
+from pipeline.report.contents.report_data import ReportContents, read_contents
 from pipeline.report.contents.report_sources import ReportSources
 from pipeline.report.page.page_elements import Caution, Cautions, Text
 from pipeline.report.page.section_cautions import cautions
@@ -15,11 +15,11 @@ LENIENT = ReportParams(few_patches=2, few_images=1, few_folds=2, headline_metric
 
 
 @pytest.fixture(scope="module")
-def sound(standard_run: ReportSources) -> Findings:
+def sound(standard_run: ReportSources) -> ReportContents:
     """Nothing to warn of: 8 images of 2 classes and 4 patients in 2 folds, 9 patches each, all predicted right."""
-    findings = read_findings(standard_run, LENIENT)
-    cohort = tuple(slide for slide in findings.cohort if slide.status != "excluded")
-    return replace(findings, cohort=cohort, results=with_accuracy(findings.results, 1.0))
+    contents = read_contents(standard_run, LENIENT)
+    cohort = tuple(slide for slide in contents.cohort if slide.status != "excluded")
+    return replace(contents, cohort=cohort, results=with_accuracy(contents.results, 1.0))
 
 
 def with_accuracy(results: Results, accuracy: float) -> Results:
@@ -27,18 +27,18 @@ def with_accuracy(results: Results, accuracy: float) -> Results:
     return replace(results, metrics=metrics)
 
 
-def found(findings: Findings) -> Sequence[Caution]:
-    (block,) = cautions(findings).blocks
+def found(contents: ReportContents) -> Sequence[Caution]:
+    (block,) = cautions(contents).blocks
     return block.cautions if isinstance(block, Cautions) else []
 
 
-def test_a_sound_run_has_none_and_says_so(sound: Findings) -> None:
+def test_a_sound_run_has_none_and_says_so(sound: ReportContents) -> None:
     (block,) = cautions(sound).blocks
     assert isinstance(block, Text)
     assert "None of this report's checks" in block.text
 
 
-def test_small_graphs(sound: Findings) -> None:
+def test_small_graphs(sound: ReportContents) -> None:
     (caution,) = found(replace(sound, cohort=tuple(replace(slide, n_patches=1) for slide in sound.cohort)))
     assert caution.headline == "The median image keeps 1 patch"
     assert "8 images of 8 have a single patch" in caution.text
@@ -46,49 +46,49 @@ def test_small_graphs(sound: Findings) -> None:
 
 
 @pytest.mark.parametrize(("few", "warned"), [(9, False), (10, True)])
-def test_the_median_decides_and_the_bound_is_open(sound: Findings, few: int, warned: bool) -> None:
+def test_the_median_decides_and_the_bound_is_open(sound: ReportContents, few: int, warned: bool) -> None:
     first, *others = sound.cohort
-    findings = replace(sound, cohort=(replace(first, n_patches=1), *others), params=replace(LENIENT, few_patches=few))
-    assert [c.headline for c in found(findings)] == ["The median image keeps 9 patches"] * warned
+    contents = replace(sound, cohort=(replace(first, n_patches=1), *others), params=replace(LENIENT, few_patches=few))
+    assert [c.headline for c in found(contents)] == ["The median image keeps 9 patches"] * warned
 
 
-def test_without_patients_results_are_image_level(sound: Findings) -> None:
+def test_without_patients_results_are_image_level(sound: ReportContents) -> None:
     cohort = tuple(replace(slide, row=replace(slide.row, case_given=False)) for slide in sound.cohort)
     (caution,) = found(replace(sound, cohort=cohort))
     assert caution.headline == "Results are image-level"
     assert caution.text.startswith("No slide has a patient")
 
 
-def test_some_patients_missing_counts_them(sound: Findings) -> None:
+def test_some_patients_missing_counts_them(sound: ReportContents) -> None:
     first, *others = sound.cohort
     nameless = replace(first, row=replace(first.row, case_given=False))
     (caution,) = found(replace(sound, cohort=(nameless, *others)))
     assert caution.text.startswith("1 of 8 slides lack a patient")
 
 
-def test_excluded_slides_are_named(standard_run: ReportSources, sound: Findings) -> None:
-    (caution,) = found(replace(read_findings(standard_run, LENIENT), results=sound.results))
+def test_excluded_slides_are_named(standard_run: ReportSources, sound: ReportContents) -> None:
+    (caution,) = found(replace(read_contents(standard_run, LENIENT), results=sound.results))
     assert caution.headline == "1 labelled slide of 9 excluded"
     assert "In no fold: x00." in caution.text
 
 
-def test_small_classes_and_few_folds(sound: Findings) -> None:
+def test_small_classes_and_few_folds(sound: ReportContents) -> None:
     headlines = [c.headline for c in found(replace(sound, params=ReportParams()))]
     assert "2 classes have fewer than 20 images in the folds" in headlines
     assert "SDs rest on 2 folds" in headlines
 
 
-def test_one_fold(sound: Findings) -> None:
+def test_one_fold(sound: ReportContents) -> None:
     assert [c.headline for c in found(replace(sound, sources=replace(sound.sources, folds=(0,))))] == ["One fold"]
 
 
 @pytest.mark.parametrize(("accuracy", "warned"), [(0.5, True), (0.51, False)])
-def test_methods_no_better_than_a_guess(sound: Findings, accuracy: float, warned: bool) -> None:
+def test_methods_no_better_than_a_guess(sound: ReportContents, accuracy: float, warned: bool) -> None:
     headlines = [c.headline for c in found(replace(sound, results=with_accuracy(sound.results, accuracy)))]
     assert headlines == ["2 methods no better than guessing"] * warned
 
 
-def test_slides_of_different_sources(sound: Findings) -> None:
+def test_slides_of_different_sources(sound: ReportContents) -> None:
     first, *others = sound.cohort
     remade = replace(first, records=(StageRecord("cache_features", "another"),))
     (caution,) = found(replace(sound, cohort=(remade, *others)))
