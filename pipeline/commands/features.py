@@ -11,6 +11,7 @@ import click
 from pipeline.artefacts.atomic import writing
 from pipeline.artefacts.sheet import FILE_COLUMNS, SlideRow, read_sheet
 from pipeline.cellgraph.import_features import import_features
+from pipeline.commands.cohort import warn_of_folds
 from pipeline.commands.describe_features import describe, export
 from pipeline.commands.options import EXISTING_FILE, NEW_DIRECTORY, config_options, configured, device_option
 from pipeline.config import params
@@ -65,7 +66,9 @@ def command(
     if sheet_path is None or out_dir is None:
         raise click.UsageError("Missing option '--sheet' or '--out'.")
     rows = read_sheet(sheet_path)
-    stages = Stages(out_dir, configured(config_path, settings, device=device))
+    config = configured(config_path, settings, device=device)
+    warn_of_folds(rows, config, sheet_path)
+    stages = Stages(out_dir, config)
     failures = {}
     for row in progress(rows, description="features", unit="slides", total=len(rows)):
         try:

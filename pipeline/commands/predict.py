@@ -6,10 +6,10 @@ from pathlib import Path
 import click
 
 from pipeline.artefacts.sheet import SlideRow, read_sheet
+from pipeline.commands.cohort import feature_files
 from pipeline.commands.options import EXISTING, EXISTING_FILE, NEW_FILE
 from pipeline.errors import ArtefactError
 from pipeline.provenance import source_digest
-from pipeline.training.cohort.feature_files import feature_files
 
 
 @click.command("predict")

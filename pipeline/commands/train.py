@@ -1,17 +1,13 @@
 """``abignet train``: split, train and evaluate in one process, without Snakemake."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import click
 
-from pipeline.artefacts.sheet import SlideRow, read_sheet
+from pipeline.commands.cohort import feature_files, labelled_rows
 from pipeline.commands.options import NEW_DIRECTORY, cohort_options, config_options, configured, device_option
 from pipeline.config import load_config, params
 from pipeline.provenance import source_digest
-from pipeline.training.cohort.feature_files import feature_files
-from pipeline.training.cohort.fold_plan import require_folds, require_select_share
 from pipeline.training.params import SplitParams, TrainingParams
 
 
@@ -66,22 +62,6 @@ def command(
     )
     comparison = train_cohort(rows, feature_files(rows, features_dir, sheet_path), out_dir, run)
     click.echo(table_text(comparison))
-
-
-def labelled_rows(sheet_path: Path, config: Mapping[str, Any]) -> list[SlideRow]:
-    """Labelled rows of a sheet that can be divided into folds.
-
-    Raises
-    ------
-    SheetError
-        If the sheet has faults, or too few patients of a class for the folds.
-    ConfigError
-        If a role that the training needs would be empty.
-    """
-    rows = [row for row in read_sheet(sheet_path) if row.label is not None]
-    require_folds(rows, config["splits"]["folds"], sheet_path)
-    require_select_share(config["splits"], config["training"])
-    return rows
 
 
 def tuned_params(tuned_dir: Path) -> dict[int, TrainingParams]:

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 import yaml
 
+from pipeline.commands.cohort import feature_files, labelled_rows
 from pipeline.commands.options import (
     EXISTING_FILE,
     NEW_DIRECTORY,
@@ -13,11 +14,9 @@ from pipeline.commands.options import (
     configured,
     device_option,
 )
-from pipeline.commands.train import labelled_rows
 from pipeline.config import params
 from pipeline.errors import ConfigError
 from pipeline.provenance import source_digest
-from pipeline.training.cohort.feature_files import feature_files
 from pipeline.training.params import SplitParams, TrainingParams
 
 

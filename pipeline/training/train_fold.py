@@ -13,7 +13,7 @@ from pipeline.artefacts.splits import ROLES, fold_rows, read_splits
 from pipeline.logs import get_logger
 from pipeline.provenance import file_digest, record
 from pipeline.training.cohort.cohort_nodes import CohortNodes, load_nodes
-from pipeline.training.cohort.role_tables import slides_with_roles
+from pipeline.training.cohort.roles import slides_with_roles
 from pipeline.training.fitting.checkpoint import write_no_model
 from pipeline.training.fitting.fitting import class_names_of
 from pipeline.training.fitting.fitting_task import fitted_by

@@ -9,7 +9,7 @@ from pipeline.artefacts.predictions import read_predictions
 from pipeline.artefacts.sheet import SlideRow
 from pipeline.artefacts.splits import read_excluded
 from pipeline.errors import CohortError
-from pipeline.training.cohort.role_tables import Split
+from pipeline.training.cohort.roles import Split
 from pipeline.training.fitting.training_job import TrainingJob
 from pipeline.training.params import SplitParams, TrainingParams
 from pipeline.training.predict import predict

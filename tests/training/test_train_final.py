@@ -11,7 +11,8 @@ from pipeline.errors import CohortError, ConfigError
 from pipeline.provenance import file_digest
 from pipeline.training import train_final as module
 from pipeline.training.cohort.cohort_nodes import load_nodes
-from pipeline.training.cohort.role_tables import Split, final_table, slides_of_splits
+from pipeline.training.cohort.role_tables import final_table, slides_of_splits
+from pipeline.training.cohort.roles import Split
 from pipeline.training.fitting.checkpoint import read_model
 from pipeline.training.fitting.fitting import fit_model
 from pipeline.training.fitting.training_job import TrainingJob

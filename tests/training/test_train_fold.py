@@ -12,7 +12,7 @@ from pipeline.artefacts.predictions import read_history, read_predictions
 from pipeline.artefacts.splits import read_splits
 from pipeline.errors import ArtefactError, CohortError, ConfigError, DeviceError
 from pipeline.provenance import file_digest
-from pipeline.training.cohort.role_tables import Split
+from pipeline.training.cohort.roles import Split
 from pipeline.training.fitting.checkpoint import read_model
 from pipeline.training.fitting.training_job import TrainingJob
 from pipeline.training.methods.presets import METHODS

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from pipeline.logs import job_log
-from pipeline.training.cohort.role_tables import Split
+from pipeline.training.cohort.roles import Split
 from pipeline.training.fitting.training_job import TrainingJob
 from pipeline.training.params import SplitParams, TrainingParams
 from pipeline.training.train_final import train_final

@@ -43,22 +43,22 @@ def column_medians(x: da.Array, n_defined: Int64s) -> Float64s:
 
 def _order_statistics(x: da.Array, ranks: Int64s) -> Float32s:
     """Values of each column (d,) of ``x`` with ``ranks`` (k, d) among its defined ones, float32 (k, d)."""
-    found = np.zeros(ranks.shape, np.uint32)
+    front = np.zeros(ranks.shape, np.uint32)
     left = 32
     for bits in DIGIT_BITS:
         left -= bits
-        counts = _digit_counts(x, found, left, bits)
+        counts = _digit_counts(x, front, left, bits)
         below = counts.cumsum(axis=2)
         digit = (below <= ranks[:, :, None]).sum(axis=2)
         first = np.take_along_axis(below - counts, digit[:, :, None], axis=2)[:, :, 0]
         ranks = ranks - first
-        found = (found << np.uint32(bits)) | digit.astype(np.uint32)
-    return value_of_key(found)
+        front = (front << np.uint32(bits)) | digit.astype(np.uint32)
+    return value_of_key(front)
 
 
-def _digit_counts(x: da.Array, found: UInt32s, left: int, bits: int) -> Int64s:
-    """Values of each column that begin with ``found`` (k, d) by their next digit, int64 (k, d, 2**bits)."""
-    shape = (*found.shape, 1 << bits)
+def _digit_counts(x: da.Array, front: UInt32s, left: int, bits: int) -> Int64s:
+    """Values of each column that begin with the digits ``front`` (k, d), by their next one, int64 (k, d, 2**bits)."""
+    shape = (*front.shape, 1 << bits)
 
     def counted(block: Float32s) -> Int64s:
         key = key_of_value(block)
@@ -67,7 +67,7 @@ def _digit_counts(x: da.Array, found: UInt32s, left: int, bits: int) -> Int64s:
         begin = key >> np.uint32(left + bits) if left + bits < 32 else np.zeros_like(key)
         cell = digit + np.arange(block.shape[1]) * shape[2]
         defined = ~np.isnan(block)
-        counts = [np.bincount(cell[defined & (begin == own)], minlength=shape[1] * shape[2]) for own in found]
+        counts = [np.bincount(cell[defined & (begin == own)], minlength=shape[1] * shape[2]) for own in front]
         return np.concatenate(counts)[None]
 
     size = int(np.prod(shape))

@@ -1,7 +1,6 @@
-"""Tables of roles: which slides a training learns from, and which it is tested on."""
+"""Drawing folds and roles: the tables that say which slides a training learns from, and which it is tested on."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -10,42 +9,12 @@ from pipeline.artefacts.splits import COLUMNS
 from pipeline.errors import CohortError
 from pipeline.training.cohort.fold_plan import LabelledSlide, patients_by_class, planned_folds
 from pipeline.training.cohort.patient_folds import assign_folds, assign_roles
-from pipeline.training.cohort.seeds import Seeds, derived_seed
+from pipeline.training.cohort.roles import Split
+from pipeline.training.cohort.seeds import derived_seed
 from pipeline.training.params import SplitParams
 
 NO_FOLD = -1
 """Column ``fold`` of roles drawn over all slides."""
-
-
-@dataclass(frozen=True)
-class Split:
-    """One drawing of roles.
-
-    Attributes
-    ----------
-    seed
-        That of the drawing, and of everything trained on it.
-    fold
-        The test fold; None where roles are drawn over all slides and none is held back.
-    """
-
-    seed: int
-    fold: int | None
-
-    @property
-    def name(self) -> str:
-        """``fold_3``, or ``final``: folder of what is trained on it."""
-        return "final" if self.fold is None else f"fold_{self.fold}"
-
-    @property
-    def title(self) -> str:
-        """The name as a reader writes it."""
-        return self.name.replace("_", " ")
-
-    @property
-    def seeds(self) -> Seeds:
-        """Seeds of what is trained on it."""
-        return Seeds(self.seed, self.title)
 
 
 def split_table(
@@ -94,17 +63,6 @@ def slides_of_splits(splits: pd.DataFrame) -> list[LabelledSlide]:
         LabelledSlide(str(row.slide_id), str(row.case_id), str(row.label))
         for row in splits.drop_duplicates("slide_id").itertuples()
     ]
-
-
-def role_counts(rows: pd.DataFrame) -> str:
-    """Images by role and class, in words."""
-    counts = rows.groupby(["role", "label"], as_index=False).size()
-    return ", ".join(f"{row.role} {row.label}: {row.size}" for row in counts.itertuples())
-
-
-def slides_with_roles(rows: pd.DataFrame, roles: Sequence[str]) -> list[str]:
-    """Slides of ``rows`` with one of ``roles``, in row order."""
-    return [str(slide_id) for slide_id in rows.loc[rows["role"].isin(roles), "slide_id"]]
 
 
 def _folds(slides: Sequence[LabelledSlide], params: SplitParams, seed: int) -> dict[str, int]:

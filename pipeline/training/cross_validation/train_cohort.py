@@ -16,7 +16,7 @@ from pipeline.errors import ConfigError
 from pipeline.logs import get_logger
 from pipeline.provenance import record
 from pipeline.training.cohort.cohort_nodes import load_nodes
-from pipeline.training.cohort.role_tables import Split
+from pipeline.training.cohort.roles import Split
 from pipeline.training.evaluate import evaluate_seed
 from pipeline.training.evaluation.comparison_text import confusion_text
 from pipeline.training.evaluation.fold_predictions import MethodRun

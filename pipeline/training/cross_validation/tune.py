@@ -27,7 +27,8 @@ from pipeline.errors import CohortError, ConfigError, DivergenceError
 from pipeline.logs import get_logger
 from pipeline.provenance import file_digest, record
 from pipeline.training.cohort.cohort_nodes import CohortNodes, load_nodes
-from pipeline.training.cohort.role_tables import Split, final_table, slides_of_splits
+from pipeline.training.cohort.role_tables import final_table, slides_of_splits
+from pipeline.training.cohort.roles import Split
 from pipeline.training.cohort.seeds import derived_seed
 from pipeline.training.cross_validation.train_cohort import chosen_folds
 from pipeline.training.fitting.fitting import FITTING_ROLES, fit_model

@@ -14,7 +14,7 @@ from pipeline.training.cohort.cohort_nodes import CohortNodes, nonempty
 from pipeline.training.cohort.determinism import check_precision, deterministic_torch
 from pipeline.training.cohort.feature_scaling import fit_scaler
 from pipeline.training.cohort.node_scaler import NodeScaler
-from pipeline.training.cohort.role_tables import slides_with_roles
+from pipeline.training.cohort.roles import slides_with_roles
 from pipeline.training.fitting.bilevel import NOT_KEPT, EpochRecord, fit
 from pipeline.training.fitting.calibration import fit_temperature
 from pipeline.training.fitting.checkpoint import TrainedModel, node_image

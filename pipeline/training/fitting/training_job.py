@@ -13,7 +13,7 @@ from pipeline.devices import choose_device
 from pipeline.logs import get_logger
 from pipeline.provenance import file_digest, record
 from pipeline.training.cohort.cohort_nodes import CohortNodes
-from pipeline.training.cohort.role_tables import Split, role_counts
+from pipeline.training.cohort.roles import Split, role_counts
 from pipeline.training.fitting.checkpoint import write_model
 from pipeline.training.fitting.fitting import fit_model
 from pipeline.training.fitting.fitting_task import FittingTask, fitted_by

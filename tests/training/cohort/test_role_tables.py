@@ -5,14 +5,8 @@ import pytest
 from pipeline.errors import CohortError
 from pipeline.training.cohort.fold_plan import LabelledSlide
 from pipeline.training.cohort.patient_folds import assign_folds, assign_roles
-from pipeline.training.cohort.role_tables import (
-    Split,
-    final_table,
-    role_counts,
-    slides_of_splits,
-    slides_with_roles,
-    split_table,
-)
+from pipeline.training.cohort.role_tables import final_table, slides_of_splits, split_table
+from pipeline.training.cohort.roles import Split, role_counts, slides_with_roles
 from pipeline.training.cohort.seeds import derived_seed
 from pipeline.training.params import SplitParams
 

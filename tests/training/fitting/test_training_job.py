@@ -8,7 +8,7 @@ from pipeline.artefacts.json_files import read_json
 from pipeline.errors import ConfigError, DeviceError
 from pipeline.logs import ROOT_LOGGER
 from pipeline.provenance import file_digest
-from pipeline.training.cohort.role_tables import Split
+from pipeline.training.cohort.roles import Split
 from pipeline.training.cohort.seeds import Seeds
 from pipeline.training.fitting import training_job as module
 from pipeline.training.fitting.training_job import TrainingInputs, TrainingJob, train_and_write

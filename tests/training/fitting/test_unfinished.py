@@ -12,7 +12,7 @@ import torch
 
 from pipeline.logs import ROOT_LOGGER
 from pipeline.provenance import file_digest
-from pipeline.training.cohort.role_tables import Split
+from pipeline.training.cohort.roles import Split
 from pipeline.training.fitting import unfinished as module
 from pipeline.training.fitting.training_job import TrainingJob
 from pipeline.training.fitting.unfinished import UnfinishedFit
@@ -28,7 +28,7 @@ KILLED = """
 import json
 import sys
 from pathlib import Path
-from pipeline.training.cohort.role_tables import Split
+from pipeline.training.cohort.roles import Split
 from pipeline.training.fitting import unfinished
 from pipeline.training.fitting.training_job import TrainingJob
 from pipeline.training.params import TrainingParams

@@ -1,0 +1,56 @@
+from pathlib import Path
+
+import pytest
+
+from pipeline.artefacts.sheet import SlideRow, read_sheet
+from pipeline.commands.cohort import feature_files, labelled_rows, warn_of_folds
+from pipeline.config import load_config
+from pipeline.errors import ConfigError, SheetError
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in ("a.zarr", "b.h5", "c.zarr", "c.h5"):
+        (tmp_path / name).touch()
+    return tmp_path
+
+
+@pytest.fixture
+def sheet(tmp_path):
+    """Three patients of each of two classes, and a slide without label."""
+    (tmp_path / "slide.tif").touch()
+    rows = [f"s{i},slide.tif,{'xy'[i % 2]}" for i in range(6)]
+    path = tmp_path / "slides.csv"
+    path.write_text("\n".join(["slide_id,path,label", *rows, "new,slide.tif,"]) + "\n")
+    return path
+
+
+def test_labelled_rows_are_those_that_folds_can_be_made_of(sheet):
+    rows = labelled_rows(sheet, load_config(settings=["folds=3"]))
+    assert [row.slide_id for row in rows] == [f"s{i}" for i in range(6)]
+    with pytest.raises(SheetError, match=r"slides.csv: 2 faults:(.*\n)+.*4 folds need 4 patients .* 'y' has 3"):
+        labelled_rows(sheet, load_config(settings=["folds=4"]))
+    with pytest.raises(ConfigError, match="temperature_scaling"):
+        labelled_rows(sheet, load_config(settings=["folds=3", "select_share=0", "temperature_scaling=true"]))
+
+
+def test_features_are_warned_of_what_would_stop_a_training(sheet, caplog):
+    rows = read_sheet(sheet)
+    warn_of_folds(rows, load_config(settings=["folds=3"]), sheet)
+    warn_of_folds([row for row in rows if row.label is None], load_config(), sheet)
+    assert not caplog.records
+    warn_of_folds(rows, load_config(settings=["folds=4"]), sheet)
+    assert [record.levelname for record in caplog.records] == ["WARNING"] * 2
+    assert "4 folds need 4 patients of each class, class 'x' has 3" in caplog.text
+
+
+def test_the_sheets_file_beats_the_folders(folder):
+    rows = [SlideRow("a", features=Path("own.h5")), SlideRow("b")]
+    assert feature_files(rows, folder, "slides.csv") == {"a": Path("own.h5"), "b": folder / "b.h5"}
+
+
+def test_all_slides_without_a_file_are_named(folder):
+    with pytest.raises(SheetError, match=r"2 faults:\n.*slide c: .*\n.*slide d: "):
+        feature_files([SlideRow("a"), SlideRow("c"), SlideRow("d")], folder, "slides.csv")
+    with pytest.raises(SheetError, match="slide a: no features; fill the column features or give --features"):
+        feature_files([SlideRow("a")], None, "slides.csv")
