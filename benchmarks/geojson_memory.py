@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from pipeline.artefacts.nuclei import COLUMNS, header, write_nuclei
+from pipeline.artefacts.nuclei import COLUMNS, NucleusHeader, write_nuclei
 from pipeline.provenance import record
 
 EXPORT = """
@@ -64,7 +64,7 @@ def write_table(path: Path, n_nuclei: int) -> None:
     ring = np.stack([4 * np.cos(turn), 3 * np.sin(turn)], axis=1)
     points = frame[["x_um", "y_um"]].to_numpy()[:, None] + ring * random.uniform(0.7, 1.3, (n_nuclei, 1, 1))
     frame["contour_um"] = shapely.to_wkb(shapely.polygons(points))
-    facts = header(
+    facts = NucleusHeader(
         slide_id="s",
         slide_mpp=0.25,
         mpp=0.5,

@@ -5,6 +5,7 @@ Frame: micrometres, origin at the slide's top-left level-0 corner, y down;
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -47,22 +48,11 @@ COLUMNS: dict[str, str] = {
 }
 
 
-def header(
-    *,
-    slide_id: str,
-    slide_mpp: float | None,
-    mpp: float,
-    weights: str | None,
-    weights_digest: str | None,
-    reason: str | None,
-    provenance: Mapping[str, Any],
-    reader: str | None = None,
-    bounds_l0: Sequence[int] | None = None,
-    unreadable_tiles: Sequence[int] = (),
-) -> dict[str, Any]:
+@dataclass(frozen=True)
+class NucleusHeader:
     """Header of a nucleus table.
 
-    Parameters
+    Attributes
     ----------
     slide_mpp
         um per level-0 pixel; None only when the slide could not be opened.
@@ -72,6 +62,8 @@ def header(
         Name and SHA-256 of the network weights; None of a segmenter without network.
     reason
         Why there is no nucleus, else None.
+    provenance
+        See ``provenance.record``.
     reader
         What read the pixels, see ``SlideReader.reader``; None when the slide was not opened.
     bounds_l0
@@ -79,24 +71,30 @@ def header(
     unreadable_tiles
         Kept tiles (tile_id) whose pixels could not be read: nothing is known of their nuclei.
     """
-    return {
-        "kind": KIND,
-        "slide_id": slide_id,
-        "slide_mpp": slide_mpp,
-        "mpp": mpp,
-        "weights": weights,
-        "weights_digest": weights_digest,
-        "reason": reason,
-        "reader": reader,
-        "bounds_l0": None if bounds_l0 is None else list(bounds_l0),
-        "unreadable_tiles": list(unreadable_tiles),
-        "provenance": dict(provenance),
-    }
+
+    slide_id: str
+    slide_mpp: float | None
+    mpp: float
+    weights: str | None
+    weights_digest: str | None
+    reason: str | None
+    provenance: Mapping[str, Any]
+    reader: str | None = None
+    bounds_l0: Sequence[int] | None = None
+    unreadable_tiles: Sequence[int] = ()
+
+    def plain(self) -> dict[str, Any]:
+        """Ready for JSON, with the kind of table."""
+        lists = {
+            "bounds_l0": None if self.bounds_l0 is None else list(self.bounds_l0),
+            "unreadable_tiles": list(self.unreadable_tiles),
+        }
+        return {"kind": KIND, **vars(self), **lists, "provenance": dict(self.provenance)}
 
 
-def write_nuclei(path: str | Path, frame: pd.DataFrame, table_header: Mapping[str, Any]) -> None:
-    """Write a nucleus table; see ``COLUMNS`` and ``header``."""
-    write_table(path, frame, COLUMNS, table_header)
+def write_nuclei(path: str | Path, frame: pd.DataFrame, header: NucleusHeader) -> None:
+    """Write a nucleus table; see ``COLUMNS``."""
+    write_table(path, frame, COLUMNS, header.plain())
 
 
 def read_nuclei_header(path: str | Path) -> dict[str, Any]:

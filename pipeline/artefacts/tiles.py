@@ -7,6 +7,7 @@ Rows are in reading order; every row that is not kept has a reason.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -50,22 +51,11 @@ COLUMNS: dict[str, str] = {
 }
 
 
-def header(
-    *,
-    slide_id: str,
-    slide_mpp: float | None,
-    width_l0: int,
-    height_l0: int,
-    reason: str | None,
-    provenance: Mapping[str, Any],
-    reader: str | None = None,
-    bounds_l0: Sequence[int] | None = None,
-    overlap_px: int = 0,
-    n_unreadable: int = 0,
-) -> dict[str, Any]:
+@dataclass(frozen=True)
+class TileHeader:
     """Header of a tile table.
 
-    Parameters
+    Attributes
     ----------
     slide_mpp
         um per level-0 pixel; None only when the slide could not be opened.
@@ -73,6 +63,8 @@ def header(
         Size of level 0 in pixels; 0 when the slide could not be opened.
     reason
         Why no tile is kept, else None.
+    provenance
+        See ``provenance.record``.
     reader
         What read the pixels, see ``SlideReader.reader``; None when the slide could not be opened.
     bounds_l0
@@ -82,24 +74,27 @@ def header(
     n_unreadable
         Tiles dropped because their pixels could not be read.
     """
-    return {
-        "kind": KIND,
-        "slide_id": slide_id,
-        "slide_mpp": slide_mpp,
-        "width_l0": width_l0,
-        "height_l0": height_l0,
-        "reason": reason,
-        "reader": reader,
-        "bounds_l0": list(bounds_l0 if bounds_l0 is not None else (0, 0, width_l0, height_l0)),
-        "overlap_px": overlap_px,
-        "n_unreadable": n_unreadable,
-        "provenance": dict(provenance),
-    }
+
+    slide_id: str
+    slide_mpp: float | None
+    width_l0: int
+    height_l0: int
+    reason: str | None
+    provenance: Mapping[str, Any]
+    reader: str | None = None
+    bounds_l0: Sequence[int] | None = None
+    overlap_px: int = 0
+    n_unreadable: int = 0
+
+    def plain(self) -> dict[str, Any]:
+        """Ready for JSON, with the kind of table."""
+        bounds = (0, 0, self.width_l0, self.height_l0) if self.bounds_l0 is None else self.bounds_l0
+        return {"kind": KIND, **vars(self), "bounds_l0": list(bounds), "provenance": dict(self.provenance)}
 
 
-def write_tiles(path: str | Path, frame: pd.DataFrame, table_header: Mapping[str, Any]) -> None:
-    """Write a tile table; see ``COLUMNS`` and ``header``."""
-    write_table(path, frame, COLUMNS, table_header)
+def write_tiles(path: str | Path, frame: pd.DataFrame, header: TileHeader) -> None:
+    """Write a tile table; see ``COLUMNS``."""
+    write_table(path, frame, COLUMNS, header.plain())
 
 
 def read_tiles(path: str | Path) -> HeadedTable:

@@ -1,6 +1,8 @@
 """Rule ``segment_nuclei``: the nuclei of a slide's kept tiles."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -10,14 +12,14 @@ from pipeline.artefacts.tables import HeadedTable, empty_frame
 from pipeline.artefacts.tiles import check_single_ownership, kept_tiles, read_tiles
 from pipeline.errors import OnBadSlide, OnBadTile, SlideError, UnreadableRegionError
 from pipeline.logs import get_logger
-from pipeline.nuclei.network.weights_files import weights_of
 from pipeline.nuclei.params import NucleiParams
 from pipeline.nuclei.segmentation.finished_blocks import FinishedBlocks
-from pipeline.nuclei.segmentation.nucleus_headers import nucleus_header
+from pipeline.nuclei.segmentation.nucleus_headers import SegmentedSlide, nucleus_header
 from pipeline.nuclei.segmentation.segmenters import Finder, open_segmenter
 from pipeline.slides.exclusion import reason_to_exclude
-from pipeline.slides.reader import SlideReader, open_slide
+from pipeline.slides.reader import SlideReader
 from pipeline.slides.reader_names import Reader
+from pipeline.slides.slide_input import SlideInput
 
 logger = get_logger("nuclei")
 
@@ -58,7 +60,7 @@ def segment_nuclei(
     partial_dir: str | Path | None = None,
     source: str,
 ) -> None:
-    """Find and measure the nuclei of a slide and write its nucleus table.
+    """Find and measure the nuclei of a slide and write its nucleus table; the signature is a contract with users.
 
     A slide without kept tiles, or in whose tiles no nucleus is found, gets an empty table
     that says why.
@@ -92,35 +94,34 @@ def segment_nuclei(
     WeightsError, DeviceError
         If the weights or the device cannot be had.
     """
-    weights_path = weights_of(params)
     table = read_tiles(tiles_path)
-    made_by = nucleus_header(
-        slide_id=slide_id,
-        slide_mpp=table.header["slide_mpp"],
-        mpp=_mpp(table),
-        reason=table.reason,
-        params=params,
-        weights_path=weights_path,
-        source=source,
-        upstream={"tiles": tiles_path},
-        bounds_l0=table.header["bounds_l0"],
-    )
-    nuclei = SlideNuclei(empty_frame(COLUMNS), table.reason)
-    finished = FinishedBlocks(None if partial_dir is None else Path(partial_dir) / slide_id, made_by)
-    if nuclei.reason is None:
-        tiles = kept_tiles(table)
-        check_single_ownership(tiles, slide_id)
-        finder = open_segmenter(params, device=device)
-        try:
-            with open_slide(slide_path, slide_id=slide_id, mpp=table.header["slide_mpp"], reader=reader) as slide:
-                nuclei = _nuclei_of_slide(slide, tiles, finder, on_bad_tile, finished)
-        except SlideError as error:
-            nuclei = SlideNuclei(empty_frame(COLUMNS), reason_to_exclude(error, slide_path, on_bad_slide))
+    slide = SlideInput(slide_id, Path(slide_path), table.header["slide_mpp"], reader, on_bad_slide, on_bad_tile)
+    segmented = SegmentedSlide(slide_id, slide.mpp, _mpp(table), {"tiles": tiles_path}, table.header["bounds_l0"])
+    header = nucleus_header(segmented, params, source)
+    state = None if partial_dir is None else Path(partial_dir) / slide_id
+    finished = FinishedBlocks(state, {**header.plain(), "on_bad_tile": on_bad_tile})
+    nuclei = _nuclei_of_table(slide, table, partial(open_segmenter, params, device=device), finished)
     if nuclei.reason is not None:
         logger.warning("%s: no nuclei: %s", slide_id, nuclei.reason)
-    found = {"reason": nuclei.reason, "reader": nuclei.reader, "unreadable_tiles": list(nuclei.unreadable_tiles)}
-    write_nuclei(nuclei_path, nuclei.frame, {**made_by, **found})
+    header = replace(header, reason=nuclei.reason, reader=nuclei.reader, unreadable_tiles=nuclei.unreadable_tiles)
+    write_nuclei(nuclei_path, nuclei.frame, header)
     finished.remove()
+
+
+def _nuclei_of_table(
+    slide: SlideInput, table: HeadedTable, open_finder: Callable[[], Finder], finished: FinishedBlocks
+) -> SlideNuclei:
+    """Nuclei of the kept tiles of a table; none, with the reason, where there is no tile or the slide is excluded."""
+    if table.reason is not None:
+        return SlideNuclei(empty_frame(COLUMNS), table.reason)
+    tiles = kept_tiles(table)
+    check_single_ownership(tiles, slide.slide_id)
+    finder = open_finder()
+    try:
+        with slide.open() as pixels:
+            return _nuclei_of_slide(pixels, tiles, finder, slide.on_bad_tile, finished)
+    except SlideError as error:
+        return SlideNuclei(empty_frame(COLUMNS), reason_to_exclude(error, slide.path, slide.on_bad_slide))
 
 
 def _mpp(table: HeadedTable) -> float:
@@ -147,8 +148,7 @@ def _nuclei_of_slide(
 
     told = leave_out if on_bad_tile == "exclude" else None
     stain = slide_stain(slide, tiles, finder.params, on_unreadable=told)
-    found = nuclei_by_block(slide, tiles, finder, stain, first_block=finished.n_blocks, on_unreadable=told)
-    for block in found:
+    for block in nuclei_by_block(slide, tiles, finder, stain, first_block=finished.n_blocks, on_unreadable=told):
         finished.add(block.owned, block.n_finished)
     frame = nucleus_table(finished.owned)
     unreadable = tuple(tile_ids[row] for row in sorted(finished.unreadable))

@@ -3,7 +3,8 @@ import pandas as pd
 import pytest
 import shapely
 
-from pipeline.artefacts.nuclei import COLUMNS, PAPER_MEASURES, count_nuclei, header, read_nuclei, write_nuclei
+from pipeline.artefacts.nuclei import COLUMNS, PAPER_MEASURES, NucleusHeader, count_nuclei, read_nuclei, write_nuclei
+from pipeline.artefacts.tables import write_table
 from pipeline.errors import ArtefactError
 from pipeline.provenance import record
 
@@ -18,7 +19,7 @@ def frame():
 @pytest.fixture
 def table_header():
     provenance = record(params={}, source="x")
-    return header(
+    return NucleusHeader(
         slide_id="s", slide_mpp=0.25, mpp=0.5, weights="w", weights_digest="d", reason=None, provenance=provenance
     )
 
@@ -37,7 +38,7 @@ def test_the_paper_has_twelve_measures():
 
 
 def test_a_table_of_tiles_is_not_a_table_of_nuclei(tmp_path, frame, table_header):
-    write_nuclei(tmp_path / "n.parquet", frame, table_header | {"kind": "tiles"})
+    write_table(tmp_path / "n.parquet", frame, COLUMNS, table_header.plain() | {"kind": "tiles"})
     with pytest.raises(ArtefactError, match="expected nuclei, found 'tiles'"):
         read_nuclei(tmp_path / "n.parquet")
 
@@ -45,6 +46,6 @@ def test_a_table_of_tiles_is_not_a_table_of_nuclei(tmp_path, frame, table_header
 def test_nuclei_are_counted_without_their_rows(tmp_path, frame, table_header):
     write_nuclei(tmp_path / "n.parquet", frame, table_header)
     assert count_nuclei(tmp_path / "n.parquet") == 2
-    write_nuclei(tmp_path / "t.parquet", frame, table_header | {"kind": "tiles"})
+    write_table(tmp_path / "t.parquet", frame, COLUMNS, table_header.plain() | {"kind": "tiles"})
     with pytest.raises(ArtefactError, match="expected nuclei"):
         count_nuclei(tmp_path / "t.parquet")

@@ -35,7 +35,7 @@ def grid(slide_mpp: float, *, tile_px: int = 512, mpp: float = 0.5, columns: int
 
 
 def header_of(slide_mpp: float | None, **changes: object) -> dict[str, object]:
-    header = tile_table.header(
+    header = tile_table.TileHeader(
         slide_id="s1",
         slide_mpp=slide_mpp,
         width_l0=WIDTH,
@@ -43,7 +43,7 @@ def header_of(slide_mpp: float | None, **changes: object) -> dict[str, object]:
         reason=None,
         provenance=record(params={}, source="t"),
     )
-    return header | changes
+    return header.plain() | changes
 
 
 def attributes(path: Path) -> dict[str, object]:

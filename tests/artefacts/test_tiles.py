@@ -6,8 +6,8 @@ import pytest
 
 from pipeline.artefacts.tiles import (
     QC_COLUMNS,
+    TileHeader,
     check_single_ownership,
-    header,
     kept_tiles,
     ownership_l0,
     read_tiles,
@@ -86,8 +86,8 @@ def test_overlap_is_judged_among_the_tiles_given():
 
 def test_header_holds_the_whole_slide_where_no_bounds_are_stated():
     facts = {"slide_id": "s", "slide_mpp": 0.5, "width_l0": 30, "height_l0": 20, "reason": None, "provenance": {}}
-    assert header(**facts)["bounds_l0"] == [0, 0, 30, 20]
-    stated = header(**facts, reader="tifffile", bounds_l0=(4, 5, 6, 7), overlap_px=8, n_unreadable=9)
+    assert TileHeader(**facts).plain()["bounds_l0"] == [0, 0, 30, 20]
+    stated = TileHeader(**facts, reader="tifffile", bounds_l0=(4, 5, 6, 7), overlap_px=8, n_unreadable=9).plain()
     assert (stated["reader"], stated["bounds_l0"]) == ("tifffile", [4, 5, 6, 7])
     assert (stated["overlap_px"], stated["n_unreadable"]) == (8, 9)
 
@@ -98,7 +98,7 @@ def test_kept_tiles_survive_the_round_trip_in_order(tmp_path):
     write_tiles(
         tmp_path / "t.parquet",
         frame,
-        header(slide_id="s", slide_mpp=0.25, width_l0=300, height_l0=300, reason=None, provenance=provenance),
+        TileHeader(slide_id="s", slide_mpp=0.25, width_l0=300, height_l0=300, reason=None, provenance=provenance),
     )
     table = read_tiles(tmp_path / "t.parquet")
     assert kept_tiles(table)["tile_id"].tolist() == [0, 2, 4, 6, 8]

@@ -77,7 +77,7 @@ def write_slide(tmp_path):
         tiles_artefact.write_tiles(
             paths[0],
             tiles,
-            tiles_artefact.header(
+            tiles_artefact.TileHeader(
                 slide_id=slide_id,
                 slide_mpp=SLIDE_MPP,
                 width_l0=1000,
@@ -89,7 +89,7 @@ def write_slide(tmp_path):
         nuclei_artefact.write_nuclei(
             paths[1],
             nuclei,
-            nuclei_artefact.header(
+            nuclei_artefact.NucleusHeader(
                 slide_id=slide_id,
                 slide_mpp=SLIDE_MPP,
                 mpp=MPP,

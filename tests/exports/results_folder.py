@@ -130,10 +130,10 @@ def write_slide(results: Path, slide_id: str, tiles: pd.DataFrame, nuclei: pd.Da
     """Tile table, nucleus table and cell graphs of a slide."""
     paths = {kind: results / kind / f"{slide_id}.parquet" for kind in ("tiles", "nuclei")}
     size = {"width_l0": 8192, "height_l0": 8192}
-    tile_header = tile_files.header(slide_id=slide_id, slide_mpp=SLIDE_MPP, reason=reason, provenance=MADE, **size)
+    tile_header = tile_files.TileHeader(slide_id=slide_id, slide_mpp=SLIDE_MPP, reason=reason, provenance=MADE, **size)
     tile_files.write_tiles(paths["tiles"], tiles, tile_header)
     segmented = {"slide_mpp": SLIDE_MPP, "mpp": MPP, "weights": None, "weights_digest": None}
-    header = nucleus_files.header(slide_id=slide_id, reason=reason, provenance=MADE, **segmented)
+    header = nucleus_files.NucleusHeader(slide_id=slide_id, reason=reason, provenance=MADE, **segmented)
     nucleus_files.write_nuclei(paths["nuclei"], nuclei, header)
     build_cell_graphs(
         *paths.values(),

@@ -10,7 +10,7 @@ from PIL import Image
 
 from pipeline.artefacts import tiles as tile_artefact
 from pipeline.artefacts.nuclei import read_nuclei
-from pipeline.artefacts.tables import empty_frame
+from pipeline.artefacts.tables import empty_frame, write_table
 from pipeline.artefacts.tiles import read_tiles
 from pipeline.errors import ConfigError, DeviceError, SlideError, UnreadableRegionError, WeightsError
 from pipeline.nuclei.params import NucleiParams
@@ -30,7 +30,7 @@ def write_grid(
     frame["x_l0"], frame["y_l0"], frame["row"], frame["col"] = col * tile_px, row * tile_px, row, col
     frame["width_l0"], frame["tile_px"], frame["mpp"] = float(tile_px), tile_px, MPP
     frame["tissue_fraction"], frame["kept"], frame["reason"] = 1.0, kept, ""
-    header = tile_artefact.header(
+    header = tile_artefact.TileHeader(
         slide_id="s",
         slide_mpp=MPP,
         width_l0=columns * tile_px,
@@ -213,7 +213,9 @@ def test_a_damaged_block_loses_the_tiles_that_it_loses_one_by_one(once_damaged_s
 def test_a_slide_of_bad_tiles_only_says_so(damaged_slide: Path, tmp_path: Path) -> None:
     tiles = write_grid(tmp_path / "t.parquet", columns=4, rows=2, tile_px=64)
     table = read_tiles(tiles)
-    tile_artefact.write_tiles(tiles, table.frame.assign(kept=table.frame["tile_id"].isin([5, 6])), table.header)
+    write_table(
+        tiles, table.frame.assign(kept=table.frame["tile_id"].isin([5, 6])), tile_artefact.COLUMNS, table.header
+    )
     segment(damaged_slide, tiles, tmp_path / "n.parquet", params=NucleiParams(halo_um=0.0), on_bad_tile="exclude")
     assert read_nuclei(tmp_path / "n.parquet").reason == "no nucleus found in 0 tiles, and 2 cannot be read"
 
@@ -221,7 +223,7 @@ def test_a_slide_of_bad_tiles_only_says_so(damaged_slide: Path, tmp_path: Path) 
 def test_tiles_that_overlap_are_refused(tissue_png: Path, tiny_weights_path: Path, tmp_path: Path) -> None:
     tiles = write_grid(tmp_path / "t.parquet", columns=2, rows=1, tile_px=64)
     table = read_tiles(tiles)
-    tile_artefact.write_tiles(tiles, table.frame.assign(x_l0=[0, 48]), table.header)
+    write_table(tiles, table.frame.assign(x_l0=[0, 48]), tile_artefact.COLUMNS, table.header)
     with pytest.raises(ConfigError, match="slide s: tiles 0 and 1 overlap"):
         segment(tissue_png, tiles, tmp_path / "n.parquet", params=NucleiParams(weights=str(tiny_weights_path)))
 
@@ -255,3 +257,25 @@ def test_missing_cuda(
     params = NucleiParams(weights=str(tiny_weights_path))
     with pytest.raises(DeviceError, match="cuda was asked for"):
         segment(tissue_png, tiles, tmp_path / "n.parquet", params=params, device="cuda")
+
+
+def test_a_job_killed_while_bad_tiles_were_left_out_does_not_end_without_them_under_stop(
+    damaged_slide: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What the user wants done about damage is part of what a result depends on."""
+    tiles = write_grid(tmp_path / "t.parquet", columns=4, rows=2, tile_px=64)
+    arguments = [damaged_slide, tiles, tmp_path / "n.parquet", tmp_path / "state", 5, 0.0, 64]
+    killed = subprocess.run([sys.executable, "-c", KILLED, *map(str, arguments)], check=False, capture_output=True)
+    assert killed.returncode == -signal.SIGKILL
+    assert list((tmp_path / "state").rglob("*.parquet"))
+    with caplog.at_level(logging.INFO), pytest.raises(SlideError):
+        segment(
+            damaged_slide,
+            tiles,
+            tmp_path / "n.parquet",
+            params=NucleiParams(halo_um=0.0, block_px=64),
+            on_bad_tile="stop",
+            partial_dir=tmp_path / "state",
+        )
+    assert "not gone on from" in caplog.text
+    assert not (tmp_path / "n.parquet").exists()

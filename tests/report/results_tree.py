@@ -106,7 +106,7 @@ def write_tile_table(
     bounds_l0: tuple[int, int, int, int] | None = None,
 ) -> None:
     side = SLIDE_PX if mpp else 0
-    header = tile_files.header(
+    header = tile_files.TileHeader(
         slide_id=slide_id,
         slide_mpp=mpp,
         width_l0=side,
@@ -121,7 +121,7 @@ def write_tile_table(
 def write_nucleus_table(
     path: Path, frame: pd.DataFrame, slide_id: str, reason: str | None = None, mpp: float | None = SLIDE_MPP
 ) -> None:
-    header = nucleus_files.header(
+    header = nucleus_files.NucleusHeader(
         slide_id=slide_id,
         slide_mpp=mpp,
         mpp=0.5,

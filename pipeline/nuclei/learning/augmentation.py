@@ -26,6 +26,7 @@ from pipeline.nuclei.stain.stain_channels import (
 Labels = npt.NDArray[np.int32]
 
 SCALE_RANGE = (0.55, 1.8)
+"""Factors of size over the training scale, drawn on a logarithmic scale: nuclei of lymphocytes to those of tumours."""
 STAIN_GAIN = 0.3
 """Largest relative change of a stain's concentration (HED augmentation, Tellez et al. 2018)."""
 STAIN_SHIFT = 0.06
@@ -34,11 +35,41 @@ COUNTERSTAIN = 0.9
 """Largest concentration of eosin painted around nuclei, for images stained with haematoxylin alone."""
 STAIN_SPAN_LOG = (-0.4, 0.5)
 """Range of the logarithm of the slide's stain span over the crop's: other tissue is darker or paler."""
+THICKNESS_LOG = 0.35
+"""Largest logarithm of the one gain of all stains that stands for the thickness of the section."""
+CENTRE_REACH = 0.8
+"""Share of half a crop by which its centre stays inside the image, so that little white is seen."""
+BLANK_GREY = (200.0, 255.0)
+"""Grey levels of empty glass."""
+BLANK_TINT = 6.0
+"""SD of its colours about the grey."""
+BLANK_GRAIN = (0.5, 6.0)
+"""SD of its noise, grey levels."""
+BLANK_BLUR_PX = (0.3, 3.0)
+"""Gaussian radius of that noise."""
+BLANK_STAIN_LOW, BLANK_STAIN_HIGH = (0.0, 0.1), (0.6, 1.6)
+"""Stain scales that a slide with such glass may have."""
+LEAST_SPAN = 0.1
+"""Guard: least span of a stain scale."""
+COARSE_CELLS, FINE_CELLS = (3, 10), (12, 50)
+"""Cells a side of the two noises that make eosin uneven."""
+EOSIN_MEAN, EOSIN_COARSE, EOSIN_FINE = 0.6, 0.3, 0.2
+"""Mean of painted eosin and the shares of its two noises."""
+NUCLEAR_PALENESS = (0.3, 1.0)
+"""Share of that eosin which nuclei do not take."""
 BRIGHTNESS = 0.1
-BLUR_SIGMA_PX = 2.0
-NOISE_SIGMA = 8.0
+"""Largest relative change of contrast, and largest loss of light."""
+BLUR_SIGMA_PX = (0.3, 2.0)
+"""Gaussian radius of a scanner out of focus."""
+NOISE_SIGMA = (1.0, 8.0)
+"""SD of a camera's noise, grey levels."""
 JPEG_QUALITY = (25, 95)
+"""Of the compression."""
 P_COUNTERSTAIN, P_BLUR, P_NOISE, P_JPEG = 0.4, 0.3, 0.25, 0.3
+"""Shares of the crops that are changed so.
+
+All numbers without a source were chosen by eye on crops of DSB 2018 beside other laboratories' slides.
+"""
 
 
 @dataclass(frozen=True)
@@ -69,8 +100,8 @@ def median_diameter_px(labels: npt.NDArray[np.integer[Any]]) -> float:
 
 def rescaled(rgb: Rgb, labels: npt.NDArray[np.integer[Any]], diameter_px: float) -> OutlinedImage:
     """Image whose median nucleus has ``diameter_px``; one without nuclei keeps its size."""
-    found = median_diameter_px(labels)
-    factor = diameter_px / found if found else 1.0
+    median_px = median_diameter_px(labels)
+    factor = diameter_px / median_px if median_px else 1.0
     height, width = (max(1, round(side * factor)) for side in labels.shape)
     way = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
     image = cv2.resize(rgb, (width, height), interpolation=way)
@@ -95,11 +126,11 @@ def random_crop(image: OutlinedImage, size_px: int, generator: np.random.Generat
 
 def blank_crop(size_px: int, generator: np.random.Generator) -> tuple[Floats, Labels]:
     """Empty glass or faint even stain with noise: network channels, and labels without a nucleus."""
-    colour = generator.uniform(200, 255) + generator.normal(0, 6, 3)
-    tint = np.clip(generator.normal(colour, generator.uniform(0.5, 6), (size_px, size_px, 3)), 0, 255)
-    sigma = generator.uniform(0.3, 3)
+    colour = generator.uniform(*BLANK_GREY) + generator.normal(0, BLANK_TINT, 3)
+    tint = np.clip(generator.normal(colour, generator.uniform(*BLANK_GRAIN), (size_px, size_px, 3)), 0, 255)
+    sigma = generator.uniform(*BLANK_BLUR_PX)
     rgb = cv2.GaussianBlur(tint.astype(np.float32), (0, 0), sigma)
-    scale = StainScale(generator.uniform(0, 0.1), generator.uniform(0.6, 1.6))
+    scale = StainScale(generator.uniform(*BLANK_STAIN_LOW), generator.uniform(*BLANK_STAIN_HIGH))
     channels = network_input(np.clip(rgb, 0, 255).astype(np.uint8), scale, "haematoxylin_luminance")
     return channels, np.zeros((size_px, size_px), dtype=np.int32)
 
@@ -112,7 +143,7 @@ def _random_warp(shape: Sequence[int], size_px: int, generator: np.random.Genera
     linear = factor * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     linear = linear @ np.diag([mirror, 1.0])
     # A crop that reaches past the image on both sides is centred; else its centre stays inside.
-    reach = size_px / factor / 2 * 0.8
+    reach = size_px / factor / 2 * CENTRE_REACH
     centre = np.array([_inner_point(side, reach, generator) for side in (width, height)])
     shift = size_px / 2 - linear @ centre
     return np.column_stack([linear, shift])
@@ -126,7 +157,7 @@ def _inner_point(side: float, reach: float, generator: np.random.Generator) -> f
 def _restain(rgb: Rgb, labels: Labels, stain: StainScale, generator: np.random.Generator) -> tuple[Rgb, StainScale]:
     gain = generator.uniform(1 - STAIN_GAIN, 1 + STAIN_GAIN, 3).astype(np.float32)
     # One gain for all stains stands for the thickness of the section.
-    gain *= np.float32(np.exp(generator.uniform(-0.35, 0.35)))
+    gain *= np.float32(np.exp(generator.uniform(-THICKNESS_LOG, THICKNESS_LOG)))
     shift = generator.uniform(-STAIN_SHIFT, STAIN_SHIFT, 3).astype(np.float32)
     hed = hed_from_rgb(rgb) * gain + shift
     if generator.random() < P_COUNTERSTAIN:
@@ -136,18 +167,21 @@ def _restain(rgb: Rgb, labels: Labels, stain: StainScale, generator: np.random.G
     high = stain.high * float(gain[0]) + float(shift[0])
     # A slide's scale is estimated from other tissue than the crop's: glass lowers one end, few nuclei the other.
     low *= generator.uniform(0, 1)
-    high = low + max(high - low, 0.1) * float(np.exp(generator.uniform(*STAIN_SPAN_LOG)))
+    high = low + max(high - low, LEAST_SPAN) * float(np.exp(generator.uniform(*STAIN_SPAN_LOG)))
     return coloured, StainScale(low, high)
 
 
 def _counterstain(labels: Labels, generator: np.random.Generator) -> Floats:
     """Uneven eosin (h, w), fainter in nuclei."""
     coarse, fine = (
-        _smooth_noise(labels.shape, int(cells), generator) for cells in generator.integers((3, 12), (10, 50))
+        _smooth_noise(labels.shape, int(cells), generator)
+        for cells in generator.integers(*np.transpose([COARSE_CELLS, FINE_CELLS]))
     )
     strength = generator.uniform(0, COUNTERSTAIN)
-    outside = 1 - generator.uniform(0.3, 1) * cv2.GaussianBlur((labels > 0).astype(np.float32), (0, 0), 1.0)
-    field: Floats = (strength * np.clip(0.6 + 0.3 * coarse + 0.2 * fine, 0, None) * outside).astype(np.float32)
+    outside = 1 - generator.uniform(*NUCLEAR_PALENESS) * cv2.GaussianBlur((labels > 0).astype(np.float32), (0, 0), 1.0)
+    field: Floats = (
+        strength * np.clip(EOSIN_MEAN + EOSIN_COARSE * coarse + EOSIN_FINE * fine, 0, None) * outside
+    ).astype(np.float32)
     return field
 
 
@@ -163,9 +197,9 @@ def _degrade(rgb: Rgb, generator: np.random.Generator) -> Rgb:
     light *= generator.uniform(1 - BRIGHTNESS, 1)
     chances = generator.random(3)
     if chances[0] < P_BLUR:
-        light = np.asarray(cv2.GaussianBlur(light, (0, 0), generator.uniform(0.3, BLUR_SIGMA_PX)))
+        light = np.asarray(cv2.GaussianBlur(light, (0, 0), generator.uniform(*BLUR_SIGMA_PX)))
     if chances[1] < P_NOISE:
-        light = light + generator.normal(0, generator.uniform(1, NOISE_SIGMA), light.shape)
+        light = light + generator.normal(0, generator.uniform(*NOISE_SIGMA), light.shape)
     degraded = np.asarray(np.clip(light, 0, 255), np.uint8)
     return _compress(degraded, int(generator.integers(*JPEG_QUALITY))) if chances[2] < P_JPEG else degraded
 

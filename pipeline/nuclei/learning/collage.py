@@ -55,6 +55,51 @@ VEIL_SIGMA_PX = 6.0
 EDGE_SIGMA_PX = 0.8
 """Softness of a nucleus' edge in the collage."""
 
+DENSE_PERCENTILE, LEAST_SPAN, DENSEST = 95, 0.1, 1.5
+"""A nucleus' haematoxylin is given over this percentile of its image's nuclei, which is at least so far above the
+background (guard), and cut at this many times it."""
+
+CANVAS_BLUR_PX = 1.0
+"""Gaussian radius before a canvas' nuclei are sought."""
+
+RIM_PX, INPAINT_RADIUS_PX = 5, 4
+"""What is filled on a canvas is widened by a square of this side, and filled from so far (Telea 2004)."""
+
+TISSUE_BLUR_PX = 4.0
+"""Gaussian radius over which tissue is told from glass."""
+
+STRENGTH = (0.9, 2.2)
+"""Range of the density of a picture's nuclei, and of single ones about it (logarithmic SD):"""
+STRENGTH_SPREAD = 0.15
+
+SIZE, SIZE_SPREAD = (0.6, 1.3), 0.1
+"""The same of their size."""
+
+KINDS = (5, 60)
+"""Nuclei of which a picture's are copies, as in tissue."""
+
+VEIL = 0.8
+"""Largest share of a nucleus' density that its cytoplasm takes."""
+
+PIECES_TRIED = 20
+"""Places on a canvas that are looked at for enough tissue."""
+
+N_SCATTERED, N_ROWS, N_CLUSTERS = (5, 160), (0, 7), (0, 4)
+"""Nuclei alone, rows (palisades) and clusters of a picture."""
+
+ROW_NUCLEI, ROW_PITCH_PX, ROW_BEND, ROW_DEPTHS_PX, ROW_AXIS_SD = (10, 60), (4.0, 13.0), 0.01, (4, 20, 40), 0.15
+"""Nuclei of a row, their distance, its largest bend a pixel of it (rad), its depth (one layer to several) and the SD of
+its axes about the normal, rad."""
+
+CLUSTER_NUCLEI, CLUSTER_PITCH_PX, CLUSTER_AXIS_SD = (10, 90), (4.5, 8.0), (0.2, 3.0)
+"""Nuclei of a cluster, its spread over the root of their number, and the SD of its axes, rad."""
+
+UNDER_HAEMATOXYLIN, UNDER_EOSIN = 0.25, 0.6
+"""Shares of a canvas' stains that a nucleus on it hides.
+
+All numbers without a source were chosen by eye beside palisaded and crowded epithelium.
+"""
+
 
 @dataclass(frozen=True)
 class Cutout:
@@ -84,17 +129,17 @@ def cutouts(image: OutlinedImage) -> list[Cutout]:
     if not inside.any():
         return []
     background = float(np.median(stain[~inside])) if (~inside).any() else 0.0
-    span = max(float(np.percentile(stain[inside], 95)) - background, 0.1)
-    relative = (np.clip((stain - background) / span, 0, 1.5)).astype(np.float32)
+    span = max(float(np.percentile(stain[inside], DENSE_PERCENTILE)) - background, LEAST_SPAN)
+    relative = (np.clip((stain - background) / span, 0, DENSEST)).astype(np.float32)
     height, width = image.labels.shape
-    found = []
+    whole = []
     for label, box in enumerate(ndimage.find_objects(image.labels), start=1):
         if box is None or box[0].start == 0 or box[1].start == 0 or box[0].stop == height or box[1].stop == width:
             continue
         mask = np.pad(image.labels[box] == label, MARGIN_PX)
         if mask.sum() >= MIN_AREA_PX:
-            found.append(_cutout(np.pad(relative[box], MARGIN_PX), mask))
-    return found
+            whole.append(_cutout(np.pad(relative[box], MARGIN_PX), mask))
+    return whole
 
 
 def _cutout(density: Floats, mask: npt.NDArray[np.bool_]) -> Cutout:
@@ -107,12 +152,12 @@ def _cutout(density: Floats, mask: npt.NDArray[np.bool_]) -> Cutout:
 
 def cleared_canvas(rgb: Rgb) -> Rgb:
     """Tissue without nuclei: what is darker in haematoxylin than most of its surroundings is filled from its rim."""
-    stain = cv2.GaussianBlur(haematoxylin(rgb), (0, 0), 1.0)
+    stain = cv2.GaussianBlur(haematoxylin(rgb), (0, 0), CANVAS_BLUR_PX)
     around = cv2.GaussianBlur(stain, (0, 0), SURROUNDINGS_PX)
     spread = np.sqrt(cv2.GaussianBlur((stain - around) ** 2, (0, 0), SURROUNDINGS_PX))
     dark = (stain > around + NUCLEUS_Z * spread) & (stain > np.median(stain))
-    mask = cv2.dilate(dark.astype(np.uint8), np.ones((5, 5), np.uint8))
-    return np.asarray(cv2.inpaint(rgb, mask, 4, cv2.INPAINT_TELEA), np.uint8)
+    mask = cv2.dilate(dark.astype(np.uint8), np.ones((RIM_PX, RIM_PX), np.uint8))
+    return np.asarray(cv2.inpaint(rgb, mask, INPAINT_RADIUS_PX, cv2.INPAINT_TELEA), np.uint8)
 
 
 def collage(canvas: Rgb, nuclei: Sequence[Cutout], size_px: int, generator: np.random.Generator) -> tuple[Rgb, Labels]:
@@ -132,28 +177,28 @@ def collage(canvas: Rgb, nuclei: Sequence[Cutout], size_px: int, generator: np.r
     Picture (size, size, 3) and its nuclei (size, size).
     """
     hed = _piece(canvas, size_px, generator)
-    tissue = cv2.GaussianBlur(hed[..., :2].sum(axis=2), (0, 0), 4.0) > GLASS_DENSITY
+    tissue = cv2.GaussianBlur(hed[..., :2].sum(axis=2), (0, 0), TISSUE_BLUR_PX) > GLASS_DENSITY
     labels = np.zeros((size_px, size_px), np.int32)
-    strength = generator.uniform(0.9, 2.2)
-    scale = float(np.exp(generator.uniform(np.log(0.6), np.log(1.3))))
+    strength = generator.uniform(*STRENGTH)
+    scale = float(np.exp(generator.uniform(*np.log(SIZE))))
     # Few kinds of nuclei a picture, as in tissue.
-    kinds = generator.choice(len(nuclei), size=int(generator.integers(5, 60)))
+    kinds = generator.choice(len(nuclei), size=int(generator.integers(*KINDS)))
     for x, y, angle in _places(size_px, generator):
         inside = 0 <= x < size_px and 0 <= y < size_px
         if inside and not tissue[int(y), int(x)] and generator.random() < P_OFF_TISSUE:
             continue
         kind = nuclei[int(generator.choice(kinds))]
-        gain = strength * np.exp(generator.normal(0, 0.15))
-        _paste(hed, labels, kind, (x, y), angle, scale * np.exp(generator.normal(0, 0.1)), gain)
+        gain = strength * np.exp(generator.normal(0, STRENGTH_SPREAD))
+        _paste(hed, labels, kind, (x, y), angle, scale * np.exp(generator.normal(0, SIZE_SPREAD)), gain)
     nuclear = (labels > 0).astype(np.float32)
     veil = cv2.GaussianBlur(nuclear, (0, 0), VEIL_SIGMA_PX) * (1 - cv2.GaussianBlur(nuclear, (0, 0), EDGE_SIGMA_PX))
-    hed[..., 0] += generator.uniform(0, 0.8) * strength * veil
+    hed[..., 0] += generator.uniform(0, VEIL) * strength * veil
     return rgb_from_hed(hed), labels
 
 
 def _piece(canvas: Rgb, size_px: int, generator: np.random.Generator) -> Floats:
     """Stain concentrations of a piece of ``canvas`` with enough tissue, mirrored and restained."""
-    for _ in range(20):
+    for _ in range(PIECES_TRIED):
         row, col = (int(generator.integers(0, side - size_px + 1)) for side in canvas.shape[:2])
         hed = hed_from_rgb(canvas[row : row + size_px, col : col + size_px])
         if (hed[..., :2].sum(axis=2) > GLASS_DENSITY).mean() > MIN_TISSUE:
@@ -166,9 +211,9 @@ def _piece(canvas: Rgb, size_px: int, generator: np.random.Generator) -> Floats:
 
 def _places(size_px: int, generator: np.random.Generator) -> npt.NDArray[np.float64]:
     """Positions x, y and turns of the major axis (n, 3), in the order of laying."""
-    parts = [_scattered(size_px, int(generator.integers(5, 160)), generator)]
-    parts += [_row(size_px, generator) for _ in range(int(generator.integers(0, 7)))]
-    parts += [_cluster(size_px, generator) for _ in range(int(generator.integers(0, 4)))]
+    parts = [_scattered(size_px, int(generator.integers(*N_SCATTERED)), generator)]
+    parts += [_row(size_px, generator) for _ in range(int(generator.integers(*N_ROWS)))]
+    parts += [_cluster(size_px, generator) for _ in range(int(generator.integers(*N_CLUSTERS)))]
     return np.concatenate(parts[::-1])
 
 
@@ -178,20 +223,20 @@ def _scattered(size_px: int, count: int, generator: np.random.Generator) -> npt.
 
 def _row(size_px: int, generator: np.random.Generator) -> npt.NDArray[np.float64]:
     """Nuclei side by side along an arc, in one layer or several, their major axes across it."""
-    count, pitch = int(generator.integers(10, 60)), generator.uniform(4, 13)
-    bend = generator.uniform(-0.06, 0.06) * pitch / 6
+    count, pitch = int(generator.integers(*ROW_NUCLEI)), generator.uniform(*ROW_PITCH_PX)
+    bend = generator.uniform(-ROW_BEND, ROW_BEND) * pitch
     direction = generator.uniform(0, 2 * np.pi) + bend * np.arange(count)
     along = np.column_stack([np.cos(direction), np.sin(direction)])
-    depth_px = generator.uniform(-0.5, 0.5, (count, 1)) * generator.choice((4, 20, 40))
+    depth_px = generator.uniform(-0.5, 0.5, (count, 1)) * generator.choice(ROW_DEPTHS_PX)
     xy = generator.uniform(0, size_px, 2) + np.cumsum(pitch * along, axis=0) + depth_px * along[:, ::-1] * (-1, 1)
-    return np.column_stack([xy, direction + np.pi / 2 + generator.normal(0, 0.15, count)])
+    return np.column_stack([xy, direction + np.pi / 2 + generator.normal(0, ROW_AXIS_SD, count)])
 
 
 def _cluster(size_px: int, generator: np.random.Generator) -> npt.NDArray[np.float64]:
-    count = int(generator.integers(10, 90))
-    spread = generator.uniform(4.5, 8.0) * np.sqrt(count)
+    count = int(generator.integers(*CLUSTER_NUCLEI))
+    spread = generator.uniform(*CLUSTER_PITCH_PX) * np.sqrt(count)
     xy = generator.uniform(0, size_px, 2) + generator.normal(0, spread, (count, 2))
-    axis = generator.uniform(0, np.pi) + generator.normal(0, generator.uniform(0.2, 3), count)
+    axis = generator.uniform(0, np.pi) + generator.normal(0, generator.uniform(*CLUSTER_AXIS_SD), count)
     return np.column_stack([xy, axis])
 
 
@@ -216,8 +261,8 @@ def _paste(
     free = mask & (under == 0)
     under[free] = labels.max() + 1
     cover = cv2.GaussianBlur(free.astype(np.float32), (0, 0), EDGE_SIGMA_PX)
-    hed[window][..., 0] += cover * (gain * density - 0.25 * hed[window][..., 0])
-    hed[window][..., 1] *= 1 - 0.6 * cover
+    hed[window][..., 0] += cover * (gain * density - UNDER_HAEMATOXYLIN * hed[window][..., 0])
+    hed[window][..., 1] *= 1 - UNDER_EOSIN * cover
 
 
 def _turned(nucleus: Cutout, angle: float, scale: float) -> tuple[npt.NDArray[np.bool_], Floats]:

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
 
@@ -25,6 +25,9 @@ from pipeline.nuclei.stain.stain_channels import Floats, Rgb, StainScale, networ
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+Key = TypeVar("Key")
+"""What a batch of images is known by to whoever asks for their nuclei."""
 
 STRIDE_PX = 8
 """Sides must be multiples of this: three poolings by 2."""
@@ -114,51 +117,51 @@ class NucleusFinder:
         -------
         Label images of the images' own size.
         """
-        return next(self.find_batches([rgbs], mpp, stain))
+        return next(labels for _, labels in self.find_batches([(None, rgbs)], mpp, stain))
 
-    def find_batches(self, batches: Iterable[Sequence[Rgb]], mpp: float, stain: StainScale) -> Iterator[list[Labels]]:
-        """``find`` of each batch, in order.
+    def find_batches(
+        self, batches: Iterable[tuple[Key, Sequence[Rgb]]], mpp: float, stain: StainScale
+    ) -> Iterator[tuple[Key, list[Labels]]]:
+        """``find`` of each batch, in order, with the key that came with it.
 
         The network works on a batch on the GPU while processor threads finish the one before,
         so one batch more than has been asked for is taken from ``batches``.
         """
-        running: tuple[Floats | Tensor, Size] | None = None
+        running: _Running[Key] | None = None
         with ThreadPoolExecutor(self.params.threads) as pool:
-            for rgbs in batches:
+            for key, rgbs in batches:
                 inputs = np.stack(list(pool.map(partial(self._input, mpp=mpp, stain=stain), rgbs)))
-                last = self._traced(running, pool)
-                running = self.forward(inputs), (rgbs[0].shape[0], rgbs[0].shape[1])
-                yield from self._labelled(last, mpp, pool)
-            yield from self._labelled(self._traced(running, pool), mpp, pool)
+                last = None if running is None else self._traced(running, pool)
+                running = _Running(key, self.forward(inputs), (rgbs[0].shape[0], rgbs[0].shape[1]))
+                if last is not None:
+                    yield last.key, self._labelled(last, mpp, pool)
+            if running is not None:
+                yield running.key, self._labelled(self._traced(running, pool), mpp, pool)
 
     def _input(self, rgb: Rgb, *, mpp: float, stain: StainScale) -> Floats:
         size = rescaled_size((rgb.shape[0], rgb.shape[1]), mpp / self.network_mpp())
         return network_input(resized(rgb, size), stain, self.weights.input)
 
-    def _traced(self, running: "tuple[Floats | Tensor, Size] | None", pool: ThreadPoolExecutor) -> "_Traced | None":
-        if running is None:
-            return None
-        outputs, size = running
+    def _traced(self, running: "_Running[Key]", pool: ThreadPoolExecutor) -> "_Traced[Key]":
+        outputs = running.outputs
         steps, threshold = steps_of(self.weights.diameter_px), self.params.cellprob_threshold
         if not isinstance(outputs, np.ndarray) and outputs.is_cuda:
             from pipeline.nuclei.network.flow_dynamics_on_device import follow_flows_on_device
 
             ends = follow_flows_on_device(outputs, steps=steps, cellprob_threshold=threshold)
-            return _Traced(ends, outputs[:, :2].cpu().numpy(), size)
+            return _Traced(running.key, ends, outputs[:, :2].cpu().numpy(), running.size)
         arrays = np.asarray(outputs)
         follow = partial(dynamics.follow_flows, steps=steps, cellprob_threshold=threshold)
-        return _Traced(list(pool.map(follow, arrays)), arrays[:, :2], size)
+        return _Traced(running.key, list(pool.map(follow, arrays)), arrays[:, :2], running.size)
 
-    def _labelled(self, traced: "_Traced | None", mpp: float, pool: ThreadPoolExecutor) -> Iterator[list[Labels]]:
-        if traced is None:
-            return
+    def _labelled(self, traced: "_Traced[Key]", mpp: float, pool: ThreadPoolExecutor) -> list[Labels]:
         min_area_px = self.params.min_area_um2 / mpp**2
 
         def labels_of(ends: tuple[dynamics.Ends, dynamics.Ends], flows: Floats) -> Labels:
-            found = dynamics.labels_from_ends(*ends, flows, flow_threshold=self.params.flow_threshold)
-            return whole_nuclei(resized_labels(found, traced.size), min_area_px)
+            nuclei = dynamics.labels_from_ends(*ends, flows, flow_threshold=self.params.flow_threshold)
+            return whole_nuclei(resized_labels(nuclei, traced.size), min_area_px)
 
-        yield list(pool.map(labels_of, traced.ends, traced.flows))
+        return list(pool.map(labels_of, traced.ends, traced.flows))
 
 
 def open_finder(path: Path, params: NucleiParams, *, device: str) -> NucleusFinder:
@@ -167,9 +170,19 @@ def open_finder(path: Path, params: NucleiParams, *, device: str) -> NucleusFind
 
 
 @dataclass(frozen=True)
-class _Traced:
+class _Running(Generic[Key]):
+    """A batch whose output (n, 3, h, w) a device may still compute, and the images' own height and width."""
+
+    key: Key
+    outputs: "Floats | Tensor"
+    size: Size
+
+
+@dataclass(frozen=True)
+class _Traced(Generic[Key]):
     """Pixels inside nuclei and their ends of each image, flows (n, 2, h, w), and the images' own height and width."""
 
+    key: Key
     ends: list[tuple[dynamics.Ends, dynamics.Ends]]
     flows: Floats
     size: Size

@@ -7,7 +7,7 @@ in separate environments, and only one of ``engine`` and this module works in ea
 from collections.abc import Iterable, Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,8 @@ from pipeline.nuclei.params import NucleiParams
 from pipeline.nuclei.stain.stain_channels import Rgb, StainScale
 
 Labels = npt.NDArray[np.int32]
+
+Key = TypeVar("Key")
 
 DIAMETER_PX = 30.0
 """Images are brought to nuclei of this diameter, the mean of its training images."""
@@ -73,9 +75,11 @@ class CellposeSamFinder:
         min_area_px = self.params.min_area_um2 / mpp**2
         return [whole_nuclei(np.asarray(mask, np.int32), min_area_px) for mask in masks]
 
-    def find_batches(self, batches: Iterable[Sequence[Rgb]], mpp: float, stain: StainScale) -> Iterator[list[Labels]]:
-        """``find`` of each batch, in order."""
-        return (self.find(rgbs, mpp, stain) for rgbs in batches)
+    def find_batches(
+        self, batches: Iterable[tuple[Key, Sequence[Rgb]]], mpp: float, stain: StainScale
+    ) -> Iterator[tuple[Key, list[Labels]]]:
+        """``find`` of each batch, in order, with the key that came with it."""
+        return ((key, self.find(rgbs, mpp, stain)) for key, rgbs in batches)
 
 
 def open_cellpose_sam(path: Path, params: NucleiParams, *, device: str) -> CellposeSamFinder:

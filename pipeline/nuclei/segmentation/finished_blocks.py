@@ -1,7 +1,5 @@
 """Nuclei of finished blocks on disk, so that a killed job goes on where it stood and ends with the same table."""
 
-import hashlib
-import json
 import shutil
 import time
 from collections.abc import Mapping
@@ -11,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from pipeline.artefacts.atomic import writing
+from pipeline.artefacts.resume_key import resume_folder
 from pipeline.logs import get_logger
 
 PART_SECONDS = 30.0
@@ -30,7 +29,7 @@ class FinishedBlocks:
     folder
         Where parts of this slide lie; None keeps nothing.
     made_by
-        Everything that the nuclei depend on; parts made by anything else are removed.
+        Everything that the nuclei depend on, ``on_bad_tile`` among it; parts made by anything else are removed.
 
     Attributes
     ----------
@@ -50,10 +49,9 @@ class FinishedBlocks:
         self.unreadable: dict[int, int] = {}
         self._n_written = 0
         self._written_at = time.monotonic()
-        self._folder: Path | None = None
-        if folder is not None:
-            self._folder = folder / hashlib.sha256(json.dumps(made_by, sort_keys=True).encode()).hexdigest()[:16]
-            self._restore(folder)
+        self._folder = resume_folder(folder, made_by)
+        if self._folder is not None:
+            self._restore(self._folder)
 
     def add(self, owned: pd.DataFrame, n_blocks: int) -> None:
         """Take the nuclei of the next block; with them all is found in the first ``n_blocks``."""
@@ -72,20 +70,17 @@ class FinishedBlocks:
         self._written_at = time.monotonic()
         if self._folder is None:
             return
-        found = pd.concat([part for part in self.owned[self._n_written :] if len(part)] or self.owned[-1:])
-        found.attrs[ATTRIBUTES] = {
+        nuclei = pd.concat([part for part in self.owned[self._n_written :] if len(part)] or self.owned[-1:])
+        nuclei.attrs[ATTRIBUTES] = {
             "n_blocks": self.n_blocks,
             "unreadable": [[row, block] for row, block in self.unreadable.items() if block < self.n_blocks],
         }
         with writing(self._folder / f"{self.n_blocks:09d}.parquet") as temporary:
-            found.to_parquet(temporary)
+            nuclei.to_parquet(temporary)
         self._n_written = len(self.owned)
 
     def _restore(self, folder: Path) -> None:
-        for other in folder.iterdir() if folder.is_dir() else ():
-            if other != self._folder:
-                shutil.rmtree(other, ignore_errors=True)
-        for path in sorted(self._folder.glob("*.parquet")) if self._folder else ():
+        for path in sorted(folder.glob("*.parquet")):
             part = pd.read_parquet(path)
             facts = part.attrs.pop(ATTRIBUTES)
             self.owned.append(part)

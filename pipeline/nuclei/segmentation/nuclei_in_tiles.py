@@ -142,18 +142,13 @@ def nuclei_by_block(
         return
     mpp = float(tiles["mpp"].iloc[0])
     started, n_tiles, n_nuclei = time.monotonic(), 0, 0
-    passes = _passes(_Reading(slide, tiles, finder.params, on_unreadable), first_block)
-    waiting: deque[_Pass] = deque()
-
-    def pictures() -> Iterator[list[Rgb]]:
-        for each in passes:
-            waiting.append(replace(each, pictures=[stain.normaliser.apply(rgb) for rgb in each.pictures]))
-            yield waiting[-1].pictures
-
-    for found in finder.find_batches(pictures(), mpp, stain.scale):
-        done = waiting.popleft()
+    passes = (
+        replace(each, pictures=[stain.normaliser.apply(rgb) for rgb in each.pictures])
+        for each in _passes(_Reading(slide, tiles, finder.params, on_unreadable), first_block)
+    )
+    for done, nuclei in finder.find_batches(((each, each.pictures) for each in passes), mpp, stain.scale):
         last = len(done.places) - 1
-        for index, (place, rgb, labels) in enumerate(zip(done.places, done.pictures, found, strict=True)):
+        for index, (place, rgb, labels) in enumerate(zip(done.places, done.pictures, nuclei, strict=True)):
             owned = owned_nuclei(labels, rgb, mpp, place)
             n_tiles += len(place.tile_ids)
             n_nuclei += len(owned)

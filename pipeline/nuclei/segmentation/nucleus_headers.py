@@ -1,50 +1,57 @@
-"""Headers of nucleus tables."""
+"""What is known of a nucleus table before its nuclei are found."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from pipeline.artefacts.nuclei import header
+from pipeline.artefacts.nuclei import NucleusHeader
+from pipeline.nuclei.network.weights_files import weights_of
 from pipeline.nuclei.params import NucleiParams
 from pipeline.provenance import digests, file_digest, record
 
 
-def nucleus_header(
-    *,
-    slide_id: str,
-    slide_mpp: float | None,
-    mpp: float,
-    reason: str | None,
-    params: NucleiParams,
-    weights_path: Path | None,
-    source: str,
-    upstream: Mapping[str, str | Path],
-    reader: str | None = None,
-    bounds_l0: Sequence[int] | None = None,
-    unreadable_tiles: Sequence[int] = (),
-) -> dict[str, Any]:
-    """Header of a nucleus table; the weights are stated by name and digest, not by their place on this machine.
+@dataclass(frozen=True)
+class SegmentedSlide:
+    """The slide whose nuclei are looked for.
 
-    Parameters
+    Attributes
     ----------
-    weights_path
-        None of a segmenter without network.
+    slide_mpp
+        um per level-0 pixel; None only when it could not be opened.
+    mpp
+        Resolution at which nuclei are segmented, um/px.
     upstream
-        Paths of the files read, by role; see ``artefacts.nuclei.header`` for the others.
+        Paths of the files read, by role.
+    bounds_l0
+        See ``NucleusHeader``.
     """
+
+    slide_id: str
+    slide_mpp: float | None
+    mpp: float
+    upstream: Mapping[str, str | Path]
+    bounds_l0: tuple[int, ...] | None = None
+
+
+def nucleus_header(slide: SegmentedSlide, params: NucleiParams, source: str) -> NucleusHeader:
+    """Header without anything found yet; weights are stated by name and digest, not by their place on this machine.
+
+    Raises
+    ------
+    WeightsError
+        If the weights that ``params`` ask for cannot be found.
+    """
+    weights_path = weights_of(params)
     weights = None if weights_path is None else weights_path.stem
     named = params if weights is None else replace(params, weights=weights)
-    roles = upstream if weights_path is None else {**upstream, "weights": weights_path}
-    return header(
-        slide_id=slide_id,
-        slide_mpp=slide_mpp,
-        mpp=mpp,
+    roles = slide.upstream if weights_path is None else {**slide.upstream, "weights": weights_path}
+    return NucleusHeader(
+        slide_id=slide.slide_id,
+        slide_mpp=slide.slide_mpp,
+        mpp=slide.mpp,
         weights=weights,
         weights_digest=None if weights_path is None else file_digest(weights_path),
-        reason=reason,
-        reader=reader,
-        bounds_l0=bounds_l0,
-        unreadable_tiles=unreadable_tiles,
+        reason=None,
+        bounds_l0=slide.bounds_l0,
         provenance=record(params=named, source=source, upstream=digests(roles)),
     )

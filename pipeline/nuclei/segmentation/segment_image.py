@@ -4,6 +4,7 @@ Frames: ``_um`` and ``_l0`` as in ``pipeline.units``; masks are (row, col) in le
 """
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,9 +15,8 @@ import tifffile
 
 from pipeline.artefacts.atomic import writing
 from pipeline.artefacts.nuclei import write_nuclei
-from pipeline.nuclei.network.weights_files import weights_of
 from pipeline.nuclei.params import NucleiParams
-from pipeline.nuclei.segmentation.nucleus_headers import nucleus_header
+from pipeline.nuclei.segmentation.nucleus_headers import SegmentedSlide, nucleus_header
 from pipeline.nuclei.segmentation.segmenters import open_segmenter
 from pipeline.nuclei.stain.stain_normalisation import SAMPLE_MPP, StainNormaliser, Unchanged
 from pipeline.slides.reader import SlideReader, open_slide
@@ -87,18 +87,10 @@ def segment_image(
             parts.append(block.owned)
             n_before += n_owned
         nuclei = nucleus_table(parts)
-        header = nucleus_header(
-            slide_id=image.slide_id,
-            slide_mpp=image.mpp,
-            mpp=working_mpp,
-            reason=None if len(nuclei) else f"no nucleus found in {len(tiles)} tiles",
-            params=params,
-            weights_path=weights_of(params),
-            source=source,
-            upstream={"image": image_path},
-            reader=image.reader,
-            bounds_l0=image.bounds_l0,
-        )
+        upstream = {"image": image_path}
+        segmented = SegmentedSlide(image.slide_id, image.mpp, working_mpp, upstream, image.bounds_l0)
+        reason = None if len(nuclei) else f"no nucleus found in {len(tiles)} tiles"
+        header = replace(nucleus_header(segmented, params, source), reason=reason, reader=image.reader)
     if masks is not None and masks_path is not None:
         _write_masks(masks_path, _renumbered(masks, nuclei.index.to_numpy(), n_before))
     write_nuclei(nuclei_path, nuclei, header)

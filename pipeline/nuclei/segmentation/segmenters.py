@@ -1,14 +1,14 @@
 """The ways to find nuclei, behind one interface; torch is imported only by those that need it."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Protocol
+from typing import Protocol, TypeVar
 
-import numpy as np
-import numpy.typing as npt
-
+from pipeline.arrays import Int32s
 from pipeline.nuclei.network.weights_files import weights_of
 from pipeline.nuclei.params import NucleiParams
 from pipeline.nuclei.stain.stain_channels import Rgb, StainScale
+
+Key = TypeVar("Key")
 
 
 class Finder(Protocol):
@@ -19,13 +19,13 @@ class Finder(Protocol):
     def network_mpp(self) -> float:
         """Resolution at which it works, um/px."""
 
-    def find(self, rgbs: Sequence[Rgb], mpp: float, stain: StainScale) -> list[npt.NDArray[np.int32]]:
+    def find(self, rgbs: Sequence[Rgb], mpp: float, stain: StainScale) -> list[Int32s]:
         """Nuclei of each image of one size (h, w, 3), labelled 1 to n without gaps, 0 = background."""
 
     def find_batches(
-        self, batches: Iterable[Sequence[Rgb]], mpp: float, stain: StainScale
-    ) -> Iterator[list[npt.NDArray[np.int32]]]:
-        """``find`` of each batch, in order."""
+        self, batches: Iterable[tuple[Key, Sequence[Rgb]]], mpp: float, stain: StainScale
+    ) -> Iterator[tuple[Key, list[Int32s]]]:
+        """``find`` of each batch, in order, with the key that came with it."""
 
 
 def open_segmenter(params: NucleiParams, *, device: str) -> Finder:

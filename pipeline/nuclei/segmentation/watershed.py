@@ -8,6 +8,7 @@ Frame: pixels, arrays (row, col).
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -22,6 +23,8 @@ from pipeline.nuclei.params import NucleiParams
 from pipeline.nuclei.stain.stain_channels import Floats, Rgb, StainScale, haematoxylin
 
 Labels = npt.NDArray[np.int32]
+
+Key = TypeVar("Key")
 
 DIAMETER_PX = 16.0
 """Nuclei of ``nucleus_diameter_um`` are brought to this diameter."""
@@ -71,9 +74,11 @@ class WatershedFinder:
         """Nuclei of each image, labelled 1 to n without gaps, 0 = background; see ``engine.NucleusFinder.find``."""
         return [self._find(rgb, mpp, stain) for rgb in rgbs]
 
-    def find_batches(self, batches: Iterable[Sequence[Rgb]], mpp: float, stain: StainScale) -> Iterator[list[Labels]]:
-        """``find`` of each batch, in order."""
-        return (self.find(rgbs, mpp, stain) for rgbs in batches)
+    def find_batches(
+        self, batches: Iterable[tuple[Key, Sequence[Rgb]]], mpp: float, stain: StainScale
+    ) -> Iterator[tuple[Key, list[Labels]]]:
+        """``find`` of each batch, in order, with the key that came with it."""
+        return ((key, self.find(rgbs, mpp, stain)) for key, rgbs in batches)
 
     def _find(self, rgb: Rgb, mpp: float, stain: StainScale) -> Labels:
         size = (rgb.shape[0], rgb.shape[1])

@@ -71,7 +71,7 @@ class TilingJob:
                 header = self._header(slide, tiled, inputs)
                 # The picture first: a slide that fails here must not leave a table that says it is fine.
                 if self.overview_path is not None:
-                    write_overview(self.overview_path, self._picture(slide, tiled, header), header)
+                    write_overview(self.overview_path, self._picture(slide, tiled, header.plain()), header.plain())
                 tile_table.write_tiles(self.tiles_path, tiled.tiles, header)
                 _report(self.slide_id, tiled)
         except SlideError as error:
@@ -79,9 +79,9 @@ class TilingJob:
             logger.warning("%s is excluded: %s", self.slide_id, error)
             self._write_excluded(reason)
 
-    def _header(self, slide: SlideReader, tiled: TiledSlide, inputs: dict[str, str]) -> dict[str, Any]:
+    def _header(self, slide: SlideReader, tiled: TiledSlide, inputs: dict[str, str]) -> tile_table.TileHeader:
         unreadable = causes(tiled.tiles).get("unreadable")
-        return tile_table.header(
+        return tile_table.TileHeader(
             slide_id=self.slide_id,
             slide_mpp=slide.mpp,
             width_l0=slide.width_l0,
@@ -95,7 +95,7 @@ class TilingJob:
         )
 
     def _write_excluded(self, reason: str) -> None:
-        header = tile_table.header(
+        header = tile_table.TileHeader(
             slide_id=self.slide_id,
             slide_mpp=None,
             width_l0=0,
@@ -104,7 +104,7 @@ class TilingJob:
             provenance=record(params=self.params, source=self.source),
         )
         if self.overview_path is not None:
-            write_overview(self.overview_path, draw_unreadable(self.slide_id, reason), header)
+            write_overview(self.overview_path, draw_unreadable(self.slide_id, reason), header.plain())
         tile_table.write_tiles(self.tiles_path, empty_frame(tile_table.COLUMNS), header)
 
     def _picture(self, slide: SlideReader, tiled: TiledSlide, header: Mapping[str, Any]) -> Image.Image:

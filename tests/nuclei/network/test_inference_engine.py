@@ -54,7 +54,9 @@ def test_batches_come_in_order_and_as_one_by_one(tissue: PaintedTissue) -> None:
     finder = open_finder(resolve_weights(SHIPPED_WEIGHTS), NucleiParams(threads=2), device="cpu")
     scale = StainScale(0.0, 1.0)
     batches = [[tissue.rgb[:64, :80], tissue.rgb[64:128, :80]], [tissue.rgb[:48, 100:148]]]
-    found = list(finder.find_batches(iter(batches), 0.5, scale))
+    keyed = list(finder.find_batches(enumerate(batches), 0.5, scale))
+    assert [key for key, _ in keyed] == [0, 1]
+    found = [labels for _, labels in keyed]
     assert [[image.shape for image in batch] for batch in found] == [[(64, 80), (64, 80)], [(48, 48)]]
     for batch, labels in zip(batches, found, strict=True):
         for one, expected in zip(finder.find(batch, 0.5, scale), labels, strict=True):

@@ -61,7 +61,8 @@ def test_images_in_labels_out() -> None:
     images[0][30:32, 30:32] = 0
     model = DarkPixels()
     finder = CellposeSamFinder(model, NucleiParams(flow_threshold=0.3, cellprob_threshold=-1.0))
-    found = next(finder.find_batches([images], 0.5, StainScale(0, 1)))
+    key, found = next(finder.find_batches([("key", images)], 0.5, StainScale(0, 1)))
+    assert key == "key"
     assert model.settings == (-1, 16.0, 0.3, -1.0, 1)
     assert finder.network_mpp() == pytest.approx(8 / 30)
     expected = np.zeros((40, 50), np.int32)

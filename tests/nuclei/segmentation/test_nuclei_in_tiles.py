@@ -1,6 +1,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -31,13 +32,13 @@ class OneNucleus:
         self.params = params
         self.seen: list[np.ndarray] = []
 
-    def find_batches(self, batches: Iterable[list[np.ndarray]], mpp: float, stain: StainScale) -> Iterator:
-        for rgbs in batches:
+    def find_batches(self, batches: Iterable[tuple[Any, list[np.ndarray]]], mpp: float, stain: StainScale) -> Iterator:
+        for key, rgbs in batches:
             self.seen += rgbs
             labels = np.zeros(rgbs[0].shape[:2], np.int32)
             middle = len(labels) // 2
             labels[middle - 6 : middle + 6, middle - 9 : middle + 9] = 1
-            yield [labels.copy() for _ in rgbs]
+            yield key, [labels.copy() for _ in rgbs]
 
 
 def test_stain_scale_of_all_tiles_is_that_of_the_image(tissue: PaintedTissue, tissue_png: Path) -> None:

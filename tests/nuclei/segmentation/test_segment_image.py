@@ -1,5 +1,6 @@
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,9 +27,9 @@ class DarkSpots:
     def network_mpp(self) -> float:
         return 0.5
 
-    def find_batches(self, batches: Iterable[list[np.ndarray]], mpp: float, stain: StainScale) -> Iterator:
-        for rgbs in batches:
-            yield [ndimage.label(rgb[..., 0] < 128)[0].astype(np.int32) for rgb in rgbs]
+    def find_batches(self, batches: Iterable[tuple[Any, list[np.ndarray]]], mpp: float, stain: StainScale) -> Iterator:
+        for key, rgbs in batches:
+            yield key, [ndimage.label(rgb[..., 0] < 128)[0].astype(np.int32) for rgb in rgbs]
 
 
 @pytest.fixture

@@ -42,7 +42,8 @@ def test_found_nuclei_have_the_size_of_the_pixels(mpp: float) -> None:
 def test_painted_nuclei_are_found_the_same_each_time(tissue: PaintedTissue) -> None:
     finder = WatershedFinder(NucleiParams())
     stain = estimate_stain_scale([tissue.rgb])
-    first, second = next(finder.find_batches([[tissue.rgb, tissue.rgb]], 0.5, stain))
+    key, (first, second) = next(finder.find_batches([("key", [tissue.rgb, tissue.rgb])], 0.5, stain))
+    assert key == "key"
     assert match_nuclei(tissue.labels, first, 0.5).f1 > 0.8
     assert np.array_equal(first, second)
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.artefacts.tiles import header
+from pipeline.artefacts.tiles import TileHeader
 from pipeline.provenance import record
 from pipeline.tiling.grid.tile_grid import SlideSize, make_grid
 from pipeline.tiling.grid.tile_rejection import OPENING_WORDS, Cause, decided
@@ -31,7 +31,7 @@ def drawn(
     params = TilingParams(tile_px=100, mpp=0.5, overlap_px=overlap_px)
     tiles = unmeasured(make_grid(SIZE, 0.5, params))
     tiles = decided(tiles.assign(reason=np.where(np.arange(len(tiles)) % 2, "", dropped)))
-    head = header(
+    head = TileHeader(
         slide_id="s1",
         slide_mpp=0.5,
         width_l0=400,
@@ -39,7 +39,7 @@ def drawn(
         reason=reason,
         provenance=record(params=params, source="x"),
         overlap_px=overlap_px,
-    )
+    ).plain()
     tissue = np.zeros((20, 40), bool)
     tissue[5:15, 5:35] = True
     found = SlideMap(SIZE, tissue, unreadable=unreadable)
