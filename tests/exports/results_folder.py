@@ -17,7 +17,7 @@ from pipeline.cellgraph.params import CellGraphParams
 from pipeline.provenance import record
 from pipeline.synthetic.planted import MPP, TILE_PX, PlantedImage, PlantedParams, plant_images
 from pipeline.training.params import SplitParams
-from pipeline.training.split_cohort import split_cohort
+from pipeline.training.split_cohort import SplitJob, split_cohort
 
 MADE = record(params={}, source="0123456789abcdef")
 SLIDE_MPP = 0.25
@@ -71,15 +71,8 @@ def build_results(folder: Path) -> Results:
     add_slide(made.results, images[0], NEW)
     add_empty_slide(made.results)
     made.sheet.write_text("\n".join(["slide_id,features,label,case_id", *lines]) + "\n")
-    split_cohort(
-        read_sheet(made.sheet),
-        made.results / "features",
-        made.splits,
-        made.splits.with_name("excluded.csv"),
-        params=SplitParams(folds=3, select_share=0.2),
-        seeds=[0],
-        source="5p11ts",
-    )
+    job = SplitJob(SplitParams(folds=3, select_share=0.2), seeds=(0,), source="5p11ts")
+    split_cohort(read_sheet(made.sheet), made.results / "features", made.splits.parent, job)
     add_learned_graphs(made)
     return made
 

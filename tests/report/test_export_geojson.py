@@ -12,7 +12,7 @@ from pipeline.artefacts import nuclei as nucleus_files
 from pipeline.artefacts import tiles as tile_files
 from pipeline.artefacts.features import read_features, write_features
 from pipeline.artefacts.nuclei import read_nuclei
-from pipeline.artefacts.tables import empty_frame
+from pipeline.artefacts.tables import empty_frame, write_table
 from pipeline.artefacts.tiles import read_tiles
 from pipeline.errors import ArtefactError
 from pipeline.report.contents.report_sources import ReportSources
@@ -110,7 +110,8 @@ def test_tiles_without_nuclei_count_zero(tmp_path: Path) -> None:
 def test_a_tile_that_could_not_be_read_has_no_count(standard_run: ReportSources, tmp_path: Path) -> None:
     table = read_nuclei(standard_run.nuclei["s00"])
     frame = table.frame[table.frame["tile_id"] != 7].assign(nucleus_id=lambda rows: np.arange(len(rows)))
-    nucleus_files.write_nuclei(tmp_path / "n.parquet", frame, table.header | {"unreadable_tiles": [7]})
+    header = table.header | {"unreadable_tiles": [7]}
+    write_table(tmp_path / "n.parquet", frame, nucleus_files.COLUMNS, header)
     _, patches = export(replace(standard_run, nuclei={"s00": tmp_path / "n.parquet"}), tmp_path, None)
     assert [patches[tile]["properties"]["measurements"].get("n_nuclei") for tile in (6, 7, 8)] == [12.0, None, 12.0]
 
