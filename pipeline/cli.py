@@ -18,6 +18,7 @@ from pipeline.logs import LINE_FORMAT, ROOT_LOGGER
 
 COMMANDS = {
     "doctor": "Check this machine: versions, weights, devices, readers.",
+    "config": "Print every key of the configuration, documented.",
     "tile": "Find the tissue of a slide and lay the grid of tiles.",
     "import-tiles": "Make a tile table from coordinates of TRIDENT or CLAM.",
     "export-tiles": "Write tiles as TRIDENT or CLAM coordinates, or as QuPath outlines.",

@@ -5,6 +5,7 @@ Used by the doorways only (the Snakefile and the command line); rooms get ``Para
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import yaml
@@ -31,8 +32,12 @@ def default_config() -> dict[str, Any]:
     return config | {section: _defaults(kind) for section, kind in SECTIONS.items()}
 
 
-def load_config(path: str | Path | None = None, settings: Sequence[str] = ()) -> dict[str, Any]:
-    """Default configuration, overlaid by a file and by ``key=value`` settings, checked.
+def load_config(
+    path: str | Path | None = None,
+    settings: Sequence[str] = (),
+    values: Mapping[str, Any] = MappingProxyType({}),
+) -> dict[str, Any]:
+    """Default configuration, overlaid by a file, by ``key=value`` settings and by values, checked.
 
     Parameters
     ----------
@@ -41,6 +46,8 @@ def load_config(path: str | Path | None = None, settings: Sequence[str] = ()) ->
     settings
         ``section.key=value`` with a YAML value; a key alone is sought in ``training``
         and then in ``splits``.
+    values
+        Values as they are, by ``section.key``.
 
     Raises
     ------
@@ -52,6 +59,8 @@ def load_config(path: str | Path | None = None, settings: Sequence[str] = ()) ->
         _overlay(config, _read(Path(path)))
     for setting in settings:
         _overlay(config, _parse_setting(setting))
+    for name, value in values.items():
+        _overlay(config, _nested(name.split("."), value))
     check_config(config)
     return config
 
@@ -163,13 +172,16 @@ def _parse_setting(setting: str) -> dict[str, Any]:
         raise ConfigError(f"--set {setting}: expected key=value")
     keys = _full_key(name.strip())
     try:
-        value: Any = _parsed(text)
+        value = _parsed(text)
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise ConfigError(f"--set {setting}: expected a YAML value after =, found: {error}") from error
-    for key in reversed(keys):
-        value = {key: value}
-    nested: dict[str, Any] = value
-    return nested
+    return _nested(keys, value)
+
+
+def _nested(keys: Sequence[str], value: Any) -> dict[str, Any]:
+    """``value`` at the end of ``keys``, the outermost first."""
+    first, *rest = keys
+    return {first: _nested(rest, value) if rest else value}
 
 
 def _full_key(name: str) -> list[str]:

@@ -35,6 +35,13 @@ def reached_modules(*roots: str) -> tuple[str, ...]:
     return tuple(sorted(reached))
 
 
+def package_modules() -> tuple[str, ...]:
+    """Dotted names of all modules of the package, sorted."""
+    files = (file.relative_to(PACKAGE_ROOT).with_suffix("") for file in PACKAGE_ROOT.rglob("*.py"))
+    parts = (file.parts[:-1] if file.name == "__init__" else file.parts for file in files)
+    return tuple(sorted(".".join((PACKAGE, *names)) for names in parts))
+
+
 def module_file(name: str) -> Path:
     """File of a module or package of this package.
 
@@ -54,17 +61,17 @@ def module_file(name: str) -> Path:
 def imported_modules(file: Path) -> tuple[str, ...]:
     """Modules of the package that ``file`` imports itself, sorted."""
     tree = ast.parse(file.read_text(encoding="utf-8"), filename=str(file))
-    return tuple(sorted({name for node in _imports(tree) for name in _names(node)}))
+    return tuple(sorted({name for node in import_statements(tree) for name in _names(node)}))
 
 
-def _imports(node: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
-    """Import statements that run, at any depth."""
+def import_statements(node: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
+    """Import statements below ``node`` that run, at any depth; those for type checkers alone do not."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.If) and ast.unparse(child.test).endswith("TYPE_CHECKING"):
             continue
         if isinstance(child, ast.Import | ast.ImportFrom):
             yield child
-        yield from _imports(child)
+        yield from import_statements(child)
 
 
 def _names(node: ast.Import | ast.ImportFrom) -> Iterator[str]:

@@ -183,12 +183,14 @@ def test_train_refuses_what_cannot_be(tmp_path, cohort, capsys, arguments, expec
 
 def test_both_kinds_of_feature_file_for_a_slide_is_an_error(tmp_path, cohort, capsys):
     sheet = tmp_path / "slides.csv"
-    sheet.write_text(f"slide_id,path,label\ni0,{cohort}/slides.csv,a\ni1,{cohort}/slides.csv,b\n")
+    rows = [f"i{i},{cohort}/slides.csv,{'ab'[i % 2]}" for i in range(8)]
+    sheet.write_text("\n".join(["slide_id,path,label", *rows]) + "\n")
     features = tmp_path / "features"
     features.mkdir()
-    for name in ("i0.zarr", "i0.h5"):
+    for name in ("i0.zarr", "i0.h5", *(f"i{i}.h5" for i in range(2, 8))):
         (features / name).touch()
-    assert run("train", "--sheet", sheet, "--features", features, "--out", tmp_path / "out") == 2
+    where = ["--sheet", sheet, "--features", features, "--out", tmp_path / "out"]
+    assert run("train", *where, "--folds", 2) == 2
     error = capsys.readouterr().err
     assert "found i0.zarr and i0.h5" in error
     assert "slide i1: expected i1.zarr or i1.h5" in error

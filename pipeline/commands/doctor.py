@@ -3,63 +3,65 @@
 import platform
 import shutil
 import sys
-from importlib import import_module
+from importlib import import_module, metadata
 
 import click
 
 from pipeline import __version__
+from pipeline.commands.third_party import distribution_of, third_party_imports
 from pipeline.errors import AbignetError
-from pipeline.provenance import package_versions, source_digest
+from pipeline.provenance import source_digest
+from pipeline.reachability import package_modules
 
-REQUIRED = (
-    "cellpose.dynamics",
-    "h5py",
-    "imagecodecs",
-    "numba",
-    "openslide",
-    "openvino",
-    "pandas",
-    "pyarrow",
-    "shapely",
-    "simplejpeg",
-    "skimage",
-    "snakemake",
-    "torch",
-    "zarr",
-)
+WORKFLOW_PACKAGE = "snakemake"
+"""What the rules need and no module imports."""
+
+OPTIONAL_PACKAGES = {"anndata": "features export-anndata"}
+PROGRAMS = {"conda": "--use-conda", "sbatch": "profiles/slurm"}
+"""What is not always needed, and what needs it."""
 
 
 @click.command("doctor")
 def command() -> None:
-    """Check this machine: versions, weights, devices, readers.
+    """Check this machine: packages and their versions, weights, devices, programs.
 
-    Ends with exit code 2 when something that the default configuration needs is missing.
+    Ends with exit code 2 when a package is missing or broken, or the nucleus weights are.
     """
-    source = source_digest("pipeline.cli")
+    source = source_digest(*package_modules())
     click.echo(f"abignet {__version__} (source {source}), Python {platform.python_version()}, {platform.platform()}")
-    for name, version in package_versions().items():
-        click.echo(f"  {name:20} {version}")
-    faults = [*_import_faults(), *_weights_faults()]
-    _report_devices()
-    for command_name, needed_for in {"conda": "--use-conda", "sbatch": "profiles/slurm"}.items():
-        found = shutil.which(command_name)
-        click.echo(f"{command_name}: {found or f'not found (needed only for {needed_for})'}")
+    packages = sorted((*third_party_imports(*package_modules()), WORKFLOW_PACKAGE), key=distribution_of)
+    faults = [fault for package in packages if (fault := _package_fault(package)) is not None]
+    for package, needed_for in OPTIONAL_PACKAGES.items():
+        click.echo(f"  {package:24} {_version(package)} (needed only for {needed_for})")
+    if not faults:
+        faults = _weights_faults()
+        _report_devices()
+    for program, needed_for in PROGRAMS.items():
+        click.echo(f"{program}: {shutil.which(program) or f'not found (needed only for {needed_for})'}")
     if faults:
         raise AbignetError("; ".join(faults))
     click.echo("all that the default configuration needs is here")
 
 
-def _import_faults() -> list[str]:
-    faults = []
-    for name in REQUIRED:
-        try:
-            import_module(name)
-        except ImportError as error:
-            faults.append(
-                f"{name} cannot be imported ({error}); "
-                f"install the packages of pyproject.toml with {sys.executable} -m pip"
-            )
-    return faults
+def _package_fault(package: str) -> str | None:
+    """Say the version of a package, and return why it cannot be imported, if so."""
+    distribution = distribution_of(package)
+    click.echo(f"  {distribution:24} {_version(distribution)}")
+    try:
+        import_module(package)
+    except Exception as error:  # a package that is there and broken fails in any way
+        return (
+            f"{package} cannot be imported ({type(error).__name__}: {error}); "
+            f"install it with `{sys.executable} -m pip install {distribution}`"
+        )
+    return None
+
+
+def _version(distribution: str) -> str:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return "not installed"
 
 
 def _weights_faults() -> list[str]:

@@ -7,7 +7,7 @@ import click
 
 from pipeline.artefacts.sheet import SlideRow, read_sheet
 from pipeline.commands.cohort import feature_files
-from pipeline.commands.options import EXISTING, EXISTING_FILE, NEW_FILE
+from pipeline.commands.options import DEVICE, EXISTING, EXISTING_FILE, NEW_FILE
 from pipeline.errors import ArtefactError
 from pipeline.provenance import source_digest
 
@@ -19,7 +19,7 @@ from pipeline.provenance import source_digest
 )
 @click.option("--features", "features_path", type=EXISTING, help="Folder of {slide_id}.zarr or .h5, or one such file.")
 @click.option("--out", "out_path", type=NEW_FILE, required=True, help="Table of predictions to write (.csv).")
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@click.option("--device", type=DEVICE, default="auto", show_default=True)
 def command(model_path: Path, sheet_path: Path | None, features_path: Path | None, out_path: Path, device: str) -> None:
     """Apply a trained model to feature caches.
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.commands.options import NEW_FILE
+from pipeline.commands.options import DEVICE, EXISTING_DIRECTORY, EXISTING_FILE, NEW_FILE
 from pipeline.errors import ArtefactError
 from pipeline.logs import progress
 
@@ -15,14 +15,17 @@ if TYPE_CHECKING:
 
 PAINTED_PX = 384
 PAINTED_MPP = 0.5
-FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp"})
 
 
 @click.command("train-nuclei")
-@click.option("--images", "images_dir", type=FOLDER, required=True, help="H&E images.")
+@click.option("--images", "images_dir", type=EXISTING_DIRECTORY, required=True, help="H&E images.")
 @click.option(
-    "--masks", "masks_dir", type=FOLDER, required=True, help="Label images of the same stems, 0 = background."
+    "--masks",
+    "masks_dir",
+    type=EXISTING_DIRECTORY,
+    required=True,
+    help="Label images of the same stems, 0 = background.",
 )
 @click.option("--out", "out_path", type=NEW_FILE, required=True, help="Weights to write (.pt).")
 @click.option(
@@ -36,7 +39,7 @@ IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", "
 @click.option(
     "--canvas",
     "canvas_path",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=EXISTING_FILE,
     help="Slide or image of real tissue, without outlines, onto which outlined nuclei are laid.",
 )
 @click.option("--start", "start_path", type=str, help="Weights to go on from, by name or path. [default: random]")
@@ -56,7 +59,7 @@ IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", "
 @click.option("--collages", type=click.IntRange(min=0), help="Collages to make, given a canvas.")
 @click.option("--bfloat16/--no-bfloat16", default=None, help="Convolutions in 16 bits.")
 @click.option("--seed", type=click.IntRange(min=0), help="Of weights, held-out images and crops.")
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@click.option("--device", type=DEVICE, default="auto", show_default=True)
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="CPU threads of torch.")
 @click.option("--data", help="What the images are, to store with the weights. [default: the folder's name]")
 @click.option("--licence", default="BSD-3-Clause", show_default=True, help="Licence to store with the weights.")

@@ -3,9 +3,10 @@ from pathlib import Path
 import pytest
 
 from pipeline.artefacts.sheet import SlideRow, read_sheet
-from pipeline.commands.cohort import feature_files, labelled_rows, warn_of_folds
+from pipeline.commands.cohort import LearningRequest, feature_files, labelled_rows, warn_of_folds
 from pipeline.config import load_config
 from pipeline.errors import ConfigError, SheetError
+from pipeline.training.params import SplitParams, TrainingParams
 
 
 @pytest.fixture
@@ -54,3 +55,35 @@ def test_all_slides_without_a_file_are_named(folder):
         feature_files([SlideRow("a"), SlideRow("c"), SlideRow("d")], folder, "slides.csv")
     with pytest.raises(SheetError, match="slide a: no features; fill the column features or give --features"):
         feature_files([SlideRow("a")], None, "slides.csv")
+
+
+@pytest.fixture
+def asked(sheet, folder):
+    """Make a request of the options that differ from what is not given."""
+
+    def make(**given) -> LearningRequest:
+        unset = dict.fromkeys(("features_dir", "folds", "only_fold", "seed", "device", "config_path"))
+        return LearningRequest(**{"sheet_path": sheet, **unset, "settings": (), **given})
+
+    return make
+
+
+def test_options_beat_the_configuration(asked, tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("seeds: [7, 8]\ndevice: cpu\nsplits: {folds: 2}\n")
+    request = asked(config_path=path, settings=("epochs=9", "select_share=0.2"))
+    assert (request.first_seed, request.config["device"]) == (7, "cpu")
+    assert request.splits == SplitParams(folds=2, select_share=0.2)
+    assert request.training == TrainingParams(epochs=9)
+    request = asked(config_path=path, seed=0, folds=3, device="auto")
+    assert (request.first_seed, request.config["device"], request.splits.folds) == (0, "auto", 3)
+
+
+def test_a_request_finds_labelled_slides_and_their_files(asked, folder):
+    for number in range(6):
+        (folder / f"s{number}.h5").touch()
+    request = asked(features_dir=folder, folds=3)
+    assert [row.slide_id for row in request.rows] == [f"s{i}" for i in range(6)]
+    assert request.files == {f"s{i}": folder / f"s{i}.h5" for i in range(6)}
+    with pytest.raises(SheetError, match="4 folds need 4 patients"):
+        _ = asked(folds=4).rows
