@@ -21,6 +21,7 @@ from pipeline.synthetic.planted import PlantedParams, plant_images
 from pipeline.training.classifiers.image_classifier import build_model
 from pipeline.training.cohort.determinism import deterministic_torch
 from pipeline.training.fitting.steps import (
+    Objective,
     TrainingImages,
     descend,
     hypergradient_loss,
@@ -28,7 +29,7 @@ from pipeline.training.fitting.steps import (
     make_optimisers,
     schedule,
 )
-from pipeline.training.graphs.padded_batches import NodeImage
+from pipeline.training.graphs.image_batches import NodeImage
 from pipeline.training.methods.presets import METHODS, MethodSpec
 from pipeline.training.params import DEFAULT_FITTING, FittingParams
 
@@ -131,22 +132,24 @@ def epoch_of(spec: MethodSpec, roles: TrainingImages, fitting: FittingParams = D
     """One epoch of steps, to be called; its model stays between calls."""
     torch.manual_seed(0)
     model = build_model(spec, roles.train[0].x.shape[1], 2)
-    optimisers, weight, order = make_optimisers(model, spec), torch.ones(2), torch.Generator()
+    optimisers, order = make_optimisers(model, spec), torch.Generator()
+    objective = Objective(spec, torch.ones(2), fitting)
 
     def epoch() -> None:
-        for level, batch, answering in schedule(roles, spec, order):
+        for level, batch, answering in schedule(model, roles, spec, order):
             if level == "upper" and fitting.upper_gradient != "first_order":
-                hypergradient_loss(model, batch, answering, spec, weight, fitting)
+                hypergradient_loss(model, batch, answering, objective)
                 optimisers[level].step()
             else:
-                loss, _ = level_loss(model, batch, level, spec, weight)
+                loss, _ = level_loss(model, batch, level, objective)
                 descend(optimisers[level], loss, spec.settings.gradient_clip)
 
     return epoch
 
 
 def images_seen(spec: MethodSpec, roles: TrainingImages) -> int:
-    return sum(len(batch.labels) for _, batch, _ in schedule(roles, spec, torch.Generator()))
+    model = build_model(spec, roles.train[0].x.shape[1], 2)
+    return sum(len(batch.labels) for _, batch, _ in schedule(model, roles, spec, torch.Generator()))
 
 
 def taking_turns(tasks: Mapping[str, Callable[[], None]], repeats: int) -> dict[str, float]:

@@ -19,7 +19,8 @@ from pipeline.training.fitting.fitting import fit_model
 from pipeline.training.fitting.fitting_task import FittingTask
 from pipeline.training.fitting.inference import evaluate_images, learned_graphs
 from pipeline.training.fitting.unfinished import State, UnfinishedFit
-from pipeline.training.graphs.padded_batches import NodeImage
+from pipeline.training.graphs.generator import NoGraph
+from pipeline.training.graphs.image_batches import NodeImage
 from pipeline.training.methods.presets import MethodSpec
 from pipeline.training.params import DEFAULT_FITTING, FittingParams
 
@@ -99,7 +100,7 @@ def pretrained(model: TrainedModel, weights: dict[str, torch.Tensor]) -> ImageCl
 
 def edge_auroc(network: ImageClassifier, planted: Sequence[PlantedImage], images: Sequence[NodeImage]) -> float | None:
     """Area under the ROC curve of graphs' weights against planted pairs, mean over images; None without a graph."""
-    if network.generator is None:
+    if isinstance(network.generator, NoGraph):
         return None
     areas = []
     for image, graph in zip(planted, learned_graphs(network, images[:GRAPHS_SCORED]), strict=False):

@@ -2,9 +2,10 @@
 
 A step is one of each level, forward, backward and optimiser, for the ``relational``
 classifier of the ``default`` method: the lower one on one image, the upper one on another,
-candidates searched anew for both.  Kinds: ``sparse``, ours; ``messages``, the same edges by
-PyTorch Geometric's message passing, with a vector for each edge; ``metric`` and
-``pair_mlp``, the dense generators.  Every size runs in a process of its own.  Memory is
+candidates searched anew for both.  Kinds: ``sparse``, ours; ``sparse_pyg``, the same edges by
+PyTorch Geometric's message passing, with a vector for each edge (``training.message_passing:
+pyg``); ``fixed`` and ``fixed_pyg``, the nearest in space instead, which are searched once;
+``metric`` and ``pair_mlp``, the dense generators.  Every size runs in a process of its own.  Memory is
 what the step adds to that process's peak, and the whole peak (RSS; what torch allocates on
 CUDA).  Seconds are of CPU of one thread (of the clock on CUDA), the median over repeats after
 one step to warm up.  An exponent is the slope of a line through the logarithms.  A kind
@@ -30,21 +31,24 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize
 
-from pipeline.training.classifiers.gcn import RelationalGCN
-from pipeline.training.classifiers.sparse_gcn import SparseRelationalGCN
+from pipeline.training.classifiers.relational_gcn import RelationalGCN
 from pipeline.training.cohort.determinism import deterministic_torch
-from pipeline.training.graphs.candidate_edges import CandidateParams, SparseMetric, find_candidates
-from pipeline.training.graphs.generators import GraphGenerator, Metric, PairMLP
+from pipeline.training.graphs.candidates import CandidateParams, find_candidates
+from pipeline.training.graphs.edge_kernels import OWN_KERNELS, edge_kernels
+from pipeline.training.graphs.fixed_graphs import SpatialGraph
+from pipeline.training.graphs.generator import GraphGenerator
+from pipeline.training.graphs.image_batches import NodeImage, PackedBatch, PaddedBatch
+from pipeline.training.graphs.metric_generator import Metric, MetricParams
 from pipeline.training.graphs.neighbour_search import most_similar
-from pipeline.training.graphs.packed_batches import mean_of_images, pack_nodes
-from pipeline.training.graphs.padded_batches import NodeImage, pack
+from pipeline.training.graphs.pair_mlp import PairMLP
 from pipeline.training.methods.presets import METHODS
 
 N_FEATURES, N_CLASSES = 69, 2
 SETTINGS = METHODS["default"].settings
-METRIC = {"heads": SETTINGS.heads, "projection": SETTINGS.projection, "temperature": SETTINGS.temperature}
+METRIC = MetricParams(SETTINGS.heads, SETTINGS.projection, SETTINGS.temperature)
 GCN = {"width": SETTINGS.hidden, "layers": SETTINGS.layers, "dropout": SETTINGS.dropout}
-KINDS = ("sparse", "messages", "metric", "pair_mlp")
+KINDS = ("sparse", "sparse_pyg", "fixed", "fixed_pyg", "metric", "pair_mlp")
+PADDED = ("metric", "pair_mlp")
 OUT_OF_MEMORY = ("can't allocate memory", "MemoryError", "OutOfMemoryError", "bad_alloc")
 MIB, GIB = 2**20, 2**30
 
@@ -73,13 +77,13 @@ def scaling(options: argparse.Namespace) -> None:
     for kind in options.kinds:
         rows = []
         for size in options.sizes:
-            found = in_own_process(kind, size, options)
-            if found is None:
+            step = in_own_process(kind, size, options)
+            if step is None:
                 print(f"{kind},{size},out of memory", flush=True)
                 break
-            print(f"{kind},{size},{found['seconds']:.3f},{found['search']:.3f},{found['mib_step']:.0f},{found['mib']:.0f}",
+            print(f"{kind},{size},{step['seconds']:.3f},{step['search']:.3f},{step['mib_step']:.0f},{step['mib']:.0f}",
                   flush=True)  # fmt: skip
-            rows.append((size, found["seconds"], found["mib_step"]))
+            rows.append((size, step["seconds"], step["mib_step"]))
         if len(rows) > 1:
             sizes, seconds, mib = np.log(np.array(rows)).T
             print(f"{kind}: exponent of time {np.polyfit(sizes, seconds, 1)[0]:.2f}, "
@@ -87,14 +91,14 @@ def scaling(options: argparse.Namespace) -> None:
 
 
 def in_own_process(kind: str, size: int, options: argparse.Namespace) -> dict[str, float] | None:
-    """What ``measured`` finds, None out of memory."""
+    """What ``measured`` gives, None out of memory."""
     command = [sys.executable, "-W", "ignore", str(Path(__file__)), "one", "--kinds", kind, "--sizes", str(size)]
     for name in ("similar", "spatial", "repeats", "device", "limit_gib"):
         command += [f"--{name.replace('_', '-')}", str(getattr(options, name))]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode == 0:
-        found: dict[str, float] = json.loads(done.stdout)
-        return found
+        numbers: dict[str, float] = json.loads(done.stdout)
+        return numbers
     if any(sign in done.stderr for sign in OUT_OF_MEMORY):
         return None
     raise SystemExit(done.stderr)
@@ -108,7 +112,9 @@ def measured(kind: str, size: int, options: argparse.Namespace) -> dict[str, flo
     with deterministic_torch(0, threads=1, device=device):
         generator, classifier = modules(kind, CandidateParams(options.similar, options.spatial), device)
         images = [drawn_image(size, seed, device) for seed in (0, 1)]
-        optimisers = [torch.optim.AdamW(m.parameters(), lr=1e-4, fused=True) for m in (classifier, generator)]
+        # A fixed graph has no weights: its second step is the classifier's as well.
+        learned = generator if [*generator.parameters()] else classifier
+        optimisers = [torch.optim.AdamW(m.parameters(), lr=1e-4, fused=True) for m in (classifier, learned)]
         start = peak_mib(device)
         seconds = []
         for epoch in range(options.repeats + 1):
@@ -120,13 +126,16 @@ def measured(kind: str, size: int, options: argparse.Namespace) -> dict[str, flo
 
 
 def modules(kind: str, candidates: CandidateParams, device: torch.device) -> tuple[GraphGenerator, nn.Module]:
-    if kind == "pair_mlp":
-        return PairMLP(N_FEATURES).to(device), RelationalGCN(N_FEATURES, N_CLASSES, heads=1, **GCN).to(device)
-    if kind == "metric":
-        classifier = RelationalGCN(N_FEATURES, N_CLASSES, heads=SETTINGS.heads, **GCN)
-        return Metric(N_FEATURES, **METRIC).to(device), classifier.to(device)
-    sparse = SparseRelationalGCN(N_FEATURES, N_CLASSES, heads=SETTINGS.heads, **GCN)
-    return SparseMetric(N_FEATURES, **METRIC, candidates=candidates).to(device), sparse.to(device)
+    kernels = edge_kernels("pyg") if kind.endswith("pyg") else OWN_KERNELS
+    makers: dict[str, Callable[[], GraphGenerator]] = {
+        "sparse": lambda: Metric(N_FEATURES, METRIC, candidates, kernels),
+        "fixed": lambda: SpatialGraph(SETTINGS.target_degree, 0, kernels),
+        "metric": lambda: Metric(N_FEATURES, METRIC),
+        "pair_mlp": lambda: PairMLP(N_FEATURES),
+    }
+    generator = makers[kind.removesuffix("_pyg")]()
+    heads = SETTINGS.heads if isinstance(generator, Metric) else 1
+    return generator.to(device), RelationalGCN(N_FEATURES, N_CLASSES, heads=heads, **GCN).to(device)
 
 
 def drawn_image(size: int, seed: int, device: torch.device) -> NodeImage:
@@ -150,63 +159,20 @@ def both_levels(
     optimisers: list[torch.optim.Optimizer],
 ) -> None:
     for level, (image, optimiser) in enumerate(zip(images, optimisers, strict=True)):
-        logits = LOGITS[kind](generator, classifier, image, level == 1)
+        batch = (PaddedBatch if kind in PADDED else PackedBatch).of([image])
+        with torch.set_grad_enabled(level == 1):
+            adjacency = generator(batch)
+        logits = classifier(batch, adjacency)
         loss = cross_entropy(logits, torch.tensor([image.label], device=logits.device))
         optimiser.zero_grad(set_to_none=True)
         loss.backward(inputs=[weight for group in optimiser.param_groups for weight in group["params"]])
         optimiser.step()
 
 
-def dense_logits(generator: GraphGenerator, classifier: nn.Module, image: NodeImage, upper: bool) -> Tensor:
-    batch = pack([image])
-    with torch.set_grad_enabled(upper):
-        weights = generator(batch)
-    return classifier(batch, weights)
-
-
-def sparse_logits(generator: SparseMetric, classifier: SparseRelationalGCN, image: NodeImage, upper: bool) -> Tensor:
-    graphs = pack_nodes([image])
-    with torch.set_grad_enabled(upper):
-        adjacency = generator.sparse_weights(graphs)
-    return classifier.sparse_logits(graphs, adjacency)
-
-
-def message_logits(generator: SparseMetric, classifier: SparseRelationalGCN, image: NodeImage, upper: bool) -> Tensor:
-    """The same by PyTorch Geometric, heads as graphs beside each other."""
-    from torch_geometric.nn import SimpleConv
-    from torch_geometric.utils import softmax
-
-    n_heads, n_nodes = SETTINGS.heads, len(image.x)
-    with torch.set_grad_enabled(upper):
-        direction = generator.directions(image.x.unsqueeze(0)).squeeze(0)
-        candidates = find_candidates(direction.detach(), image.coords, generator.candidate_params)
-        filled = candidates.filled.flatten(0, 1)
-        rows = torch.arange(len(filled), device=filled.device).unsqueeze(1)
-        source, target = rows.expand_as(filled)[filled], candidates.pattern.column[filled].long()
-        flat = direction.flatten(0, 1)
-        factor = generator.factors().expand(-1, n_nodes, -1).reshape(-1)[source]
-        weights = softmax((flat[source] * flat[target]).sum(dim=1) * factor, source, num_nodes=len(flat))
-    convolve, edges = SimpleConv(aggr="sum", flow="target_to_source"), torch.stack([source, target])
-    h = classifier.embed(image.x)
-    for layer in classifier.layers:
-        messages = convolve(h.repeat(n_heads, 1), edges, weights).view(n_heads, *h.shape).transpose(0, 1).flatten(1)
-        h = h + layer.dropout(torch.relu(layer.norm(layer.linear(torch.cat([h, messages], dim=1)))))
-    return classifier.head(mean_of_images(h, pack_nodes([image])))
-
-
-LOGITS: dict[str, Callable[..., Tensor]] = {
-    "sparse": sparse_logits,
-    "messages": message_logits,
-    "metric": dense_logits,
-    "pair_mlp": dense_logits,
-}
-
-
 def search_both(generator: GraphGenerator, images: list[NodeImage]) -> None:
-    if isinstance(generator, SparseMetric):
+    if isinstance(generator, Metric):
         for image in images:
-            direction = generator.directions(image.x.unsqueeze(0)).squeeze(0).detach()
-            find_candidates(direction, image.coords, generator.candidate_params)
+            find_candidates(generator.directions(image.x).detach(), image.coords, generator.search.params)
 
 
 def timed(call: Callable[[], None], device: torch.device) -> float:
@@ -235,7 +201,7 @@ def recall(sizes: list[int], count: int) -> None:
         for size in sizes:
             direction = normalize(draw(size, torch.Generator().manual_seed(0)), dim=1)
             started = time.process_time()
-            found = most_similar(direction.unsqueeze(0), count)[0].squeeze(0)
+            nearest = most_similar(direction.unsqueeze(0), count)[0].squeeze(0)
             seconds = time.process_time() - started
             rows = torch.arange(0, size, max(1, size // 1024))
             started = time.process_time()
@@ -243,7 +209,7 @@ def recall(sizes: list[int], count: int) -> None:
             product[torch.arange(len(rows)), rows] = -torch.inf
             true = product.topk(count, dim=1).indices
             exact = (time.process_time() - started) * size / len(rows)
-            hit = (true.unsqueeze(2) == found[rows].unsqueeze(1)).any(dim=2).double()
+            hit = (true.unsqueeze(2) == nearest[rows].unsqueeze(1)).any(dim=2).double()
             print(f"{name},{size},{hit.mean():.3f},{hit[:, 0].mean():.3f},{seconds:.2f},{exact:.2f}", flush=True)
 
 

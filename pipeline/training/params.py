@@ -25,8 +25,9 @@ from pipeline.tunables import (
 
 UpperGradient = Literal["first_order", "unrolled", "neumann"]
 Precision = Literal["float32", "bfloat16"]
+MessagePassing = Literal["own", "pyg"]
 
-SAME_FOR_ALL = frozenset({"nan_indicator", "stochastic_evaluation", "threads"})
+SAME_FOR_ALL = frozenset({"nan_indicator", "stochastic_evaluation", "threads", "message_passing"})
 """Settings of which no method has a value of its own."""
 
 
@@ -120,6 +121,12 @@ class Settings(Tunables, section="training"):
     nan_indicator: bool = flag(False, "add a 0/1 column beside each feature that can be undefined")
     stochastic_evaluation: bool = flag(False, "keep the noise of the paper's generator at evaluation, as published")
     threads: int = whole(1, 1, 256, "CPU threads of torch in a job; part of the result's last bits")
+    message_passing: MessagePassing = choice(
+        "own",
+        MessagePassing,
+        "sums along edges of fixed graphs and of candidates by our kernels (own) or PyTorch Geometric (pyg): the same "
+        "up to last bits; benchmarks/sparse_scaling.py compares them on a device",
+    )
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from pipeline.training.cohort.cohort_nodes import CohortNodes, SlideNodes
 from pipeline.training.cohort.fold_plan import LabelledSlide
 from pipeline.training.cohort.role_tables import split_table
 from pipeline.training.fitting.steps import TrainingImages
-from pipeline.training.graphs.padded_batches import NodeImage, pack
+from pipeline.training.graphs.image_batches import NodeImage, PaddedBatch
 from pipeline.training.params import SplitParams
 from pipeline.training.split_cohort import SplitJob, split_cohort
 
@@ -51,7 +51,7 @@ def images():
 
 @pytest.fixture
 def batch(images):
-    return pack(images)
+    return PaddedBatch.of(images)
 
 
 @pytest.fixture(scope="session")

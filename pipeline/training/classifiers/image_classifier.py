@@ -1,64 +1,62 @@
-"""A method's network: a graph generator (or none) and a classifier."""
+"""A method's network: a graph generator and a classifier, by the names of the method."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from torch import Tensor, nn
 
-from pipeline.training.classifiers.baselines import (
-    AttentionMIL,
-    CosineGraph,
-    LogisticPooled,
-    MeanPool,
-    NeighbourGraph,
-    SpatialGraph,
-)
-from pipeline.training.classifiers.gcn import PaperGCN
-from pipeline.training.classifiers.sparse_gcn import Edges, SparseRelationalGCN
-from pipeline.training.graphs.candidate_edges import CandidateParams, SparseMetric
-from pipeline.training.graphs.generators import GraphGenerator, PairMLP
-from pipeline.training.graphs.packed_batches import PackedGraphs
-from pipeline.training.graphs.padded_batches import GraphBatch
-from pipeline.training.methods.presets import MethodSpec
-
-Batch = GraphBatch | PackedGraphs
-Weights = Tensor | Edges
-
-SPARSE_GENERATORS = (SparseMetric, NeighbourGraph)
-"""Those that take packed graphs."""
+from pipeline.training.classifiers.attention_mil import AttentionMIL
+from pipeline.training.classifiers.logistic_pooled import LogisticPooled
+from pipeline.training.classifiers.mean_pool import MeanPool
+from pipeline.training.classifiers.paper_gcn import PaperGCN
+from pipeline.training.classifiers.relational_gcn import RelationalGCN
+from pipeline.training.graphs.adjacency import Adjacency
+from pipeline.training.graphs.batching import BatchPlan, planned_batches
+from pipeline.training.graphs.candidates import CandidateParams
+from pipeline.training.graphs.edge_kernels import edge_kernels
+from pipeline.training.graphs.generator import GraphGenerator, NoGraph
+from pipeline.training.graphs.image_batches import ImageBatch, NodeImage
+from pipeline.training.graphs.metric_generator import Metric, MetricParams
+from pipeline.training.graphs.pair_mlp import PairMLP
+from pipeline.training.methods.presets import ClassifierName, GeneratorName, MethodSpec
 
 
 class ImageClassifier(nn.Module):
-    """Logits of an image from its nodes, through the generator's graph if there is one.
+    """Logits of an image from its nodes, through the generator's graph.
 
     Parameters
     ----------
+    generator
+        What makes the graph.
+    classifier
+        What makes logits (B, n_classes) of an ``ImageBatch`` and an ``Adjacency``.
     dense_limit
-        Most nodes of an image in a padded batch; None for a model that takes no packed graphs.
+        Most nodes of an image in which every pair may have a number; None for no limit.
     """
 
-    def __init__(self, generator: GraphGenerator | None, classifier: nn.Module, dense_limit: int | None = None) -> None:
+    def __init__(self, generator: GraphGenerator, classifier: nn.Module, dense_limit: int | None = None) -> None:
         super().__init__()
         self.dense_limit = dense_limit
         self.generator = generator
         self.classifier = classifier
 
-    def forward(self, batch: Batch) -> Tensor:
+    def batches(
+        self, images: Sequence[NodeImage], batch_size: int, order: Sequence[int] | None = None
+    ) -> Iterator[tuple[list[int], ImageBatch]]:
+        """Yield (positions in ``images``, batch) as the model takes them, in ``order``; None means as they stand."""
+        return planned_batches(images, BatchPlan(batch_size, self.dense_limit, self.generator.batch), order)
+
+    def forward(self, batch: ImageBatch) -> Tensor:
         """Logits (B, n_classes)."""
-        return self.logits(batch, self.weights(batch))
+        return self.logits(batch, self.adjacency(batch))
 
-    def weights(self, batch: Batch) -> Weights | None:
-        """Adjacency weights (B, H, N, N), or edges on packed graphs; None without a generator."""
-        if isinstance(batch, PackedGraphs):
-            assert isinstance(self.generator, SPARSE_GENERATORS)
-            return self.generator.sparse_weights(batch)
-        return None if self.generator is None else self.generator(batch)
+    def adjacency(self, batch: ImageBatch) -> Adjacency:
+        """The graphs of a batch."""
+        adjacency: Adjacency = self.generator(batch)
+        return adjacency
 
-    def logits(self, batch: Batch, weights: Weights | None) -> Tensor:
-        """Logits (B, n_classes) through a graph that is there already."""
-        if isinstance(batch, PackedGraphs):
-            assert isinstance(self.classifier, SparseRelationalGCN)
-            assert weights is not None
-            assert not isinstance(weights, Tensor)
-            return self.classifier.sparse_logits(batch, weights)
-        logits: Tensor = self.classifier(batch, weights)
+    def logits(self, batch: ImageBatch, adjacency: Adjacency) -> Tensor:
+        """Logits (B, n_classes) through graphs that are there already."""
+        logits: Tensor = self.classifier(batch, adjacency)
         return logits
 
 
@@ -70,45 +68,50 @@ def build_model(spec: MethodSpec, n_features: int, n_classes: int) -> ImageClass
     n_features
         Columns of the standardised nodes.
     """
-    return ImageClassifier(_generator(spec, n_features), _classifier(spec, n_features, n_classes), spec.dense_limit)
+    generator = GENERATORS[spec.generator](spec, n_features)
+    return ImageClassifier(generator, CLASSIFIERS[spec.classifier](spec, n_features, n_classes), spec.dense_limit)
 
 
-def _generator(spec: MethodSpec, n_features: int) -> GraphGenerator | None:
+def _pair_mlp(spec: MethodSpec, n_features: int) -> PairMLP:
+    return PairMLP(n_features, draws=spec.draws, stochastic_evaluation=spec.settings.stochastic_evaluation)
+
+
+def _metric(spec: MethodSpec, n_features: int) -> Metric:
     settings = spec.settings
-    match spec.generator:
-        case "none":
-            return None
-        case "pair_mlp":
-            return PairMLP(n_features, draws=spec.draws, stochastic_evaluation=settings.stochastic_evaluation)
-        case "metric":
-            return SparseMetric(
-                n_features,
-                heads=settings.heads,
-                projection=settings.projection,
-                temperature=settings.temperature,
-                target_degree=settings.target_degree,
-                spatial_term=settings.spatial_term,
-                candidates=CandidateParams(settings.similar_candidates, settings.spatial_candidates),
-            )
-        case "cosine":
-            return CosineGraph(settings.target_degree)
-        case "spatial":
-            return SpatialGraph(settings.target_degree)
+    params = MetricParams(
+        heads=settings.heads,
+        projection=settings.projection,
+        temperature=settings.temperature,
+        target_degree=settings.target_degree,
+        spatial_term=settings.spatial_term,
+    )
+    candidates = CandidateParams(settings.similar_candidates, settings.spatial_candidates)
+    return Metric(n_features, params, candidates, edge_kernels(settings.message_passing))
 
 
-def _classifier(spec: MethodSpec, n_features: int, n_classes: int) -> nn.Module:
-    width, dropout = spec.settings.hidden, spec.settings.dropout
-    match spec.classifier:
-        case "relational":
-            heads = spec.settings.heads if spec.generator == "metric" else 1
-            return SparseRelationalGCN(
-                n_features, n_classes, heads=heads, width=width, layers=spec.settings.layers, dropout=dropout
-            )
-        case "paper_gcn":
-            return PaperGCN(n_features, n_classes, dropout=dropout, jumping_knowledge=spec.jumping_knowledge)
-        case "mean_pool":
-            return MeanPool(n_features, n_classes, width=width, dropout=dropout)
-        case "attention_mil":
-            return AttentionMIL(n_features, n_classes, width=width, dropout=dropout)
-        case "logistic":
-            return LogisticPooled(n_features, n_classes)
+def _fixed(spec: MethodSpec, n_features: int) -> GraphGenerator:
+    # PyTorch Geometric takes seconds to import, which methods without a fixed graph need not pay.
+    from pipeline.training.graphs.fixed_graphs import FIXED_GRAPHS
+
+    settings = spec.settings
+    kernels = edge_kernels(settings.message_passing)
+    return FIXED_GRAPHS[spec.generator](settings.target_degree, settings.dense_limit, kernels)
+
+
+GENERATORS: Mapping[GeneratorName, Callable[[MethodSpec, int], GraphGenerator]] = {
+    "none": lambda spec, n_features: NoGraph(),
+    "pair_mlp": _pair_mlp,
+    "metric": _metric,
+    "cosine": _fixed,
+    "spatial": _fixed,
+}
+"""Graph generators from a method and the number of node features."""
+
+CLASSIFIERS: Mapping[ClassifierName, Callable[[MethodSpec, int, int], nn.Module]] = {
+    "relational": RelationalGCN.from_spec,
+    "paper_gcn": PaperGCN.from_spec,
+    "mean_pool": MeanPool.from_spec,
+    "attention_mil": AttentionMIL.from_spec,
+    "logistic": LogisticPooled.from_spec,
+}
+"""Classifiers from a method and the numbers of node features and of classes."""

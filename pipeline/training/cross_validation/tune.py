@@ -43,7 +43,7 @@ Space = Mapping[str, Sequence[Any]]
 HALVING = 3
 """Of this many trials one goes on, with this many times the epochs (Jamieson and Talwalkar 2016)."""
 
-NOT_SEARCHED = frozenset({"epochs", "threads", "precision", "temperature_scaling", "embeddings"})
+NOT_SEARCHED = frozenset({"epochs", "threads", "message_passing", "precision", "temperature_scaling", "embeddings"})
 """Keys that the search sets itself, or that the loss on ``select`` does not judge."""
 
 LEAST_EPOCHS = 5

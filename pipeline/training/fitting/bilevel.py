@@ -24,6 +24,7 @@ from pipeline.training.fitting.inference import evaluate_images
 from pipeline.training.fitting.pretraining import pretrain
 from pipeline.training.fitting.steps import (
     Level,
+    Objective,
     TrainingImages,
     descend,
     hypergradient_loss,
@@ -35,7 +36,6 @@ from pipeline.training.fitting.steps import (
 )
 from pipeline.training.fitting.unfinished import State, UnfinishedFit
 from pipeline.training.methods.presets import MethodSpec
-from pipeline.training.params import DEFAULT_FITTING, FittingParams
 
 LOG_EVERY_EPOCHS = 10
 
@@ -63,7 +63,7 @@ class EpochRecord:
     tau
         Temperature of the relaxation.
     mean_degree
-        Effective number of neighbours of a patch (``inference.effective_degree``), mean over
+        Effective number of neighbours of a patch (``Adjacency.effective_degree``), mean over
         the ``select`` images, or over ``structure`` or ``train`` where the former are absent.
     selected
         Whether the weights after this epoch are the ones kept.
@@ -153,11 +153,9 @@ class _Run:
 def fit(
     model: ImageClassifier,
     images: TrainingImages,
-    spec: MethodSpec,
-    class_weight: Tensor,
+    objective: Objective,
     *,
     order_seed: int,
-    fitting: FittingParams = DEFAULT_FITTING,
     unfinished: UnfinishedFit = NOT_KEPT,
 ) -> list[EpochRecord]:
     """Train ``model`` in place, a ``metric`` generator without labels first, and return its history.
@@ -167,12 +165,10 @@ def fit(
 
     Parameters
     ----------
-    class_weight
-        Weight of each class in the loss, float32 (n_classes,).
+    objective
+        Method, weights of classes, gradients and precision.
     order_seed
         Seed of the order of images, in pre-training and after.
-    fitting
-        Upper gradient and precision.
     unfinished
         State to go on from, and where it is kept.
 
@@ -183,9 +179,10 @@ def fit(
     DivergenceError
         If the loss is no longer finite.
     """
-    settings = spec.settings
+    spec, settings = objective.spec, objective.spec.settings
     _check_levels(images, spec)
-    run = _Run(model, make_optimisers(model, spec), torch.Generator().manual_seed(order_seed), class_weight.device)
+    order, device = torch.Generator().manual_seed(order_seed), objective.class_weight.device
+    run = _Run(model, make_optimisers(model, spec), order, device)
     state = unfinished.read(run.device)
     if state is None:
         pretrain(model.generator, images.train, images.structure, settings, order_seed=order_seed)
@@ -196,9 +193,8 @@ def fit(
     selects = bool(images.select) and settings.patience > 0
     started = time.perf_counter()
     for epoch in range(len(run.history), settings.epochs):
-        if model.generator is not None:
-            model.generator.start_epoch(epoch)
-        tallies = _epoch(run, images, spec, class_weight, fitting)
+        model.generator.start_epoch(epoch)
+        tallies = _epoch(run, images, objective)
         run.history.append(_record(epoch, model, images, tallies))
         _check_finite(run.history[-1], has_select=bool(images.select))
         if selects:
@@ -215,20 +211,19 @@ def fit(
     return [replace(row, selected=row.epoch == kept) for row in run.history]
 
 
-def _epoch(
-    run: _Run, images: TrainingImages, spec: MethodSpec, class_weight: Tensor, fitting: FittingParams
-) -> dict[Level, _Tally]:
+def _epoch(run: _Run, images: TrainingImages, objective: Objective) -> dict[Level, _Tally]:
     """Take the steps of one epoch."""
+    spec, fitting = objective.spec, objective.fitting
     through = spec.levels == "bilevel" and fitting.upper_gradient != "first_order"
     tallies: dict[Level, _Tally] = {"lower": _Tally(), "upper": _Tally()}
-    for level, batch, answering in schedule(images, spec, run.order):
+    for level, batch, answering in schedule(run.model, images, spec, run.order):
         optimiser = run.optimisers[level]
         if level == "upper" and through:
-            loss, logits = hypergradient_loss(run.model, batch, answering, spec, class_weight, fitting)
+            loss, logits = hypergradient_loss(run.model, batch, answering, objective)
             take_step(optimiser, spec.settings.gradient_clip)
         else:
             with mixed_precision(batch.x.device, fitting):
-                loss, logits = level_loss(run.model, batch, level, spec, class_weight)
+                loss, logits = level_loss(run.model, batch, level, objective)
             descend(optimiser, loss, spec.settings.gradient_clip)
         tallies[level].add(loss, logits, batch.labels)
     return tallies
@@ -245,7 +240,7 @@ def _record(epoch: int, model: ImageClassifier, images: TrainingImages, tallies:
         upper_accuracy=upper[1],
         select_loss=held_out.loss if images.select else math.nan,
         select_accuracy=held_out.accuracy if images.select else math.nan,
-        tau=math.nan if model.generator is None else model.generator.tau,
+        tau=model.generator.tau,
         mean_degree=held_out.mean_degree,
     )
 

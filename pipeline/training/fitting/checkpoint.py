@@ -15,7 +15,7 @@ from pipeline.provenance import FORMAT_VERSION, package_versions
 from pipeline.training.classifiers.image_classifier import ImageClassifier, build_model
 from pipeline.training.cohort.cohort_nodes import Nodes
 from pipeline.training.cohort.node_scaler import NodeScaler
-from pipeline.training.graphs.padded_batches import NodeImage
+from pipeline.training.graphs.image_batches import NodeImage
 from pipeline.training.methods.presets import MethodSpec, spec_from_plain
 from pipeline.training.params import DEFAULT_FITTING, FittingParams
 

@@ -8,8 +8,8 @@ import pandas as pd
 import torch
 
 from pipeline.errors import CohortError
-from pipeline.training.classifiers.baselines import LogisticPooled
 from pipeline.training.classifiers.image_classifier import ImageClassifier, build_model
+from pipeline.training.classifiers.logistic_pooled import LogisticPooled
 from pipeline.training.cohort.cohort_nodes import CohortNodes, nonempty
 from pipeline.training.cohort.determinism import check_precision, deterministic_torch
 from pipeline.training.cohort.feature_scaling import fit_scaler
@@ -21,9 +21,9 @@ from pipeline.training.fitting.checkpoint import TrainedModel, node_image
 from pipeline.training.fitting.fitting_task import FittingTask
 from pipeline.training.fitting.inference import predict_logits
 from pipeline.training.fitting.size_limits import check_sizes
-from pipeline.training.fitting.steps import TrainingImages
+from pipeline.training.fitting.steps import Objective, TrainingImages
 from pipeline.training.fitting.unfinished import UnfinishedFit
-from pipeline.training.graphs.padded_batches import NodeImage
+from pipeline.training.graphs.image_batches import NodeImage
 from pipeline.training.methods.presets import MethodSpec
 
 FITTING_ROLES = ("train", "structure", "select")
@@ -105,7 +105,8 @@ def _fit(
         return []
     weight = class_weight(images, n_classes, balanced=balanced).to(task.device)
     order_seed = task.seeds.of(task.spec.name, "order")
-    return fit(network, images, task.spec, weight, order_seed=order_seed, fitting=task.fitting, unfinished=unfinished)
+    objective = Objective(task.spec, weight, task.fitting)
+    return fit(network, images, objective, order_seed=order_seed, unfinished=unfinished)
 
 
 def _temperature(network: ImageClassifier, select: Sequence[NodeImage]) -> float:

@@ -112,16 +112,17 @@ def _gradients(
     create_graph: bool = False,
 ) -> list[Tensor]:
     """Gradients for ``weights``, 0 where there is no path; ``along`` weighs several outputs and keeps their graph."""
-    found = torch.autograd.grad(
-        of,
-        weights,
-        along,
-        retain_graph=create_graph or along is not None,
-        create_graph=create_graph,
-        allow_unused=True,
-        materialize_grads=True,
+    return list(
+        torch.autograd.grad(
+            of,
+            weights,
+            along,
+            retain_graph=create_graph or along is not None,
+            create_graph=create_graph,
+            allow_unused=True,
+            materialize_grads=True,
+        )
     )
-    return list(found)
 
 
 @contextmanager

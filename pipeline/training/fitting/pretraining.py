@@ -22,15 +22,17 @@ so that no tensor grows with the square of its size.
 import copy
 import math
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
 from pipeline.logs import get_logger
-from pipeline.training.graphs.generators import MASKED, GraphGenerator, Metric
-from pipeline.training.graphs.packed_batches import NODES_PER_BATCH
-from pipeline.training.graphs.padded_batches import GraphBatch, NodeImage, batches, pairs_fit, shuffled
+from pipeline.training.graphs.batching import endless, nodes_fit, padded_batches, pairs_fit
+from pipeline.training.graphs.generator import GraphGenerator
+from pipeline.training.graphs.image_batches import NodeImage, PaddedBatch
+from pipeline.training.graphs.metric_generator import MASKED, Metric
 from pipeline.training.params import Settings
 
 FOREIGN_IMAGES = 3
@@ -53,7 +55,7 @@ log = get_logger("training")
 
 
 def pretrain(
-    generator: GraphGenerator | None,
+    generator: GraphGenerator,
     train: Sequence[NodeImage],
     held_out: Sequence[NodeImage],
     settings: Settings,
@@ -88,11 +90,11 @@ def pretrain(
     start = copy.deepcopy(generator.state_dict())
     least, state = _least_held_out_loss(generator, train, held_out, settings, order_seed)
     contrast = math.log(2) - least
-    found = contrast >= LEAST_CONTRAST
-    generator.load_state_dict(state if found else start)
-    if found:
+    keeps = contrast >= LEAST_CONTRAST
+    generator.load_state_dict(state if keeps else start)
+    if keeps:
         generator.settle()
-    log.info("pre-training: held-out contrast %.4f nats, %s", contrast, "kept" if found else "not kept")
+    log.info("pre-training: held-out contrast %.4f nats, %s", contrast, "kept" if keeps else "not kept")
     return contrast
 
 
@@ -103,11 +105,11 @@ def _least_held_out_loss(
     least, state = math.inf, generator.state_dict()
     optimiser = torch.optim.Adam(generator.parameters(), lr=settings.pretraining_rate)
     order, draws = (torch.Generator().manual_seed(order_seed) for _ in range(2))
-    endless = _round_and_round(train, settings.batch_size, order)
+    rounds = endless(partial(_comparable, train, settings.batch_size), len(train), order)
     generator.train()
     for step in range(1, settings.pretraining_steps + 1):
         optimiser.zero_grad(set_to_none=True)
-        batch = next(endless)
+        batch = next(rounds)
         rows = drawn_rows(batch, settings.dense_limit, draws)
         contrastive_loss(generator, batch, rows).backward()  # type: ignore[no-untyped-call]
         optimiser.step()
@@ -118,7 +120,7 @@ def _least_held_out_loss(
     return least, state
 
 
-def contrastive_loss(generator: Metric, batch: GraphBatch, rows: Tensor) -> Tensor:
+def contrastive_loss(generator: Metric, batch: PaddedBatch, rows: Tensor) -> Tensor:
     """Mean loss of some patches that have another one in their image, over all heads.
 
     Each image is compared with the ones after it in the batch, FOREIGN_IMAGES at most;
@@ -141,13 +143,13 @@ def contrastive_loss(generator: Metric, batch: GraphBatch, rows: Tensor) -> Tens
     return softplus(other - own).mean(dim=1)[others.any(dim=-1)].mean()
 
 
-def pairs_of(rows: Tensor, batch: GraphBatch) -> Tensor:
+def pairs_of(rows: Tensor, batch: PaddedBatch) -> Tensor:
     """Mask (B, R, N), True where the patch in a row, and another one, are real."""
     real = batch.mask.take_along_dim(rows, dim=1).unsqueeze(2) & batch.mask.unsqueeze(1)
     return real & (rows.unsqueeze(2) != torch.arange(batch.mask.shape[1], device=rows.device))
 
 
-def drawn_rows(batch: GraphBatch, dense_limit: int, draws: torch.Generator) -> Tensor:
+def drawn_rows(batch: PaddedBatch, dense_limit: int, draws: torch.Generator) -> Tensor:
     """All patches of each image, int64 (B, N); of large ones so few, (B, R), that R N is within the guard."""
     n_images, n_patches = batch.mask.shape
     most = min(PATCHES_COMPARED, dense_limit)
@@ -173,20 +175,15 @@ def held_out_loss(generator: Metric, images: Sequence[NodeImage], settings: Sett
     return sum(losses) / len(losses)
 
 
-def _round_and_round(images: Sequence[NodeImage], size: int, order: torch.Generator) -> Iterator[GraphBatch]:
-    while True:
-        yield from _comparable(images, size, shuffled(len(images), order))
-
-
-def _comparable(images: Sequence[NodeImage], size: int, order: Sequence[int] | None = None) -> Iterator[GraphBatch]:
+def _comparable(images: Sequence[NodeImage], size: int, order: Sequence[int] | None = None) -> Iterator[PaddedBatch]:
     """Batches of at least two images, one of which has two patches."""
-    for positions, batch in batches(images, max(size, 2), order, fits=_fits):
-        if len(positions) > 1 and bool((batch.mask.sum(dim=1) > 1).any()):
+    for batch in padded_batches(images, max(size, 2), order, fits=_fits):
+        if len(batch.images) > 1 and max(batch.sizes) > 1:
             yield batch
 
 
-def _fits(n_images: int, n_patches: int) -> bool:
-    """Two images always; more, if their compared pairs and all their patches are within the guards."""
-    return n_images <= 2 or (
-        pairs_fit(n_images, min(n_patches, PATCHES_COMPARED)) and n_images * n_patches <= NODES_PER_BATCH
-    )
+def _fits(sizes: Sequence[int]) -> bool:
+    """Two images always; more, if their compared pairs and all their patches, padded, are within the guards."""
+    n_images, largest = len(sizes), max(sizes)
+    compared, padded = [min(largest, PATCHES_COMPARED)] * n_images, [largest] * n_images
+    return n_images <= 2 or (pairs_fit(compared) and nodes_fit(padded))

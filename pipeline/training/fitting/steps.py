@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from itertools import cycle
 from typing import Literal
 
@@ -10,12 +11,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from pipeline.training.classifiers.image_classifier import Batch, ImageClassifier, Weights
+from pipeline.training.classifiers.image_classifier import ImageClassifier
 from pipeline.training.fitting.hypergradients import neumann_gradient, unrolled_gradient
-from pipeline.training.graphs.packed_batches import batches_by_size
-from pipeline.training.graphs.padded_batches import NodeImage, shuffled
+from pipeline.training.graphs.adjacency import Adjacency
+from pipeline.training.graphs.batching import endless, shuffled
+from pipeline.training.graphs.image_batches import ImageBatch, NodeImage
 from pipeline.training.methods.presets import MethodSpec
-from pipeline.training.params import FittingParams
+from pipeline.training.params import DEFAULT_FITTING, FittingParams
 
 Level = Literal["lower", "upper"]
 
@@ -29,101 +31,112 @@ class TrainingImages:
     select: Sequence[NodeImage]
 
 
-def schedule(images: TrainingImages, spec: MethodSpec, order: torch.Generator) -> Iterator[tuple[Level, Batch, Batch]]:
-    """Steps of one epoch: (level, batch, lower batch that the classifier answers an upper step with).
+@dataclass(frozen=True)
+class Objective:
+    """What a training minimises, and how.
+
+    Attributes
+    ----------
+    spec
+        Method with its levels and penalty.
+    class_weight
+        Weight of each class in the loss, float32 (n_classes,).
+    fitting
+        Upper gradient and precision.
+    """
+
+    spec: MethodSpec
+    class_weight: Tensor
+    fitting: FittingParams = DEFAULT_FITTING
+
+
+Step = tuple[Level, ImageBatch, ImageBatch]
+"""Level, batch, and the lower batch with which the classifier answers an upper step."""
+
+
+def schedule(
+    model: ImageClassifier, images: TrainingImages, spec: MethodSpec, order: torch.Generator
+) -> Iterator[Step]:
+    """Steps of one epoch.
 
     A pass goes over the ``train`` images once.  Alternating by ``step`` puts an upper
     batch after each lower one, going round the ``structure`` images as often as needed;
     by ``pass`` one pass over ``structure`` follows.
     """
-    size, limit = spec.settings.batch_size, spec.dense_limit
+
+    def batches(role: Sequence[NodeImage], positions: Sequence[int]) -> Iterator[ImageBatch]:
+        return (batch for _, batch in model.batches(role, spec.settings.batch_size, positions))
+
     if spec.levels == "one":
         both = [*images.train, *images.structure]
-        yield from (
-            ("lower", batch, batch) for _, batch in batches_by_size(both, size, limit, shuffled(len(both), order))
-        )
+        yield from (("lower", batch, batch) for batch in batches(both, shuffled(len(both), order)))
         return
-    lower = batches_by_size(images.train, size, limit, shuffled(len(images.train), order))
+    lower = batches(images.train, shuffled(len(images.train), order))
     if spec.alternation == "pass":
         answers = []
-        for _, batch in lower:
+        for batch in lower:
             answers.append(batch)
             yield "lower", batch, batch
-        upper = batches_by_size(images.structure, size, limit, shuffled(len(images.structure), order))
-        yield from (("upper", batch, answer) for (_, batch), answer in zip(upper, cycle(answers), strict=False))
+        upper = batches(images.structure, shuffled(len(images.structure), order))
+        yield from (("upper", batch, answer) for batch, answer in zip(upper, cycle(answers), strict=False))
         return
-    endless = _round_and_round(images.structure, size, limit, order)
-    for _, batch in lower:
+    rounds = endless(partial(batches, images.structure), len(images.structure), order)
+    for batch in lower:
         yield "lower", batch, batch
-        yield "upper", next(endless), batch
+        yield "upper", next(rounds), batch
 
 
-def _round_and_round(
-    images: Sequence[NodeImage], size: int, limit: int | None, order: torch.Generator
-) -> Iterator[Batch]:
-    while True:
-        for _, batch in batches_by_size(images, size, limit, shuffled(len(images), order)):
-            yield batch
-
-
-def level_loss(
-    model: ImageClassifier, batch: Batch, level: Level, spec: MethodSpec, class_weight: Tensor
-) -> tuple[Tensor, Tensor]:
+def level_loss(model: ImageClassifier, batch: ImageBatch, level: Level, objective: Objective) -> tuple[Tensor, Tensor]:
     """Loss and logits of one step; in a lower step of two levels the generator has no gradient.
 
     In an upper step the classifier is held, so it drops no units; the gradient of its
     weights is not asked for (``descend``).
     """
+    spec = objective.spec
     bilevel = spec.levels == "bilevel"
     hold_classifier = bilevel and level == "upper"
     _set_modes(model, hold_classifier=hold_classifier)
     with torch.set_grad_enabled(not (bilevel and level == "lower")):
-        weights = model.weights(batch)
-    return _loss(model, batch, weights, class_weight, spec.edge_penalty if hold_classifier else 0.0)
+        adjacency = model.adjacency(batch)
+    return _loss(model, batch, adjacency, objective.class_weight, spec.edge_penalty if hold_classifier else 0.0)
 
 
 def _set_modes(model: ImageClassifier, *, hold_classifier: bool) -> None:
     """Training mode, but evaluation mode of a classifier that is held; changes only what differs, for speed."""
-    if model.generator is not None and not model.generator.training:
+    if not model.generator.training:
         model.generator.train()
     if model.classifier.training == hold_classifier:
         model.classifier.train(not hold_classifier)
 
 
 def _loss(
-    model: ImageClassifier, batch: Batch, weights: Weights | None, class_weight: Tensor, edge_penalty: float
+    model: ImageClassifier, batch: ImageBatch, adjacency: Adjacency, class_weight: Tensor, edge_penalty: float
 ) -> tuple[Tensor, Tensor]:
-    logits = model.logits(batch, weights)
+    logits = model.logits(batch, adjacency)
     loss = cross_entropy(logits, batch.labels, weight=class_weight)
     if edge_penalty:
-        assert isinstance(weights, Tensor)
-        loss = loss + edge_penalty * weights.abs().mean()
+        loss = loss + edge_penalty * adjacency.mean_weight()
     return loss, logits
 
 
 def hypergradient_loss(
-    model: ImageClassifier,
-    upper_batch: Batch,
-    lower_batch: Batch,
-    spec: MethodSpec,
-    class_weight: Tensor,
-    fitting: FittingParams,
+    model: ImageClassifier, upper_batch: ImageBatch, lower_batch: ImageBatch, objective: Objective
 ) -> tuple[Tensor, Tensor]:
     """Loss and logits of an upper step, which leaves its gradient through the classifier in the generator.
 
     As in a first-order upper step the generator is noisy and the classifier is not.
     """
-    assert model.generator is not None
+    spec, fitting, class_weight = objective.spec, objective.fitting, objective.class_weight
     _set_modes(model, hold_classifier=True)
     upper_weights, lower_weights = list(model.generator.parameters()), list(model.classifier.parameters())
     seen: list[tuple[Tensor, Tensor]] = []
 
     def upper_loss() -> Tensor:
-        seen.append(_loss(model, upper_batch, model.weights(upper_batch), class_weight, spec.edge_penalty))
+        seen.append(_loss(model, upper_batch, model.adjacency(upper_batch), class_weight, spec.edge_penalty))
         return seen[-1][0]
 
     def lower_loss() -> Tensor:
-        return _loss(model, lower_batch, model.weights(lower_batch), class_weight, 0.0)[0]
+        return _loss(model, lower_batch, model.adjacency(lower_batch), class_weight, 0.0)[0]
 
     step, terms = fitting.inner_step, fitting.neumann_terms
     if fitting.upper_gradient == "unrolled":
@@ -147,7 +160,7 @@ def make_optimisers(model: ImageClassifier, spec: MethodSpec) -> dict[Level, tor
     """Optimiser of each level; AdamW, which without weight decay is Adam."""
     settings = spec.settings
     classifier = {"params": list(model.classifier.parameters()), "lr": settings.learning_rate}
-    learned = [] if model.generator is None else list(model.generator.parameters())
+    learned = list(model.generator.parameters())
     if not learned:
         return {"lower": torch.optim.AdamW([classifier], weight_decay=settings.weight_decay, fused=True)}
     generator = {"params": learned, "lr": settings.generator_learning_rate, "clipped": True}

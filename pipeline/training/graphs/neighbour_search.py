@@ -41,34 +41,34 @@ def most_similar(direction: Tensor, count: int) -> tuple[Tensor, Tensor]:
 
     Returns
     -------
-    Numbers of nodes, int64 (H, n, count), most similar first; and which of them were found,
+    Numbers of nodes, int64 (H, n, count), most similar first; and which of them were seen,
     bool (H, n, count), for the search of a large image may see too few.  The number in the
     place of one that was not is the node's own.
     """
     count = min(count, direction.shape[1] - 1)
     spaces = zip(direction, balanced_leaves(direction), strict=True)
-    number, found = zip(*(_most_similar_in_one(points, leaves, count) for points, leaves in spaces), strict=True)
-    return torch.stack(number), torch.stack(found)
+    number, seen = zip(*(_most_similar_in_one(points, leaves, count) for points, leaves in spaces), strict=True)
+    return torch.stack(number), torch.stack(seen)
 
 
 def _most_similar_in_one(direction: Tensor, leaves: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """Numbers and whether found, both (n, count), from direction (n, p) and leaves (leaves, nodes)."""
+    """Numbers and whether seen, both (n, count), from direction (n, p) and leaves (leaves, nodes)."""
     n_nodes = len(direction)
     # One row more, for the node that stands for none.
     points = pad(direction, (0, 0, 0, 1))[leaves]
     centre = normalize(points.mean(dim=1), dim=1)
     number = torch.empty(n_nodes + 1, count, dtype=torch.int64, device=direction.device)
-    found = torch.empty_like(number, dtype=torch.bool)
+    seen = torch.empty_like(number, dtype=torch.bool)
     for first in range(0, len(leaves), LEAVES_PER_BLOCK):
         block = torch.arange(first, min(first + LEAVES_PER_BLOCK, len(leaves)), device=direction.device)
         probed = _probed_leaves(centre, block)
         names = leaves[probed].flatten(1)
         value, place = _largest_products(points[block], points[probed].flatten(1, 2), names == n_nodes, count)
         best = names.unsqueeze(1).expand(-1, leaves.shape[1], -1).gather(2, place)
-        seen = value > -torch.inf
-        number[leaves[block]] = torch.where(seen, best, leaves[block].unsqueeze(2))
-        found[leaves[block]] = seen
-    return number[:-1], found[:-1]
+        finite = value > -torch.inf
+        number[leaves[block]] = torch.where(finite, best, leaves[block].unsqueeze(2))
+        seen[leaves[block]] = finite
+    return number[:-1], seen[:-1]
 
 
 def _probed_leaves(centre: Tensor, block: Tensor) -> Tensor:

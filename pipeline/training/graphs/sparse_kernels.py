@@ -1,4 +1,4 @@
-r"""Products with a sparse matrix whose rows hold equally many entries.
+r"""Products with sparse matrices, of rows that hold equally many weighted entries, and of graphs without weights.
 
 A matrix A (R, C) is kept as weights (R, K) and the columns of the entries; an entry of
 weight 0 is no entry.  Three products are closed under differentiation, of any order:
@@ -8,7 +8,7 @@ weight 0 is no entry.  Three products are closed under differentiation, of any o
     \text{dots}: d_{rk} = g_r \cdot h_{c(r,k)}
 
 None of them holds a vector for each entry, as message passing by gathering would, and sums
-are taken in a fixed order.
+are taken in a fixed order.  Weights and vectors share one type, float32 or float64.
 """
 
 from dataclasses import dataclass
@@ -40,6 +40,13 @@ class Pattern:
     n_columns: int
 
     @cached_property
+    def edge_index(self) -> Tensor:
+        """Row and column of each entry, int64 (2, R * K)."""
+        n_rows, n_slots = self.column.shape
+        row = torch.arange(n_rows, device=self.column.device).repeat_interleave(n_slots)
+        return torch.stack([row, self.column.flatten().long()])
+
+    @cached_property
     def by_column(self) -> tuple[Tensor, Tensor, Tensor]:
         """Entries in the order of their columns: their places and rows, int32 (R * K,), and each column's first."""
         in_order, place = self.column.flatten().sort(stable=True)
@@ -48,21 +55,58 @@ class Pattern:
         return place.int(), (place // self.column.shape[1]).int(), first
 
 
+@dataclass(frozen=True)
+class Neighbours:
+    """A graph over N nodes whose edges count alike, each in both directions, and none twice.
+
+    Attributes
+    ----------
+    edge_index
+        int64 (2, E), by source, then by target.
+    n_nodes
+        N.
+    """
+
+    edge_index: Tensor
+    n_nodes: int
+
+    @cached_property
+    def degree(self) -> Tensor:
+        """Neighbours of each node, int64 (N,)."""
+        return torch.bincount(self.edge_index[0], minlength=self.n_nodes)
+
+    @cached_property
+    def target(self) -> Tensor:
+        """Neighbours of node 0, then of node 1, and so on, int32 (E,)."""
+        return self.edge_index[1].int()
+
+    @cached_property
+    def first(self) -> Tensor:
+        """Place of each node's first neighbour in ``target``, int32 (N,)."""
+        return (self.degree.cumsum(0) - self.degree).int()
+
+
 def product(weight: Tensor, pattern: Pattern, h: Tensor) -> Tensor:
-    """A h, float32 (R, d), from weights (R, K) and h (C, d)."""
-    result: Tensor = _Product.apply(weight.float(), h.float(), pattern)  # type: ignore[no-untyped-call]
+    """A h, (R, d), from weights (R, K) and h (C, d)."""
+    result: Tensor = _Product.apply(weight, h, pattern)  # type: ignore[no-untyped-call]
     return result
 
 
 def transposed_product(weight: Tensor, pattern: Pattern, g: Tensor) -> Tensor:
-    """A^T g, float32 (C, d), from weights (R, K) and g (R, d)."""
-    result: Tensor = _TransposedProduct.apply(weight.float(), g.float(), pattern)  # type: ignore[no-untyped-call]
+    """A^T g, (C, d), from weights (R, K) and g (R, d)."""
+    result: Tensor = _TransposedProduct.apply(weight, g, pattern)  # type: ignore[no-untyped-call]
     return result
 
 
 def dots(g: Tensor, pattern: Pattern, h: Tensor) -> Tensor:
-    """Inner products of g (R, d) and h (C, d) at the entries, float32 (R, K)."""
-    result: Tensor = _Dots.apply(g.float(), h.float(), pattern)  # type: ignore[no-untyped-call]
+    """Inner products of g (R, d) and h (C, d) at the entries, (R, K)."""
+    result: Tensor = _Dots.apply(g, h, pattern)  # type: ignore[no-untyped-call]
+    return result
+
+
+def neighbour_sum(h: Tensor, neighbours: Neighbours) -> Tensor:
+    """Sum of h (N, d) over the neighbours of each node, (N, d)."""
+    result: Tensor = _NeighbourSum.apply(h, neighbours)  # type: ignore[no-untyped-call]
     return result
 
 
@@ -126,3 +170,16 @@ class _Dots(Function):
             transposed_product(grad, ctx.pattern, g) if for_h else None,
             None,
         )
+
+
+class _NeighbourSum(Function):
+    """Its transpose is itself, for every edge goes both ways."""
+
+    @staticmethod
+    def forward(ctx: Any, h: Tensor, neighbours: Neighbours) -> Tensor:
+        ctx.neighbours = neighbours
+        return embedding_bag(neighbours.target, h, neighbours.first, mode="sum")
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        return neighbour_sum(grad.contiguous(), ctx.neighbours), None

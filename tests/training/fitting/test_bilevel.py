@@ -8,7 +8,8 @@ from pipeline.errors import CohortError
 from pipeline.training.classifiers.image_classifier import build_model
 from pipeline.training.fitting.bilevel import fit
 from pipeline.training.fitting.inference import evaluate_images
-from pipeline.training.graphs.padded_batches import NodeImage
+from pipeline.training.fitting.steps import Objective
+from pipeline.training.graphs.image_batches import NodeImage
 from pipeline.training.methods.presets import METHODS
 from pipeline.training.params import Settings
 
@@ -25,7 +26,7 @@ def small(name, **changes):
 
 def test_the_epoch_with_the_least_select_loss_is_put_back(roles):
     spec, model = small("default", epochs=60, patience=5, learning_rate=0.05)
-    history = fit(model, roles, spec, EVEN, order_seed=0)
+    history = fit(model, roles, Objective(spec, EVEN), order_seed=0)
     (kept,) = [row for row in history if row.selected]
     assert kept.select_loss < history[-1].select_loss
     assert len(history) == kept.epoch + 6
@@ -35,26 +36,28 @@ def test_the_epoch_with_the_least_select_loss_is_put_back(roles):
 @pytest.mark.parametrize("reason", ["no patience", "no select images"])
 def test_otherwise_the_last_iterate_stays(reason, roles):
     spec, model = small("default", patience=0 if reason == "no patience" else 1)
-    history = fit(model, roles if reason == "no patience" else replace(roles, select=[]), spec, EVEN, order_seed=0)
+    history = fit(
+        model, roles if reason == "no patience" else replace(roles, select=[]), Objective(spec, EVEN), order_seed=0
+    )
     assert [row.selected for row in history] == [False, False, True]
     assert math.isnan(history[0].select_loss) == (reason == "no select images")
 
 
 def test_the_published_tau_is_in_the_history(roles):
     spec, model = small("paper_a", batch_size=4)
-    history = fit(model, roles, spec, EVEN, order_seed=0)
+    history = fit(model, roles, Objective(spec, EVEN), order_seed=0)
     assert [row.tau for row in history] == pytest.approx([1, 0.98, 0.98**2])
 
 
 def test_levels_without_images_and_infinite_losses_are_errors(roles):
     spec, model = small("default")
     with pytest.raises(CohortError, match="structure"):
-        fit(model, replace(roles, structure=[]), spec, EVEN, order_seed=0)
+        fit(model, replace(roles, structure=[]), Objective(spec, EVEN), order_seed=0)
     with pytest.raises(CohortError, match="role train"):
-        fit(model, replace(roles, train=[]), spec, EVEN, order_seed=0)
+        fit(model, replace(roles, train=[]), Objective(spec, EVEN), order_seed=0)
     broken = NodeImage(torch.full((3, 5), math.nan), torch.zeros(3, 2), 0)
     with pytest.raises(CohortError, match="the loss is nan after epoch 0"):
-        fit(model, replace(roles, train=[broken]), spec, EVEN, order_seed=0)
+        fit(model, replace(roles, train=[broken]), Objective(spec, EVEN), order_seed=0)
 
 
 def test_the_effective_degree_of_a_fixed_graph_is_its_degree(random_images):

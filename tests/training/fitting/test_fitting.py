@@ -13,7 +13,7 @@ from pipeline.training.fitting.fitting import class_weight, fit_model
 from pipeline.training.fitting.fitting_task import FittingTask
 from pipeline.training.fitting.inference import predict_logits
 from pipeline.training.fitting.steps import TrainingImages
-from pipeline.training.graphs.padded_batches import NodeImage
+from pipeline.training.graphs.image_batches import NodeImage
 from pipeline.training.methods.presets import METHODS, method_spec
 from pipeline.training.params import TrainingParams
 

@@ -5,8 +5,8 @@ import torch
 
 from pipeline.training.classifiers.image_classifier import build_model
 from pipeline.training.fitting.hypergradients import neumann_gradient, unrolled_gradient
-from pipeline.training.fitting.steps import hypergradient_loss
-from pipeline.training.graphs.padded_batches import NodeImage, pack
+from pipeline.training.fitting.steps import Objective, hypergradient_loss
+from pipeline.training.graphs.image_batches import NodeImage, PaddedBatch
 from pipeline.training.methods.presets import METHODS
 from pipeline.training.params import FittingParams
 
@@ -38,8 +38,10 @@ def test_the_neumann_series_tends_to_the_known_derivative():
     errors = []
     for terms in (0, 5, 20, 80):
         problem = Quadratic(best)
-        (found,) = neumann_gradient(problem.upper, problem.lower, [problem.theta], [problem.w], step=0.5, terms=terms)
-        errors.append(float((found - known).norm()))
+        (gradient,) = neumann_gradient(
+            problem.upper, problem.lower, [problem.theta], [problem.w], step=0.5, terms=terms
+        )
+        errors.append(float((gradient - known).norm()))
     assert errors == sorted(errors, reverse=True)
     assert errors[-1] < 1e-9
 
@@ -48,9 +50,9 @@ def test_one_unrolled_step_has_the_known_derivative():
     """w' = w - xi (H w - C theta), hence d L_up / d theta = theta + xi C' (w' - t)."""
     start, xi = torch.tensor([0.4, 0.9], dtype=torch.float64), 0.3
     problem = Quadratic(start)
-    (found,) = unrolled_gradient(problem.upper, problem.lower, [problem.theta], [problem.w], step=xi)
+    (gradient,) = unrolled_gradient(problem.upper, problem.lower, [problem.theta], [problem.w], step=xi)
     moved = start - xi * (HESSIAN @ start - COUPLING @ THETA)
-    torch.testing.assert_close(found, THETA + xi * COUPLING.T @ (moved - TARGET), rtol=1e-9, atol=1e-9)
+    torch.testing.assert_close(gradient, THETA + xi * COUPLING.T @ (moved - TARGET), rtol=1e-9, atol=1e-9)
     assert torch.equal(problem.w, start)
 
 
@@ -70,16 +72,18 @@ def real(random_images):
     torch.manual_seed(0)
     model = build_model(spec, 5, 2).double()
     upper, lower = (
-        pack([NodeImage(i.x.double(), i.coords.double(), i.label) for i in random_images([5, 4, 6], seed=seed)])
+        PaddedBatch.of(
+            [NodeImage(i.x.double(), i.coords.double(), i.label) for i in random_images([5, 4, 6], seed=seed)]
+        )
         for seed in (1, 2)
     )
     return spec, model, upper, lower
 
 
-def found_by(kind, real, **numbers):
+def gradients_by(kind, real, **numbers):
     spec, model, upper, lower = real
     fitting = FittingParams(upper_gradient=kind, **numbers)
-    loss, logits = hypergradient_loss(model, upper, lower, spec, EVEN, fitting)
+    loss, logits = hypergradient_loss(model, upper, lower, Objective(spec, EVEN, fitting))
     return [weight.grad.clone() for weight in model.generator.parameters()], loss, logits
 
 
@@ -99,13 +103,13 @@ def parts(model):
 
 def test_the_unrolled_gradient_is_that_of_autograd_through_the_step(real):
     _, model, upper, lower = real
-    found, loss, logits = found_by("unrolled", real, inner_step=0.2)
+    gradients, loss, logits = gradients_by("unrolled", real, inner_step=0.2)
     theta, w = parts(model)
     slope = torch.autograd.grad(cross_entropy_of(model, [*theta, *w], lower), w, create_graph=True)
     moved = [weight - 0.2 * s for weight, s in zip(w, slope, strict=True)]
     expected_loss = cross_entropy_of(model, [*theta, *moved], upper)
     expected = torch.autograd.grad(expected_loss, theta)
-    for one, other in zip(found, expected, strict=True):
+    for one, other in zip(gradients, expected, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-2, atol=1e-6)
     torch.testing.assert_close(loss, expected_loss)
     assert logits.shape == (3, 2)
@@ -117,7 +121,7 @@ def test_the_neumann_gradient_is_that_of_a_dense_hessian(real):
     """The same series by a dense Hessian and powers of a matrix."""
     _, model, upper, lower = real
     alpha, terms = 0.1, 3
-    found, _, _ = found_by("neumann", real, inner_step=alpha, neumann_terms=terms)
+    gradients, _, _ = gradients_by("neumann", real, inner_step=alpha, neumann_terms=terms)
     theta, w = parts(model)
     flat = torch.cat([weight.flatten() for weight in w]).detach().requires_grad_()
     sizes = [weight.numel() for weight in w]
@@ -133,14 +137,14 @@ def test_the_neumann_gradient_is_that_of_a_dense_hessian(real):
     slope = torch.autograd.grad(loss_at(flat, lower, theta), flat, create_graph=True)[0]
     through = torch.autograd.grad(slope @ (alpha * series @ outward), theta)
     direct = torch.autograd.grad(loss_at(flat, upper, theta), theta)
-    for one, d, t in zip(found, direct, through, strict=True):
+    for one, d, t in zip(gradients, direct, through, strict=True):
         torch.testing.assert_close(one, d - t, rtol=1e-6, atol=1e-9)
 
 
 @pytest.mark.parametrize("kind", ["unrolled", "neumann"])
 def test_the_classifier_stays_where_it_was(kind, real):
     before = [weight.clone() for weight in real[1].classifier.parameters()]
-    found_by(kind, real)
+    gradients_by(kind, real)
     assert all(torch.equal(a, b) for a, b in zip(before, real[1].classifier.parameters(), strict=True))
 
 
@@ -149,11 +153,11 @@ def test_both_sides_of_the_difference_see_the_same_noise(random_images):
     torch.manual_seed(0)
     spec = METHODS["paper_b"]
     model = build_model(spec, 5, 2)
-    upper, lower = pack(random_images([5] * 3)), pack(random_images([5] * 3, seed=1))
+    upper, lower = PaddedBatch.of(random_images([5] * 3)), PaddedBatch.of(random_images([5] * 3, seed=1))
     sizes = []
-    for step in (0.0, 1e-3):
+    for step in (1e-9, 1e-3):
         torch.manual_seed(1)
         fitting = FittingParams(upper_gradient="unrolled", inner_step=step)
-        hypergradient_loss(model, upper, lower, spec, torch.ones(2), fitting)
+        hypergradient_loss(model, upper, lower, Objective(spec, torch.ones(2), fitting))
         sizes.append(float(torch.cat([w.grad.flatten() for w in model.generator.parameters()]).norm()))
     assert sizes[1] == pytest.approx(sizes[0], rel=0.5)

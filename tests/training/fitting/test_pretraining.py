@@ -6,8 +6,10 @@ import torch
 
 from pipeline.synthetic.planted import PlantedParams, plant_images
 from pipeline.training.fitting.pretraining import contrastive_loss, drawn_rows, log_mean_exp, pretrain
-from pipeline.training.graphs.generators import Metric, PairMLP
-from pipeline.training.graphs.padded_batches import NodeImage, pack
+from pipeline.training.graphs.generator import NoGraph
+from pipeline.training.graphs.image_batches import NodeImage, PaddedBatch
+from pipeline.training.graphs.metric_generator import Metric, MetricParams
+from pipeline.training.graphs.pair_mlp import PairMLP
 from pipeline.training.params import Settings
 
 PARAMS = PlantedParams(n_images=80, n_pairs=6, n_distractors=2, key_dim=4, nuisance_dim=4)
@@ -28,14 +30,14 @@ def strangers(nodes):
 
 def drawn(n_features=PARAMS.n_features):
     torch.manual_seed(0)
-    return Metric(n_features, heads=2, projection=8, temperature=8.0)
+    return Metric(n_features, MetricParams(heads=2, projection=8, temperature=8.0))
 
 
 def partners_found(generator, images, nodes):
     """Share of the patches of pairs that give their partner the most weight."""
     hits = []
     for image, node in zip(images, nodes, strict=True):
-        strongest = generator(pack([node])).mean(dim=1)[0].argmax(dim=-1).numpy()
+        strongest = generator(PaddedBatch.of([node])).weights.mean(dim=1)[0].argmax(dim=-1).numpy()
         hits += [*(strongest[image.pairs[0]] == image.pairs[1]), *(strongest[image.pairs[1]] == image.pairs[0])]
     return sum(hits) / len(hits)
 
@@ -66,13 +68,13 @@ def test_without_pairs_the_generator_stays_as_it_was_drawn():
 
 def test_of_large_images_some_patches_are_compared_and_pairs_are_found_all_the_same():
     images, nodes = planted()
-    found, states = [], []
+    shares, states = [], []
     for _ in range(2):
         generator = drawn()
         contrast = pretrain(generator, nodes[:45], nodes[45:60], replace(SETTINGS, dense_limit=9), order_seed=0)
-        found.append(partners_found(generator, images[60:], nodes[60:]))
+        shares.append(partners_found(generator, images[60:], nodes[60:]))
         states.append(generator.state_dict())
-    assert found[0] > 0.8
+    assert shares[0] > 0.8
     assert contrast > 0.02
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
 
@@ -96,18 +98,18 @@ def test_labels_do_not_enter():
 
 
 def test_the_loss_of_two_images_of_two_patches_by_hand():
-    generator = Metric(2, heads=1, projection=2, temperature=3.0)
+    generator = Metric(2, MetricParams(heads=1, projection=2, temperature=3.0))
     with torch.no_grad():
         generator.project.weight.copy_(torch.eye(2))
     east, north = torch.tensor([[1.0, 0], [2, 0]]), torch.tensor([[0, 1.0], [0, 5]])
-    batch = pack([NodeImage(x, torch.zeros(2, 2), 0) for x in (east, north)])
+    batch = PaddedBatch.of([NodeImage(x, torch.zeros(2, 2), 0) for x in (east, north)])
     # Own patch has cosine 1, both foreign ones 0: exp(3) against 1.
     assert loss_of_all(generator, batch).item() == pytest.approx(math.log(1 + math.exp(-3)), rel=1e-5)
 
 
 def test_identical_images_have_the_loss_of_chance():
     generator = drawn(3)
-    batch = pack([NodeImage(torch.ones(4, 3), torch.zeros(4, 2), 0) for _ in range(3)])
+    batch = PaddedBatch.of([NodeImage(torch.ones(4, 3), torch.zeros(4, 2), 0) for _ in range(3)])
     assert loss_of_all(generator, batch).item() == pytest.approx(math.log(2), abs=1e-5)
 
 
@@ -115,15 +117,15 @@ def test_padding_does_not_enter_the_loss(random_images):
     generator = drawn(5)
     images = random_images([6, 6, 6])
     torch.manual_seed(1)
-    padded = pack([*images, NodeImage(torch.randn(9, 5), torch.zeros(9, 2), 0)])
-    batch = pack(images)
+    padded = PaddedBatch.of([*images, NodeImage(torch.randn(9, 5), torch.zeros(9, 2), 0)])
+    batch = PaddedBatch.of(images)
     cut = replace(padded, x=padded.x[:3], coords=padded.coords[:3], mask=padded.mask[:3], labels=padded.labels[:3])
     assert cut.x.shape[1] == 9
     torch.testing.assert_close(loss_of_all(generator, cut), loss_of_all(generator, batch))
 
 
 def test_rows_of_large_images_are_real_patches_each_once_and_few(random_images):
-    batch = pack(random_images([40, 100, 3]))
+    batch = PaddedBatch.of(random_images([40, 100, 3]))
     rows = drawn_rows(batch, 20, torch.Generator().manual_seed(0))
     assert rows.shape == (3, 20**2 // 100)
     real = batch.mask.take_along_dim(rows, dim=1)
@@ -132,7 +134,7 @@ def test_rows_of_large_images_are_real_patches_each_once_and_few(random_images):
 
 
 def test_the_loss_of_all_patches_is_the_mean_over_parts_of_them(random_images):
-    generator, batch = drawn(5), pack(random_images([6, 6]))
+    generator, batch = drawn(5), PaddedBatch.of(random_images([6, 6]))
     parts = [contrastive_loss(generator, batch, torch.arange(6).expand(2, -1)[:, s]) for s in (slice(2), slice(2, 6))]
     assert loss_of_all(generator, batch).item() == pytest.approx((2 * parts[0] + 4 * parts[1]).item() / 6)
 
@@ -159,4 +161,4 @@ def test_other_generators_are_left_alone(images):
     before = generator.first.weight.clone()
     assert math.isnan(pretrain(generator, images, images, SETTINGS, order_seed=0))
     assert torch.equal(generator.first.weight, before)
-    assert math.isnan(pretrain(None, images, images, SETTINGS, order_seed=0))
+    assert math.isnan(pretrain(NoGraph(), images, images, SETTINGS, order_seed=0))

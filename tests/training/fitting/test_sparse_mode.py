@@ -8,7 +8,7 @@ from pipeline.training.classifiers.image_classifier import build_model
 from pipeline.training.cohort.determinism import deterministic_torch
 from pipeline.training.fitting.bilevel import fit
 from pipeline.training.fitting.inference import evaluate_images, learned_graphs, predict_logits
-from pipeline.training.fitting.steps import TrainingImages
+from pipeline.training.fitting.steps import Objective, TrainingImages
 from pipeline.training.methods.presets import METHODS
 
 CPU = torch.device("cpu")
@@ -72,7 +72,8 @@ def test_training_on_small_and_large_images_gives_the_same_bytes_twice(name, mix
         with deterministic_torch(0, threads=1, device=CPU):
             model = build_model(spec, 5, 2)
             start = {key: value.clone() for key, value in model.state_dict().items()}
-            fit(model, TrainingImages(mixed, mixed[:4], mixed[4:]), spec, torch.ones(2), order_seed=0)
+            images = TrainingImages(mixed, mixed[:4], mixed[4:])
+            fit(model, images, Objective(spec, torch.ones(2)), order_seed=0)
         return start, model.state_dict()
 
     (start, first), (_, second) = trained(), trained()

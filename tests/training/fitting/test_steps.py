@@ -5,13 +5,14 @@ import torch
 
 from pipeline.training.classifiers.image_classifier import build_model
 from pipeline.training.fitting.steps import (
+    Objective,
     descend,
     level_loss,
     make_optimisers,
     mixed_precision,
     schedule,
 )
-from pipeline.training.graphs.padded_batches import NodeImage, pack
+from pipeline.training.graphs.image_batches import NodeImage, PaddedBatch
 from pipeline.training.methods.presets import METHODS
 from pipeline.training.params import FittingParams
 
@@ -38,7 +39,7 @@ def moved(module, before):
 def test_a_step_moves_its_own_level_only(name, level, roles):
     spec, model = small(name)
     before = state(model.generator), state(model.classifier)
-    loss, _ = level_loss(model, pack(roles.train), level, spec, EVEN)
+    loss, _ = level_loss(model, PaddedBatch.of(roles.train), level, Objective(spec, EVEN))
     descend(make_optimisers(model, spec)[level], loss, spec.settings.gradient_clip)
     assert moved(model.generator, before[0]) == (level == "upper")
     assert moved(model.classifier, before[1]) == (level == "lower")
@@ -50,52 +51,53 @@ def test_the_upper_gradient_is_that_of_the_loss_at_constant_classifier(roles):
     """First order: the generator's gradient is the partial derivative, checked by central differences."""
     spec, model = small("default", dropout=0.0)
     model.double()
-    batch = pack([NodeImage(i.x.double(), i.coords.double(), i.label) for i in roles.structure])
+    batch = PaddedBatch.of([NodeImage(i.x.double(), i.coords.double(), i.label) for i in roles.structure])
     weight, even = model.generator.log_temperature, EVEN.double()
-    level_loss(model, batch, "upper", spec, even)[0].backward()
+    level_loss(model, batch, "upper", Objective(spec, even))[0].backward()
     gradient, step = weight.grad.clone(), 1e-5
     with torch.no_grad():
         weight[0] += step
-        above = level_loss(model, batch, "upper", spec, even)[0]
+        above = level_loss(model, batch, "upper", Objective(spec, even))[0]
         weight[0] -= 2 * step
-        below = level_loss(model, batch, "upper", spec, even)[0]
+        below = level_loss(model, batch, "upper", Objective(spec, even))[0]
     assert gradient[0].item() == pytest.approx(((above - below) / (2 * step)).item(), rel=1e-4)
 
 
 def test_the_edge_penalty_is_lambda_mean_adjacency(roles):
     spec, model = small("paper_b")
     model.generator.stochastic_evaluation = False
-    batch = pack(roles.structure)
+    batch = PaddedBatch.of(roles.structure)
     losses = []
     for penalty in (0.0, 0.5):
         torch.manual_seed(1)
-        losses.append(level_loss(model, batch, "upper", replace(spec, edge_penalty=penalty), EVEN)[0])
+        losses.append(level_loss(model, batch, "upper", Objective(replace(spec, edge_penalty=penalty), EVEN))[0])
     torch.manual_seed(1)
     model.train()
-    torch.testing.assert_close(losses[1] - losses[0], 0.5 * model.generator(batch).abs().mean())
+    torch.testing.assert_close(losses[1] - losses[0], 0.5 * model.generator(batch).weights.abs().mean())
 
 
 def test_alternating_by_step_goes_round_the_structure_images(roles):
-    spec, _ = small("default")
-    steps = [(level, len(batch.labels)) for level, batch, _ in schedule(roles, spec, torch.Generator())]
+    spec, model = small("default")
+    steps = [(level, len(batch.labels)) for level, batch, _ in schedule(model, roles, spec, torch.Generator())]
     assert steps == [("lower", 4), ("upper", 4), ("lower", 4), ("upper", 2), ("lower", 2), ("upper", 4)]
 
 
 def test_alternating_by_pass_is_one_pass_each(roles):
-    spec, _ = small("paper_a", batch_size=1)
-    levels = [level for level, _, _ in schedule(roles, spec, torch.Generator())]
+    spec, model = small("paper_a", batch_size=1)
+    levels = [level for level, _, _ in schedule(model, roles, spec, torch.Generator())]
     assert levels == ["lower"] * 10 + ["upper"] * 6
 
 
 def test_one_level_methods_see_both_roles_together(roles):
-    spec, _ = small("joint")
-    steps = [(level, len(batch.labels)) for level, batch, _ in schedule(roles, spec, torch.Generator())]
+    spec, model = small("joint")
+    steps = [(level, len(batch.labels)) for level, batch, _ in schedule(model, roles, spec, torch.Generator())]
     assert steps == [("lower", 4)] * 4
 
 
 @pytest.mark.parametrize("name", ["default", "paper_a"])
 def test_an_upper_step_is_answered_by_a_lower_batch(name, roles):
-    steps = list(schedule(roles, small(name)[0], torch.Generator()))
+    spec, model = small(name)
+    steps = list(schedule(model, roles, spec, torch.Generator()))
     lower = [batch for level, batch, _ in steps if level == "lower"]
     answers = [answer for level, _, answer in steps if level == "upper"]
     assert len(answers) == (3 if name == "default" else 2)
@@ -108,7 +110,8 @@ def test_every_method_takes_steps_in_mixed_precision(name, roles):
     spec, model = small(name)
     for level, optimiser in make_optimisers(model, spec).items():
         with torch.autocast("cpu", torch.bfloat16):
-            loss, logits = level_loss(model, pack(roles.train), level, spec, EVEN)
+            ((_, batch),) = model.batches(roles.train, len(roles.train))
+            loss, logits = level_loss(model, batch, level, Objective(spec, EVEN))
         assert (loss.dtype, logits.dtype) == (torch.float32, torch.bfloat16)
         descend(optimiser, loss, spec.settings.gradient_clip)
     assert all(torch.isfinite(weight).all() for weight in model.parameters())
@@ -124,7 +127,7 @@ def test_mixed_precision_on_cuda_learns_as_full_precision_does(roles):
         optimisers = make_optimisers(model, spec)
         for _ in range(20):
             with mixed_precision(torch.device("cuda"), FittingParams(precision=precision)):
-                loss, _ = level_loss(model, pack(images), "lower", spec, EVEN.cuda())
+                loss, _ = level_loss(model, PaddedBatch.of(images), "lower", Objective(spec, EVEN.cuda()))
             descend(optimisers["lower"], loss, 1.0)
         losses[precision] = float(loss)
     assert losses["bfloat16"] == pytest.approx(losses["float32"], rel=0.1)

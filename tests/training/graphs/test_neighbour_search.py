@@ -28,31 +28,31 @@ def by_comparing_all(direction, count):
 def test_the_search_is_exact_up_to_the_leaves_it_compares(n_nodes):
     assert n_nodes <= LEAF_NODES * PROBES
     direction = unit_vectors(2, n_nodes)
-    number, found = most_similar(direction, 7)
+    number, seen = most_similar(direction, 7)
     assert number.shape == (2, n_nodes, min(7, n_nodes - 1))
-    assert found.all()
+    assert seen.all()
     assert torch.equal(number, by_comparing_all(direction, number.shape[2]))
 
 
 def test_one_node_has_no_neighbour():
-    number, found = most_similar(unit_vectors(3, 1), 4)
-    assert number.shape == found.shape == (3, 1, 0)
+    number, seen = most_similar(unit_vectors(3, 1), 4)
+    assert number.shape == seen.shape == (3, 1, 0)
 
 
 def test_a_large_image_finds_nearly_all_of_few_dimensions():
     direction = unit_vectors(1, 6000, n_dimensions=3)
-    number, found = most_similar(direction, 8)
+    number, seen = most_similar(direction, 8)
     expected = by_comparing_all(direction, 8)
     recall = (number.unsqueeze(3) == expected.unsqueeze(2)).any(dim=2).double().mean()
-    assert found.all()
+    assert seen.all()
     assert recall > 0.99
     assert not (number == torch.arange(6000).view(1, -1, 1)).any()
     assert torch.equal(most_similar(direction, 8)[0], number)
 
 
 def test_equal_nodes_are_neighbours_of_each_other():
-    number, found = most_similar(unit_vectors(1, 1).expand(1, 100, 4).contiguous(), 3)
-    assert found.all()
+    number, seen = most_similar(unit_vectors(1, 1).expand(1, 100, 4).contiguous(), 3)
+    assert seen.all()
     assert not (number == torch.arange(100).view(1, -1, 1)).any()
     assert (number.sort(dim=2).values.diff(dim=2) > 0).all()
 

@@ -2,7 +2,14 @@ import pytest
 import torch
 
 from pipeline.training.graphs import sparse_kernels
-from pipeline.training.graphs.sparse_kernels import Pattern, dots, product, transposed_product
+from pipeline.training.graphs.sparse_kernels import (
+    Neighbours,
+    Pattern,
+    dots,
+    neighbour_sum,
+    product,
+    transposed_product,
+)
 
 ROWS, SLOTS, COLUMNS, WIDTH = 7, 3, 5, 2
 
@@ -59,8 +66,8 @@ def test_gradients_of_first_and_second_order_are_those_of_the_dense_matrix(order
     sparse = [product(weight, pattern, h), transposed_product(weight, pattern, g), dots(g, pattern, h)]
     plain = [dense(weight, pattern) @ h, dense(weight, pattern).T @ g, gathered(g, pattern, h)]
     for ours, theirs in zip(sparse, plain, strict=True):
-        found, expected = (derivatives(value, inputs, order) for value in (ours, theirs))
-        for a, b in zip(found, expected, strict=True):
+        mine, expected = (derivatives(value, inputs, order) for value in (ours, theirs))
+        for a, b in zip(mine, expected, strict=True):
             torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-5)
 
 
@@ -73,3 +80,28 @@ def derivatives(value, inputs, order):
 
 def test_a_column_without_entries_gets_nothing(weight, pattern, g):
     assert not transposed_product(weight, pattern, g)[3].any()
+
+
+@pytest.fixture
+def path():
+    """0 - 1 - 2, and 3 alone."""
+    return Neighbours(torch.tensor([[0, 1, 1, 2], [1, 0, 2, 1]]), 4)
+
+
+def test_neighbours_of_a_path(path):
+    assert path.degree.tolist() == [1, 2, 1, 0]
+    assert path.first.tolist() == [0, 1, 3, 4]
+    assert path.target.tolist() == [1, 0, 2, 1]
+    h = torch.tensor([[1.0], [2.0], [5.0], [7.0]])
+    assert neighbour_sum(h, path).tolist() == [[2], [6], [2], [0]]
+
+
+def test_gradients_are_those_of_finite_differences(pattern, path, weight, g, h):
+    inputs = [values.detach().double().requires_grad_() for values in (weight, g, h)]
+
+    def outputs(weight, g, h):
+        values = product(weight, pattern, h), transposed_product(weight, pattern, g), dots(g, pattern, h)
+        return *values, neighbour_sum(h[:4], path)
+
+    assert torch.autograd.gradcheck(outputs, inputs)
+    assert torch.autograd.gradgradcheck(outputs, inputs)

@@ -21,10 +21,12 @@ def test_an_unknown_method_lists_the_known():
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_a_method_survives_storage_and_classifies(name, batch):
+def test_a_method_survives_storage_and_classifies(name, images):
     spec = spec_from_plain(asdict(METHODS[name]))
     assert spec == METHODS[name]
-    logits = build_model(spec, 5, 3).eval()(batch)
+    model = build_model(spec, 5, 3).eval()
+    ((_, batch),) = model.batches(images, 4)
+    logits = model(batch)
     assert logits.shape == (4, 3)
     assert torch.isfinite(logits).all()
 

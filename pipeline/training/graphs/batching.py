@@ -1,0 +1,110 @@
+"""Which images stand in one batch, and in which order: within guards on memory, and each once."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from heapq import merge
+from typing import TypeVar
+
+import torch
+
+from pipeline.training.graphs.image_batches import ImageBatch, NodeImage, PackedBatch, PaddedBatch
+
+PAIRS_PER_BATCH = 4_000_000
+"""Guard on memory: most padded node pairs in one batch; a larger image stands alone."""
+
+NODES_PER_BATCH = 65_536
+"""Guard on memory: most nodes in one packed batch; a larger image stands alone."""
+
+Fits = Callable[[Sequence[int]], bool]
+"""Whether images of so many nodes each may be one batch; a single one always may."""
+
+T = TypeVar("T")
+
+
+def pairs_fit(sizes: Sequence[int]) -> bool:
+    """Whether images padded to the largest are within the guard on pairs."""
+    return len(sizes) * max(sizes) ** 2 <= PAIRS_PER_BATCH
+
+
+def nodes_fit(sizes: Sequence[int]) -> bool:
+    """Whether packed images are within the guard on nodes."""
+    return sum(sizes) <= NODES_PER_BATCH
+
+
+def groups(images: Sequence[NodeImage], batch_size: int, order: Iterable[int], fits: Fits) -> Iterator[list[int]]:
+    """Positions ``order`` in ``images``, cut into groups of at most ``batch_size`` that fit."""
+    group: list[int] = []
+    sizes: list[int] = []
+    for position in order:
+        size = len(images[position].x)
+        if group and (len(group) == batch_size or not fits([*sizes, size])):
+            yield group
+            group, sizes = [], []
+        group.append(position)
+        sizes.append(size)
+    if group:
+        yield group
+
+
+def padded_batches(
+    images: Sequence[NodeImage], batch_size: int, order: Sequence[int] | None = None, fits: Fits = pairs_fit
+) -> Iterator[PaddedBatch]:
+    """Padded batches of ``images`` in ``order``; None means as they stand."""
+    order = range(len(images)) if order is None else order
+    for group in groups(images, batch_size, order, fits):
+        yield PaddedBatch.of([images[position] for position in group])
+
+
+@dataclass(frozen=True)
+class BatchPlan:
+    """How images become batches.
+
+    Attributes
+    ----------
+    batch_size
+        Most images of a batch.
+    dense_limit
+        Most nodes of an image in which every pair may have a number; None for no limit.
+    join
+        Puts such images together; larger ones are packed.
+    """
+
+    batch_size: int
+    dense_limit: int | None
+    join: Callable[[Sequence[NodeImage]], ImageBatch] = PaddedBatch.of
+
+
+def planned_batches(
+    images: Sequence[NodeImage], plan: BatchPlan, order: Sequence[int] | None = None
+) -> Iterator[tuple[list[int], ImageBatch]]:
+    """Yield (positions, batch) over ``images`` in ``order``; None means as they stand.
+
+    A batch comes when its last image's turn has come, so that small and large images take
+    turns.  Small ones are grouped by the guard on pairs whatever becomes of them, so that
+    every method takes the same steps.
+    """
+    order = range(len(images)) if order is None else order
+    turn = {position: place for place, position in enumerate(order)}
+    limit = plan.dense_limit
+    small = [position for position in order if limit is None or len(images[position].x) <= limit]
+    large = [position for position in order if limit is not None and len(images[position].x) > limit]
+    kinds = [
+        ((group, plan.join) for group in groups(images, plan.batch_size, small, pairs_fit)),
+        ((group, PackedBatch.of) for group in groups(images, plan.batch_size, large, nodes_fit)),
+    ]
+    for group, join in merge(*kinds, key=lambda kind: turn[kind[0][-1]]):
+        yield group, join([images[position] for position in group])
+
+
+def shuffled(n_images: int, generator: torch.Generator) -> list[int]:
+    """Random order of ``n_images`` positions."""
+    order: list[int] = torch.randperm(n_images, generator=generator).tolist()
+    return order
+
+
+def endless(
+    one_round: Callable[[Sequence[int]], Iterable[T]], n_images: int, generator: torch.Generator
+) -> Iterator[T]:
+    """Rounds over ``n_images`` without end, each in a new order, which is drawn when its first batch is asked for."""
+    while True:
+        yield from one_round(shuffled(n_images, generator))

@@ -1,0 +1,198 @@
+"""Images put together for a network: padded to one size, or packed one after the other."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Self
+
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from pipeline.training.graphs.edge_kernels import at_least_float32
+from pipeline.training.graphs.pairs import AllPairs
+
+
+@dataclass(frozen=True, eq=False)
+class NodeImage:
+    """One image, ready for a network; equal to itself alone, so that a cache can have it for a key.
+
+    Attributes
+    ----------
+    x
+        float32 (n, d), standardised node features.
+    coords
+        float32 (n, 2), tile positions in units of the tile's side.
+    label
+        Index of the class; -1 when unknown.
+    """
+
+    x: Tensor
+    coords: Tensor
+    label: int
+
+
+@dataclass(frozen=True)
+class ImageBatch(ABC):
+    """B images with N nodes in all.
+
+    What belongs to nodes has a shape (*nodes, d), where ``nodes`` are the leading
+    dimensions of ``x``; what a method takes and gives by node has them too.
+
+    Attributes
+    ----------
+    images
+        The B images.
+    x
+        float32 (*nodes, d).
+    coords
+        float32 (*nodes, 2), in tile sides.
+    labels
+        int64 (B,).
+    """
+
+    images: tuple[NodeImage, ...]
+    x: Tensor
+    coords: Tensor
+    labels: Tensor
+
+    @classmethod
+    @abstractmethod
+    def of(cls, images: Sequence[NodeImage]) -> Self:
+        """Put ``images`` together; at least one."""
+
+    @property
+    def sizes(self) -> list[int]:
+        """Nodes of each image."""
+        return [len(image.x) for image in self.images]
+
+    @cached_property
+    def n_nodes(self) -> Tensor:
+        """Nodes of each image, int64 (B, 1)."""
+        return torch.tensor(self.sizes, device=self.x.device).unsqueeze(1)
+
+    @abstractmethod
+    def packed(self) -> "PackedBatch":
+        """The same images one after the other."""
+
+    @property
+    @abstractmethod
+    def all_pairs(self) -> AllPairs | None:
+        """Every two nodes of an image, where there is room for a number of each; else None."""
+
+    @abstractmethod
+    def total(self, h: Tensor) -> Tensor:
+        """Sum of h (*nodes, d) over the nodes of each image, (B, d)."""
+
+    def mean(self, h: Tensor) -> Tensor:
+        """Mean of h (*nodes, d) over the nodes of each image, (B, d)."""
+        return self.total(h) / self.n_nodes
+
+    @abstractmethod
+    def softmax(self, score: Tensor) -> Tensor:
+        """Softmax of ``score`` (*nodes) over the nodes of each image, (*nodes)."""
+
+    @abstractmethod
+    def at_nodes(self, values: Tensor) -> Tensor:
+        """``values`` (B, d) of images at each of their nodes; broadcasts against (*nodes, d)."""
+
+
+@dataclass(frozen=True)
+class PaddedBatch(ImageBatch):
+    """Images padded to the largest of them: ``nodes`` is (B, n), and ``x`` and ``coords`` are zero where padded.
+
+    Attributes
+    ----------
+    mask
+        bool (B, n), True for real nodes.
+    """
+
+    mask: Tensor
+
+    @classmethod
+    def of(cls, images: Sequence[NodeImage]) -> Self:
+        """Pad ``images``; at least one."""
+        sizes = torch.tensor([len(image.x) for image in images])
+        mask = torch.arange(int(sizes.max())) < sizes[:, None]
+        device = images[0].x.device
+        return cls(
+            images=tuple(images),
+            x=pad_sequence([image.x for image in images], batch_first=True),
+            coords=pad_sequence([image.coords for image in images], batch_first=True),
+            labels=torch.tensor([image.label for image in images], device=device),
+            mask=mask.to(device),
+        )
+
+    def packed(self) -> "PackedBatch":
+        """The images without padding."""
+        return PackedBatch.of(self.images)
+
+    @cached_property
+    def all_pairs(self) -> AllPairs:
+        """Every two nodes of an image."""
+        return AllPairs(self.mask)
+
+    def total(self, h: Tensor) -> Tensor:
+        """Sum of h (B, n, d) over the real nodes of each image, (B, d)."""
+        return (h * self.mask.to(h.dtype).unsqueeze(-1)).sum(dim=1)
+
+    def softmax(self, score: Tensor) -> Tensor:
+        """Softmax of ``score`` (B, n) over the real nodes of each image; 0 where padded."""
+        return score.masked_fill(~self.mask, -torch.inf).softmax(dim=-1)
+
+    def at_nodes(self, values: Tensor) -> Tensor:
+        """``values`` (B, d) as (B, 1, d)."""
+        return values.unsqueeze(1)
+
+
+@dataclass(frozen=True)
+class PackedBatch(ImageBatch):
+    """Images one after the other: ``nodes`` is (N,), and no tensor has the size of all pairs."""
+
+    @classmethod
+    def of(cls, images: Sequence[NodeImage]) -> Self:
+        """Pack ``images``; at least one."""
+        return cls(
+            images=tuple(images),
+            x=torch.cat([image.x for image in images]),
+            coords=torch.cat([image.coords for image in images]),
+            labels=torch.tensor([image.label for image in images], device=images[0].x.device),
+        )
+
+    def packed(self) -> "PackedBatch":
+        """Itself."""
+        return self
+
+    @property
+    def all_pairs(self) -> None:
+        """There is no room for them."""
+        return
+
+    @cached_property
+    def starts(self) -> Tensor:
+        """Place of each image's first node, and N, int64 (B + 1,)."""
+        return torch.tensor([0, *self.sizes], device=self.x.device).cumsum(0)
+
+    @cached_property
+    def image_of_node(self) -> Tensor:
+        """Place of each node's image, int64 (N,)."""
+        places = torch.arange(len(self.images), device=self.x.device)
+        return places.repeat_interleave(self.n_nodes.squeeze(1), output_size=len(self.x))
+
+    def total(self, h: Tensor) -> Tensor:
+        """Sum of h (N, d) over the nodes of each image, (B, d), at least in single precision."""
+        h = at_least_float32(h)
+        return h.new_zeros(len(self.images), h.shape[1]).index_add(0, self.image_of_node, h)
+
+    def softmax(self, score: Tensor) -> Tensor:
+        """Softmax of ``score`` (N,) over the nodes of each image, at least in single precision."""
+        score = at_least_float32(score)
+        least = score.new_full((len(self.images),), -torch.inf)
+        largest = least.scatter_reduce(0, self.image_of_node, score.detach(), "amax")
+        share = (score - self.at_nodes(largest)).exp()
+        return share / self.at_nodes(self.total(share.unsqueeze(1)).squeeze(1))
+
+    def at_nodes(self, values: Tensor) -> Tensor:
+        """``values`` (B, d) as (N, d)."""
+        return values[self.image_of_node]
