@@ -20,11 +20,28 @@ def rows(page: str) -> list[list[str]]:
 NUMBERS = {cells[0]: cells[1:] for cells in rows(METHODS_PAGE.split("## Numbers")[1].split("## Metrics")[0])[2:]}
 
 
+TRUTH = {"true": True, "false": False}
+
+
 @pytest.mark.parametrize(
-    "key", ["epochs", "patience", "batch_size", "learning_rate", "generator_learning_rate", "weight_decay", "dropout"]
+    "key",
+    [
+        "epochs",
+        "patience",
+        "batch_size",
+        "learning_rate",
+        "generator_learning_rate",
+        "weight_decay",
+        "dropout",
+        "target_degree",
+        "dense_limit",
+        "gradient_clip",
+        "outlier_clip_sd",
+        "class_weights",
+    ],
 )
 def test_the_table_of_numbers_is_that_of_the_presets(key):
-    ours, paper_a, paper_b = map(float, NUMBERS[key])
+    ours, paper_a, paper_b = (float(TRUTH.get(cell, cell)) for cell in NUMBERS[key])
     assert ours == getattr(Settings(), key)
     assert paper_a == getattr(PAPER_SETTINGS, key)
     assert paper_b == getattr(METHODS["paper_b"].settings, key)

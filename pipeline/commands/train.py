@@ -9,6 +9,7 @@ from pipeline.commands.cohort import LearningRequest
 from pipeline.commands.options import EXISTING_DIRECTORY, NEW_DIRECTORY, cohort_options, fold_options
 from pipeline.config import load_config, params
 from pipeline.provenance import source_digest
+from pipeline.training.methods.presets import METHODS
 from pipeline.training.params import TrainingParams
 
 
@@ -31,11 +32,10 @@ def command(out_dir: Path, method: str, tuned_dir: Path | None, **shared: Any) -
     """
     from pipeline.training.cross_validation.train_cohort import CrossValidation, train_cohort
     from pipeline.training.evaluation.comparison_text import table_text
-    from pipeline.training.methods.presets import METHODS
 
     asked = LearningRequest(**shared)
     run = CrossValidation(
-        methods=tuple(METHODS) if method == "all" else tuple(name.strip() for name in method.split(",")),
+        methods=method_names(method),
         seed=asked.first_seed,
         splits=asked.splits,
         training=asked.training,
@@ -46,6 +46,11 @@ def command(out_dir: Path, method: str, tuned_dir: Path | None, **shared: Any) -
     )
     comparison = train_cohort(asked.rows, asked.files, out_dir, run)
     click.echo(table_text(comparison))
+
+
+def method_names(given: str) -> tuple[str, ...]:
+    """Methods that ``--method`` names: one, several with commas between, or ``all``."""
+    return tuple(METHODS) if given == "all" else tuple(name.strip() for name in given.split(","))
 
 
 def tuned_params(tuned_dir: Path) -> dict[int, TrainingParams]:

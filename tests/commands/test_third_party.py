@@ -3,6 +3,7 @@ import re
 import tomllib
 
 import pytest
+from packaging.requirements import Requirement
 
 from pipeline.commands import third_party
 from pipeline.commands.third_party import DISTRIBUTIONS, IMPORTED_BY_NAME, distribution_of, third_party_imports
@@ -77,3 +78,12 @@ def test_the_project_declares_what_the_package_imports_and_nothing_else():
     assert declared - NOT_IMPORTED.keys() == imported
     assert NOT_IMPORTED.keys() <= declared
     assert set(DISTRIBUTIONS.values()) <= imported
+
+
+def test_the_tested_versions_are_among_those_that_the_project_allows():
+    pins = (PACKAGE_ROOT.parent / "constraints.txt").read_text().lower().splitlines()
+    tested = {name.replace("_", "-"): version for name, version in (pin.split("==") for pin in pins)}
+    extras = [line for extra in PROJECT["optional-dependencies"].values() for line in extra]
+    for requirement in map(Requirement, [*PROJECT["dependencies"], *extras]):
+        if requirement.name != PROJECT["name"]:
+            assert requirement.specifier.contains(tested[requirement.name]), requirement

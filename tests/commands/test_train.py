@@ -1,8 +1,15 @@
 import pytest
 
-from pipeline.commands.train import tuned_params
+from pipeline.commands.train import method_names, tuned_params
 from pipeline.errors import ConfigError
+from pipeline.training.methods.presets import METHODS
 from pipeline.training.params import TrainingParams
+
+
+def test_methods_are_one_several_or_all():
+    assert method_names("joint") == ("joint",)
+    assert method_names("logistic, default,joint") == ("logistic", "default", "joint")
+    assert method_names("all") == tuple(METHODS)
 
 
 def test_each_fold_has_the_settings_of_its_own_file(tmp_path):

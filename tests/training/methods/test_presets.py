@@ -1,18 +1,46 @@
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 import torch
 
 from pipeline.errors import ConfigError
 from pipeline.training.classifiers.image_classifier import build_model
-from pipeline.training.methods.presets import METHODS, MOST_NEIGHBOURS, method_spec, spec_from_plain
-from pipeline.training.params import TrainingParams
+from pipeline.training.methods.presets import METHODS, MOST_NEIGHBOURS, PAPER_SETTINGS, method_spec, spec_from_plain
+from pipeline.training.params import Settings, TrainingParams
+
+PARTS = {
+    "default": ("metric", "relational"),
+    "joint": ("metric", "relational"),
+    "paper_a": ("pair_mlp", "paper_gcn"),
+    "paper_b": ("pair_mlp", "paper_gcn"),
+    "cosine_graph": ("cosine", "relational"),
+    "spatial_graph": ("spatial", "relational"),
+    "mean_pool": ("none", "mean_pool"),
+    "attention_mil": ("none", "attention_mil"),
+    "logistic": ("none", "logistic"),
+}
+"""Patch graph and classifier of each method, as the first table of docs/methods.md has them."""
+
+
+def test_each_method_is_made_of_its_graph_and_its_classifier():
+    assert {name: (spec.generator, spec.classifier) for name, spec in METHODS.items()} == PARTS
+    assert all(spec.name == name for name, spec in METHODS.items())
+
+
+def test_a_comparison_shows_the_graph_and_not_the_budget():
+    ours = [name for name in METHODS if not name.startswith("paper")]
+    for name in ours:
+        spec = METHODS[name]
+        assert spec.settings == Settings()
+        assert (spec.jumping_knowledge, spec.draws, spec.edge_penalty, spec.alternation) == (False, 1, 0.0, "step")
 
 
 def test_given_values_beat_the_preset_and_the_rest_stays():
-    spec = method_spec("paper_a", TrainingParams(epochs=7, dropout=0.0))
-    assert (spec.settings.epochs, spec.settings.dropout) == (7, 0.0)
-    assert (spec.settings.learning_rate, spec.settings.batch_size) == (1e-4, 1)
+    spec = method_spec("paper_b", TrainingParams(epochs=7, dropout=0.5))
+    assert spec == replace(METHODS["paper_b"], settings=replace(PAPER_SETTINGS, epochs=7, dropout=0.5))
+    assert method_spec("joint", TrainingParams(hidden=8)).settings == Settings(hidden=8)
+    for name, preset in METHODS.items():
+        assert method_spec(name, TrainingParams()) == preset
 
 
 def test_an_unknown_method_lists_the_known():
@@ -38,6 +66,30 @@ def test_the_paper_is_bilevel_with_its_own_numbers():
         assert (spec.jumping_knowledge, spec.draws, spec.settings.dropout) == (knowledge, draws, dropout)
         assert (spec.settings.learning_rate, spec.settings.generator_learning_rate) == (1e-4, 1e-3)
         assert spec.edge_penalty == 1e-5
+
+
+def test_the_paper_learns_without_our_additions():
+    """Published: one image a step, 200 iterations and the last iterate, no decay, every pair kept with its weight."""
+    published = {
+        "epochs": 200,
+        "patience": 0,
+        "batch_size": 1,
+        "weight_decay": 0.0,
+        "target_degree": 0,
+        "dense_limit": 4096,
+        "pretraining_steps": 0,
+        "gradient_clip": 1.0,
+        "outlier_clip_sd": 0.0,
+        "class_weights": False,
+    }
+    for name in ("paper_a", "paper_b"):
+        settings = asdict(METHODS[name].settings)
+        assert {key: settings[key] for key in published} == published
+
+
+def test_a_stored_method_without_settings_is_refused():
+    with pytest.raises(ConfigError, match="settings of a stored method: expected a mapping, found 3"):
+        spec_from_plain(asdict(METHODS["joint"]) | {"settings": 3})
 
 
 def test_only_the_default_and_the_paper_have_two_levels():
