@@ -12,6 +12,7 @@ from pipeline.artefacts.tiles import kept_tiles, read_tiles
 from pipeline.cellgraph.graphs.axes import has_axis
 from pipeline.cellgraph.graphs.csr import Floats, offsets_of_counts
 from pipeline.cellgraph.graphs.edge_rules import TiledNuclei, build_graphs_batch
+from pipeline.cellgraph.graphs.slide_tables import check_slide, unreadable_tiles
 from pipeline.cellgraph.params import CellGraphParams
 from pipeline.errors import ArtefactError
 from pipeline.logs import get_logger
@@ -69,26 +70,6 @@ def build_cell_graphs(
     )
 
 
-def check_slide(table: HeadedTable, path: str | Path, slide_id: str) -> None:
-    """Check that ``table`` is of ``slide_id``.
-
-    Raises
-    ------
-    ArtefactError
-        If it is of another slide.
-    """
-    if table.header.get("slide_id") != slide_id:
-        raise ArtefactError(
-            f"{path}: expected a table of slide {slide_id}, found {table.header.get('slide_id')!r}. "
-            "Make it again for this slide."
-        )
-
-
-def unreadable_tiles(nuclei: HeadedTable) -> tuple[int, ...]:
-    """Kept tiles of whose nuclei nothing is known, since their pixels could not be read."""
-    return tuple(nuclei.header.get("unreadable_tiles", ()))
-
-
 def _graphs(tiles: HeadedTable, nuclei: HeadedTable, nuclei_path: str | Path, params: CellGraphParams) -> CellGraphs:
     kept = kept_tiles(tiles)["tile_id"].to_numpy(np.int64)
     tile_id = kept[~np.isin(kept, unreadable_tiles(nuclei))]
@@ -101,17 +82,17 @@ def _graphs(tiles: HeadedTable, nuclei: HeadedTable, nuclei_path: str | Path, pa
     node_offsets = offsets_of_counts(np.bincount(position[rows].astype(np.int64), minlength=len(tile_id)))
     mpp = float(nuclei.header["mpp"])
     groups = node_offsets if params.extent == "tile" else node_offsets[[0, -1]]
-    found = build_graphs_batch(tiled_nuclei(nuclei.frame.iloc[rows], groups, params, mpp), params, mpp=mpp)
+    edges = build_graphs_batch(tiled_nuclei(nuclei.frame.iloc[rows], groups, params, mpp), params, mpp=mpp)
     return CellGraphs(
         tile_id=tile_id,
         nucleus_id=nuclei.frame["nucleus_id"].to_numpy(np.int64)[rows],
         node_offsets=node_offsets,
-        edge_index=found.edge_index,
-        edge_offsets=np.searchsorted(found.edge_index[0], node_offsets),
-        length_um=found.length_um.astype(np.float32),
-        delta_orientation=found.delta_orientation.astype(np.float32),
-        edge_to_axis=found.edge_to_axis.astype(np.float32),
-        weight=found.weight.astype(np.float32),
+        edge_index=edges.edge_index,
+        edge_offsets=np.searchsorted(edges.edge_index[0], node_offsets),
+        length_um=edges.length_um.astype(np.float32),
+        delta_orientation=edges.delta_orientation.astype(np.float32),
+        edge_to_axis=edges.edge_to_axis.astype(np.float32),
+        weight=edges.weight.astype(np.float32),
     )
 
 

@@ -152,7 +152,7 @@ class Stages:
 
     def _compute(self, row: SlideRow, slide_path: Path) -> None:
         from pipeline.cellgraph.build_cell_graphs import build_cell_graphs
-        from pipeline.cellgraph.cache_features import cache_features
+        from pipeline.cellgraph.cache_features import SlideArtefacts, cache_features
         from pipeline.cellgraph.params import CellGraphParams, FeatureParams
         from pipeline.nuclei.segment_nuclei import segment_nuclei
 
@@ -181,13 +181,9 @@ class Stages:
             params=graph_params,
             source=source_digest(STAGES["build_cell_graphs"]),
         )
-        cache_features(
-            *(tiles, nuclei, graphs, self.cache(row.slide_id)),
-            slide_id=row.slide_id,
-            params=feature_params,
-            source=source_digest(STAGES["cache_features"]),
-            imported_path=row.features,
-        )
+        artefacts = SlideArtefacts(row.slide_id, tiles, nuclei, graphs, row.features)
+        source = source_digest(STAGES["cache_features"])
+        cache_features(artefacts, self.cache(row.slide_id), feature_params, source)
 
     def _tile(self, row: SlideRow, slide_path: Path, tiles_path: Path) -> None:
         from pipeline.tiling.import_tiles import import_tiles

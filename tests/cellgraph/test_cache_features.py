@@ -12,9 +12,10 @@ from pipeline.cellgraph import (
     orientation_features,
     spatial_features,
 )
-from pipeline.cellgraph import cache_features as rule
 from pipeline.cellgraph.build_cell_graphs import build_cell_graphs
-from pipeline.cellgraph.cache_features import cache_features, feature_names
+from pipeline.cellgraph.cache_features import SlideArtefacts, cache_features
+from pipeline.cellgraph.features import feature_blocks
+from pipeline.cellgraph.features.feature_blocks import feature_names
 from pipeline.cellgraph.params import CellGraphParams, FeatureParams
 from pipeline.errors import ArtefactError
 from pipeline.provenance import digests, file_digest
@@ -26,7 +27,7 @@ def cache(tmp_path):
         graphs = tmp_path / "g.zarr"
         build_cell_graphs(*paths, graphs, slide_id="S1", params=graph or CellGraphParams(), source="abc")
         feature_params = FeatureParams(**{"min_nuclei": 5, **params})
-        cache_features(*paths, graphs, tmp_path / out, slide_id="S1", params=feature_params, source="def")
+        cache_features(SlideArtefacts("S1", *paths, graphs), tmp_path / out, feature_params, "def")
         return read_features(tmp_path / out)
 
     return run
@@ -81,7 +82,7 @@ def test_sums_are_taken_by_one_thread(tile_frame, nucleus_frame, write_slide, ca
         threads.extend(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas")
         return graph_features_batch(*arguments)
 
-    monkeypatch.setattr(rule, "graph_features_batch", spectra)
+    monkeypatch.setattr(feature_blocks, "graph_features_batch", spectra)
     with threadpool_limits(2, user_api="blas"):
         cache(write_slide(tile_frame([True]), nucleus_frame([10])))
     assert set(threads) == {1}
@@ -199,6 +200,4 @@ def test_graphs_of_other_tables_are_refused(tile_frame, nucleus_frame, write_sli
     cache(write_slide(tile_frame([True]), nucleus_frame([10])))
     other = write_slide(tile_frame([True]), nucleus_frame([10], seed=5))
     with pytest.raises(ArtefactError, match="made from other tables"):
-        cache_features(
-            *other, tmp_path / "g.zarr", tmp_path / "x.zarr", slide_id="S1", params=FeatureParams(), source=""
-        )
+        cache_features(SlideArtefacts("S1", *other, tmp_path / "g.zarr"), tmp_path / "x.zarr", FeatureParams(), "")

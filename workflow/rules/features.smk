@@ -46,7 +46,6 @@ rule import_features:
         mem_mb=more_memory(2000),
         runtime=30,
     params:
-        features=section("features"),
         slide_mpp=lambda wildcards: SLIDES[wildcards.slide].mpp,
         source=source_digest("pipeline.cellgraph.import_features"),
     script:

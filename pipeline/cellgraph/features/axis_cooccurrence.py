@@ -10,6 +10,7 @@ cluster of cells.
 import numpy as np
 
 from pipeline.cellgraph.graphs.csr import Floats, Ints
+from pipeline.compiled import compiled
 
 N_BINS = 18
 """Bins of 10 degrees over the 180 degrees of an axis (Lee et al. 2013)."""
@@ -34,6 +35,9 @@ CORE_NAMES = (
     "core_information_1",
     "core_information_2",
 )
+
+
+N_STATISTICS = len(CORE_NAMES)
 
 
 def axial_bin(relative_rad: Floats) -> Ints:
@@ -68,61 +72,67 @@ def core_statistics(frequency: Floats) -> Floats:
         Entropies are in nats.  NaN for a matrix of NaN, for the correlation of a constant and for information that
         has no entropy to share.
     """
-    deviation = np.minimum(np.arange(N_BINS), N_BINS - np.arange(N_BINS))
-    between = np.abs(np.subtract.outer(np.arange(N_BINS), np.arange(N_BINS)))
-    contrast = np.minimum(between, N_BINS - between)
-    intensity = np.add.outer(deviation, deviation) / 2.0
-    contrasts, intensities = _distribution(frequency, contrast), _distribution(frequency, intensity)
-    k, level = np.unique(contrast), np.unique(intensity)
-    columns = [
-        contrasts @ k**2.0,
-        contrasts @ (1.0 / (1.0 + k**2.0)),
-        *_moments(contrasts, k),
-        entropy(contrasts),
-        *_moments(intensities, level),
-        entropy(intensities),
-        entropy(frequency.reshape(len(frequency), -1)),
-        (frequency**2).sum(axis=(1, 2)),
-        _correlation(frequency),
-        *_information(frequency),
-    ]
-    return np.stack(columns, axis=1)
-
-
-def _distribution(frequency: Floats, value: Floats | Ints) -> Floats:
-    """Frequency of each distinct ``value`` (18, 18), (n_tiles, n_values)."""
-    distinct, where = np.unique(value, return_inverse=True)
-    chosen = where.reshape(-1, 1) == np.arange(len(distinct))
-    distribution: Floats = frequency.reshape(len(frequency), -1) @ chosen.astype(np.float64)
-    return distribution
-
-
-def _moments(distribution: Floats, values: Floats | Ints) -> tuple[Floats, Floats]:
-    mean = distribution @ values
-    return mean, (distribution * (values - mean[:, None]) ** 2).sum(axis=1)
+    statistics = np.full((len(frequency), N_STATISTICS), np.nan)
+    for tile in np.flatnonzero(~np.isnan(frequency).any(axis=(1, 2))):
+        matrix_statistics(frequency[tile], True, statistics[tile])
+    return statistics
 
 
 def entropy(distribution: Floats) -> Floats:
     """Shannon entropy in nats of each row; NaN for a row of NaN."""
-    logarithm = np.log(np.where(distribution > 0, distribution, 1.0))
-    total: Floats = -(distribution * logarithm).sum(axis=-1)
-    # A sum of zeros comes out as -0.
-    return total + 0.0
+    return np.array([np.nan if np.isnan(row).any() else _entropy(row, 1.0) for row in distribution], np.float64)
 
 
-def _correlation(frequency: Floats) -> Floats:
-    """Circular correlation (Jammalamadaka and Sarma 1988) of the doubled angles, their mean axis being 0."""
-    value = np.sin(2.0 * BIN_RAD * np.arange(N_BINS))
-    product = np.einsum("tab,a,b->t", frequency, value, value)
-    square = frequency.sum(axis=2) @ value**2
-    correlation: Floats = product / np.where(square > ZERO, square, np.nan)
-    return correlation
+@compiled
+def _entropy(counts: Floats, total: float) -> float:
+    entropy = 0.0
+    for count in counts:
+        if count > 0.0:
+            entropy -= count / total * np.log(count / total)
+    return entropy + 0.0
 
 
-def _information(frequency: Floats) -> tuple[Floats, Floats]:
-    """Haralick's two measures of shared information; the matrix is symmetric, so both margins are the same."""
-    margin = frequency.sum(axis=2)
-    joint, single = entropy(frequency.reshape(len(frequency), -1)), entropy(margin)
-    # With equal margins HXY1 and HXY2 are both twice the entropy of the margin.
-    shared = np.maximum(2.0 * single - joint, 0.0)
-    return -shared / np.where(single > ZERO, single, np.nan), np.sqrt(1.0 - np.exp(-2.0 * shared))
+@compiled
+def matrix_statistics(counts: Floats, axial: bool, out: Floats) -> None:
+    """The thirteen statistics of one symmetric matrix of counts (18, 18), see ``core_statistics``.
+
+    ``axial`` takes differences and deviations around the half turn and correlates sines of the doubled angles;
+    otherwise both are plain differences of bin numbers and the correlation is Pearson's.
+    """
+    total = counts.sum()
+    contrasts, doubled_levels, margin = np.zeros(N_BINS), np.zeros(2 * N_BINS), np.zeros(N_BINS)
+    energy, product = 0.0, 0.0
+    for a in range(N_BINS):
+        for b in range(N_BINS):
+            if counts[a, b] == 0.0:
+                continue
+            gap, level = abs(a - b), a + b
+            if axial:
+                gap, level = min(gap, N_BINS - gap), min(a, N_BINS - a) + min(b, N_BINS - b)
+            contrasts[gap] += counts[a, b]
+            doubled_levels[level] += counts[a, b]
+            margin[a] += counts[a, b]
+            energy += (counts[a, b] / total) ** 2
+    k, level_values = np.arange(N_BINS) * 1.0, np.arange(2 * N_BINS) / 2.0
+    contrasts_p, levels_p = contrasts / total, doubled_levels / total
+    value = np.sin(2.0 * BIN_RAD * k) if axial else k - (margin * k).sum() / total
+    for a in range(N_BINS):
+        for b in range(N_BINS):
+            product += counts[a, b] / total * value[a] * value[b]
+    square = (margin * value**2).sum() / total
+    joint, single = _entropy(counts.ravel(), total), _entropy(margin, total)
+    shared = max(2.0 * single - joint, 0.0)
+    contrast_mean, level_mean = (contrasts_p * k).sum(), (levels_p * level_values).sum()
+    out[0] = (contrasts_p * k**2).sum()
+    out[1] = (contrasts_p / (1.0 + k**2)).sum()
+    out[2] = contrast_mean
+    out[3] = (contrasts_p * (k - contrast_mean) ** 2).sum()
+    out[4] = _entropy(contrasts, total)
+    out[5] = level_mean
+    out[6] = (levels_p * (level_values - level_mean) ** 2).sum()
+    out[7] = _entropy(doubled_levels, total)
+    out[8] = joint
+    out[9] = energy
+    out[10] = product / square if square > ZERO else np.nan
+    out[11] = -shared / single if single > ZERO else np.nan
+    out[12] = np.sqrt(1.0 - np.exp(-2.0 * shared))

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from pipeline.cellgraph.features.axis_cooccurrence import BIN_RAD, CORE_NAMES, N_BINS, ZERO
+from pipeline.cellgraph.features.axis_cooccurrence import BIN_RAD, CORE_NAMES, N_BINS, N_STATISTICS, matrix_statistics
 from pipeline.cellgraph.features.grouped_statistics import Populations, summarise
 from pipeline.cellgraph.features.oriented_graphs import oriented_graphs
 from pipeline.cellgraph.graphs.axes import mean_axis
@@ -33,8 +33,6 @@ PUBLISHED_CORE_FEATURE_NAMES = tuple(
     f"{name.replace('core_', 'core_published_')}_{p}" for name in CORE_NAMES for p in POOLED
 )
 """Names of the 39 published features, which turn with the section."""
-
-N_STATISTICS = len(CORE_NAMES)
 
 
 def core_features_batch(
@@ -131,61 +129,6 @@ def _pooled(statistics: Floats, tile: Ints, n_tiles: int) -> Floats:
 
 
 @compiled
-def _entropy(counts: Floats, total: float) -> float:
-    entropy = 0.0
-    for count in counts:
-        if count > 0.0:
-            entropy -= count / total * np.log(count / total)
-    return entropy + 0.0
-
-
-@compiled
-def _statistics(counts: Floats, axial: bool, out: Floats) -> None:
-    """The thirteen statistics of one symmetric matrix of counts (18, 18), see ``cooccurrence.core_statistics``.
-
-    ``axial`` takes differences and deviations around the half turn and correlates sines of the doubled angles;
-    otherwise both are plain differences of bin numbers and the correlation is Pearson's.
-    """
-    total = counts.sum()
-    contrasts, doubled_levels, margin = np.zeros(N_BINS), np.zeros(2 * N_BINS), np.zeros(N_BINS)
-    energy, product = 0.0, 0.0
-    for a in range(N_BINS):
-        for b in range(N_BINS):
-            if counts[a, b] == 0.0:
-                continue
-            gap, level = abs(a - b), a + b
-            if axial:
-                gap, level = min(gap, N_BINS - gap), min(a, N_BINS - a) + min(b, N_BINS - b)
-            contrasts[gap] += counts[a, b]
-            doubled_levels[level] += counts[a, b]
-            margin[a] += counts[a, b]
-            energy += (counts[a, b] / total) ** 2
-    k, level_values = np.arange(N_BINS) * 1.0, np.arange(2 * N_BINS) / 2.0
-    contrasts_p, levels_p = contrasts / total, doubled_levels / total
-    value = np.sin(2.0 * BIN_RAD * k) if axial else k - (margin * k).sum() / total
-    for a in range(N_BINS):
-        for b in range(N_BINS):
-            product += counts[a, b] / total * value[a] * value[b]
-    square = (margin * value**2).sum() / total
-    joint, single = _entropy(counts.ravel(), total), _entropy(margin, total)
-    shared = max(2.0 * single - joint, 0.0)
-    contrast_mean, level_mean = (contrasts_p * k).sum(), (levels_p * level_values).sum()
-    out[0] = (contrasts_p * k**2).sum()
-    out[1] = (contrasts_p / (1.0 + k**2)).sum()
-    out[2] = contrast_mean
-    out[3] = (contrasts_p * (k - contrast_mean) ** 2).sum()
-    out[4] = _entropy(contrasts, total)
-    out[5] = level_mean
-    out[6] = (levels_p * (level_values - level_mean) ** 2).sum()
-    out[7] = _entropy(doubled_levels, total)
-    out[8] = joint
-    out[9] = energy
-    out[10] = product / square if square > ZERO else np.nan
-    out[11] = -shared / single if single > ZERO else np.nan
-    out[12] = np.sqrt(1.0 - np.exp(-2.0 * shared))
-
-
-@compiled
 def _neighbourhoods(edge_offsets: Ints, targets: Ints, theta: Floats, reference: Floats) -> Floats:
     """Statistics of the edges among each nucleus and its neighbours, (n, 13); NaN without a ``reference`` axis."""
     statistics = np.full((len(theta), N_STATISTICS), np.nan)
@@ -205,7 +148,7 @@ def _neighbourhoods(edge_offsets: Ints, targets: Ints, theta: Floats, reference:
             for other in targets[edge_offsets[member] : edge_offsets[member + 1]]:
                 if other != node and bins[other] >= 0:
                     counts[bins[member], bins[other]] += 1.0
-        _statistics(counts, True, statistics[node])
+        matrix_statistics(counts, True, statistics[node])
         bins[node] = -1
         bins[neighbours] = -1
     return statistics
@@ -221,5 +164,5 @@ def _grouped(bins: Ints, offsets: Ints) -> Floats:
         for pair in range(offsets[group], offsets[group + 1]):
             counts[bins[0, pair], bins[1, pair]] += 1.0
             counts[bins[1, pair], bins[0, pair]] += 1.0
-        _statistics(counts, False, statistics[group])
+        matrix_statistics(counts, False, statistics[group])
     return statistics

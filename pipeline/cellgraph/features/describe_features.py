@@ -6,6 +6,7 @@ Two passes over the caches by dask: sums, and sums of squares and products aroun
 # dask has no types.
 # mypy: disallow-untyped-calls=False
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -192,7 +193,7 @@ def _distribution(
     mean = sum(sums[i].total for i in images) / some
     # Sums of squares were taken around the mean of all images.
     around_own_mean = sum(squares[i][0] for i in images) - n_defined * (mean - centre) ** 2
-    sampled = np.sort(np.concatenate([squares[i][1] for i in images]), axis=0)
+    sampled = np.concatenate([squares[i][1] for i in images])
     low, median, high = (_quantile(sampled, share) for share in (0.25, 0.5, 0.75))
     return pd.DataFrame(
         {
@@ -212,14 +213,12 @@ def _distribution(
     )
 
 
-def _quantile(rising: npt.NDArray[np.float32], share: float) -> Floats:
-    """Quantile of each column of ``rising``, sorted with NaN last; NaN without a value."""
-    n_defined = (~np.isnan(rising)).sum(axis=0)
-    place = np.maximum(n_defined - 1, 0) * share
-    columns = np.arange(rising.shape[1])
-    low, high = (rising[end(place).astype(np.int64), columns].astype(np.float64) for end in (np.floor, np.ceil))
-    quantile: Floats = low + (place - np.floor(place)) * (high - low)
-    return quantile
+def _quantile(sampled: npt.NDArray[np.float32], share: float) -> Floats:
+    """Quantile of each column's defined values; NaN without one."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "All-NaN slice encountered", RuntimeWarning)
+        quantiles: Floats = np.nanquantile(sampled.astype(np.float64), share, axis=0)
+    return quantiles
 
 
 def _correlation(names: Sequence[str], products: Floats) -> pd.DataFrame:

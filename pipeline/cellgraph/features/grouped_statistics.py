@@ -61,6 +61,18 @@ def summarise(populations: Populations, *, ddof: int = 1) -> Summary:
     return Summary(mean, sd, min_max, disorder)
 
 
+def quantile(rising: Populations, share: float) -> Floats:
+    """Quantile of populations whose values are in rising order, interpolated (Hyndman and Fan 1996, type 7)."""
+    quantiles = np.full(len(rising.offsets) - 1, np.nan)
+    filled = np.flatnonzero(np.diff(rising.offsets))
+    place = (np.diff(rising.offsets)[filled] - 1) * share
+    below = place.astype(np.int64)
+    low = rising.values[rising.offsets[filled] + below]
+    high = rising.values[rising.offsets[filled] + np.ceil(place).astype(np.int64)]
+    quantiles[filled] = low + (place - below) * (high - low)
+    return quantiles
+
+
 def without_outliers(populations: Populations) -> Populations:
     """Drop values farther than 3 population SD from their mean, again and again until none is.
 

@@ -16,8 +16,9 @@ from pipeline.cellgraph.features import voronoi
 from pipeline.cellgraph.features.grouped_statistics import Populations, summarise, without_outliers
 from pipeline.cellgraph.features.spanning_tree import branch_lengths
 from pipeline.cellgraph.graphs.csr import Floats, Ints, checked_offsets, checked_points, offsets_of_tiles, tile_of_each
-from pipeline.cellgraph.graphs.delaunay import Triangulation, distinct_sides, triangle_areas, triangulate
+from pipeline.cellgraph.graphs.delaunay import Triangulation, distinct_sides, triangulate
 from pipeline.cellgraph.graphs.neighbour_distances import count_within, nearest_distances
+from pipeline.cellgraph.graphs.triangle_geometry import triangle_areas
 
 NEIGHBOUR_DISTANCES_PX = (10.0, 20.0, 30.0, 40.0, 50.0)
 NEIGHBOUR_COUNTS = (3, 5, 7)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.artefacts.nuclei import PAPER_MEASURES
-from pipeline.cellgraph.features.grouped_statistics import Populations, summarise
+from pipeline.cellgraph.features.grouped_statistics import Populations, quantile, summarise
 from pipeline.cellgraph.graphs.csr import Floats, Ints, checked_offsets, offsets_of_tiles, tile_of_each
 
 MORPHOLOGY_MEASURES = (
@@ -89,16 +89,4 @@ def _statistics(measure: Floats, offsets: Ints) -> list[Floats]:
     rising = values[np.lexsort((values, tile))]
     population = Populations(rising, offsets_of_tiles(tile, len(offsets) - 1))
     summary = summarise(population)
-    return [summary.mean, summary.sd, *(_quantile(population, share) for share in QUARTILES)]
-
-
-def _quantile(rising: Populations, share: float) -> Floats:
-    """Quantile of populations whose values are in rising order."""
-    quantile = np.full(len(rising.offsets) - 1, np.nan)
-    filled = np.flatnonzero(np.diff(rising.offsets))
-    place = (np.diff(rising.offsets)[filled] - 1) * share
-    below = place.astype(np.int64)
-    low = rising.values[rising.offsets[filled] + below]
-    high = rising.values[rising.offsets[filled] + np.ceil(place).astype(np.int64)]
-    quantile[filled] = low + (place - below) * (high - low)
-    return quantile
+    return [summary.mean, summary.sd, *(quantile(population, share) for share in QUARTILES)]

@@ -26,8 +26,9 @@ from pipeline.cellgraph.graphs.csr import (
     segment_sum,
     tile_of_each,
 )
-from pipeline.cellgraph.graphs.delaunay import Triangulation, triangle_areas, triangle_sides, triangulate
+from pipeline.cellgraph.graphs.delaunay import Triangulation, triangulate
 from pipeline.cellgraph.graphs.neighbour_distances import count_within, nearest_distances
+from pipeline.cellgraph.graphs.triangle_geometry import triangle_areas, triangle_sides
 
 NEIGHBOUR_COUNTS = (3, 5, 7)
 """Numbers of nearest neighbours of features 28-36 (Doyle et al. 2008)."""

@@ -11,6 +11,7 @@ import numpy as np
 from pipeline.cellgraph.features.grouped_statistics import Populations
 from pipeline.cellgraph.graphs.csr import Floats, Ints, offsets_of_counts, segment_max, segment_sum
 from pipeline.cellgraph.graphs.delaunay import Triangulation
+from pipeline.cellgraph.graphs.triangle_geometry import circumcentres
 from pipeline.compiled import compiled
 
 SAME_VERTEX = 1e-9
@@ -79,12 +80,12 @@ def _cells(xy: Floats, triangles: Ints, centres: Floats) -> tuple[Floats, Ints, 
 def _closed(triangles: Ints, fan: Ints, site: int) -> bool:
     """Whether the triangles of ``fan`` go all around ``site``: then each neighbour stands in two of them."""
     neighbours = np.empty(2 * len(fan), np.int64)
-    found = 0
+    n_filled = 0
     for triangle in fan:
         for corner in triangles[triangle]:
             if corner != site:
-                neighbours[found] = corner
-                found += 1
+                neighbours[n_filled] = corner
+                n_filled += 1
     neighbours = np.sort(neighbours)
     return bool((neighbours[::2] == neighbours[1::2]).all())
 
@@ -101,18 +102,6 @@ def _sort_by_angle(xy: Floats, triangles: Ints, fan: Ints, site: int) -> None:
             angles[free], fan[free] = angles[free - 1], fan[free - 1]
             free -= 1
         angles[free], fan[free] = angle, triangle
-
-
-def circumcentres(xy: Floats, triangles: Ints) -> Floats:
-    """Centre of the circle through the corners of each triangle, (n_triangles, 2)."""
-    origin = xy[triangles[:, 0]]
-    u, v = xy[triangles[:, 1]] - origin, xy[triangles[:, 2]] - origin
-    uu, vv = (u**2).sum(axis=1), (v**2).sum(axis=1)
-    doubled_cross = 2.0 * (u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0])
-    x = (v[:, 1] * uu - u[:, 1] * vv) / doubled_cross
-    y = (u[:, 0] * vv - v[:, 0] * uu) / doubled_cross
-    centres: Floats = origin + np.stack([x, y], axis=1)
-    return centres
 
 
 def _successor(offsets: Ints) -> Ints:

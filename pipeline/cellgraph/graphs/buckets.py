@@ -4,6 +4,8 @@ Compiled; distances are the root of the sum of squares in float64.  Every functi
 ``offsets`` int64 (n_tiles + 1,), and points of different tiles never meet.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
 from pipeline.cellgraph.graphs.csr import Floats, Ints
@@ -106,38 +108,87 @@ def nearest(xy: Floats, offsets: Ints, k: int) -> tuple[Ints, Floats]:
     return index, distances
 
 
+class _Near(NamedTuple):
+    """Points of one tile in buckets, and how many buckets away a point within the radius can lie."""
+
+    start: int
+    stop: int
+    column: Ints
+    row: Ints
+    columns: int
+    rows: int
+    first: Ints
+    members: Ints
+    reach: int
+
+
 @compiled
-def _search(
-    xy: Floats, offsets: Ints, radius: float, row_offsets: Ints, targets: Ints, distances: Floats, filling: bool
-) -> None:
-    """Count the points within ``radius`` of each into ``row_offsets[1:]``, or fill the rows, sorted by number."""
+def _near(xy: Floats, start: int, stop: int, radius: float) -> _Near:
+    column, row, side, first, members = _buckets(xy, start, stop)
+    columns, rows = column.max() + 1, row.max() + 1
+    reach = int(min(radius / side, float(columns + rows))) + 1
+    return _Near(start, stop, column, row, columns, rows, first, members, reach)
+
+
+@compiled
+def _rows_near(near: _Near, point: int) -> tuple[int, int]:
+    """First row of buckets in reach of a point, and the one after the last."""
+    row = near.row[point - near.start]
+    return max(row - near.reach, 0), min(row + near.reach, near.rows - 1) + 1
+
+
+@compiled
+def _members_near(near: _Near, point: int, row: int) -> Ints:
+    """Points in the buckets of one row that are in reach of a point."""
+    column = near.column[point - near.start]
+    left = row * near.columns + max(column - near.reach, 0)
+    right = row * near.columns + min(column + near.reach, near.columns - 1)
+    members: Ints = near.members[near.first[left] : near.first[right + 1]]
+    return members
+
+
+@compiled
+def _distance(xy: Floats, a: int, b: int) -> float:
+    dx, dy = xy[b, 0] - xy[a, 0], xy[b, 1] - xy[a, 1]
+    return float(np.sqrt(dx * dx + dy * dy))
+
+
+@compiled
+def _count_within(xy: Floats, offsets: Ints, radius: float, n_within: Ints) -> None:
+    """Number of other points of the tile within ``radius`` of each, in place."""
     for tile in range(len(offsets) - 1):
-        start, stop = offsets[tile], offsets[tile + 1]
-        if stop - start < 2:
+        if offsets[tile + 1] - offsets[tile] < 2:
             continue
-        column, row, side, first, members = _buckets(xy, start, stop)
-        columns, rows = column.max() + 1, row.max() + 1
-        reach = int(min(radius / side, float(columns + rows))) + 1
-        for point in range(start, stop):
-            here_column, here_row = column[point - start], row[point - start]
-            found = 0
-            for r in range(max(here_row - reach, 0), min(here_row + reach, rows - 1) + 1):
-                left = r * columns + max(here_column - reach, 0)
-                right = r * columns + min(here_column + reach, columns - 1)
-                for member in members[first[left] : first[right + 1]]:
-                    dx, dy = xy[member, 0] - xy[point, 0], xy[member, 1] - xy[point, 1]
-                    distance = np.sqrt(dx * dx + dy * dy)
-                    if distance <= radius and member != point:
-                        if filling:
-                            _sorted_insert(targets, distances, row_offsets[point], found, member, distance)
-                        found += 1
-            if not filling:
-                row_offsets[point + 1] = found
+        near = _near(xy, offsets[tile], offsets[tile + 1], radius)
+        for point in range(near.start, near.stop):
+            first_row, end_row = _rows_near(near, point)
+            for row in range(first_row, end_row):
+                for member in _members_near(near, point, row):
+                    if member != point and _distance(xy, point, member) <= radius:
+                        n_within[point] += 1
 
 
 @compiled
-def _sorted_insert(targets: Ints, distances: Floats, start: int, found: int, member: int, distance: float) -> None:
-    place = start + found
+def _list_within(xy: Floats, offsets: Ints, radius: float, row_offsets: Ints, targets: Ints, distances: Floats) -> None:
+    """Numbers and distances of the points within ``radius`` of each, sorted by number, in place."""
+    for tile in range(len(offsets) - 1):
+        if offsets[tile + 1] - offsets[tile] < 2:
+            continue
+        near = _near(xy, offsets[tile], offsets[tile + 1], radius)
+        for point in range(near.start, near.stop):
+            n_listed = 0
+            first_row, end_row = _rows_near(near, point)
+            for row in range(first_row, end_row):
+                for member in _members_near(near, point, row):
+                    distance = _distance(xy, point, member)
+                    if member != point and distance <= radius:
+                        _sorted_insert(targets, distances, row_offsets[point], n_listed, member, distance)
+                        n_listed += 1
+
+
+@compiled
+def _sorted_insert(targets: Ints, distances: Floats, start: int, n_listed: int, member: int, distance: float) -> None:
+    place = start + n_listed
     while place > start and targets[place - 1] > member:
         targets[place], distances[place] = targets[place - 1], distances[place - 1]
         place -= 1
@@ -154,38 +205,33 @@ def within(xy: Floats, offsets: Ints, radius: float) -> tuple[Ints, Ints, Floats
         Row offsets int64 (n + 1,); numbers of the neighbours, rising in each row; their distances.
     """
     row_offsets = np.zeros(len(xy) + 1, np.int64)
-    _search(xy, offsets, radius, row_offsets, np.empty(0, np.int64), np.empty(0), False)
+    _count_within(xy, offsets, radius, row_offsets[1:])
     row_offsets = np.cumsum(row_offsets)
     targets, distances = np.empty(row_offsets[-1], np.int64), np.empty(row_offsets[-1])
-    _search(xy, offsets, radius, row_offsets, targets, distances, True)
+    _list_within(xy, offsets, radius, row_offsets, targets, distances)
     return row_offsets, targets, distances
 
 
 @compiled
 def counts(xy: Floats, offsets: Ints, radii: Floats) -> Ints:
     """Number of other points of the tile at most each of the rising ``radii`` away, int64 (n, n_radii)."""
-    found = np.zeros((len(xy), len(radii)), np.int64)
+    n_within = np.zeros((len(xy), len(radii)), np.int64)
     for tile in range(len(offsets) - 1):
-        start, stop = offsets[tile], offsets[tile + 1]
-        if stop - start < 2:
+        if offsets[tile + 1] - offsets[tile] < 2:
             continue
-        column, row, side, first, members = _buckets(xy, start, stop)
-        columns, rows = column.max() + 1, row.max() + 1
-        reach = int(min(radii[-1] / side, float(columns + rows))) + 1
-        for point in range(start, stop):
-            here_column, here_row = column[point - start], row[point - start]
-            for r in range(max(here_row - reach, 0), min(here_row + reach, rows - 1) + 1):
-                left = r * columns + max(here_column - reach, 0)
-                right = r * columns + min(here_column + reach, columns - 1)
-                for member in members[first[left] : first[right + 1]]:
-                    dx, dy = xy[member, 0] - xy[point, 0], xy[member, 1] - xy[point, 1]
-                    distance = np.sqrt(dx * dx + dy * dy)
-                    if member != point:
-                        for shell in range(len(radii) - 1, -1, -1):
-                            if distance > radii[shell]:
-                                break
-                            found[point, shell] += 1
-    return found
+        near = _near(xy, offsets[tile], offsets[tile + 1], radii[-1])
+        for point in range(near.start, near.stop):
+            first_row, end_row = _rows_near(near, point)
+            for row in range(first_row, end_row):
+                for member in _members_near(near, point, row):
+                    distance = _distance(xy, point, member)
+                    if member == point:
+                        continue
+                    for shell in range(len(radii) - 1, -1, -1):
+                        if distance > radii[shell]:
+                            break
+                        n_within[point, shell] += 1
+    return n_within
 
 
 @compiled
@@ -198,22 +244,16 @@ def summed_agreement(xy: Floats, offsets: Ints, vectors: Floats, bounds: Floats)
     sums = np.zeros((len(offsets) - 1, n_shells))
     n_pairs = np.zeros((len(offsets) - 1, n_shells), np.int64)
     for tile in range(len(offsets) - 1):
-        start, stop = offsets[tile], offsets[tile + 1]
-        if stop - start < 2:
+        if offsets[tile + 1] - offsets[tile] < 2:
             continue
-        column, row, side, first, members = _buckets(xy, start, stop)
-        columns, rows = column.max() + 1, row.max() + 1
-        reach = int(min(bounds[-1] / side, float(columns + rows))) + 1
-        for point in range(start, stop):
-            here_column, here_row = column[point - start], row[point - start]
-            for r in range(max(here_row - reach, 0), min(here_row + reach, rows - 1) + 1):
-                left = r * columns + max(here_column - reach, 0)
-                right = r * columns + min(here_column + reach, columns - 1)
-                for member in members[first[left] : first[right + 1]]:
+        near = _near(xy, offsets[tile], offsets[tile + 1], bounds[-1])
+        for point in range(near.start, near.stop):
+            first_row, end_row = _rows_near(near, point)
+            for row in range(first_row, end_row):
+                for member in _members_near(near, point, row):
                     if member <= point:
                         continue
-                    dx, dy = xy[member, 0] - xy[point, 0], xy[member, 1] - xy[point, 1]
-                    distance = np.sqrt(dx * dx + dy * dy)
+                    distance = _distance(xy, point, member)
                     if bounds[0] < distance <= bounds[-1]:
                         shell = 0
                         while distance > bounds[shell + 1]:

@@ -14,6 +14,7 @@ from scipy.spatial import Delaunay, QhullError
 from pipeline.cellgraph.graphs.csr import Bools, Floats, Ints, offsets_of_tiles, segment_min, tile_of_each
 from pipeline.cellgraph.graphs.delaunay_in_slabs import delaunay_by_slabs
 from pipeline.cellgraph.graphs.edge_lists import both_directions
+from pipeline.cellgraph.graphs.triangle_geometry import triangle_areas, triangle_sides
 
 FLATNESS = 1e-12
 """Guard: a triangle whose doubled area is below this share of its longest side squared is three sites on a line."""
@@ -107,20 +108,6 @@ def _flat(xy: Floats, triangles: Ints) -> Bools:
     longest = triangle_sides(xy, triangles).max(axis=1, initial=0.0)
     flat: Bools = doubled_area <= FLATNESS * longest**2
     return flat
-
-
-def triangle_areas(xy: Floats, triangles: Ints) -> Floats:
-    """Area of each triangle, (n_triangles,)."""
-    u, v = xy[triangles[:, 1]] - xy[triangles[:, 0]], xy[triangles[:, 2]] - xy[triangles[:, 0]]
-    areas: Floats = 0.5 * np.abs(u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0])
-    return areas
-
-
-def triangle_sides(xy: Floats, triangles: Ints) -> Floats:
-    """Lengths of the three sides of each triangle, (n_triangles, 3)."""
-    return np.stack(
-        [np.hypot(*(xy[triangles[:, i]] - xy[triangles[:, j]]).T) for i, j in ((0, 1), (1, 2), (2, 0))], axis=1
-    )
 
 
 def distinct_sides(triangles: Ints, n_sites: int) -> Ints:

@@ -9,11 +9,11 @@ circle are kept.  The area of the convex hull tells whether any is missing.
 from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
 from scipy.spatial import ConvexHull, Delaunay, QhullError, cKDTree
 
 from pipeline.cellgraph.graphs.csr import Floats, Ints
 from pipeline.cellgraph.graphs.edge_lists import both_directions
+from pipeline.cellgraph.graphs.triangle_geometry import circumcentres, circumradii, triangle_areas
 
 SITES_PER_SLAB = 50_000
 
@@ -37,7 +37,7 @@ def delaunay_by_slabs(sites: Floats, *, sites_per_slab: int = SITES_PER_SLAB) ->
     except QhullError:
         # Sites of a slab, or all of them, lie on a line.
         return None
-    whole = abs(_areas(sites, triangles).sum() - hull_area) <= ROUNDING * hull_area
+    whole = abs(triangle_areas(sites, triangles).sum() - hull_area) <= ROUNDING * hull_area
     return triangles if whole else None
 
 
@@ -47,17 +47,17 @@ def _inside_slabs(sites: Floats, sites_per_slab: int) -> Ints:
     n_slabs = -(-n // sites_per_slab)
     margin = MARGIN_SPACINGS * float(np.sqrt(np.ptp(sites, axis=0).prod() / n))
     bounds = [n * slab // n_slabs for slab in range(n_slabs + 1)]
-    found = []
+    owned_triangles = []
     for start, stop in pairwise(bounds):
         low, high = x[start] - margin, x[stop - 1] + margin
         first, last = np.searchsorted(x, [low, high], side="left")
         triangles = Delaunay(sites[first:last]).simplices.astype(np.int64) + first
-        centre, radius = _circles(sites, triangles)
+        centre, radius = circumcentres(sites, triangles), circumradii(sites, triangles)
         lowest = triangles.min(axis=1)
         owned = (lowest >= start) & (lowest < stop)
         inside = ((centre[:, 0] - radius > low) | (first == 0)) & ((centre[:, 0] + radius < high) | (last == n))
-        found.append(triangles[owned & inside])
-    return np.concatenate(found)
+        owned_triangles.append(triangles[owned & inside])
+    return np.concatenate(owned_triangles)
 
 
 def _open_sites(triangles: Ints, n_sites: int) -> Ints:
@@ -75,27 +75,8 @@ def _between(sites: Floats, open_sites: Ints, known: Ints) -> Ints:
     triangles = open_sites[Delaunay(sites[open_sites]).simplices]
     taken = {tuple(row) for row in np.sort(among, axis=1).tolist()}
     triangles = triangles[[tuple(row) not in taken for row in np.sort(triangles, axis=1).tolist()]]
-    centre, radius = _circles(sites, triangles)
+    centre, radius = circumcentres(sites, triangles), circumradii(sites, triangles)
     finite = np.isfinite(radius)
     nearest, _ = cKDTree(sites).query(centre[finite])
     empty: Ints = triangles[finite][nearest >= radius[finite] * (1 - ROUNDING)]
     return empty
-
-
-def _circles(sites: Floats, triangles: Ints) -> tuple[Floats, Floats]:
-    """Circumcentres (n, 2) and radii (n,); not finite for three sites on a line."""
-    origin = sites[triangles[:, 0]]
-    u, v = sites[triangles[:, 1]] - origin, sites[triangles[:, 2]] - origin
-    uu, vv = (u**2).sum(axis=1), (v**2).sum(axis=1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        scale = 0.5 / (u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0])
-        offset = np.stack([v[:, 1] * uu - u[:, 1] * vv, u[:, 0] * vv - v[:, 0] * uu], axis=1) * scale[:, None]
-    radius: Floats = np.hypot(offset[:, 0], offset[:, 1])
-    return origin + offset, radius
-
-
-def _areas(sites: Floats, triangles: Ints) -> npt.NDArray[np.float64]:
-    origin = sites[triangles[:, 0]]
-    u, v = sites[triangles[:, 1]] - origin, sites[triangles[:, 2]] - origin
-    areas: Floats = 0.5 * np.abs(u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0])
-    return areas

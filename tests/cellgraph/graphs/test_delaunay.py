@@ -3,7 +3,8 @@ import pytest
 from hypothesis import given
 from scipy.spatial import ConvexHull, Delaunay
 
-from pipeline.cellgraph.graphs.delaunay import distinct_sides, distinct_sites, triangle_areas, triangulate
+from pipeline.cellgraph.graphs.delaunay import distinct_sides, distinct_sites, triangulate
+from pipeline.cellgraph.graphs.triangle_geometry import triangle_areas
 from tests.cellgraph.nuclei_layouts import SPECIAL, any_layout, quick, scattered
 
 
