@@ -29,22 +29,15 @@ def command(
 ) -> None:
     """Make the tile table of a slide from coordinates of TRIDENT or CLAM."""
     from pipeline.artefacts.tiles import read_tiles
+    from pipeline.slides.slide_input import SlideInput
     from pipeline.tiling.import_tiles import import_tiles
     from pipeline.tiling.params import TilingParams
+    from pipeline.tiling.tile_table.tiling_job import TilingJob
 
     config = configured(config_path, settings)
-    import_tiles(
-        slide_path,
-        coords_path,
-        tiles_path,
-        overview_path,
-        slide_id=slide_path.stem,
-        mpp=mpp_slide,
-        params=params(config, "tiling", TilingParams),
-        reader=config["reader"],
-        on_bad_slide="stop",
-        on_bad_tile=config["on_bad_tile"],
-        source=source_digest("pipeline.tiling.import_tiles"),
-    )
+    slide = SlideInput(slide_path.stem, slide_path, mpp_slide, config["reader"], on_bad_tile=config["on_bad_tile"])
+    source = source_digest("pipeline.tiling.import_tiles")
+    tiling = params(config, "tiling", TilingParams)
+    import_tiles(coords_path, TilingJob(slide, tiles_path, overview_path, tiling, source))
     frame = read_tiles(tiles_path).frame
     click.echo(f"{tiles_path}: {int(frame['kept'].sum())} of {len(frame)} tiles kept")

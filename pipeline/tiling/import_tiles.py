@@ -9,9 +9,8 @@ import pandas as pd
 
 from pipeline.artefacts.tile_coords import TileCoords, read_tile_coords
 from pipeline.artefacts.tiles import PEN_COLUMNS
-from pipeline.errors import OnBadSlide, OnBadTile
+from pipeline.errors import OnBadTile
 from pipeline.slides.reader import SlideReader
-from pipeline.slides.reader_names import Reader
 from pipeline.tiling.grid.tile_grid import SlideSize
 from pipeline.tiling.grid.tile_rejection import OPENING_WORDS, causes, decided, drop_unreadable, dropped
 from pipeline.tiling.params import TilingParams
@@ -20,20 +19,7 @@ from pipeline.tiling.tile_table.slide_map import map_slide, unmeasured, with_qua
 from pipeline.tiling.tile_table.tiling_job import TiledSlide, TilingJob
 
 
-def import_tiles(
-    slide_path: str | Path,
-    coords_path: str | Path,
-    tiles_path: str | Path,
-    overview_path: str | Path | None,
-    *,
-    slide_id: str,
-    mpp: float | None,
-    params: TilingParams,
-    on_bad_slide: OnBadSlide,
-    source: str,
-    on_bad_tile: OnBadTile = "stop",
-    reader: Reader = "auto",
-) -> None:
+def import_tiles(coords_path: str | Path, job: TilingJob) -> None:
     """Write the table and overview of tiles whose places a coordinates file gives.
 
     Tissue and quality are measured, but every tile is kept that lies on the slide and can
@@ -44,11 +30,9 @@ def import_tiles(
     ----------
     coords_path
         See ``pipeline.artefacts.tile_coords``.
-    params
-        How tissue and quality are measured.  Size and resolution of tiles are the file's;
-        where it does not tell ``tile_px``, this one's.
-    slide_path, tiles_path, overview_path, slide_id, mpp, on_bad_slide, source, on_bad_tile, reader
-        See ``tile_slide``.
+    job
+        The slide and where its table goes.  Size and resolution of tiles are the file's and not those of its
+        ``params``, but for ``tile_px`` where the file does not tell it.
 
     Raises
     ------
@@ -60,10 +44,8 @@ def import_tiles(
         See ``tile_slide``.
     """
     coords = read_tile_coords(coords_path)
-    job = TilingJob(
-        Path(slide_path), tiles_path, overview_path, slide_id, mpp, reader, params, on_bad_slide, on_bad_tile, source
-    )
-    job.run(lambda slide: _import(slide, coords, params, on_bad_tile), upstream={"coords": coords_path})
+    on_bad_tile = job.slide.on_bad_tile
+    job.run(lambda slide: _import(slide, coords, job.params, on_bad_tile), upstream={"coords": coords_path})
 
 
 def _import(slide: SlideReader, coords: TileCoords, params: TilingParams, on_bad_tile: OnBadTile) -> TiledSlide:

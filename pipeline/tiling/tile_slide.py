@@ -9,6 +9,7 @@ from pipeline.errors import OnBadSlide, OnBadTile
 from pipeline.logs import get_logger
 from pipeline.slides.reader import SlideReader
 from pipeline.slides.reader_names import Reader
+from pipeline.slides.slide_input import SlideInput
 from pipeline.tiling.grid.tile_grid import make_grid
 from pipeline.tiling.grid.tile_rejection import (
     OPENING_WORDS,
@@ -48,6 +49,8 @@ def tile_slide(
 ) -> None:
     """Lay the grid over a slide, keep the tiles fit for use, and write table and overview.
 
+    The signature is a contract with users.
+
     Parameters
     ----------
     overview_path
@@ -72,10 +75,8 @@ def tile_slide(
     MissingMppError, SheetError
         If the slide has no pixel size; if the mask cannot be read.
     """
-    job = TilingJob(
-        Path(slide_path), tiles_path, overview_path, slide_id, mpp, reader, params, on_bad_slide, on_bad_tile, source
-    )
-    job.run(
+    slide_input = SlideInput(slide_id, Path(slide_path), mpp, reader, on_bad_slide, on_bad_tile)
+    TilingJob(slide_input, tiles_path, overview_path, params, source).run(
         lambda slide: tile_open_slide(slide, params, mask_path, on_bad_tile),
         upstream={} if mask_path is None else {"mask": mask_path},
     )
@@ -84,7 +85,7 @@ def tile_slide(
 def tile_open_slide(
     slide: SlideReader, params: TilingParams, mask_path: str | Path | None, on_bad_tile: OnBadTile = "stop"
 ) -> TiledSlide:
-    """Tiles of an open slide, judged in the order of ``judge``; writes nothing."""
+    """Tiles of an open slide, judged in the order of ``tile_rejection``; writes nothing."""
     found = map_slide(slide, params, mask_path=mask_path, on_bad_tile=on_bad_tile)
     _say_if_padded(slide, params)
     tiles = unmeasured(make_grid(found.size, slide.mpp, params))

@@ -7,9 +7,11 @@ import pytest
 
 from pipeline.artefacts.tiles import QC_COLUMNS, check_single_ownership, kept_tiles, read_tiles
 from pipeline.errors import ArtefactError, ConfigError, SlideError
+from pipeline.slides.slide_input import SlideInput
 from pipeline.synthetic.painting.pyramid import truncate
 from pipeline.tiling.import_tiles import import_tiles
 from pipeline.tiling.params import TilingParams
+from pipeline.tiling.tile_table.tiling_job import TilingJob
 
 
 def coords_file(path: Path, corners: list[tuple[int, int]], **attributes: Any) -> Path:
@@ -20,10 +22,9 @@ def coords_file(path: Path, corners: list[tuple[int, int]], **attributes: Any) -
 
 
 def run(slide: Path, coords: Path, out: Path, **overrides: Any) -> Any:
-    options: dict[str, Any] = {
-        "slide_id": "s1", "mpp": None, "params": TilingParams(overview_px=400), "on_bad_slide": "stop", "source": "x",
-    }  # fmt: skip
-    import_tiles(slide, coords, out, out.with_suffix(".png"), **{**options, **overrides})
+    params = overrides.pop("params", TilingParams(overview_px=400))
+    slide_input = SlideInput("s1", slide, **overrides)
+    import_tiles(coords, TilingJob(slide_input, out, out.with_suffix(".png"), params, "x"))
     return read_tiles(out)
 
 

@@ -11,12 +11,12 @@ from PIL import Image
 
 from pipeline.artefacts import tiles as tile_table
 from pipeline.artefacts.tables import empty_frame
-from pipeline.errors import OnBadSlide, OnBadTile, SlideError
+from pipeline.errors import SlideError
 from pipeline.logs import get_logger
 from pipeline.provenance import digests, record
 from pipeline.slides.exclusion import reason_to_exclude
-from pipeline.slides.reader import SlideReader, open_slide
-from pipeline.slides.reader_names import Reader
+from pipeline.slides.reader import SlideReader
+from pipeline.slides.slide_input import SlideInput
 from pipeline.slides.source import Box
 from pipeline.tiling.grid.tile_rejection import causes
 from pipeline.tiling.params import TilingParams
@@ -41,17 +41,26 @@ class TiledSlide:
 
 @dataclass(frozen=True)
 class TilingJob:
-    """A slide, how it is read, and where its tiles go; see ``tile_slide`` for the attributes."""
+    """A slide and where its tiles go.
 
-    slide_path: Path
+    Attributes
+    ----------
+    slide
+        The slide and how it is read.
+    tiles_path
+        Where the table goes.
+    overview_path
+        Where the picture goes; None draws none.
+    params
+        How tissue and quality are measured, and the grid where there is one.
+    source
+        Source digest of the stage.
+    """
+
+    slide: SlideInput
     tiles_path: str | Path
     overview_path: str | Path | None
-    slide_id: str
-    mpp: float | None
-    reader: Reader
     params: TilingParams
-    on_bad_slide: OnBadSlide
-    on_bad_tile: OnBadTile
     source: str
 
     def run(self, tile: Callable[[SlideReader], TiledSlide], upstream: Mapping[str, str | Path]) -> None:
@@ -65,24 +74,24 @@ class TilingJob:
             If the slide has no pixel size.
         """
         try:
-            with open_slide(self.slide_path, slide_id=self.slide_id, mpp=self.mpp, reader=self.reader) as slide:
+            with self.slide.open() as slide:
                 tiled = tile(slide)
-                inputs = {"slide": _fingerprint(self.slide_path), **digests(upstream)}
+                inputs = {"slide": _fingerprint(self.slide.path), **digests(upstream)}
                 header = self._header(slide, tiled, inputs)
                 # The picture first: a slide that fails here must not leave a table that says it is fine.
                 if self.overview_path is not None:
                     write_overview(self.overview_path, self._picture(slide, tiled, header.plain()), header.plain())
                 tile_table.write_tiles(self.tiles_path, tiled.tiles, header)
-                _report(self.slide_id, tiled)
+                _report(slide.slide_id, tiled)
         except SlideError as error:
-            reason = reason_to_exclude(error, self.slide_path, self.on_bad_slide)
-            logger.warning("%s is excluded: %s", self.slide_id, error)
+            reason = reason_to_exclude(error, self.slide.path, self.slide.on_bad_slide)
+            logger.warning("%s is excluded: %s", self.slide.slide_id, error)
             self._write_excluded(reason)
 
     def _header(self, slide: SlideReader, tiled: TiledSlide, inputs: dict[str, str]) -> tile_table.TileHeader:
         unreadable = causes(tiled.tiles).get("unreadable")
         return tile_table.TileHeader(
-            slide_id=self.slide_id,
+            slide_id=self.slide.slide_id,
             slide_mpp=slide.mpp,
             width_l0=slide.width_l0,
             height_l0=slide.height_l0,
@@ -96,7 +105,7 @@ class TilingJob:
 
     def _write_excluded(self, reason: str) -> None:
         header = tile_table.TileHeader(
-            slide_id=self.slide_id,
+            slide_id=self.slide.slide_id,
             slide_mpp=None,
             width_l0=0,
             height_l0=0,
@@ -104,7 +113,7 @@ class TilingJob:
             provenance=record(params=self.params, source=self.source),
         )
         if self.overview_path is not None:
-            write_overview(self.overview_path, draw_unreadable(self.slide_id, reason), header.plain())
+            write_overview(self.overview_path, draw_unreadable(self.slide.slide_id, reason), header.plain())
         tile_table.write_tiles(self.tiles_path, empty_frame(tile_table.COLUMNS), header)
 
     def _picture(self, slide: SlideReader, tiled: TiledSlide, header: Mapping[str, Any]) -> Image.Image:
@@ -112,7 +121,7 @@ class TilingJob:
         bad_boxes: list[Box] = []
         thumbnail = slide.thumbnail(
             longer_um / self.params.overview_px,
-            on_unreadable=None if self.on_bad_tile == "stop" else bad_boxes.append,
+            on_unreadable=None if self.slide.on_bad_tile == "stop" else bad_boxes.append,
         )
         return draw_overview(thumbnail, tiled.found, tiled.tiles, header)
 

@@ -7,6 +7,7 @@ import pytest
 from pipeline.artefacts.tiles import read_tiles
 from pipeline.errors import OnBadSlide, SlideError
 from pipeline.slides.reader import SlideReader
+from pipeline.slides.slide_input import SlideInput
 from pipeline.tiling.grid.tile_grid import SlideSize, make_grid
 from pipeline.tiling.grid.tile_rejection import decided
 from pipeline.tiling.params import TilingParams
@@ -23,9 +24,8 @@ def one_tile(slide: SlideReader) -> TiledSlide:
 
 
 def job(slide: Path, out: Path, on_bad_slide: OnBadSlide = "stop") -> TilingJob:
-    return TilingJob(
-        slide, out, out.with_suffix(".png"), "s1", 0.5, "auto", PARAMS, on_bad_slide, on_bad_tile="stop", source="x"
-    )
+    slide_input = SlideInput("s1", slide, 0.5, on_bad_slide=on_bad_slide)
+    return TilingJob(slide_input, out, out.with_suffix(".png"), PARAMS, "x")
 
 
 def upstream(slide: Path, out: Path, **inputs: Path) -> Any:
