@@ -1,67 +1,122 @@
 import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from pipeline import reachability
-from pipeline.reachability import import_statements, imported_modules, module_file, package_modules, reached_modules
+from pipeline.reachability import PACKAGE_ROOT, imported_modules, module_file, reached_modules
+
+ROOT = PACKAGE_ROOT.parent
+RULES = {
+    match[1]: match[2]
+    for file in sorted((ROOT / "workflow/rules").glob("*.smk"))
+    for match in re.finditer(
+        r"^rule (\w+):.*?source_digest\(\"([\w.]+)\"\)", file.read_text(), re.DOTALL | re.MULTILINE
+    )
+}
+"""Module that each rule's ``source`` names."""
+
+KNOWN_DYNAMIC = {
+    "cli.py",
+    "cellgraph/__init__.py",
+    "commands/doctor.py",
+    "exports/anndata_export.py",
+    "slides/stored_tiles.py",
+}
+"""Modules that import by name at run time: the commands, the public names of the room, and other packages."""
+
+
+def test_every_rule_names_its_source():
+    assert set(RULES) == {path.stem for path in (ROOT / "workflow/scripts").glob("*.py")}
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_rules_source_is_what_its_script_reaches(rule):
+    of_script = {m for m in imported_modules(ROOT / f"workflow/scripts/{rule}.py") if m != PACKAGE_ROOT.name}
+    # The script sets up the log itself.
+    assert set(reached_modules(*of_script)) == set(reached_modules(RULES[rule], "pipeline.logs"))
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_importing_a_rules_module_loads_nothing_beyond_its_reach(rule):
+    code = f"import sys, {RULES[rule]}; print(*sorted(m for m in sys.modules if m.split('.')[0] == 'pipeline'))"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert set(loaded.stdout.split()) <= set(reached_modules(RULES[rule]))
+
+
+def test_segmentation_reaches_neither_the_training_of_its_network_nor_another_room():
+    reached = reached_modules("pipeline.nuclei.segment_nuclei")
+    assert not [m for m in reached if m.startswith("pipeline.nuclei.learning")]
+    assert {m.split(".")[1] for m in reached if m.count(".") > 1} <= {"nuclei", "slides", "artefacts"}
+
+
+def test_building_graphs_reaches_no_feature():
+    assert not [
+        m for m in reached_modules("pipeline.cellgraph.build_cell_graphs") if ".features." in m and "cellgraph" in m
+    ]
+
+
+def test_modules_are_imported_by_name_only_where_it_is_known():
+    dynamic = set()
+    for file in PACKAGE_ROOT.rglob("*.py"):
+        names = {n.id for n in ast.walk(ast.parse(file.read_text())) if isinstance(n, ast.Name)}
+        if names & {"import_module", "__import__"}:
+            dynamic.add(file.relative_to(PACKAGE_ROOT).as_posix())
+    assert dynamic <= KNOWN_DYNAMIC
 
 
 @pytest.fixture
 def package(tmp_path, monkeypatch):
-    """A package of four modules, of which ``far`` imports nothing."""
+    """A package ``pipeline`` of the files given, in place of the real one."""
     root = tmp_path / "pipeline"
-    files = {
-        "__init__.py": "",
-        "door.py": "def f():\n    from pipeline.room import near\n",
-        "room/__init__.py": "import pipeline.beside",
-        "room/near.py": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import pipeline.far\n",
-        "beside.py": "from pipeline import door",
-        "far.py": "",
-    }
-    for name, text in files.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(text)
-    monkeypatch.setattr(reachability, "PACKAGE_ROOT", root)
-    imported_modules.cache_clear()
-    yield root
-    imported_modules.cache_clear()
+
+    def make(**files: str) -> Path:
+        for name, text in files.items():
+            path = root / f"{name.replace('__', '/')}.py"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        for folder in [root, *(p for p in root.rglob("*") if p.is_dir())]:
+            (folder / "__init__.py").touch()
+        monkeypatch.setattr(reachability, "PACKAGE_ROOT", root)
+        reachability.imported_modules.cache_clear()
+        return root
+
+    yield make
+    reachability.imported_modules.cache_clear()
 
 
-def test_modules_reach_what_they_import_and_the_packages_above(package):
-    assert reached_modules("pipeline.far") == ("pipeline", "pipeline.far")
-    assert reached_modules("pipeline.door") == (
-        "pipeline",
-        "pipeline.beside",
-        "pipeline.door",
-        "pipeline.room",
-        "pipeline.room.near",
+def test_imports_are_followed_wherever_they_stand(package):
+    package(
+        a="from pipeline import b\nimport pipeline.room.c\nimport os\n",
+        b="def f():\n    from pipeline.room.d import g\n    return g\n",
+        room__c="",
+        room__d="if True:\n    try:\n        import pipeline.e\n    except ImportError:\n        pass\n",
+        e="",
+        unused="import pipeline.e",
     )
+    names = ("", ".a", ".b", ".e", ".room", ".room.c", ".room.d")
+    assert reached_modules("pipeline.a") == tuple(f"pipeline{name}" for name in names)
 
 
-def test_all_modules_are_listed_by_their_dotted_names(package):
-    assert package_modules() == (
-        "pipeline",
-        "pipeline.beside",
-        "pipeline.door",
-        "pipeline.far",
-        "pipeline.room",
-        "pipeline.room.near",
-    )
-    assert [module_file(name).relative_to(package).as_posix() for name in package_modules()[-2:]] == [
-        "room/__init__.py",
-        "room/near.py",
-    ]
+def test_imports_for_type_checkers_do_not_run(package):
+    package(a="from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from pipeline.b import B\n", b="")
+    assert reached_modules("pipeline.a") == ("pipeline", "pipeline.a")
 
 
-def test_what_does_not_exist_is_an_error(package):
-    with pytest.raises(ModuleNotFoundError, match=r"pipeline\.none"):
-        reached_modules("pipeline.none")
-    with pytest.raises(ModuleNotFoundError, match="other"):
-        module_file("other.far")
+def test_a_name_of_a_module_is_no_module(package):
+    package(a="from pipeline.b import value\n", b="value = 1\n")
+    assert reached_modules("pipeline.a") == ("pipeline", "pipeline.a", "pipeline.b")
 
 
-def test_statements_that_run_are_found_at_any_depth():
-    tree = ast.parse(
-        "import a\nif TYPE_CHECKING:\n    import b\nelse:\n    import c\nclass D:\n    def f(s):\n        import e"
-    )
-    assert [statement.names[0].name for statement in import_statements(tree)] == ["a", "e"]
+def test_circles_end(package):
+    package(a="import pipeline.b", b="import pipeline.a")
+    assert reached_modules("pipeline.a") == ("pipeline", "pipeline.a", "pipeline.b")
+
+
+@pytest.mark.parametrize("name", ["pipeline.nowhere", "numpy", "pipeline.tiling.nowhere"])
+def test_what_is_no_module_of_the_package_is_an_error(name):
+    with pytest.raises(ModuleNotFoundError, match=name):
+        module_file(name)
