@@ -24,7 +24,7 @@ def test_an_unreadable_slide_stops_its_own_job_only_and_is_named(fresh):
     ("changed", "expected"),
     [
         ({"tilling": {"tile_px": 3}}, "tilling: unknown key"),
-        ({"tiling": {"tile_px": -1}}, "tiling.tile_px: -1 is less than the minimum"),
+        ({"tiling": {"tile_px": -1}}, "tiling.tile_px: expected a whole number in [16, 8192], found -1"),
         ({"nuclei": {"weights": "nothing.pt"}}, "nothing.pt"),
         ({"sheet": "none.csv"}, "none.csv"),
         ({"prediction": {"method": "joint"}}, "prediction.method"),
