@@ -46,11 +46,15 @@ def describe(sheet_path: Path, features_dir: Path, out_dir: Path, batch_path: Pa
     if batch_path is not None:
         batches = read_csv(batch_path, "batches", {"slide_id": "str", "batch": "str"})
         groupings["batch"] = dict(zip(batches["slide_id"], batches["batch"], strict=True))
-    found = describe_features(caches, {row.slide_id: row.label for row in rows}, groupings)
-    correlation = found.correlation.reset_index(names="feature")
-    for name, table in (("distribution", found.distribution), ("correlation", correlation), ("groups", found.groups)):
+    statistics = describe_features(caches, {row.slide_id: row.label for row in rows}, groupings)
+    correlation = statistics.correlation.reset_index(names="feature")
+    for name, table in (
+        ("distribution", statistics.distribution),
+        ("correlation", correlation),
+        ("groups", statistics.groups),
+    ):
         write_csv(out_dir / f"{name}.csv", table, {"feature": "str"})
-    click.echo(_summary(found.distribution, found.groups, out_dir))
+    click.echo(_summary(statistics.distribution, statistics.groups, out_dir))
 
 
 def _summary(distribution: pd.DataFrame, groups: pd.DataFrame, out_dir: Path) -> str:

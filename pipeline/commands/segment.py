@@ -36,16 +36,15 @@ def command(
     from pipeline.nuclei.params import NucleiParams
     from pipeline.nuclei.segmentation.segment_image import segment_image
     from pipeline.report.export_geojson import nuclei_geojson
+    from pipeline.slides.slide_input import SlideInput
 
     config = configured(config_path, settings, nuclei__weights=weights, device=device)
     n_nuclei = segment_image(
-        image_path,
+        SlideInput(image_path.stem, image_path, mpp, config["reader"]),
         nuclei_path,
         masks_path,
-        mpp=mpp,
         params=params(config, "nuclei", NucleiParams),
         device=config["device"],
-        reader=config["reader"],
         source=source_digest("pipeline.nuclei.segmentation.segment_image"),
     )
     if geojson_path is not None:

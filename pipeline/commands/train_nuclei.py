@@ -80,7 +80,7 @@ def command(
 
     A training that was cut off goes on from its last checkpoint beside the weights.
     """
-    from pipeline.nuclei.learning.train_nuclei import train_nuclei
+    from pipeline.nuclei.learning.train_nuclei import TrainingPictures, train_nuclei
     from pipeline.nuclei.network.weights import load_weights
     from pipeline.nuclei.network.weights_files import resolve_weights
     from pipeline.nuclei.params import NucleiTrainingParams
@@ -88,15 +88,10 @@ def command(
 
     params = NucleiTrainingParams(**{key: value for key, value in numbers.items() if value is not None})  # type: ignore[arg-type]
     start = None if start_path is None else load_weights(resolve_weights(start_path))
-    result = train_nuclei(
+    pictures = TrainingPictures(
         outlined_images(images_dir, masks_dir),
-        out_path,
         synthetic=painted_images(n_synthetic, params.seed),
         canvas=None if canvas_path is None else tissue_canvas(canvas_path),
-        start=start,
-        params=params,
-        device=device,
-        threads=threads,
         licence=licence,
         provenance={
             "images": f"{data or images_dir.name} ({file_digest(images_dir)}, outlines {file_digest(masks_dir)})",
@@ -105,6 +100,7 @@ def command(
             "start": "random weights" if start is None else f"{start.name} ({start.digest})",
         },
     )
+    result = train_nuclei(pictures, out_path, start=start, params=params, device=device, threads=threads)
     click.echo(f"{out_path}: best step {result.best_step}, AP@0.5 {result.average_precision:.3f} on held-out images")
 
 

@@ -53,14 +53,14 @@ def _import(slide: SlideReader, coords: TileCoords, params: TilingParams, on_bad
     params = replace(
         params, tile_px=tile_px, mpp=coords.width_l0 * slide.mpp / tile_px, overlap_px=coords.overlap_px or 0
     )
-    found = map_slide(slide, params, on_bad_tile=on_bad_tile)
+    slide_map = map_slide(slide, params, on_bad_tile=on_bad_tile)
     tiles = unmeasured(_placed(coords, params))
-    tiles = tiles.assign(tissue_fraction=found.share(found.tissue, tiles))
-    tiles = dropped(tiles, _is_beyond(tiles, found.size), OPENING_WORDS["beyond the slide"])
-    tiles = drop_unreadable(tiles, found.share(found.unreadable, tiles) > 0)
-    tiles = with_quality(tiles, found, (*PEN_COLUMNS, "qc_fold", "qc_off_stain"), params)
+    tiles = tiles.assign(tissue_fraction=slide_map.share(slide_map.tissue, tiles))
+    tiles = dropped(tiles, _is_beyond(tiles, slide_map.size), OPENING_WORDS["beyond the slide"])
+    tiles = drop_unreadable(tiles, slide_map.share(slide_map.unreadable, tiles) > 0)
+    tiles = with_quality(tiles, slide_map, (*PEN_COLUMNS, "qc_fold", "qc_off_stain"), params)
     tiles = decided(with_focus(slide, tiles, params, on_bad_tile))
-    return TiledSlide(tiles, found, params, _reason(tiles))
+    return TiledSlide(tiles, slide_map, params, _reason(tiles))
 
 
 def _placed(coords: TileCoords, params: TilingParams) -> pd.DataFrame:

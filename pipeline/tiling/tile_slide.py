@@ -86,27 +86,27 @@ def tile_open_slide(
     slide: SlideReader, params: TilingParams, mask_path: str | Path | None, on_bad_tile: OnBadTile = "stop"
 ) -> TiledSlide:
     """Tiles of an open slide, judged in the order of ``tile_rejection``; writes nothing."""
-    found = map_slide(slide, params, mask_path=mask_path, on_bad_tile=on_bad_tile)
+    slide_map = map_slide(slide, params, mask_path=mask_path, on_bad_tile=on_bad_tile)
     _say_if_padded(slide, params)
-    tiles = unmeasured(make_grid(found.size, slide.mpp, params))
-    tiles = _drop_outside(tiles.assign(tissue_fraction=found.share(found.usable, tiles)), found, params)
-    tiles = drop_unreadable(tiles, found.share(found.unreadable, tiles) > 0)
-    tiles = drop_inked(with_quality(tiles, found, PEN_COLUMNS, params), params)
+    tiles = unmeasured(make_grid(slide_map.size, slide.mpp, params))
+    tiles = _drop_outside(tiles.assign(tissue_fraction=slide_map.share(slide_map.usable, tiles)), slide_map, params)
+    tiles = drop_unreadable(tiles, slide_map.share(slide_map.unreadable, tiles) > 0)
+    tiles = drop_inked(with_quality(tiles, slide_map, PEN_COLUMNS, params), params)
     tiles = drop_without_tissue(tiles, params)
-    tiles = with_quality(tiles, found, ("qc_fold", "qc_off_stain"), params)
+    tiles = with_quality(tiles, slide_map, ("qc_fold", "qc_off_stain"), params)
     tiles = drop_off_stain(drop_folded(tiles, params), params)
     tiles = with_focus(slide, tiles, params, on_bad_tile)
     tiles = decided(drop_unsampled(drop_blurred(tiles, params), params))
-    return TiledSlide(tiles, found, params, _reason(slide, tiles, found, params))
+    return TiledSlide(tiles, slide_map, params, _reason(slide, tiles, slide_map, params))
 
 
-def _drop_outside(tiles: pd.DataFrame, found: SlideMap, params: TilingParams) -> pd.DataFrame:
+def _drop_outside(tiles: pd.DataFrame, slide_map: SlideMap, params: TilingParams) -> pd.DataFrame:
     """Drop tiles outside the mask drawn by hand, and those that only lack the tissue it cuts off."""
-    if found.inside is None:
+    if slide_map.inside is None:
         return tiles
     least = params.min_tissue_fraction - SHARE_TOLERANCE
-    tissue, usable = found.share(found.tissue, tiles), tiles["tissue_fraction"].to_numpy()
-    is_outside = found.share(found.inside, tiles) == 0
+    tissue, usable = slide_map.share(slide_map.tissue, tiles), tiles["tissue_fraction"].to_numpy()
+    is_outside = slide_map.share(slide_map.inside, tiles) == 0
     return dropped(tiles, is_outside | ((tissue >= least) & (usable < least)), OPENING_WORDS["outside the mask"])
 
 
@@ -120,7 +120,7 @@ def _say_if_padded(slide: SlideReader, params: TilingParams) -> None:
         )
 
 
-def _reason(slide: SlideReader, tiles: pd.DataFrame, found: SlideMap, params: TilingParams) -> str | None:
+def _reason(slide: SlideReader, tiles: pd.DataFrame, slide_map: SlideMap, params: TilingParams) -> str | None:
     """Why no tile is kept; None when one is."""
     if tiles["kept"].any():
         return None
@@ -131,9 +131,9 @@ def _reason(slide: SlideReader, tiles: pd.DataFrame, found: SlideMap, params: Ti
         )
     dropped_by = causes(tiles)
     if dropped_by.keys() <= {"no tissue", "little tissue", "outside the mask"}:
-        if not found.tissue.any():
+        if not slide_map.tissue.any():
             return "no tissue found"
-        if not found.usable.any():
+        if not slide_map.usable.any():
             return "no tissue inside the mask"
         return f"no tile reaches the minimum tissue fraction {params.min_tissue_fraction:g}"
     counts = ", ".join(f"{int(flags.sum())} {cause}" for cause, flags in dropped_by.items())

@@ -18,12 +18,12 @@ def checked_offsets(offsets: npt.ArrayLike, total: int) -> Ints:
     ValueError
         If they are anything else.
     """
-    found = np.asarray(offsets)
-    if found.ndim != 1 or len(found) == 0 or found.dtype.kind not in "iu":
+    given = np.asarray(offsets)
+    if given.ndim != 1 or len(given) == 0 or given.dtype.kind not in "iu":
         raise ValueError(
-            f"offsets must be a one-dimensional array of integers, found shape {found.shape}, {found.dtype}."
+            f"offsets must be a one-dimensional array of integers, found shape {given.shape}, {given.dtype}."
         )
-    checked = found.astype(np.int64)
+    checked = given.astype(np.int64)
     if checked[0] != 0 or checked[-1] != total or (np.diff(checked) < 0).any():
         raise ValueError(f"offsets must rise from 0 to {total}, found {checked[0]} to {checked[-1]}.")
     return checked

@@ -56,21 +56,21 @@ def both_directions(ends: Ints, other_ends: Ints, n_nodes: int) -> tuple[Ints, I
 @compiled
 def lengths(xy: Floats, ends: Ints, other_ends: Ints) -> Floats:
     """Distance between the ends of each edge, float64 (n_edges,), in the unit of ``xy`` (n, 2)."""
-    found = np.empty(len(ends))
+    distances = np.empty(len(ends))
     for edge in range(len(ends)):
         dx, dy = xy[other_ends[edge], 0] - xy[ends[edge], 0], xy[other_ends[edge], 1] - xy[ends[edge], 1]
-        found[edge] = np.sqrt(dx * dx + dy * dy)
-    return found
+        distances[edge] = np.sqrt(dx * dx + dy * dy)
+    return distances
 
 
 @compiled
 def angles_between_axes(theta: Floats, edges: Ints) -> Floats:
     """Angle between the axes of the two ends of each edge in radians, 0 to pi/2; NaN where one is not finite."""
-    found = np.empty(edges.shape[1])
-    for edge in range(len(found)):
+    angles = np.empty(edges.shape[1])
+    for edge in range(len(angles)):
         turn = (theta[edges[0, edge]] - theta[edges[1, edge]]) % np.pi
-        found[edge] = min(turn, np.pi - turn) if np.isfinite(turn) else np.nan
-    return found
+        angles[edge] = min(turn, np.pi - turn) if np.isfinite(turn) else np.nan
+    return angles
 
 
 @compiled
@@ -79,10 +79,10 @@ def angles_to_axis(xy: Floats, theta: Floats, edges: Ints) -> Floats:
 
     NaN where that axis is not finite or the ends coincide.
     """
-    found = np.empty(edges.shape[1])
-    for edge in range(len(found)):
+    angles = np.empty(edges.shape[1])
+    for edge in range(len(angles)):
         source, target = edges[0, edge], edges[1, edge]
         dx, dy = xy[target, 0] - xy[source, 0], xy[target, 1] - xy[source, 1]
         turn = (np.arctan2(dy, dx) - theta[source]) % np.pi
-        found[edge] = min(turn, np.pi - turn) if np.isfinite(turn) and (dx != 0.0 or dy != 0.0) else np.nan
-    return found
+        angles[edge] = min(turn, np.pi - turn) if np.isfinite(turn) and (dx != 0.0 or dy != 0.0) else np.nan
+    return angles

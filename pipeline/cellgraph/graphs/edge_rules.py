@@ -126,8 +126,8 @@ def _candidates(xy_um: Floats, offsets: Ints, params: CellGraphParams, mpp: floa
 
 def _nearest_pairs(xy_um: Floats, offsets: Ints, k: int) -> tuple[Ints, Ints]:
     nearest, _ = nearest_neighbours(xy_um, offsets, k)
-    found = nearest >= 0
-    return np.repeat(np.arange(len(xy_um)), found.sum(axis=1)), nearest[found]
+    is_neighbour = nearest >= 0
+    return np.repeat(np.arange(len(xy_um)), is_neighbour.sum(axis=1)), nearest[is_neighbour]
 
 
 def _cut(xy_um: Floats, ends: Ints, other_ends: Ints, radius_um: float) -> tuple[Ints, Floats]:

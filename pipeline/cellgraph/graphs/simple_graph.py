@@ -70,11 +70,11 @@ def checked_edges(edge_index: npt.ArrayLike, n_nodes: int) -> Ints:
     ValueError
         If the shape differs, or an end is not an integer from 0 to ``n_nodes`` - 1.
     """
-    found = np.asarray(edge_index)
-    if found.size == 0:
+    edges = np.asarray(edge_index)
+    if edges.size == 0:
         return np.zeros((2, 0), np.int64)
-    if found.ndim != 2 or found.shape[0] != 2 or found.dtype.kind not in "iu":
-        raise ValueError(f"edge_index must be integers of shape (2, n_edges), found {found.shape}, {found.dtype}.")
-    if found.min() < 0 or found.max() >= n_nodes:
-        raise ValueError(f"edge_index must name nodes 0 to {n_nodes - 1}, found {found.min()} to {found.max()}.")
-    return found.astype(np.int64)
+    if edges.ndim != 2 or edges.shape[0] != 2 or edges.dtype.kind not in "iu":
+        raise ValueError(f"edge_index must be integers of shape (2, n_edges), found {edges.shape}, {edges.dtype}.")
+    if edges.min() < 0 or edges.max() >= n_nodes:
+        raise ValueError(f"edge_index must name nodes 0 to {n_nodes - 1}, found {edges.min()} to {edges.max()}.")
+    return edges.astype(np.int64)

@@ -122,6 +122,17 @@ class Cutout:
     axis_rad: float
 
 
+@dataclass(frozen=True)
+class _Pose:
+    """Where and how a nucleus is laid: centre, px; angle of its major axis; factors on its size and its density."""
+
+    x: float
+    y: float
+    angle_rad: float
+    scale: float
+    gain: float
+
+
 def cutouts(image: OutlinedImage) -> list[Cutout]:
     """Nuclei of ``image`` that its border does not cut."""
     stain = haematoxylin(image.rgb)
@@ -189,7 +200,7 @@ def collage(canvas: Rgb, nuclei: Sequence[Cutout], size_px: int, generator: np.r
             continue
         kind = nuclei[int(generator.choice(kinds))]
         gain = strength * np.exp(generator.normal(0, STRENGTH_SPREAD))
-        _paste(hed, labels, kind, (x, y), angle, scale * np.exp(generator.normal(0, SIZE_SPREAD)), gain)
+        _paste(hed, labels, kind, _Pose(x, y, angle, scale * np.exp(generator.normal(0, SIZE_SPREAD)), gain))
     nuclear = (labels > 0).astype(np.float32)
     veil = cv2.GaussianBlur(nuclear, (0, 0), VEIL_SIGMA_PX) * (1 - cv2.GaussianBlur(nuclear, (0, 0), EDGE_SIGMA_PX))
     hed[..., 0] += generator.uniform(0, VEIL) * strength * veil
@@ -240,18 +251,10 @@ def _cluster(size_px: int, generator: np.random.Generator) -> npt.NDArray[np.flo
     return np.column_stack([xy, axis])
 
 
-def _paste(
-    hed: Floats,
-    labels: Labels,
-    nucleus: Cutout,
-    xy: tuple[float, float],
-    angle: float,
-    scale: float,
-    gain: float,
-) -> None:
+def _paste(hed: Floats, labels: Labels, nucleus: Cutout, pose: _Pose) -> None:
     """Lay one nucleus, in place, unless it would hide or be hidden by others too much."""
-    mask, density = _turned(nucleus, angle, scale)
-    top, left = round(xy[1]) - mask.shape[0] // 2, round(xy[0]) - mask.shape[1] // 2
+    mask, density = _turned(nucleus, pose.angle_rad, pose.scale)
+    top, left = round(pose.y) - mask.shape[0] // 2, round(pose.x) - mask.shape[1] // 2
     window, own = _overlap((top, left), mask.shape, labels.shape)
     mask, density = mask[own], density[own]
     area = mask.sum()
@@ -261,7 +264,7 @@ def _paste(
     free = mask & (under == 0)
     under[free] = labels.max() + 1
     cover = cv2.GaussianBlur(free.astype(np.float32), (0, 0), EDGE_SIGMA_PX)
-    hed[window][..., 0] += cover * (gain * density - UNDER_HAEMATOXYLIN * hed[window][..., 0])
+    hed[window][..., 0] += cover * (pose.gain * density - UNDER_HAEMATOXYLIN * hed[window][..., 0])
     hed[window][..., 1] *= 1 - UNDER_EOSIN * cover
 
 

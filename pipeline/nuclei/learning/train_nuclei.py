@@ -6,7 +6,7 @@ each nucleus and the logit of being inside one.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,19 +21,19 @@ from pipeline.errors import ArtefactError, CohortError, WeightsError
 from pipeline.logs import get_logger
 from pipeline.nuclei.labels.whole_nuclei import whole_nuclei
 from pipeline.nuclei.learning.augmentation import Labels, OutlinedImage, rescaled
-from pipeline.nuclei.learning.cellpose_cpnet import build_network, forward, load_network, state_of
+from pipeline.nuclei.learning.cellpose_cpnet import build_network, load_network, state_of
 from pipeline.nuclei.learning.collage import collages
 from pipeline.nuclei.learning.detection_scores import Matches, match_nuclei
 from pipeline.nuclei.learning.training_batches import Batch, Pools, batches_ahead, image_pool
 from pipeline.nuclei.network.flow_dynamics import FLOW_FACTOR
-from pipeline.nuclei.network.inference_engine import labels_from_output
+from pipeline.nuclei.network.inference_engine import NucleusFinder
 from pipeline.nuclei.network.weights import NetworkInput, Weights, save_weights
 from pipeline.nuclei.params import NucleiParams, NucleiTrainingParams
-from pipeline.nuclei.stain.stain_channels import Rgb, network_input
+from pipeline.nuclei.stain.stain_channels import Rgb
 
 INPUT: NetworkInput = "haematoxylin_luminance"
 MIN_AREA_PX = 16
-"""Found nuclei smaller than this count for nothing in validation."""
+"""Nuclei smaller than this count for nothing in validation."""
 
 MAX_HELD_OUT = 24
 """Most images of a kind that are held out: more would make validation long."""
@@ -93,6 +93,29 @@ def learning_rate_factor(step: int, params: NucleiTrainingParams) -> float:
 
 
 @dataclass(frozen=True)
+class TrainingPictures:
+    """What a network is trained on.
+
+    Attributes
+    ----------
+    images
+        Real images uint8 (h, w, 3) and their nuclei int32 (h, w), 0 = background.
+    synthetic
+        Painted images in the same form; may be empty.
+    canvas
+        Real tissue at the training scale, onto which nuclei of ``images`` are laid; None makes no collages.
+    licence, provenance
+        Of the pictures, hence of the weights, in whose file they are stored.
+    """
+
+    images: Sequence[tuple[Rgb, Labels]]
+    synthetic: Sequence[tuple[Rgb, Labels]] = ()
+    canvas: Rgb | None = None
+    licence: str = "BSD-3-Clause"
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class TrainingImages:
     """What a training draws its crops from, and what chooses its weights.
 
@@ -109,30 +132,20 @@ class TrainingImages:
 
 
 def train_nuclei(
-    images: Sequence[tuple[Rgb, Labels]],
+    pictures: TrainingPictures,
     out_path: str | Path,
     *,
-    synthetic: Sequence[tuple[Rgb, Labels]] = (),
-    canvas: Rgb | None = None,
     start: Weights | None = None,
     params: NucleiTrainingParams | None = None,
     device: str = "cpu",
     threads: int = 1,
-    licence: str = "BSD-3-Clause",
-    provenance: Mapping[str, Any] | None = None,
 ) -> TrainingResult:
     """Train a compact CPnet and write the best weights; a training that was cut off goes on where it stood.
 
     Parameters
     ----------
-    images
-        Real images uint8 (h, w, 3) and their nuclei int32 (h, w), 0 = background.
     out_path
         Where the weights go; the state for resuming stands beside them as ``<name>.checkpoint``.
-    synthetic
-        Painted images in the same form; may be empty.
-    canvas
-        Real tissue at the training scale, onto which nuclei of ``images`` are laid; None makes no collages.
     start
         Weights to go on from; None starts from random ones.  They are kept if nothing is
         better on the held-out images, and their means with the last weights are tried
@@ -141,8 +154,6 @@ def train_nuclei(
         Defaults to ``NucleiTrainingParams()``.
     device, threads
         See ``devices.choose_device``; torch's threads on the CPU.
-    licence, provenance
-        Stored in the weights file.
 
     Raises
     ------
@@ -156,18 +167,18 @@ def train_nuclei(
     params = params or NucleiTrainingParams()
     torch.set_num_threads(threads)
     place = choose_device(device)
-    data = training_images(images, synthetic, canvas, params)
+    drawn_from = training_images(pictures, params)
     torch.manual_seed(params.seed)
     network = _initial_network(start, params).to(place)
     optimiser = torch.optim.AdamW(network.parameters(), lr=params.learning_rate, weight_decay=params.weight_decay)
     checkpoint = Path(f"{out_path}.checkpoint")
     first = _resume(checkpoint, network, optimiser, params)
-    best = _Best(out_path, params, data.held_out, place, licence, provenance or {}, **first.pop("best"))
+    best = _Best(out_path, params, drawn_from.held_out, place, pictures, **first.pop("best"))
     if start is not None and first["step"] == 0:
         best.consider(network, {"step": 0})
 
     losses: list[float] = []
-    for step, batch in batches_ahead(data.pools, params, first=first["step"]):
+    for step, batch in batches_ahead(drawn_from.pools, params, first=first["step"]):
         for group in optimiser.param_groups:
             group["lr"] = params.learning_rate * learning_rate_factor(step, params)
         losses.append(_take_step(network, optimiser, batch, params, place))
@@ -177,7 +188,7 @@ def train_nuclei(
             _save_checkpoint(checkpoint, network, optimiser, params, done, best)
             losses.clear()
 
-    if start is not None and any(data.held_out.values()):
+    if start is not None and any(drawn_from.held_out.values()):
         for share in BLENDS:
             best.consider(_blended(start, network, share).to(place), {"step": params.steps, "share": share})
     return TrainingResult(int(best.row["step"]), best.row["average_precision"], tuple(best.history))
@@ -198,12 +209,7 @@ def _take_step(
     return loss.item()
 
 
-def training_images(
-    images: Sequence[tuple[Rgb, Labels]],
-    synthetic: Sequence[tuple[Rgb, Labels]],
-    canvas: Rgb | None,
-    params: NucleiTrainingParams,
-) -> TrainingImages:
+def training_images(pictures: TrainingPictures, params: NucleiTrainingParams) -> TrainingImages:
     """Rescale images, hold a share of each kind out, and make collages of either share on its own part of the canvas.
 
     Raises
@@ -211,14 +217,16 @@ def training_images(
     CohortError
         If there is no image left to train on.
     """
-    real, unseen = _split([rescaled(*pair, params.diameter_px) for pair in images], params)
-    painted, unseen_painted = _split([rescaled(*pair, params.diameter_px) for pair in synthetic], params)
+    real, unseen = _split([rescaled(*pair, params.diameter_px) for pair in pictures.images], params)
+    painted, unseen_painted = _split([rescaled(*pair, params.diameter_px) for pair in pictures.synthetic], params)
     if not real and not painted:
         raise CohortError(
-            f"train-nuclei: expected images to train on, found {len(images)} of which {len(unseen)} are held out."
+            f"train-nuclei: expected images to train on, found {len(pictures.images)} of which "
+            f"{len(unseen)} are held out."
         )
     pasted: list[OutlinedImage] = []
     unseen_pasted: list[OutlinedImage] = []
+    canvas = pictures.canvas
     if canvas is not None and params.collages:
         border = round(canvas.shape[0] * (1 - CANVAS_HELD_OUT))
         n_unseen = min(MAX_HELD_OUT, round(params.collages * params.held_out_fraction))
@@ -242,16 +250,30 @@ def validate(
 def _average_precision(
     network: CPnet, images: Sequence[OutlinedImage], params: NucleiTrainingParams, device: torch.device
 ) -> float:
-    network.eval()
+    """Of the nuclei that the network finds as it will be used: by ``NucleusFinder``, at the scale of the images."""
+    finder = _finder(network, params, device)
     total = Matches(0, 0, 0)
     rim = math.ceil(3 * params.diameter_px)
     for image in images:
         # White around the image, as beyond the border of a slide.
         framed = np.pad(image.rgb, ((rim, rim), (rim, rim), (0, 0)), constant_values=255)
-        output = forward(network, network_input(framed, image.stain, INPUT)[None], device)[0]
-        found = labels_from_output(output, NucleiParams(), diameter_px=params.diameter_px)
-        total += match_nuclei(image.labels, whole_nuclei(found[rim:-rim, rim:-rim], MIN_AREA_PX), 0.5)
+        nuclei = finder.find([framed], finder.network_mpp(), image.stain)[0]
+        total += match_nuclei(image.labels, whole_nuclei(nuclei[rim:-rim, rim:-rim], MIN_AREA_PX), 0.5)
     return total.average_precision
+
+
+def _finder(network: CPnet, params: NucleiTrainingParams, device: torch.device) -> NucleusFinder:
+    segmentation = NucleiParams(runtime="torch", min_area_um2=0.0, threads=torch.get_num_threads())
+    weights = Weights(
+        name="training",
+        digest="",
+        state=state_of(network),
+        channels=params.channels,
+        input=INPUT,
+        diameter_px=params.diameter_px,
+        style=False,
+    )
+    return NucleusFinder(weights, segmentation, "cuda" if device.type == "cuda" else "cpu")
 
 
 def _split(
@@ -303,8 +325,7 @@ class _Best:
     params: NucleiTrainingParams
     held_out: Mapping[str, Sequence[OutlinedImage]]
     device: torch.device
-    licence: str
-    provenance: Mapping[str, Any]
+    pictures: TrainingPictures
     row: dict[str, float]
     history: list[dict[str, float]]
 
@@ -319,7 +340,11 @@ class _Best:
             self._save(network)
 
     def _save(self, network: CPnet) -> None:
-        training = {"params": asdict(self.params), "best": self.row, "history": self.history, **self.provenance}
+        scores = {
+            "params": asdict(self.params),
+            "best": self.row,
+            "history": self.history,
+        }
         weights = Weights(
             name=Path(self.path).stem,
             digest="",
@@ -328,8 +353,8 @@ class _Best:
             input=INPUT,
             diameter_px=self.params.working_diameter_px,
             style=False,
-            licence=self.licence,
-            training=training,
+            licence=self.pictures.licence,
+            training={**scores, **self.pictures.provenance},
         )
         save_weights(self.path, weights)
 

@@ -19,8 +19,8 @@ from pipeline.nuclei.params import NucleiParams
 from pipeline.nuclei.segmentation.nucleus_headers import SegmentedSlide, nucleus_header
 from pipeline.nuclei.segmentation.segmenters import open_segmenter
 from pipeline.nuclei.stain.stain_normalisation import SAMPLE_MPP, StainNormaliser, Unchanged
-from pipeline.slides.reader import SlideReader, open_slide
-from pipeline.slides.reader_names import Reader
+from pipeline.slides.reader import SlideReader
+from pipeline.slides.slide_input import SlideInput
 
 if TYPE_CHECKING:
     from pipeline.nuclei.segmentation.nuclei_in_tiles import SlideStain
@@ -32,14 +32,12 @@ STAIN_SIDE_PX = 4096
 
 
 def segment_image(
-    image_path: str | Path,
+    source_image: SlideInput,
     nuclei_path: str | Path,
     masks_path: str | Path | None = None,
     *,
-    mpp: float | None = None,
     params: NucleiParams,
     device: str = "auto",
-    reader: Reader = "auto",
     source: str,
 ) -> int:
     """Find the nuclei of an image of any resolution; write their table and, if asked for, their masks.
@@ -48,14 +46,12 @@ def segment_image(
 
     Parameters
     ----------
-    image_path, nuclei_path
+    source_image, nuclei_path
         The image, and the table to write.
     masks_path
         TIFF of uint32 labels in the image's own pixels, 0 = background, ``nucleus_id + 1`` in
         a nucleus; held in memory while it is made.
-    mpp
-        um/px of the image; None takes the file's.
-    params, device, reader, source
+    params, device, source
         See ``segment_nuclei``.
 
     Returns
@@ -70,7 +66,7 @@ def segment_image(
     from pipeline.nuclei.segmentation.nuclei_in_tiles import nuclei_by_block
     from pipeline.nuclei.segmentation.ownership import nucleus_table
 
-    with open_slide(image_path, slide_id=Path(image_path).stem, mpp=mpp, reader=reader) as image:
+    with source_image.open() as image:
         finder = open_segmenter(params, device=device)
         working_mpp = finder.network_mpp()
         masks = None if masks_path is None else np.zeros((image.height_l0, image.width_l0), dtype=np.uint32)
@@ -87,7 +83,7 @@ def segment_image(
             parts.append(block.owned)
             n_before += n_owned
         nuclei = nucleus_table(parts)
-        upstream = {"image": image_path}
+        upstream = {"image": source_image.path}
         segmented = SegmentedSlide(image.slide_id, image.mpp, working_mpp, upstream, image.bounds_l0)
         reason = None if len(nuclei) else f"no nucleus found in {len(tiles)} tiles"
         header = replace(nucleus_header(segmented, params, source), reason=reason, reader=image.reader)

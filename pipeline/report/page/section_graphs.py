@@ -35,7 +35,7 @@ def graphs(contents: ReportContents, drawn: Sequence[str]) -> Section:
         Ids of the test images to draw.
     """
     summaries = {method: _summaries(contents, method) for method in contents.sources.methods}
-    with_edges = {method: found for method, found in summaries.items() if found and found[ALL].histogram.sum()}
+    with_edges = {method: summary for method, summary in summaries.items() if summary and summary[ALL].histogram.sum()}
     if not with_edges:
         return Section(
             "graphs",
@@ -67,8 +67,8 @@ def _summaries(contents: ReportContents, method: str) -> dict[str, GraphSummary]
         return {}
     usable = predictions[predictions["fold"].isin(stored)]
     numbers = [measure(image) for image in read_image_graphs(sources, method, usable)]
-    found = {name: summarise([image for image in numbers if image.label == name]) for name in contents.classes}
-    return {**found, ALL: summarise(numbers)}
+    by_class = {name: summarise([image for image in numbers if image.label == name]) for name in contents.classes}
+    return {**by_class, ALL: summarise(numbers)}
 
 
 def _table(summaries: dict[str, dict[str, GraphSummary]]) -> Table:

@@ -99,8 +99,8 @@ def _cell(record: Mapping[Hashable, Any], name: str) -> str:
 
 
 def _shown_metrics(seeds: Sequence[SeedMetrics]) -> list[str]:
-    found = {name for seed in seeds for name in seed.mean}
-    return [name for name in METRICS if name in found] + sorted(found - set(METRICS))
+    measured = {name for seed in seeds for name in seed.mean}
+    return [name for name in METRICS if name in measured] + sorted(measured - set(METRICS))
 
 
 def _metrics_table(contents: ReportContents) -> Table:

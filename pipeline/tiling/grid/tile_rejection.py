@@ -121,5 +121,5 @@ def decided(tiles: pd.DataFrame) -> pd.DataFrame:
 def causes(tiles: pd.DataFrame) -> dict[Cause, Flags]:
     """Which tiles (n_tiles,) each cause dropped, only causes that dropped some, in order."""
     reason = tiles["reason"].astype(str)
-    found = {cause: reason.str.startswith(words).to_numpy(np.bool_) for cause, words in OPENING_WORDS.items()}
-    return {cause: flags for cause, flags in found.items() if flags.any()}
+    dropped_by = {cause: reason.str.startswith(words).to_numpy(np.bool_) for cause, words in OPENING_WORDS.items()}
+    return {cause: flags for cause, flags in dropped_by.items() if flags.any()}

@@ -42,10 +42,10 @@ class ColourRule:
 
     def holds(self, colours: Hsd) -> npt.NDArray[np.bool_]:
         """Whether each of ``colours`` obeys."""
-        found = hue_between(colours.hue_deg, *self.hue_deg)
+        of_hue = hue_between(colours.hue_deg, *self.hue_deg)
         for value, (low, high) in ((colours.saturation, self.saturation), (colours.density, self.density)):
-            found &= (value >= low) & (value < high)
-        return found
+            of_hue &= (value >= low) & (value < high)
+        return of_hue
 
 
 INKS: Mapping[str, tuple[ColourRule, ...]] = {
@@ -102,12 +102,12 @@ def find_ink(rgb: Rgb, cell_um: float, black_below: float) -> dict[str, Mask]:
         Where all channels are below, the scanner filled in; that is no pen.
     """
     inks = looked_up(_ink_table(black_below), rgb)
-    found = {
+    pens = {
         column: opened(inks == number, LEAST_WIDTH_UM / 2 / cell_um)
         for number, column in enumerate(PEN_COLUMNS, start=1)
         if (inks == number).any()
     }
-    return {column: mask for column, mask in found.items() if mask.any()}
+    return {column: mask for column, mask in pens.items() if mask.any()}
 
 
 @cache

@@ -74,7 +74,9 @@ CARD_PX = 1200
 """Width of the card shown in place of a slide that cannot be read."""
 
 
-def draw_overview(thumbnail: Canvas, found: SlideMap, tiles: pd.DataFrame, header: Mapping[str, Any]) -> Image.Image:
+def draw_overview(
+    thumbnail: Canvas, slide_map: SlideMap, tiles: pd.DataFrame, header: Mapping[str, Any]
+) -> Image.Image:
     """Draw tissue and tiles over a slide's thumbnail, with caption, scale bar and legend.
 
     Kept tiles are clear, all else is veiled; a dropped tile has the colour of its cause.
@@ -83,7 +85,7 @@ def draw_overview(thumbnail: Canvas, found: SlideMap, tiles: pd.DataFrame, heade
     ----------
     thumbnail
         uint8 (h, w, 3), the whole slide.
-    found
+    slide_map
         The slide's maps: tissue is outlined, what could not be read hatched.
     tiles, header
         The tile table; see ``pipeline.artefacts.tiles``.
@@ -95,9 +97,9 @@ def draw_overview(thumbnail: Canvas, found: SlideMap, tiles: pd.DataFrame, heade
     _veil(canvas, boxes[kept])
     for cause in dropped_by.keys() & TINTED:
         _tint(canvas, boxes[dropped_by[cause]], CAUSES[cause])
-    _outline_tissue(canvas, found.usable)
-    if found.unreadable is not None:
-        _hatch(canvas, found.unreadable)
+    _outline_tissue(canvas, slide_map.usable)
+    if slide_map.unreadable is not None:
+        _hatch(canvas, slide_map.unreadable)
     picture = Image.fromarray(canvas)
     draw = ImageDraw.Draw(picture)
     for cause, flags in dropped_by.items():

@@ -98,14 +98,16 @@ def _cells(boxes_l0: list[Box], size: SlideSize, shape: tuple[int, int]) -> Mask
     return covered
 
 
-def with_quality(tiles: pd.DataFrame, found: SlideMap, columns: tuple[str, ...], params: TilingParams) -> pd.DataFrame:
+def with_quality(
+    tiles: pd.DataFrame, slide_map: SlideMap, columns: tuple[str, ...], params: TilingParams
+) -> pd.DataFrame:
     """``tiles`` with the shares of ``columns`` for those not dropped so far; NaN where the check is off."""
     is_on = {**dict.fromkeys(PEN_COLUMNS, params.qc_max_pen < 1)}
     is_on |= {"qc_fold": params.qc_max_fold < 1, "qc_off_stain": params.qc_max_off_stain < 1}
     measured = undecided(tiles)
     return tiles.assign(
         **{
-            column: np.where(measured, found.share(found.quality.get(column), tiles), np.nan)
+            column: np.where(measured, slide_map.share(slide_map.quality.get(column), tiles), np.nan)
             for column in columns
             if is_on[column]
         }

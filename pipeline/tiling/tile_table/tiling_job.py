@@ -34,7 +34,7 @@ class TiledSlide:
     """Tiles of one slide, the maps they were judged by, the parameters that hold for them, and why none is kept."""
 
     tiles: pd.DataFrame
-    found: SlideMap
+    slide_map: SlideMap
     params: TilingParams
     reason: str | None
 
@@ -123,7 +123,7 @@ class TilingJob:
             longer_um / self.params.overview_px,
             on_unreadable=None if self.slide.on_bad_tile == "stop" else bad_boxes.append,
         )
-        return draw_overview(thumbnail, tiled.found, tiled.tiles, header)
+        return draw_overview(thumbnail, tiled.slide_map, tiled.tiles, header)
 
 
 def _fingerprint(path: Path) -> str:

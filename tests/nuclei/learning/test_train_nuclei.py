@@ -7,7 +7,7 @@ import torch
 
 from pipeline.errors import ArtefactError, CohortError, WeightsError
 from pipeline.nuclei.learning import train_nuclei as module
-from pipeline.nuclei.learning.train_nuclei import flow_loss, learning_rate_factor, train_nuclei
+from pipeline.nuclei.learning.train_nuclei import TrainingPictures, flow_loss, learning_rate_factor, train_nuclei
 from pipeline.nuclei.network.weights import load_weights
 from pipeline.nuclei.params import NucleiTrainingParams
 from pipeline.synthetic.painting.tissue import PaintedTissue
@@ -45,7 +45,7 @@ def test_training_lowers_the_loss(pairs: list[tuple[np.ndarray, np.ndarray]], tm
     params = replace(
         SMALL, steps=30, validate_every=6, learning_rate=5e-3, batch_size=4, base_channels=8, blank_fraction=0.0
     )
-    losses = [row["loss"] for row in train_nuclei(pairs, tmp_path / "w.pt", params=params).history]
+    losses = [row["loss"] for row in train_nuclei(TrainingPictures(pairs), tmp_path / "w.pt", params=params).history]
     assert losses[-1] < 0.9 * losses[0]
 
 
@@ -53,7 +53,7 @@ def test_same_seed_same_weights_and_another_seed_others(
     pairs: list[tuple[np.ndarray, np.ndarray]], tmp_path: Path
 ) -> None:
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
-        train_nuclei(pairs, tmp_path / f"{name}.pt", synthetic=pairs, params=replace(SMALL, steps=4, seed=seed))
+        train_nuclei(TrainingPictures(pairs, pairs), tmp_path / f"{name}.pt", params=replace(SMALL, steps=4, seed=seed))
     first, again, other = (tensors(tmp_path / f"{name}.pt") for name in "abc")
     assert all(np.array_equal(first[name], again[name]) for name in first)
     assert not np.array_equal(first["output.2.weight"], other["output.2.weight"])
@@ -62,7 +62,7 @@ def test_same_seed_same_weights_and_another_seed_others(
 def test_resumed_equals_uninterrupted(
     pairs: list[tuple[np.ndarray, np.ndarray]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = train_nuclei(pairs, tmp_path / "whole.pt", params=SMALL)
+    whole = train_nuclei(TrainingPictures(pairs), tmp_path / "whole.pt", params=SMALL)
     calls = {"n": 0}
 
     def power_cut(*arguments: torch.Tensor) -> torch.Tensor:
@@ -73,22 +73,22 @@ def test_resumed_equals_uninterrupted(
 
     monkeypatch.setattr(module, "flow_loss", power_cut)
     with pytest.raises(KeyboardInterrupt):
-        train_nuclei(pairs, tmp_path / "cut.pt", params=SMALL)
-    resumed = train_nuclei(pairs, tmp_path / "cut.pt", params=SMALL)
+        train_nuclei(TrainingPictures(pairs), tmp_path / "cut.pt", params=SMALL)
+    resumed = train_nuclei(TrainingPictures(pairs), tmp_path / "cut.pt", params=SMALL)
     assert resumed.best_step == whole.best_step == 8
     uncut, cut = tensors(tmp_path / "whole.pt"), tensors(tmp_path / "cut.pt")
     assert all(np.array_equal(uncut[name], cut[name]) for name in uncut)
 
 
 def test_checkpoint_of_another_training(pairs: list[tuple[np.ndarray, np.ndarray]], tmp_path: Path) -> None:
-    train_nuclei(pairs, tmp_path / "w.pt", params=replace(SMALL, steps=4))
+    train_nuclei(TrainingPictures(pairs), tmp_path / "w.pt", params=replace(SMALL, steps=4))
     with pytest.raises(ArtefactError, match="made with other parameters"):
-        train_nuclei(pairs, tmp_path / "w.pt", params=SMALL)
+        train_nuclei(TrainingPictures(pairs), tmp_path / "w.pt", params=SMALL)
 
 
 def test_held_out_images_choose_the_weights(pairs: list[tuple[np.ndarray, np.ndarray]], tmp_path: Path) -> None:
     params = replace(SMALL, steps=4, validate_every=2, held_out_fraction=0.5)
-    result = train_nuclei(pairs * 2, tmp_path / "w.pt", params=params, provenance={"data": "painted"})
+    result = train_nuclei(TrainingPictures(pairs * 2, provenance={"data": "painted"}), tmp_path / "w.pt", params=params)
     assert 0 <= result.average_precision <= 1
     training = load_weights(tmp_path / "w.pt").training
     assert training["data"] == "painted"
@@ -101,7 +101,7 @@ def test_each_kind_of_held_out_image_has_its_score(
 ) -> None:
     params = replace(SMALL, steps=2, validate_every=2, held_out_fraction=0.5, collages=2, collage_px=64)
     canvas = np.tile(tissue.rgb, (2, 1, 1))
-    result = train_nuclei(pairs * 2, tmp_path / "w.pt", synthetic=pairs * 2, canvas=canvas, params=params)
+    result = train_nuclei(TrainingPictures(pairs * 2, pairs * 2, canvas), tmp_path / "w.pt", params=params)
     (row,) = result.history
     kinds = [row[kind] for kind in ("real", "synthetic", "collages")]
     assert row["average_precision"] == pytest.approx(np.mean(kinds))
@@ -110,25 +110,25 @@ def test_each_kind_of_held_out_image_has_its_score(
 def test_going_on_from_weights_starts_where_they_stood(
     pairs: list[tuple[np.ndarray, np.ndarray]], tmp_path: Path
 ) -> None:
-    train_nuclei(pairs, tmp_path / "first.pt", params=replace(SMALL, steps=4))
+    train_nuclei(TrainingPictures(pairs), tmp_path / "first.pt", params=replace(SMALL, steps=4))
     first = load_weights(tmp_path / "first.pt")
     still = replace(SMALL, steps=2, learning_rate=0.0, weight_decay=0.0)
-    train_nuclei(pairs, tmp_path / "second.pt", params=still, start=first)
+    train_nuclei(TrainingPictures(pairs), tmp_path / "second.pt", params=still, start=first)
     second = tensors(tmp_path / "second.pt")
     trained = [name for name in second if name.endswith("weight")]
     assert all(np.array_equal(first.state[name], second[name]) for name in trained)
     with pytest.raises(WeightsError, match=r"expected channels \(2, 8,.* found \(2, 4,"):
-        train_nuclei(pairs, tmp_path / "w.pt", params=replace(SMALL, base_channels=8), start=first)
+        train_nuclei(TrainingPictures(pairs), tmp_path / "w.pt", params=replace(SMALL, base_channels=8), start=first)
 
 
 def test_weights_that_no_step_betters_are_kept(
     pairs: list[tuple[np.ndarray, np.ndarray]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    train_nuclei(pairs, tmp_path / "first.pt", params=replace(SMALL, steps=4))
+    train_nuclei(TrainingPictures(pairs), tmp_path / "first.pt", params=replace(SMALL, steps=4))
     first = load_weights(tmp_path / "first.pt")
     scores = iter([0.5, 0.4, 0.3, 0.4, 0.45, 0.3])
     monkeypatch.setattr(module, "validate", lambda *_: {"average_precision": next(scores)})
-    result = train_nuclei(pairs * 2, tmp_path / "second.pt", params=HALF_HELD_OUT, start=first)
+    result = train_nuclei(TrainingPictures(pairs * 2), tmp_path / "second.pt", params=HALF_HELD_OUT, start=first)
     assert (result.best_step, result.average_precision) == (0, 0.5)
     assert [row["step"] for row in result.history] == [0, 4, 8, 8, 8, 8]
     second = tensors(tmp_path / "second.pt")
@@ -138,11 +138,11 @@ def test_weights_that_no_step_betters_are_kept(
 def test_a_mean_with_the_first_weights_is_kept_where_it_is_better(
     pairs: list[tuple[np.ndarray, np.ndarray]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    train_nuclei(pairs, tmp_path / "first.pt", params=replace(SMALL, steps=4))
+    train_nuclei(TrainingPictures(pairs), tmp_path / "first.pt", params=replace(SMALL, steps=4))
     first = load_weights(tmp_path / "first.pt")
     scores = iter([0.5, 0.6, 0.7, 0.75, 0.8, 0.75])
     monkeypatch.setattr(module, "validate", lambda *_: {"average_precision": next(scores)})
-    result = train_nuclei(pairs * 2, tmp_path / "second.pt", params=HALF_HELD_OUT, start=first)
+    result = train_nuclei(TrainingPictures(pairs * 2), tmp_path / "second.pt", params=HALF_HELD_OUT, start=first)
     assert result.average_precision == 0.8
     last = torch.load(tmp_path / "second.pt.checkpoint", weights_only=True)["network"]
     kept = load_weights(tmp_path / "second.pt")
@@ -154,7 +154,9 @@ def test_a_mean_with_the_first_weights_is_kept_where_it_is_better(
 
 def test_training_in_16_bits_learns_too(pairs: list[tuple[np.ndarray, np.ndarray]], tmp_path: Path) -> None:
     for name, bfloat16 in (("half", True), ("full", False)):
-        train_nuclei(pairs, tmp_path / f"{name}.pt", params=replace(SMALL, steps=4, bfloat16=bfloat16))
+        train_nuclei(
+            TrainingPictures(pairs), tmp_path / f"{name}.pt", params=replace(SMALL, steps=4, bfloat16=bfloat16)
+        )
     half, full = tensors(tmp_path / "half.pt"), tensors(tmp_path / "full.pt")
     assert half["output.2.weight"].dtype == np.float32
     assert not np.array_equal(half["output.2.weight"], full["output.2.weight"])
@@ -163,4 +165,4 @@ def test_training_in_16_bits_learns_too(pairs: list[tuple[np.ndarray, np.ndarray
 
 def test_nothing_to_train_on(tmp_path: Path) -> None:
     with pytest.raises(CohortError, match="found 0 of which 0 are held out"):
-        train_nuclei([], tmp_path / "w.pt", params=SMALL)
+        train_nuclei(TrainingPictures([]), tmp_path / "w.pt", params=SMALL)

@@ -15,6 +15,7 @@ from pipeline.nuclei.params import NucleiParams
 from pipeline.nuclei.segmentation.segment_image import image_tiles, paste, segment_image
 from pipeline.nuclei.stain.stain_channels import StainScale
 from pipeline.slides.reader import open_slide
+from pipeline.slides.slide_input import SlideInput
 from pipeline.synthetic.painting.tissue import PaintedTissue
 
 
@@ -49,7 +50,7 @@ def spots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def segment(image: Path, out: Path, *, mpp: float | None, params: NucleiParams, masks: Path | None = None) -> int:
-    return segment_image(image, out, masks, mpp=mpp, params=params, device="cpu", source="abc")
+    return segment_image(SlideInput(image.stem, image, mpp), out, masks, params=params, device="cpu", source="abc")
 
 
 def test_cut_into_tiles_equals_whole(spots: Path, tmp_path: Path) -> None:
