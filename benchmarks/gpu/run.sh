@@ -69,13 +69,13 @@ aside cli_cpu bash -c "ab synth planted --variant standard --images $IMAGES --ou
 aside nuclei_cpu $PY "$HERE/drivers/nuclei.py" --device cpu --out "$W/json/nuclei_cpu.json" --image "$HERE/img/crc2048.jpg" \
   --weights "$CELLPOSE" --reference "$W/ref" --threads 5 --only compact full cellpose
 aside train_cpu $PY "$HERE/drivers/train.py" --device cpu --out "$W/json/train_cpu.json"
-aside sparse_cpu $PY "$HERE/drivers/sparse.py" --device cpu --out "$W/json/sparse_cpu.json" --only sparse sparse_pyg
+aside sparse_cpu $PY "$HERE/drivers/sparse_steps.py" --device cpu --out "$W/json/sparse_cpu.json" --only sparse sparse_pyg
 
 # ---- 2. the tests that need CUDA
 PYTEST="$PY -m pytest -q -p no:cacheprovider -W ignore --tb=short --rootdir=$W/main -c $W/main/pyproject.toml"
 cd "$W/main" || exit 1
 MARK=gpu; [ -n "${REHEARSE:-}" ] && MARK="not gpu and not slow"
-step pytest_gpu 50 20 $PYTEST -m "$MARK" tests/training/fitting/test_steps.py tests/nuclei/network/test_flow_dynamics.py tests/nuclei/network/test_network_runtime.py
+step pytest_gpu 90 20 $PYTEST -m "$MARK" tests/training/fitting/test_steps.py tests/nuclei/network/test_flow_dynamics.py tests/nuclei/network/test_network_runtime.py
 tail -n 12 "$W/logs/pytest_gpu.log" | cut -c1-240 | grep -E "passed|failed|FAILED|ERROR|error"
 cp "$W/logs/pytest_gpu.log" "$OUT/pytest.txt" 2>/dev/null
 cd "$W" || exit 1
@@ -89,7 +89,7 @@ step train_cuda 115 30 $PY "$HERE/drivers/train.py" --device "$DEVICE" --out "$W
 merge
 
 # ---- 4. sparse mode over the number of patches
-step sparse_cuda 55 25 $PY "$HERE/drivers/sparse.py" --device "$DEVICE" --out "$W/json/sparse_cuda.json" --seconds 45 ${SECTIONS:+--only $SECTIONS}
+step sparse_cuda 55 25 $PY "$HERE/drivers/sparse_steps.py" --device "$DEVICE" --out "$W/json/sparse_cuda.json" --seconds 45 ${SECTIONS:+--only $SECTIONS}
 merge
 
 # ---- 5. nuclei
@@ -97,7 +97,7 @@ step nuclei_cuda 100 40 $PY "$HERE/drivers/nuclei.py" --device "$DEVICE" --out "
   --weights "$CELLPOSE" --reference "$W/ref" --threads 8 --wait 10 --seconds 85 ${SECTIONS:+--only $SECTIONS}
 merge
 RUNTIME=auto; [ "$DEVICE" = cpu ] && RUNTIME=torch
-step cli_segment 40 15 bash -c "ab segment --image $HERE/img/crc2048.jpg --mpp 0.55 --device auto --set nuclei.runtime=$RUNTIME --set nuclei.threads=4 --out $W/n.parquet && echo '| '\$(ab predict --model $W/cli_cuda/fold_0/model.pt --sheet $W/planted/slides.csv --out $W/p_cuda.csv --device $DEVICE | tail -1)"
+step cli_segment 60 15 bash -c "ab segment --image $HERE/img/crc2048.jpg --mpp 0.55 --device auto --set nuclei.runtime=$RUNTIME --set nuclei.threads=4 --out $W/n.parquet && echo '| '\$(ab predict --model $W/cli_cuda/fold_0/model.pt --sheet $W/planted/slides.csv --out $W/p_cuda.csv --device $DEVICE | tail -1)"
 tail -n 2 "$W/logs/cli_segment.log" | cut -c1-200
 step compare 25 8 $PY "$HERE/drivers/compare.py" "$W"
 
