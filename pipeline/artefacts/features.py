@@ -13,7 +13,7 @@ import numpy.typing as npt
 import zarr
 
 from pipeline.artefacts.feature_h5 import read_features_h5
-from pipeline.artefacts.zarr_store import open_store, read_array, write_store
+from pipeline.artefacts.zarr_store import check_digest, expected_digests, open_store, read_array, write_store
 from pipeline.errors import ArtefactError
 from pipeline.provenance import FORMAT_VERSION
 
@@ -90,12 +90,15 @@ class LazyFeatures:
         n_features names.
     array
         float32 (n_tiles, n_features), on disk; NaN where undefined.
+    digest
+        Of these values as they were written; None of a store that does not say.
     """
 
     path: Path
     slide_id: str
     feature_names: tuple[str, ...]
     array: zarr.Array[Any] = field(repr=False, compare=False)
+    digest: str | None = None
 
     @property
     def n_tiles(self) -> int:
@@ -111,9 +114,11 @@ class LazyFeatures:
             If they are damaged.
         """
         try:
-            return np.asarray(self.array[...], np.float32)
+            values = np.asarray(self.array[...])
         except (OSError, ValueError, RuntimeError, KeyError) as error:
             raise ArtefactError(f"{self.path}: array 'features' is damaged ({error}). Make the store again.") from error
+        check_digest(values, self.digest, "features", self.path)
+        return values.astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -304,6 +309,7 @@ def open_features(path: str | Path) -> LazyFeatures:
         slide_id=str(group.attrs.get("slide_id") or Path(path).stem),
         feature_names=tuple(map(str, names)) if isinstance(names, list) else _anonymous(features.shape[1]),
         array=features,
+        digest=expected_digests(group).get("features"),
     )
 
 

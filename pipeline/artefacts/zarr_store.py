@@ -1,5 +1,6 @@
-"""Zarr v3 stores, written whole by one writer, consolidated, with checksums."""
+"""Zarr v3 stores, written whole by one writer, consolidated, with checksums of chunks and digests of arrays."""
 
+import hashlib
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +15,13 @@ from zarr.errors import ZarrUserWarning
 from pipeline.artefacts.atomic import writing
 from pipeline.errors import ArtefactError
 
+DIGESTS = "digests"
+"""Attribute of a store that holds the digest of each of its arrays.
+
+Zarr's checksums cover the bytes that are there; an absent chunk reads as zeros, and an
+absent array as none.  The digests cover what must be there.
+"""
+
 CHUNK_ROWS = 1024
 """Rows in an inner chunk; a shard holds a whole array, since it has one writer."""
 
@@ -26,7 +34,7 @@ def write_store(path: str | Path, arrays: Mapping[str, npt.NDArray[Any]], attrib
         group = zarr.open_group(temporary, mode="w", zarr_format=3)
         for name, array in arrays.items():
             _create(group, name, np.ascontiguousarray(array))
-        group.attrs.update(dict(attributes))
+        group.attrs.update({**attributes, DIGESTS: {name: array_digest(array) for name, array in arrays.items()}})
         zarr.consolidate_metadata(group.store)
 
 
@@ -49,22 +57,40 @@ def _create(group: zarr.Group, name: str, array: npt.NDArray[Any]) -> None:
         created[...] = array
 
 
+def array_digest(array: npt.NDArray[Any]) -> str:
+    """SHA-256 of an array's dtype, shape and values, 16 hex digits."""
+    whole = np.ascontiguousarray(array)
+    digest = hashlib.sha256(f"{whole.dtype.str}{whole.shape}".encode())
+    digest.update(whole.data.cast("B") if whole.size else b"")
+    return digest.hexdigest()[:16]
+
+
 def open_store(path: str | Path, kind: str) -> zarr.Group:
     """Open a store for reading.
 
     Raises
     ------
     ArtefactError
-        If there is no readable Zarr group at ``path``.
+        If there is no readable Zarr group at ``path``, or one of the arrays that it names is missing.
     """
     if not Path(path).is_dir():
         raise ArtefactError(f"{path}: expected a Zarr store of {kind}; there is no such folder.")
     try:
-        return zarr.open_group(Path(path), mode="r")
+        group = zarr.open_group(Path(path), mode="r")
     except (OSError, ValueError, KeyError) as error:
         raise ArtefactError(
             f"{path}: expected a Zarr store of {kind}; it cannot be opened ({error}). Make it again."
         ) from error
+    missing = [name for name in expected_digests(group) if not (Path(path) / name / "zarr.json").is_file()]
+    if missing:
+        raise ArtefactError(f"{path}: array {missing[0]!r} is missing; the store is half-written or damaged. Make it again.")
+    return group
+
+
+def expected_digests(group: zarr.Group) -> dict[str, str]:
+    """Digest of each array as it was written; none in a store that was written without."""
+    digests = group.attrs.get(DIGESTS)
+    return {str(name): str(digest) for name, digest in digests.items()} if isinstance(digests, dict) else {}
 
 
 def read_array(group: zarr.Group, name: str, path: str | Path) -> npt.NDArray[Any]:
@@ -79,8 +105,25 @@ def read_array(group: zarr.Group, name: str, path: str | Path) -> npt.NDArray[An
         array = group[name]
         if not isinstance(array, zarr.Array):
             raise KeyError(name)
-        return np.asarray(array[...])
+        values = np.asarray(array[...])
     except KeyError as error:
         raise ArtefactError(f"{path}: array {name!r} is missing.") from error
     except (OSError, ValueError, RuntimeError) as error:
         raise ArtefactError(f"{path}: array {name!r} is damaged ({error}). Make the store again.") from error
+    check_digest(values, expected_digests(group).get(name), name, path)
+    return values
+
+
+def check_digest(values: npt.NDArray[Any], expected: str | None, name: str, path: str | Path) -> None:
+    """Check that an array holds what was written; ``expected`` is None where nothing was said.
+
+    Raises
+    ------
+    ArtefactError
+        If it holds anything else, such as the zeros of a chunk that is gone.
+    """
+    if expected is not None and array_digest(values) != expected:
+        raise ArtefactError(
+            f"{path}: array {name!r} is damaged (its values are not those that were written; a chunk may be missing). "
+            "Make the store again."
+        )

@@ -140,6 +140,8 @@ def test_another_version_and_a_missing_array_are_refused(tmp_path, store):
     zarr.consolidate_metadata(group.store)
     with pytest.raises(ArtefactError, match="array 'coords' is missing"):
         read_features(tmp_path / "s1.zarr")
+    write_features(tmp_path / "s1.zarr", store)
+    group = zarr.open_group(tmp_path / "s1.zarr", mode="a", use_consolidated=False)
     group.attrs["format_version"] = 7
     zarr.consolidate_metadata(group.store)
     with pytest.raises(ArtefactError, match="expected a feature cache of format version 1, found 7"):

@@ -1,7 +1,17 @@
+import shutil
+
 import numpy as np
 import pytest
+import zarr
 
-from pipeline.artefacts.zarr_store import open_store, read_array, write_store
+from pipeline.artefacts.zarr_store import (
+    DIGESTS,
+    array_digest,
+    expected_digests,
+    open_store,
+    read_array,
+    write_store,
+)
 from pipeline.errors import ArtefactError
 
 
@@ -32,3 +42,50 @@ def test_a_group_in_place_of_an_array_is_named(tmp_path):
     write_store(tmp_path / "s.zarr", {"inner/values": np.zeros(3)}, {})
     with pytest.raises(ArtefactError, match="array 'inner' is missing"):
         read_array(open_store(tmp_path / "s.zarr", "things"), "inner", "s.zarr")
+
+
+def whole_store(tmp_path):
+    path = tmp_path / "s.zarr"
+    arrays = {"zeros": np.zeros((3, 2), np.float32), "deep/ones": np.ones(4, np.int64), "none": np.zeros((0, 2))}
+    write_store(path, arrays, {"kind": "k"})
+    return path
+
+
+@pytest.mark.parametrize("name", ["zeros", "deep/ones", "none"])
+def test_every_array_comes_back(tmp_path, name):
+    group = open_store(whole_store(tmp_path), "k")
+    assert array_digest(read_array(group, name, "s")) == expected_digests(group)[name]
+
+
+def test_a_chunk_that_is_gone_is_damage_and_not_zeros(tmp_path):
+    path = whole_store(tmp_path)
+    shutil.rmtree(path / "deep/ones/c")
+    with pytest.raises(ArtefactError, match=r"s\.zarr: array 'deep/ones' is damaged"):
+        read_array(open_store(path, "k"), "deep/ones", path)
+
+
+def test_an_array_that_is_gone_is_named(tmp_path):
+    path = whole_store(tmp_path)
+    shutil.rmtree(path / "zeros")
+    with pytest.raises(ArtefactError, match="array 'zeros' is missing"):
+        open_store(path, "k")
+
+
+def test_another_value_is_damage_even_where_checksums_hold(tmp_path):
+    path = whole_store(tmp_path)
+    zarr.open_group(path, mode="r+")["deep/ones"][1] = 2
+    with pytest.raises(ArtefactError, match="deep/ones"):
+        read_array(open_store(path, "k"), "deep/ones", path)
+
+
+def test_a_store_that_says_nothing_of_its_arrays_is_read(tmp_path):
+    path = whole_store(tmp_path)
+    del zarr.open_group(path, mode="r+").attrs[DIGESTS]
+    assert read_array(open_store(path, "k"), "deep/ones", path).tolist() == [1, 1, 1, 1]
+
+
+def test_a_digest_knows_dtype_shape_and_values():
+    ones = np.ones((2, 3), np.float32)
+    others = [ones.T, ones.astype(np.float64), ones.ravel(), ones * 2, np.zeros((0, 3), np.float32)]
+    assert len({array_digest(a) for a in (ones, *others)}) == 6
+    assert array_digest(np.asfortranarray(ones)) == array_digest(ones)
