@@ -4,12 +4,14 @@ Rows are numbered as a spreadsheet shows them: the header is row 1.
 """
 
 import csv
+import io
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipeline.artefacts.regular_files import read_user_text
 from pipeline.artefacts.sheet_columns import COLUMNS
 from pipeline.errors import SheetError
 
@@ -89,8 +91,7 @@ def read_sheet(path: str | Path) -> tuple[SlideRow, ...]:
 
 def _read_cells(sheet: Path) -> list[tuple[int, dict[str, str]]]:
     try:
-        with sheet.open(encoding="utf-8-sig", newline="") as stream:
-            lines = list(csv.reader(stream))
+        lines = list(csv.reader(io.StringIO(read_user_text(sheet), newline="")))
     except FileNotFoundError as error:
         raise SheetError(
             str(sheet), ["no such file; write a sheet with at least the columns slide_id and path"]

@@ -83,7 +83,9 @@ def open_store(path: str | Path, kind: str) -> zarr.Group:
         ) from error
     missing = [name for name in expected_digests(group) if not (Path(path) / name / "zarr.json").is_file()]
     if missing:
-        raise ArtefactError(f"{path}: array {missing[0]!r} is missing; the store is half-written or damaged. Make it again.")
+        raise ArtefactError(
+            f"{path}: array {missing[0]!r} is missing; the store is half-written or damaged. Make it again."
+        )
     return group
 
 

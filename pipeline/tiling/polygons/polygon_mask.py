@@ -4,26 +4,25 @@ QuPath shows only the scanned part of a slide and counts from its corner, so a s
 file states bounds has an offset between its polygons and its level-0 frame.
 
 Tiles are restricted to the inside of the polygons.  A feature whose classification is
-named ``exclude`` or ``ignore`` (``Ignore*`` in QuPath) is cut out instead; where there
-are only such features, everything else stays.
+named ``exclude`` or ``ignore`` (``Ignore*`` in QuPath), or derived from it, is cut out
+instead; where there are only such features, everything else stays.
 """
 
-import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
+from pipeline.artefacts.geojson_regions import NotGeoJsonError, Ring, read_regions
 from pipeline.errors import SheetError
+from pipeline.logs import get_logger
 from pipeline.tiling.grid.tile_grid import SlideSize
 
 EXCLUDING = frozenset({"exclude", "ignore", "ignore*"})
 
-Ring = list[list[float]]
+logger = get_logger("tiling")
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ def read_polygon_mask(
     Parameters
     ----------
     path
-        FeatureCollection, Feature or geometry; Polygon or MultiPolygon.
+        See ``geojson_regions``.
     size
         Of the slide.
     shape
@@ -61,72 +60,37 @@ def read_polygon_mask(
     Raises
     ------
     SheetError
-        If the file is missing, is not GeoJSON or holds no polygon.
+        If the file is missing, is not GeoJSON or holds no region.
     """
-    features = list(_features(_load(path)))
+    try:
+        drawn = read_regions(path)
+    except NotGeoJsonError as error:
+        raise _fault(path, str(error)) from error
+    if drawn.left_out:
+        counts = ", ".join(f"{count} {what}" for what, count in sorted(drawn.left_out.items()))
+        logger.warning("mask %s: left out are %s", path, counts)
+    if not drawn.regions:
+        raise _fault(path, "it holds no region with an area")
     frame = MaskFrame((shape[1] / size.width_l0, shape[0] / size.height_l0), origin_l0)
     inside, outside = np.zeros(shape, bool), np.zeros(shape, bool)
-    n_including = 0
-    for feature in features:
-        excludes = _class_name(feature) in EXCLUDING
-        n_including += not excludes
-        for rings in _polygons(feature, path):
-            target = outside if excludes else inside
-            target |= _rasterised(rings, frame, shape)
-    if not features:
-        raise _fault(path, "it holds no feature")
-    allowed = inside if n_including else np.ones(shape, bool)
+    is_excluding = [region.base_class.lower() in EXCLUDING for region in drawn.regions]
+    for region, excludes in zip(drawn.regions, is_excluding, strict=True):
+        target = outside if excludes else inside
+        target |= _rasterised(region.rings, frame, shape)
+    allowed = np.ones(shape, bool) if all(is_excluding) else inside
     return np.asarray(allowed & ~outside, np.bool_)
 
 
-def _load(path: str | Path) -> dict[str, Any]:
-    try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise _fault(path, f"it cannot be read ({error})") from error
-    if not isinstance(content, dict):
-        raise _fault(path, f"it holds a {type(content).__name__}")
-    return content
-
-
-def _features(content: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    if content.get("type") == "FeatureCollection":
-        yield from content.get("features", [])
-    elif content.get("type") == "Feature":
-        yield content
-    else:
-        yield {"type": "Feature", "geometry": content, "properties": {}}
-
-
-def _class_name(feature: dict[str, Any]) -> str:
-    properties = feature.get("properties") or {}
-    classification = properties.get("classification") or {}
-    name = classification.get("name", "") if isinstance(classification, dict) else classification
-    return str(name or properties.get("name") or "").strip().lower()
-
-
-def _polygons(feature: dict[str, Any], path: str | Path) -> list[list[Ring]]:
-    geometry = feature.get("geometry") or {}
-    kind, coordinates = geometry.get("type"), geometry.get("coordinates")
-    if kind == "Polygon" and coordinates:
-        return [coordinates]
-    if kind == "MultiPolygon" and coordinates:
-        return list(coordinates)
-    raise _fault(path, f"it holds a geometry of type {kind!r}")
-
-
-def _rasterised(rings: list[Ring], frame: MaskFrame, shape: tuple[int, int]) -> npt.NDArray[np.bool_]:
+def _rasterised(rings: tuple[Ring, ...], frame: MaskFrame, shape: tuple[int, int]) -> npt.NDArray[np.bool_]:
     """Interior of one polygon: the first ring less the others."""
     picture = Image.new("1", (shape[1], shape[0]), 0)
     draw = ImageDraw.Draw(picture)
     for number, ring in enumerate(rings):
-        corners = [frame.cell(x, y) for x, y, *_ in ring]
-        if len(corners) >= 3:
-            draw.polygon(corners, fill=int(number == 0))
+        draw.polygon([frame.cell(x, y) for x, y in ring], fill=int(number == 0))
     return np.asarray(picture, np.bool_)
 
 
-def _fault(path: str | Path, found: str) -> SheetError:
+def _fault(path: str | Path, what: str) -> SheetError:
     return SheetError(
-        str(path), [f"column `mask`: expected a GeoJSON file of polygons in level-0 pixels; {found}. Export it again."]
+        str(path), [f"column `mask`: expected a GeoJSON file of polygons in level-0 pixels; {what}. Export it again."]
     )

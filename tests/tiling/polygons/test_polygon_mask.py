@@ -84,9 +84,9 @@ def test_polygons_beyond_the_slide_are_cut_at_its_border(tmp_path: Path) -> None
     ("content", "found"),
     [
         ("[1, 2", "cannot be read"),
-        ("[1, 2]", "holds a list"),
-        ('{"type": "FeatureCollection", "features": []}', "no feature"),
-        ('{"type": "Point", "coordinates": [1, 2]}', "geometry of type 'Point'"),
+        ("[1, 2]", "feature 0 is int, not an object"),
+        ('{"type": "FeatureCollection", "features": []}', "no region with an area"),
+        ('{"type": "Point", "coordinates": [1, 2]}', "no region with an area"),
     ],
 )
 def test_faults_name_the_file(tmp_path: Path, content: str, found: str) -> None:
