@@ -50,14 +50,12 @@ def command(
     fold: int | None,
     n_nearest: int,
 ) -> None:
-    r"""Write cell and patch graphs as PyTorch Geometric reads them, one file a slide.
+    """Write cell and patch graphs as PyTorch Geometric reads them, one file a slide.
 
-    \b
-    cells           the nuclei of a slide, joined as its cell graphs say
-    cells-by-patch  the same patch by patch, a list of graphs
-    patches         the rows of the feature cache, joined to their nearest
-    learned         the same, joined by the learned graph
-    hetero          nuclei and patches; with --run or --trained learned edges too
+    Levels: `cells`, the nuclei of a slide, joined as its cell graphs say; `cells-by-patch`, the
+    same patch by patch, as a list; `patches`, the rows of the feature cache, joined to their
+    nearest; `learned`, the same, joined by the learned graph; `hetero`, nuclei and patches, with
+    --run or --trained learned edges too.
 
     Learned graphs are stored for test images: a slide's is that of the fold that tests it.
     With --fold these two levels are exported of the test images of that fold.
