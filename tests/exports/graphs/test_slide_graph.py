@@ -1,7 +1,9 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from pipeline.artefacts.features import read_features
+from pipeline.artefacts.features import read_features, write_features
 from pipeline.artefacts.learned_graphs import read_learned_graph
 from pipeline.errors import ArtefactError, CohortError
 from pipeline.exports.graphs.cohort_slides import CohortSlide
@@ -78,6 +80,15 @@ def test_a_slide_without_tissue_is_an_empty_graph_with_its_reason(made, level):
     graph = labelled_graph(level, CohortSlide(EMPTY, "p", "1"), GraphSources(SlideFiles(made.results)), CLASSES)
     assert (graph.num_nodes, graph.num_edges, graph.reason) == (0, 0, "no tissue")
     assert graph.validate()
+
+
+def test_a_slide_with_nuclei_but_no_patch_says_why(made, tmp_path):
+    store = read_features(made.results / f"features/{EMPTY}.zarr")
+    write_features(tmp_path / f"{NEW}.zarr", replace(store, slide_id=NEW, reason="too few nuclei"))
+    files = SlideFiles(made.results, tmp_path)
+    graph = labelled_graph("hetero", CohortSlide(NEW, NEW), GraphSources(files), CLASSES)
+    assert (graph["nucleus"].num_nodes, graph["patch"].num_nodes, graph.reason) == (49, 0, "too few nuclei")
+    assert graph["nucleus", "in", "patch"].edge_index.shape == (2, 0)
 
 
 def test_a_slide_without_learned_graph_is_refused(sources):
