@@ -44,13 +44,13 @@ def main() -> None:
                 cohort = replace(VARIANTS[variant], n_images=n_images + options.test_images)
                 planted = shifted(plant_images(cohort, seed), options.offset, seed)
                 for method in options.methods:
-                    found = learned(method_spec(method, params), planted, n_images, seed)
-                    print(f"{variant},{method},{n_images},{seed},{numbers(found)}", flush=True)
+                    fit = learned(method_spec(method, params), planted, n_images, seed)
+                    print(f"{variant},{method},{n_images},{seed},{numbers(fit)}", flush=True)
 
 
-def numbers(found: PlantedFit) -> str:
-    areas = ("" if area is None else f"{area:.4f}" for area in (found.edges_pretrained, found.edges))
-    return f"{found.accuracy:.4f},{','.join(areas)},{found.epochs},{found.seconds:.0f}"
+def numbers(fit: PlantedFit) -> str:
+    areas = ("" if area is None else f"{area:.4f}" for area in (fit.edges_pretrained, fit.edges))
+    return f"{fit.accuracy:.4f},{','.join(areas)},{fit.epochs},{fit.seconds:.0f}"
 
 
 def shifted(planted: Sequence[PlantedImage], offset: float, seed: int) -> list[PlantedImage]:

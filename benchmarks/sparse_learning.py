@@ -35,10 +35,10 @@ def main() -> None:
         cohort = PlantedParams(n_images=n_images, n_pairs=options.pairs, n_distractors=options.pairs // 2)
         planted = plant_images(cohort, seed)
         for similar in options.similar:
-            found = learned(spec(similar, cohort.n_patches, options), planted, options.images, seed)
+            fit = learned(spec(similar, cohort.n_patches, options), planted, options.images, seed)
             print(
-                f"{cohort.n_patches},{similar},{options.spatial},{options.images},{seed},{found.accuracy:.4f},"
-                f"{found.edges:.4f},{found.epochs},{found.seconds:.0f}",
+                f"{cohort.n_patches},{similar},{options.spatial},{options.images},{seed},{fit.accuracy:.4f},"
+                f"{fit.edges:.4f},{fit.epochs},{fit.seconds:.0f}",
                 flush=True,
             )
 

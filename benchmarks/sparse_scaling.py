@@ -34,10 +34,11 @@ from torch.nn.functional import cross_entropy, normalize
 from pipeline.training.classifiers.relational_gcn import RelationalGCN
 from pipeline.training.cohort.determinism import deterministic_torch
 from pipeline.training.graphs.candidates import CandidateParams, find_candidates
-from pipeline.training.graphs.edge_kernels import OWN_KERNELS, edge_kernels
+from pipeline.training.graphs.edge_kernels import OWN_KERNELS
 from pipeline.training.graphs.fixed_graphs import SpatialGraph
 from pipeline.training.graphs.generator import GraphGenerator
 from pipeline.training.graphs.image_batches import NodeImage, PackedBatch, PaddedBatch
+from pipeline.training.graphs.message_passing import edge_kernels
 from pipeline.training.graphs.metric_generator import Metric, MetricParams
 from pipeline.training.graphs.neighbour_search import most_similar
 from pipeline.training.graphs.pair_mlp import PairMLP

@@ -12,9 +12,9 @@ from pipeline.training.classifiers.relational_gcn import RelationalGCN
 from pipeline.training.graphs.adjacency import Adjacency
 from pipeline.training.graphs.batching import BatchPlan, planned_batches
 from pipeline.training.graphs.candidates import CandidateParams
-from pipeline.training.graphs.edge_kernels import edge_kernels
 from pipeline.training.graphs.generator import GraphGenerator, NoGraph
 from pipeline.training.graphs.image_batches import ImageBatch, NodeImage
+from pipeline.training.graphs.message_passing import edge_kernels
 from pipeline.training.graphs.metric_generator import Metric, MetricParams
 from pipeline.training.graphs.pair_mlp import PairMLP
 from pipeline.training.methods.presets import ClassifierName, GeneratorName, MethodSpec

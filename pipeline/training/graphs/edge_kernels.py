@@ -1,8 +1,6 @@
-"""Sums along edges by name: our own kernels, or PyTorch Geometric's message passing.
+"""Sums along edges: what they are, and our own kernels.
 
-Both give the same numbers up to rounding.  Ours hold no vector for each edge, which on a
-processor spares time and memory (``benchmarks/sparse_scaling.py``).  Products with dense
-matrices of all pairs are torch's in either case.
+``message_passing`` chooses between these and PyTorch Geometric's.
 """
 
 from abc import ABC, abstractmethod
@@ -11,7 +9,6 @@ import torch
 from torch import Tensor
 
 from pipeline.training.graphs.sparse_kernels import Neighbours, Pattern, dots, neighbour_sum, product
-from pipeline.training.params import MessagePassing
 
 
 class EdgeKernels(ABC):
@@ -47,16 +44,6 @@ class OwnKernels(EdgeKernels):
 
 
 OWN_KERNELS = OwnKernels()
-
-
-def edge_kernels(name: MessagePassing) -> EdgeKernels:
-    """Kernels by the name that the config gives them."""
-    if name == "own":
-        return OWN_KERNELS
-    # The import takes seconds, which only those who ask for it should pay.
-    from pipeline.training.graphs.pyg_kernels import PyGKernels
-
-    return PyGKernels()
 
 
 def at_least_float32(values: Tensor) -> Tensor:

@@ -9,8 +9,8 @@ from pipeline.training.classifiers.relational_gcn import RelationalGCN, Relation
 from pipeline.training.fitting.hypergradients import neumann_gradient
 from pipeline.training.graphs.adjacency import PairAdjacency
 from pipeline.training.graphs.candidates import CandidateParams
-from pipeline.training.graphs.edge_kernels import edge_kernels
 from pipeline.training.graphs.image_batches import NodeImage, PackedBatch, PaddedBatch
+from pipeline.training.graphs.message_passing import edge_kernels
 from pipeline.training.graphs.metric_generator import Metric, MetricParams
 from pipeline.training.graphs.pairs import AllPairs
 from pipeline.training.methods.presets import METHODS

@@ -23,9 +23,9 @@ def test_loss_and_accuracy_are_those_of_the_probabilities(images):
     model = model_of("mean_pool")
     probabilities = predict_probabilities(model, images, n_classes=2)
     labels = [image.label for image in images]
-    found = evaluate_images(model, images)
-    np.testing.assert_allclose(found.loss, -np.log(probabilities[range(4), labels]).mean(), rtol=1e-5)
-    assert found.accuracy == (probabilities.argmax(axis=1) == labels).mean()
+    evaluation = evaluate_images(model, images)
+    np.testing.assert_allclose(evaluation.loss, -np.log(probabilities[range(4), labels]).mean(), rtol=1e-5)
+    assert evaluation.accuracy == (probabilities.argmax(axis=1) == labels).mean()
 
 
 def test_graphs_number_the_nodes_of_each_image_by_itself(images):

@@ -15,8 +15,9 @@ from pipeline.training.graphs.candidates import (
     find_candidates,
     joined,
 )
-from pipeline.training.graphs.edge_kernels import OWN_KERNELS, edge_kernels
+from pipeline.training.graphs.edge_kernels import OWN_KERNELS
 from pipeline.training.graphs.image_batches import PackedBatch
+from pipeline.training.graphs.message_passing import edge_kernels
 
 
 def directions(images, n_heads=2, seed=0):

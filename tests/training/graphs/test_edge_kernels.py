@@ -1,18 +1,9 @@
-import subprocess
-import sys
-
 import pytest
 import torch
 
-from pipeline.training.graphs.edge_kernels import OWN_KERNELS, OwnKernels, at_least_float32, edge_kernels
-from pipeline.training.graphs.pyg_kernels import PyGKernels
+from pipeline.training.graphs.edge_kernels import at_least_float32
+from pipeline.training.graphs.message_passing import edge_kernels
 from pipeline.training.graphs.sparse_kernels import Neighbours, Pattern
-
-
-def test_kernels_by_name():
-    assert edge_kernels("own") is OWN_KERNELS
-    assert isinstance(edge_kernels("own"), OwnKernels)
-    assert isinstance(edge_kernels("pyg"), PyGKernels)
 
 
 @pytest.mark.parametrize("name", ["own", "pyg"])
@@ -39,13 +30,3 @@ def test_half_precision_is_raised_and_double_stays():
     kinds = {torch.bfloat16: torch.float32, torch.float32: torch.float32, torch.float64: torch.float64}
     for given, expected in kinds.items():
         assert at_least_float32(torch.ones(1, dtype=given)).dtype == expected
-
-
-def test_methods_without_a_fixed_graph_do_not_import_pytorch_geometric():
-    code = (
-        "import sys; from pipeline.training.classifiers.image_classifier import build_model;"
-        "from pipeline.training.methods.presets import METHODS;"
-        "[build_model(METHODS[name], 5, 2) for name in ('default', 'paper_a', 'mean_pool', 'logistic')];"
-        "sys.exit('torch_geometric' in sys.modules)"
-    )
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -7,9 +7,9 @@ from torch_geometric.nn import SAGEConv
 from torch_geometric.utils import contains_self_loops, is_undirected, to_dense_adj
 
 from pipeline.training.classifiers.relational_gcn import RelationalLayer
-from pipeline.training.graphs.edge_kernels import edge_kernels
 from pipeline.training.graphs.fixed_graphs import CosineGraph, SpatialGraph, mutual
 from pipeline.training.graphs.image_batches import NodeImage, PackedBatch
+from pipeline.training.graphs.message_passing import edge_kernels
 
 # Node 1 is nearest to 0 and 2; node 3 has no neighbour, for its own does not count.
 NEAREST = torch.tensor([[1], [0], [1], [3]])
