@@ -82,7 +82,7 @@ class EpochRecord:
 
 
 @dataclass
-class _Tally:
+class Tally:
     """Sums of one level over an epoch; kept on the device, so that no step waits for another."""
 
     loss: Tensor | float = 0.0
@@ -90,19 +90,21 @@ class _Tally:
     images: int = 0
 
     def add(self, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
+        """Count a batch with its mean loss."""
         self.loss = self.loss + loss.detach().double() * len(labels)
         self.correct = self.correct + (logits.detach().argmax(dim=-1) == labels).sum()
         self.images += len(labels)
 
     @property
     def means(self) -> tuple[float, float]:
+        """Loss and accuracy over all images; NaN without any."""
         if not self.images:
             return math.nan, math.nan
         return float(self.loss) / self.images, float(self.correct) / self.images
 
 
 @dataclass
-class _Best:
+class BestIterate:
     """The best iterate so far by loss on the ``select`` images."""
 
     loss: float = math.inf
@@ -110,6 +112,7 @@ class _Best:
     state: dict[str, Tensor] = field(default_factory=dict)
 
     def offer(self, loss: float, epoch: int, model: nn.Module) -> None:
+        """Take the weights of ``model`` if their loss is less by more than ``LEAST_GAIN``."""
         if loss < self.loss - LEAST_GAIN:
             self.loss, self.epoch, self.state = loss, epoch, copy.deepcopy(model.state_dict())
 
@@ -122,7 +125,7 @@ class _Run:
     optimisers: dict[Level, torch.optim.Optimizer]
     order: torch.Generator
     device: torch.device
-    best: _Best = field(default_factory=_Best)
+    best: BestIterate = field(default_factory=BestIterate)
     history: list[EpochRecord] = field(default_factory=list)
 
     def state(self) -> State:
@@ -146,7 +149,7 @@ class _Run:
         torch.set_rng_state(state["random"].cpu())
         if state["random_cuda"] is not None:
             torch.cuda.set_rng_state(state["random_cuda"].cpu(), self.device)
-        self.best = _Best(**state["best"])
+        self.best = BestIterate(**state["best"])
         self.history = [EpochRecord(**record) for record in state["history"]]
 
 
@@ -211,11 +214,11 @@ def fit(
     return [replace(row, selected=row.epoch == kept) for row in run.history]
 
 
-def _epoch(run: _Run, images: TrainingImages, objective: Objective) -> dict[Level, _Tally]:
+def _epoch(run: _Run, images: TrainingImages, objective: Objective) -> dict[Level, Tally]:
     """Take the steps of one epoch."""
     spec, fitting = objective.spec, objective.fitting
     through = spec.levels == "bilevel" and fitting.upper_gradient != "first_order"
-    tallies: dict[Level, _Tally] = {"lower": _Tally(), "upper": _Tally()}
+    tallies: dict[Level, Tally] = {"lower": Tally(), "upper": Tally()}
     for level, batch, answering in schedule(run.model, images, spec, run.order):
         optimiser = run.optimisers[level]
         if level == "upper" and through:
@@ -229,7 +232,7 @@ def _epoch(run: _Run, images: TrainingImages, objective: Objective) -> dict[Leve
     return tallies
 
 
-def _record(epoch: int, model: ImageClassifier, images: TrainingImages, tallies: dict[Level, _Tally]) -> EpochRecord:
+def _record(epoch: int, model: ImageClassifier, images: TrainingImages, tallies: dict[Level, Tally]) -> EpochRecord:
     lower, upper = tallies["lower"].means, tallies["upper"].means
     held_out = evaluate_images(model, images.select or images.structure or images.train)
     return EpochRecord(

@@ -171,4 +171,4 @@ class Metric(GraphGenerator):
         """
         pairs, logits = self.logits(batch)
         kept = self._largest(logits) if self._sparsifies(pairs) else pairs.mask
-        return pairs.learned_graphs(logits.softmax(dim=-1) * pairs.mask, kept)
+        return pairs.learned_graphs(logits.softmax(dim=-1), kept)

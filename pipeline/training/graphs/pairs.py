@@ -56,7 +56,7 @@ class Pairs(ABC):
         Parameters
         ----------
         scores
-            In [0, 1], (*rows, slots), 0 in empty slots; an edge has the mean over heads and both directions.
+            In [0, 1], (*rows, slots); an edge has the mean over heads and both directions.
         kept
             bool, broadcasts against ``scores``.
         """

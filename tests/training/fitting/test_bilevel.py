@@ -6,7 +6,7 @@ import torch
 
 from pipeline.errors import CohortError
 from pipeline.training.classifiers.image_classifier import build_model
-from pipeline.training.fitting.bilevel import fit
+from pipeline.training.fitting.bilevel import LEAST_GAIN, BestIterate, Tally, fit
 from pipeline.training.fitting.inference import evaluate_images
 from pipeline.training.fitting.steps import Objective
 from pipeline.training.graphs.image_batches import NodeImage
@@ -58,6 +58,35 @@ def test_levels_without_images_and_infinite_losses_are_errors(roles):
     broken = NodeImage(torch.full((3, 5), math.nan), torch.zeros(3, 2), 0)
     with pytest.raises(CohortError, match="the loss is nan after epoch 0"):
         fit(model, replace(roles, train=[broken]), Objective(spec, EVEN), order_seed=0)
+
+
+def test_a_loss_on_select_that_is_no_number_is_an_error(roles):
+    spec, model = small("default")
+    broken = NodeImage(torch.full((3, 5), math.nan), torch.zeros(3, 2), 0)
+    with pytest.raises(CohortError, match="the loss is nan after epoch 0"):
+        fit(model, replace(roles, select=[broken]), Objective(spec, EVEN), order_seed=0)
+
+
+def test_means_over_an_epoch_weigh_batches_by_their_images():
+    tally = Tally()
+    assert all(math.isnan(value) for value in tally.means)
+    tally.add(torch.tensor(1.0), torch.tensor([[2.0, 0], [2, 0], [2, 0]]), torch.tensor([0, 0, 1]))
+    tally.add(torch.tensor(5.0), torch.tensor([[0.0, 1]]), torch.tensor([1]))
+    assert tally.means == (2, 0.75)
+
+
+def test_a_better_iterate_must_be_better_by_more_than_the_least_gain():
+    best, model = BestIterate(), torch.nn.Linear(1, 1)
+    best.offer(1.0, 0, model)
+    kept = model.weight.clone()
+    with torch.no_grad():
+        model.weight.add_(1)
+    best.offer(1.0 - LEAST_GAIN / 2, 1, model)
+    assert (best.epoch, best.loss) == (0, 1)
+    assert torch.equal(best.state["weight"], kept)
+    best.offer(1.0 - 2 * LEAST_GAIN, 2, model)
+    assert best.epoch == 2
+    assert torch.equal(best.state["weight"], kept + 1)
 
 
 def test_the_effective_degree_of_a_fixed_graph_is_its_degree(random_images):

@@ -148,6 +148,14 @@ def test_the_classifier_stays_where_it_was(kind, real):
     assert all(torch.equal(a, b) for a, b in zip(before, real[1].classifier.parameters(), strict=True))
 
 
+@pytest.mark.parametrize("kind", ["unrolled", "neumann"])
+def test_the_edge_penalty_is_in_the_upper_loss_alone(kind, real):
+    spec, model, upper, lower = real
+    _, plain, _ = gradients_by(kind, real)
+    _, penalised, _ = gradients_by(kind, (replace(spec, edge_penalty=0.5), model, upper, lower))
+    torch.testing.assert_close(penalised - plain, 0.5 * model.generator(upper).weights.mean())
+
+
 def test_both_sides_of_the_difference_see_the_same_noise(random_images):
     """The noise of pair_mlp, drawn anew for each side, would be divided by the tiny difference."""
     torch.manual_seed(0)

@@ -19,6 +19,12 @@ def test_probabilities_sum_to_one_and_dropout_is_off(images):
     assert predict_probabilities(model, [], n_classes=3).shape == (0, 3)
 
 
+def test_a_temperature_divides_the_logits(images):
+    model = model_of("mean_pool")
+    expected = (predict_logits(model, images).double() / 4).softmax(dim=1)
+    np.testing.assert_allclose(predict_probabilities(model, images, n_classes=2, temperature=4.0), expected)
+
+
 def test_loss_and_accuracy_are_those_of_the_probabilities(images):
     model = model_of("mean_pool")
     probabilities = predict_probabilities(model, images, n_classes=2)

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from pipeline.synthetic.planted import PlantedParams, plant_images
+from pipeline.training.fitting import pretraining
 from pipeline.training.fitting.pretraining import contrastive_loss, drawn_rows, log_mean_exp, pretrain
 from pipeline.training.graphs.generator import NoGraph
 from pipeline.training.graphs.image_batches import NodeImage, PaddedBatch
@@ -84,6 +85,24 @@ def test_images_of_any_size_are_compared(random_images):
     large = random_images([40_000, 40_000])
     contrast = pretrain(drawn(5), large, large, replace(SETTINGS, pretraining_steps=1), order_seed=0)
     assert contrast == pytest.approx(0, abs=0.1)
+
+
+def test_the_iterate_with_the_least_held_out_loss_is_kept(monkeypatch):
+    _, nodes = planted()
+    seen, losses = [], iter([0.5, 0.3, 0.6])
+
+    def held_out_loss(generator, *_):
+        seen.append(generator.project.weight.detach().clone())
+        return next(losses)
+
+    monkeypatch.setattr(pretraining, "CHECK_EVERY_STEPS", 2)
+    monkeypatch.setattr(pretraining, "held_out_loss", held_out_loss)
+    generator = drawn()
+    contrast = pretrain(generator, nodes[:45], nodes[45:60], replace(SETTINGS, pretraining_steps=5), order_seed=0)
+    assert contrast == pytest.approx(math.log(2) - 0.3)
+    assert len(seen) == 3
+    # The weights that had it are in the buffer now.
+    assert torch.equal(generator.settled_projection, seen[1])
 
 
 def test_labels_do_not_enter():

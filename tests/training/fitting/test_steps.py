@@ -76,6 +76,36 @@ def test_the_edge_penalty_is_lambda_mean_adjacency(roles):
     torch.testing.assert_close(losses[1] - losses[0], 0.5 * model.generator(batch).weights.abs().mean())
 
 
+def test_the_gradient_of_the_generator_alone_is_clipped(roles):
+    spec, model = small("joint")
+    optimiser = make_optimisers(model, spec)["lower"]
+    loss, _ = level_loss(model, PaddedBatch.of(roles.train), "lower", Objective(spec, EVEN))
+    for clip, clipped in ((0.5, True), (0.0, False)):
+        descend(optimiser, 1e4 * loss, clip)
+        norms = [
+            torch.stack([w.grad.norm() for w in m.parameters()]).norm() for m in (model.generator, model.classifier)
+        ]
+        assert (norms[0] <= 0.5) == clipped
+        assert norms[1] > 0.5
+        loss, _ = level_loss(model, PaddedBatch.of(roles.train), "lower", Objective(spec, EVEN))
+
+
+@pytest.mark.parametrize("name", ["default", "joint", "mean_pool"])
+def test_each_part_has_its_own_step_size(name):
+    spec, model = small(name, learning_rate=0.25, generator_learning_rate=0.125, weight_decay=0.5)
+    groups = [group for optimiser in make_optimisers(model, spec).values() for group in optimiser.param_groups]
+    sizes = {id(weight): group["lr"] for group in groups for weight in group["params"]}
+    assert {sizes[id(weight)] for weight in model.classifier.parameters()} == {0.25}
+    assert {sizes[id(weight)] for weight in model.generator.parameters()} == ({0.125} if name != "mean_pool" else set())
+    assert {group["weight_decay"] for group in groups} == {0.5}
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_mixed_precision_is_on_where_it_is_asked_for(precision):
+    with mixed_precision(torch.device("cpu"), FittingParams(precision=precision)):
+        assert torch.is_autocast_enabled("cpu") == (precision == "bfloat16")
+
+
 def test_alternating_by_step_goes_round_the_structure_images(roles):
     spec, model = small("default")
     steps = [(level, len(batch.labels)) for level, batch, _ in schedule(model, roles, spec, torch.Generator())]

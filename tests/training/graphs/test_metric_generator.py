@@ -201,11 +201,14 @@ def test_candidates_are_searched_anew_each_epoch_and_in_evaluation(random_images
     with torch.no_grad():
         generator.project.weight.copy_(torch.randn_like(generator.project.weight))
     assert torch.equal(candidates(), first)
+    generator.start_epoch(1)
+    second = candidates()
+    assert not torch.equal(second, first)
     generator.eval()
-    in_evaluation = candidates()
-    assert not torch.equal(in_evaluation, first)
-    generator.train().start_epoch(1)
-    assert torch.equal(candidates(), in_evaluation)
+    assert torch.equal(candidates(), second)
+    with torch.no_grad():
+        generator.project.weight.copy_(torch.randn_like(generator.project.weight))
+    assert not torch.equal(candidates(), second)
 
 
 def test_evaluation_in_between_forgets_the_candidates_of_training(random_images):

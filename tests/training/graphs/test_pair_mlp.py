@@ -86,6 +86,14 @@ def test_learned_graphs_are_the_noise_free_adjacency_cut_at_one_half(generator, 
         np.testing.assert_array_equal(graph.kept, graph.weight > 0.5)
 
 
+@pytest.mark.parametrize(("logit", "kept"), [(-0.01, False), (0.0, False), (0.01, True)])
+def test_edges_are_what_exceeds_one_half(logit, kept, generator, batch):
+    with torch.no_grad():
+        generator.rest[-1].weight.zero_()
+        generator.rest[-1].bias.fill_(logit)
+    assert (generator.learned_graphs(batch)[1].kept == kept).all()
+
+
 def test_padding_and_numbering_change_nothing(generator, images):
     together = generator(PaddedBatch.of(images)).weights
     for position, image in enumerate(images):
