@@ -62,11 +62,12 @@ class OpenSlideSource:
     def __init__(self, path: Path) -> None:
         self._path = str(_followed(path))
         self._lock = threading.Lock()
-        self._slide = openslide.OpenSlide(self._path)
-        properties = self._slide.properties
+        slide = openslide.OpenSlide(self._path)
+        self._slide: openslide.OpenSlide | None = slide
+        properties = slide.properties
         self.vendor: str = properties[openslide.PROPERTY_NAME_VENDOR]
-        sizes: tuple[tuple[int, int], ...] = self._slide.level_dimensions
-        self.stated_downsamples: tuple[float, ...] = self._slide.level_downsamples
+        sizes: tuple[tuple[int, int], ...] = slide.level_dimensions
+        self.stated_downsamples: tuple[float, ...] = slide.level_downsamples
         self.levels: tuple[Level, ...] = tuple(
             Level(size[0], size[1], true_downsample(sizes[0], size, stated))
             for size, stated in zip(sizes, self.stated_downsamples, strict=True)
@@ -86,6 +87,8 @@ class OpenSlideSource:
         Any thread's bad box kills the shared handle, so an error says nothing about this box.
         """
         shared = self._slide
+        if shared is None:
+            raise UnreadablePixelsError("the slide has been closed")
         try:
             return _read_argb(shared, corner, level, size)
         except OpenSlideError:
@@ -103,8 +106,12 @@ class OpenSlideSource:
                 self._slide = openslide.OpenSlide(self._path)
 
     def close(self) -> None:
-        """Release the file."""
-        self._slide.close()
+        """Release the file, which closes with the last thread that reads through it.
+
+        OpenSlide's own ``close`` would free it under readers ahead, who are still at work when a job ends in an error.
+        """
+        with self._lock:
+            self._slide = None
 
 
 def _read_argb(slide: openslide.OpenSlide, corner: tuple[int, int], level: int, size: tuple[int, int]) -> Argb:

@@ -9,6 +9,7 @@ from pipeline.commands import doctor
 from pipeline.commands.doctor import OPTIONAL_PACKAGES, command
 from pipeline.errors import AbignetError, WeightsError
 from pipeline.nuclei.network import weights_files
+from tests.commands.running import run
 
 
 @pytest.fixture
@@ -72,3 +73,10 @@ def test_missing_weights_are_an_error(two_packages, monkeypatch, tmp_path):
     assert isinstance(result.exception, AbignetError)
     assert not isinstance(result.exception, WeightsError)
     assert str(tmp_path) in str(result.exception)
+
+
+def test_doctor_finds_what_the_default_configuration_needs(capsys):
+    assert run("doctor") == 0
+    output = capsys.readouterr().out
+    assert "torch" in output
+    assert "nucleus weights" in output

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -50,3 +52,32 @@ def test_an_empty_box_has_no_pixels(tmp_path: Path) -> None:
 def test_no_slide_has_no_vendor(tmp_path: Path) -> None:
     (tmp_path / "text.svs").write_text("nothing")
     assert detect_vendor(tmp_path / "text.svs") is None
+
+
+READS_WHILE_CLOSED = """
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from pipeline.slides.openslide_source import OpenSlideSource
+from pipeline.slides.source import UnreadablePixelsError
+
+def read(source):
+    try:
+        return source.read(0, 0, 0, 900, 700).shape
+    except UnreadablePixelsError:
+        return None
+
+with ThreadPoolExecutor(4) as pool:
+    for _ in range(20):
+        source = OpenSlideSource(Path(sys.argv[1]))
+        reads = [pool.submit(read, source) for _ in range(8)]
+        reads[0].result()
+        source.close()
+        assert {each.result() for each in reads} <= {(700, 900, 3), None}
+        assert read(source) is None
+"""
+
+
+def test_closing_waits_for_nobody_and_pulls_the_file_from_under_nobody(pyramid: Path) -> None:
+    ended = subprocess.run([sys.executable, "-c", READS_WHILE_CLOSED, str(pyramid)], capture_output=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, b"")
