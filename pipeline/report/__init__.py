@@ -1,5 +1,4 @@
-"""Room of the report: tables, figures, overlays, the page, and GeoJSON for QuPath."""
+"""Room of the report: tables, figures, overlays, the page, and GeoJSON for QuPath.
 
-from pipeline.report.params import ReportParams
-
-__all__ = ["ReportParams"]
+Nothing is imported here, so that an export hangs on no parameter of the page.
+"""

@@ -5,18 +5,19 @@ from pathlib import Path
 from pipeline import provenance as making
 from pipeline.artefacts.atomic import writing
 from pipeline.logs import get_logger
-from pipeline.report.contents.report_data import ReportContents, read_contents
+from pipeline.report.contents.report_contents import ReportContents, read_contents
 from pipeline.report.contents.report_sources import ReportSources
 from pipeline.report.contents.slide_selection import drawn_test_images
 from pipeline.report.page.page import render
 from pipeline.report.page.page_elements import Section
 from pipeline.report.page.section_cautions import cautions
-from pipeline.report.page.section_cohort import cohort, slides
+from pipeline.report.page.section_cohort import cohort
 from pipeline.report.page.section_graphs import graphs
 from pipeline.report.page.section_nuclei import nuclei
 from pipeline.report.page.section_predictions import predictions
 from pipeline.report.page.section_provenance import provenance
 from pipeline.report.page.section_results import results
+from pipeline.report.page.section_slides import slides
 from pipeline.report.page.section_summary import summary
 from pipeline.report.page.section_training import training
 from pipeline.report.params import ReportParams
@@ -64,9 +65,7 @@ def write_report(
 
 def build_sections(contents: ReportContents, source: str) -> list[Section]:
     """Sections of the page in their order."""
-    predictions_shown = contents.one_seed(contents.reference)
-    n = contents.params.n_overlays
-    first = drawn_test_images(predictions_shown, n) if len(predictions_shown) else []
+    first = drawn_test_images(contents.one_seed(contents.reference), contents.params.n_overlays)
     return [
         summary(contents),
         cautions(contents),
@@ -83,7 +82,7 @@ def build_sections(contents: ReportContents, source: str) -> list[Section]:
 
 def _upstream(sources: ReportSources) -> dict[str, Path]:
     """The files of training; those of single slides have their source digests on the page."""
-    named = {"splits": sources.splits, "excluded": sources.excluded}
-    optional = {"comparison": sources.comparison, "predictions": sources.predictions}
-    named |= {role: path for role, path in optional.items() if path is not None and path.exists()}
+    named = {"splits": sources.splits, "excluded": sources.excluded, "comparison": sources.comparison}
+    if sources.predictions is not None:
+        named["predictions"] = sources.predictions
     return named | {f"metrics/{m}/seed_{s}": sources.metrics(m, s) for m in sources.methods for s in sources.seeds}

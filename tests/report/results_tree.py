@@ -45,11 +45,12 @@ class Recipe:
     n_excluded: int = 1
     patches_kept: int = 9
     skill: float = 0.75
-    with_comparison: bool = True
     lost_class: str | None = None
     """A class of which the one slide is excluded."""
     new_label: str | None = None
     """Label of the one slide of the sheet of new slides, if there is one."""
+    lost_folds: tuple[int, ...] = ()
+    """Planned folds that have no test image."""
 
 
 def ellipse(x_um: float, y_um: float, major_um: float, minor_um: float, angle: float) -> shapely.Polygon:
@@ -166,7 +167,7 @@ class Tree:
             training=self.training,
             methods=recipe.methods,
             seeds=recipe.seeds,
-            folds=recipe.folds,
+            folds=(*recipe.folds, *recipe.lost_folds),
             tiles=self.tiles,
             overviews=self.overviews,
             nuclei=self.nuclei,
@@ -243,8 +244,7 @@ class Tree:
         comparison = []
         for method in recipe.methods:
             comparison += [self._write_method(method, seed, labelled, fold_of) for seed in recipe.seeds]
-        if recipe.with_comparison and len(recipe.methods) > 1:
-            self._write_comparison(comparison)
+        self._write_comparison(comparison)
         unlabelled = [row for row in self.rows if row.label is None or row.slide_id.startswith("n")]
         if not unlabelled:
             return None
@@ -304,9 +304,17 @@ class Tree:
             graphs = {row.slide_id: self._graph(row.slide_id, method) for row in tested}
             write_learned_graphs(folder / "graphs.zarr", graphs, MADE)
             folds.append({"fold": fold, **fold_metrics(predictions, self.recipe.classes), "n": len(tested)})
-        metrics = summarised(method, seed, folds)
+        for fold in self.recipe.lost_folds:
+            self._write_lost_fold(self.training / method / f"seed_{seed}" / f"fold_{fold}", method)
+        lost = [{"fold": fold, "reason": "no patch"} for fold in self.recipe.lost_folds]
+        metrics = summarised(method, seed, folds) | {"folds_left_out": lost}
         write_metrics(self.training / method / f"seed_{seed}" / "metrics.json", metrics)
         return metrics
+
+    def _write_lost_fold(self, folder: Path, method: str) -> None:
+        write_predictions(folder / "predictions.csv", self._predict([], 0.0))
+        write_history(folder / "history.csv", self._history(method).iloc[:0])
+        write_learned_graphs(folder / "graphs.zarr", {}, MADE)
 
     def _history(self, method: str) -> pd.DataFrame:
         epochs = np.arange(12)

@@ -31,6 +31,8 @@ class SeedMetrics:
         Over the folds, by metric; None when undefined.
     ci95
         Lower and upper bound by metric; None when undefined.
+    folds_left_out
+        Reason of each planned fold that has no test image.
     """
 
     method: str
@@ -39,6 +41,7 @@ class SeedMetrics:
     mean: Mapping[str, float | None]
     sd: Mapping[str, float | None]
     ci95: Mapping[str, tuple[float, float] | None]
+    folds_left_out: Mapping[int, str]
 
 
 @dataclass(frozen=True)
@@ -65,13 +68,19 @@ class Results:
         By method: rows of ``history.csv`` with ``seed`` and ``fold``; empty when the
         method keeps none.
     comparison
-        ``comparison.csv``, or None when the run has none.
+        ``comparison.csv``.
     """
 
     metrics: Mapping[tuple[str, int], SeedMetrics]
     predictions: Mapping[str, pd.DataFrame]
     histories: Mapping[str, pd.DataFrame]
-    comparison: pd.DataFrame | None
+    comparison: pd.DataFrame
+
+    @property
+    def folds_left_out(self) -> dict[int, str]:
+        """Reason of each planned fold that has no test image, by fold."""
+        left_out = {fold: why for seed in self.metrics.values() for fold, why in seed.folds_left_out.items()}
+        return dict(sorted(left_out.items()))
 
     def fold_values(self, method: str, metric: str) -> Float64s:
         """Values of a metric over folds and seeds of a method; undefined ones left out."""
@@ -99,14 +108,14 @@ def read_results(sources: ReportSources) -> Results:
     Raises
     ------
     ArtefactError
-        If metrics, predictions or the history of a method, seed or fold are missing or unreadable.
+        If metrics, predictions, the history of a method, seed or fold or the comparison are missing or unreadable.
     """
     pairs = [(method, seed) for method in sources.methods for seed in sources.seeds]
     return Results(
         {pair: read_seed_metrics(sources.metrics(*pair), *pair) for pair in pairs},
         {method: _read_folds(sources, method, "predictions.csv", read_predictions) for method in sources.methods},
         {method: _read_folds(sources, method, "history.csv", read_history) for method in sources.methods},
-        read_comparison(sources.comparison) if sources.comparison.exists() else None,
+        read_comparison(sources.comparison),
     )
 
 
@@ -124,7 +133,8 @@ def read_seed_metrics(path: Path, method: str, seed: int) -> SeedMetrics:
         metrics = [name for name in folds.columns if name not in ("fold", "n")]
         folds[metrics] = folds[metrics].astype(np.float64)
         intervals = {metric: _interval(pair) for metric, pair in content["ci95"].items()}
-        return SeedMetrics(method, seed, folds, dict(content["mean"]), dict(content["sd"]), intervals)
+        left_out = {int(fold["fold"]): str(fold["reason"]) for fold in content.get("folds_left_out", ())}
+        return SeedMetrics(method, seed, folds, dict(content["mean"]), dict(content["sd"]), intervals, left_out)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ArtefactError(
             f"{path}: expected folds, mean and sd by metric and ci95 as [low, high]; {error}. Evaluate again."

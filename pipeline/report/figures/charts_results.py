@@ -5,25 +5,29 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
 from sklearn.metrics import roc_auc_score, roc_curve
 
+from pipeline.arrays import Float64s, Int64s
 from pipeline.report.contents.method_results import Reliability, Results
 from pipeline.report.contents.wording import title
 from pipeline.report.figures.figure_style import (
     ACCENT,
     CATEGORICAL,
+    DASHES,
     INK,
     MUTED,
     canvas,
     colours_of,
     house_style,
-    svg_bytes,
+    single_plot,
 )
 
 
+@house_style()
 def fold_dots(
     results: Results, methods: Sequence[str], metrics: Sequence[str], chance: Mapping[str, float], reference: str
-) -> bytes:
+) -> Canvas:
     """Every fold's value as a dot, mean and SD beside it, one row a method and one panel a metric.
 
     Parameters
@@ -35,21 +39,20 @@ def fold_dots(
     reference
         Method in the accent colour.
     """
-    with house_style():
-        drawn = canvas(2.9 * len(metrics) + 1.2, 0.36 * len(methods) + 0.9)
-        panels = np.atleast_1d(drawn.subplots(1, len(metrics), sharey=True))
-        for axes, metric in zip(panels, metrics, strict=True):
-            for row, method in enumerate(methods):
-                colour = ACCENT if method == reference else MUTED
-                _draw_folds(axes, row, results, method, metric, colour)
-            if metric in chance:
-                axes.axvline(chance[metric], color=MUTED, linewidth=0.9, linestyle=(0, (4, 3)))
-            axes.set_title(title(metric))
-            axes.grid(visible=False, axis="y")
-            axes.margins(x=0.06)
-        panels[0].set_yticks(range(len(methods)), list(methods))
-        panels[0].set_ylim(len(methods) - 0.4, -0.6)
-        return svg_bytes(drawn)
+    drawn = canvas(2.9 * len(metrics) + 1.2, 0.36 * len(methods) + 0.9)
+    panels = np.atleast_1d(drawn.subplots(1, len(metrics), sharey=True))
+    for axes, metric in zip(panels, metrics, strict=True):
+        for row, method in enumerate(methods):
+            colour = ACCENT if method == reference else MUTED
+            _draw_folds(axes, row, results, method, metric, colour)
+        if metric in chance:
+            axes.axvline(chance[metric], color=MUTED, linewidth=0.9, linestyle=DASHES)
+        axes.set_title(title(metric))
+        axes.grid(visible=False, axis="y")
+        axes.margins(x=0.06)
+    panels[0].set_yticks(range(len(methods)), list(methods))
+    panels[0].set_ylim(len(methods) - 0.4, -0.6)
+    return drawn
 
 
 def _draw_folds(axes: Axes, row: int, results: Results, method: str, metric: str, colour: str) -> None:
@@ -64,7 +67,8 @@ def _draw_folds(axes: Axes, row: int, results: Results, method: str, metric: str
         axes.plot([spread.mean] * 2, [row - 0.28, row + 0.28], color=colour, linewidth=2.4)
 
 
-def confusion_matrix(counts: npt.NDArray[np.int64], classes: Sequence[str]) -> bytes:
+@house_style()
+def confusion_matrix(counts: Int64s, classes: Sequence[str]) -> Canvas:
     """True class down, predicted class across; cells show the count and the share of their row.
 
     Parameters
@@ -75,22 +79,20 @@ def confusion_matrix(counts: npt.NDArray[np.int64], classes: Sequence[str]) -> b
     totals = counts.sum(axis=1, keepdims=True)
     shares = np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)
     n = len(classes)
-    with house_style():
-        drawn = canvas(0.72 * n + 1.5, 0.58 * n + 1.0)
-        axes = drawn.subplots()
-        axes.grid(visible=False)
-        for (row, col), share in np.ndenumerate(shares):
-            _draw_cell(axes, row, col, int(counts[row, col]), share)
-        axes.set_xlim(-0.5, n - 0.5)
-        axes.set_ylim(n - 0.5, -0.5)
-        longest = max(map(len, classes))
-        axes.set_xticks(range(n), classes, rotation=0 if longest < 9 else 35, ha="center" if longest < 9 else "right")
-        axes.set_yticks(range(n), classes)
-        axes.tick_params(length=0)
-        axes.set_xlabel("predicted")
-        axes.set_ylabel("true")
-        axes.spines[:].set_visible(False)
-        return svg_bytes(drawn)
+    drawn, axes = single_plot(0.72 * n + 1.5, 0.58 * n + 1.0)
+    axes.grid(visible=False)
+    for (row, col), share in np.ndenumerate(shares):
+        _draw_cell(axes, row, col, int(counts[row, col]), share)
+    axes.set_xlim(-0.5, n - 0.5)
+    axes.set_ylim(n - 0.5, -0.5)
+    longest = max(map(len, classes))
+    axes.set_xticks(range(n), classes, rotation=0 if longest < 9 else 35, ha="center" if longest < 9 else "right")
+    axes.set_yticks(range(n), classes)
+    axes.tick_params(length=0)
+    axes.set_xlabel("predicted")
+    axes.set_ylabel("true")
+    axes.spines[:].set_visible(False)
+    return drawn
 
 
 def _draw_cell(axes: Axes, row: int, col: int, count: int, share: float) -> None:
@@ -106,7 +108,8 @@ def _draw_cell(axes: Axes, row: int, col: int, count: int, share: float) -> None
     axes.text(col, row + 0.24, f"{share:.0%}", ha="center", va="center", color=colour, fontsize=7.5)
 
 
-def roc(probabilities: npt.NDArray[np.float64], labels: npt.NDArray[np.object_], classes: Sequence[str]) -> bytes:
+@house_style()
+def roc(probabilities: Float64s, labels: npt.NDArray[np.object_], classes: Sequence[str]) -> Canvas:
     """One-against-rest ROC curve of each class that has images inside and outside it.
 
     Parameters
@@ -118,38 +121,39 @@ def roc(probabilities: npt.NDArray[np.float64], labels: npt.NDArray[np.object_],
     """
     # With two classes the second curve is the first one turned round.
     shown = classes[-1:] if len(classes) == 2 else classes
+    shown = [name for name in shown if 0 < (labels == name).sum() < len(labels)]
     colours = colours_of(classes)
-    with house_style():
-        drawn = canvas(3.5, 3.3)
-        axes = drawn.subplots()
-        for name in shown:
-            inside = labels == name
-            if inside.any() and not inside.all():
-                score = probabilities[:, list(classes).index(name)]
-                false_rate, true_rate, _ = roc_curve(inside, score)
-                label = f"{name} ({roc_auc_score(inside, score):.3f})"
-                axes.plot(false_rate, true_rate, color=colours[name], linewidth=1.6, label=label)
-        axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.9, linestyle=(0, (4, 3)))
-        axes.set_xlabel("false positive rate")
-        axes.set_ylabel("true positive rate")
+    drawn, axes = single_plot(3.5, 3.3)
+    for name in shown:
+        score = probabilities[:, list(classes).index(name)]
+        false_rate, true_rate, _ = roc_curve(labels == name, score)
+        label = f"{name} ({roc_auc_score(labels == name, score):.3f})"
+        axes.plot(false_rate, true_rate, color=colours[name], linewidth=1.6, label=label)
+    _draw_diagonal(axes)
+    axes.set_xlabel("false positive rate")
+    axes.set_ylabel("true positive rate")
+    if shown:
         axes.legend(loc="lower right", title="area under the curve", title_fontsize=8.5, alignment="left")
-        axes.set_aspect("equal")
-        return svg_bytes(drawn)
+    axes.set_aspect("equal")
+    return drawn
 
 
-def reliability_curve(binned: Reliability) -> bytes:
+@house_style()
+def reliability_curve(binned: Reliability) -> Canvas:
     """Share of right answers against confidence; area of a dot is the number of images in the bin."""
-    with house_style():
-        drawn = canvas(3.5, 3.3)
-        axes = drawn.subplots()
-        axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.9, linestyle=(0, (4, 3)))
-        axes.plot(binned.confidence, binned.accuracy, color=ACCENT, linewidth=1.2)
-        sizes = 15 + 220 * binned.count / max(int(binned.count.max()), 1)
-        axes.scatter(binned.confidence, binned.accuracy, s=sizes, color=ACCENT, alpha=0.75, linewidths=0)
-        for x, y, count in zip(binned.confidence, binned.accuracy, binned.count, strict=True):
-            axes.annotate(str(count), (x, y), xytext=(0, -15), textcoords="offset points", fontsize=7.5, ha="center")
-        axes.set_xlabel("confidence (largest probability)")
-        axes.set_ylabel("share predicted right")
-        axes.set_xlim(0, 1.04)
-        axes.set_ylim(-0.08, 1.06)
-        return svg_bytes(drawn)
+    drawn, axes = single_plot(3.5, 3.3)
+    _draw_diagonal(axes)
+    axes.plot(binned.confidence, binned.accuracy, color=ACCENT, linewidth=1.2)
+    sizes = 15 + 220 * binned.count / max(int(binned.count.max()), 1)
+    axes.scatter(binned.confidence, binned.accuracy, s=sizes, color=ACCENT, alpha=0.75, linewidths=0)
+    for x, y, count in zip(binned.confidence, binned.accuracy, binned.count, strict=True):
+        axes.annotate(str(count), (x, y), xytext=(0, -15), textcoords="offset points", fontsize=7.5, ha="center")
+    axes.set_xlabel("confidence (largest probability)")
+    axes.set_ylabel("share predicted right")
+    axes.set_xlim(0, 1.04)
+    axes.set_ylim(-0.08, 1.06)
+    return drawn
+
+
+def _draw_diagonal(axes: Axes) -> None:
+    axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.9, linestyle=DASHES)

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import MaxNLocator
 
-from pipeline.report.figures.figure_style import CATEGORICAL, canvas, house_style, svg_bytes
+from pipeline.report.figures.figure_style import CATEGORICAL, canvas, house_style
 
 SERIES_COLOURS = {
     "lower": CATEGORICAL[0],
@@ -28,7 +29,8 @@ def curve_columns(history: pd.DataFrame, ending: str) -> list[str]:
     return [name for name in history.columns if name.endswith(ending) and history[name].notna().any()]
 
 
-def learning_curves(history: pd.DataFrame) -> bytes:
+@house_style()
+def learning_curves(history: pd.DataFrame) -> Canvas:
     """One panel per kind of column against the epoch: thin lines are folds, the bold line their mean.
 
     Parameters
@@ -37,15 +39,14 @@ def learning_curves(history: pd.DataFrame) -> bytes:
         Columns ``epoch``, ``seed``, ``fold`` and those of ``PANELS``.
     """
     panels = [(title, curve_columns(history, ending)) for title, ending in PANELS.items()]
-    with house_style():
-        drawn = canvas(2.15 * len(PANELS), 2.0)
-        for axes, (title, columns) in zip(drawn.subplots(1, len(PANELS)), panels, strict=True):
-            if columns:
-                _draw_series(axes, history, columns, title)
-            else:
-                # An empty place keeps the panels of all methods equally large.
-                axes.axis("off")
-        return svg_bytes(drawn)
+    drawn = canvas(2.15 * len(PANELS), 2.0)
+    for axes, (title, columns) in zip(drawn.subplots(1, len(PANELS)), panels, strict=True):
+        if columns:
+            _draw_series(axes, history, columns, title)
+        else:
+            # An empty place keeps the panels of all methods equally large.
+            axes.axis("off")
+    return drawn
 
 
 def _draw_series(axes: Axes, history: pd.DataFrame, columns: Sequence[str], title: str) -> None:

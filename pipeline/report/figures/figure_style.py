@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import matplotlib as mpl
-import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
+
+from pipeline.arrays import Rgb
 
 INK = "#1f2937"
 MUTED = "#6b7280"
@@ -26,6 +26,12 @@ CATEGORICAL = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9",
 """Okabe and Ito (2008), told apart with colour-blind eyes; yellow and black left out for light and dark pages."""
 
 SEQUENTIAL = "viridis"
+
+SMALLEST_SCALE = 1e-9
+"""Guard: a scale of colours or widths ends no lower, also where all values are 0."""
+
+DASHES = (0, (4, 3))
+"""Line of what a value is held against: a guess, a bound, the diagonal."""
 
 RC: dict[Any, Any] = {
     "font.family": ["DejaVu Sans"],
@@ -109,6 +115,18 @@ def canvas(width_in: float, height_in: float) -> Canvas:
     return Canvas(figsize=(width_in, height_in), layout="constrained")
 
 
+def single_plot(width_in: float, height_in: float) -> tuple[Canvas, Axes]:
+    """Figure with one pair of axes, in inches."""
+    drawn = canvas(width_in, height_in)
+    return drawn, drawn.subplots()
+
+
+def plot_figure(name: str, drawn: Canvas, caption: str, alt: str) -> Figure:
+    """A plot as a figure of the page; see ``Figure``."""
+    return Figure(name, "svg", svg_bytes(drawn), caption, alt)
+
+
+@house_style()
 def svg_bytes(drawn: Canvas) -> bytes:
     """SVG without date or program name."""
     stream = io.BytesIO()
@@ -123,7 +141,7 @@ def png_bytes(drawn: Canvas, dpi: float = 100.0) -> bytes:
     return stream.getvalue()
 
 
-def picture_canvas(pixels: npt.NDArray[np.uint8]) -> tuple[Canvas, Axes]:
+def picture_canvas(pixels: Rgb) -> tuple[Canvas, Axes]:
     """Figure of exactly the size of ``pixels`` (h, w, 3) at 100 dpi, with axes in its pixels, y down."""
     height, width = pixels.shape[:2]
     drawn = Canvas(figsize=(width / 100, height / 100), dpi=100)

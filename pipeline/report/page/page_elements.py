@@ -59,6 +59,20 @@ class Column:
     numeric: bool = False
 
 
+def text_columns(*titles: str) -> list[Column]:
+    """Columns of text, in order."""
+    return [Column(title) for title in titles]
+
+
+def number_columns(*titles: str) -> list[Column]:
+    """Columns of numbers, in order."""
+    return [Column(title, numeric=True) for title in titles]
+
+
+ROWS_AT_A_GLANCE = 12
+"""A table of more rows offers a filter."""
+
+
 @dataclass(frozen=True)
 class Table:
     """A table with its caption.
@@ -69,16 +83,18 @@ class Table:
         Cells as text; one tuple a row, as long as ``columns``.
     marked
         Positions of rows to set off.
-    searchable
-        Whether the page offers a filter.
     """
 
     columns: Sequence[Column]
     rows: Sequence[Sequence[str]]
     caption: str
     marked: frozenset[int] = frozenset()
-    searchable: bool = False
     kind: ClassVar[str] = "table"
+
+    @property
+    def searchable(self) -> bool:
+        """Whether the page offers a filter."""
+        return len(self.rows) > ROWS_AT_A_GLANCE
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from statistics import median
 
 from pipeline.report.contents.cohort_outcome import class_names
 from pipeline.report.contents.method_results import sd_uncertainty
-from pipeline.report.contents.report_data import ReportContents
+from pipeline.report.contents.report_contents import ReportContents
 from pipeline.report.contents.wording import decimal, listed, plural, title
 from pipeline.report.page.page_elements import Block, Caution, Cautions, Section, Text
 from pipeline.report.params import LOWER_IS_BETTER
@@ -50,7 +50,7 @@ def _no_patients(contents: ReportContents) -> Caution | None:
 
 
 def _excluded(contents: ReportContents) -> Caution | None:
-    excluded = [slide for slide in contents.cohort if slide.status == "excluded"]
+    excluded = contents.excluded
     if not excluded:
         return None
     reasons = Counter(slide.reason for slide in excluded)
@@ -84,8 +84,19 @@ def _small_classes(contents: ReportContents) -> Caution | None:
     )
 
 
+def _folds_left_out(contents: ReportContents) -> Caution | None:
+    left_out = contents.results.folds_left_out
+    if not left_out:
+        return None
+    reasons = listed([f"fold {fold} ({reason})" for fold, reason in left_out.items()])
+    return Caution(
+        f"{plural(len(left_out), 'fold')} of {len(contents.sources.folds)} left out",
+        f"Without a test image: {reasons}. Means and SDs are over the other folds.",
+    )
+
+
 def _few_folds(contents: ReportContents) -> Caution | None:
-    folds = len(contents.sources.folds)
+    folds = len(contents.folds)
     if folds >= contents.params.few_folds:
         return None
     if folds == 1:
@@ -137,6 +148,7 @@ CHECKS: tuple[Callable[[ReportContents], Caution | None], ...] = (
     _excluded,
     _lost_classes,
     _small_classes,
+    _folds_left_out,
     _few_folds,
     _no_better_than_chance,
     _mixed_sources,

@@ -15,12 +15,12 @@ from pipeline.report.contents.graph_statistics import (
     read_image_graphs,
     summarise,
 )
-from pipeline.report.contents.report_data import ReportContents
+from pipeline.report.contents.report_contents import ReportContents
 from pipeline.report.contents.wording import count, decimal, listed, plural
 from pipeline.report.figures.charts_graphs import strength_scale, weight_histogram
-from pipeline.report.figures.figure_style import Figure
-from pipeline.report.figures.overlays import graph_field, graph_picture
-from pipeline.report.page.page_elements import Block, Column, Gallery, Section, Table, Text
+from pipeline.report.figures.figure_style import Figure, plot_figure
+from pipeline.report.figures.graph_overlay import graph_field, graph_picture
+from pipeline.report.page.page_elements import Block, Gallery, Section, Table, Text, number_columns, text_columns
 from pipeline.slides.reader import SlideReader, open_slide
 
 ALL = "all classes"
@@ -35,7 +35,7 @@ def graphs(contents: ReportContents, drawn: Sequence[str]) -> Section:
         Ids of the test images to draw.
     """
     summaries = {method: _summaries(contents, method) for method in contents.sources.methods}
-    with_edges = {method: summary for method, summary in summaries.items() if summary and summary[ALL].histogram.sum()}
+    with_edges = {method: summary for method, summary in summaries.items() if summary[ALL].histogram.sum()}
     if not with_edges:
         return Section(
             "graphs",
@@ -57,16 +57,9 @@ def _shown_method(contents: ReportContents, candidates: list[str]) -> str:
 
 
 def _summaries(contents: ReportContents, method: str) -> dict[str, GraphSummary]:
-    """Summary by class and of all; empty when no fold of the method stored graphs."""
-    predictions = contents.one_seed(method)
-    sources = contents.sources
-    stored = [
-        fold for fold in sources.folds if (sources.fold_folder(method, sources.seeds[0], fold) / "graphs.zarr").is_dir()
-    ]
-    if not stored or predictions.empty:
-        return {}
-    usable = predictions[predictions["fold"].isin(stored)]
-    numbers = [measure(image) for image in read_image_graphs(sources, method, usable)]
+    """Summary by class and of all."""
+    images = read_image_graphs(contents.sources, method, contents.one_seed(method))
+    numbers = [measure(image) for image in images]
     by_class = {name: summarise([image for image in numbers if image.label == name]) for name in contents.classes}
     return {**by_class, ALL: summarise(numbers)}
 
@@ -87,23 +80,21 @@ def _table(summaries: dict[str, dict[str, GraphSummary]]) -> Table:
             rows.append((method, name, count(summary.n_images), *numbers, decimal(summary.reach, 2)))
     names = ("images", "patches", "kept edges per patch", "share kept", "mean weight", "relative length")
     return Table(
-        [Column("method"), Column("class"), *(Column(name, numeric=True) for name in names)],
+        [*text_columns("method", "class"), *number_columns(*names)],
         rows,
         "Graphs of test images (first seed, every image once), means over images. Share kept: edges the classifier "
         "used over edges that were scored. Relative length: weight-averaged length of kept edges over the mean "
         "distance of all pairs of patches; 1 when distance plays no part, less when near patches are joined. "
         "Differences between classes are not tested here.",
         marked=frozenset(marked),
-        searchable=len(rows) > 20,
     )
 
 
 def _histogram(method: str, by_class: dict[str, GraphSummary]) -> Figure:
     classes = {name: summary for name, summary in by_class.items() if name != ALL}
     n_edges = int(by_class[ALL].histogram.sum())
-    return Figure(
+    return plot_figure(
         f"edge_weights_{method}",
-        "svg",
         weight_histogram(classes),
         f"Weights of kept edges of {method} by class, n = {n_edges:,} edges (both directions) of "
         f"{plural(by_class[ALL].n_images, 'test image')}; images with many patches count more. Logarithmic axis.",
@@ -131,9 +122,8 @@ def _pictures(contents: ReportContents, method: str, drawn: Sequence[str]) -> li
         "coloured by the summed weight of its kept edges; arcs are the heaviest kept edges, wider and darker with "
         "weight relative to the heaviest of that image. An edge shows what the classifier mixed, not a cause."
     )
-    scale = Figure(
+    scale = plot_figure(
         "node_strength",
-        "svg",
         strength_scale(strongest),
         "Colour of nodes in all pictures of graphs.",
         "Colour scale of nodes",
@@ -149,15 +139,16 @@ def _picture(contents: ReportContents, method: str, image: ImageGraph, strongest
         slide = _open(contents, image.slide_id, faults)
         if slide is not None:
             stack.enter_context(slide)
-        content, n_drawn, n_kept = graph_picture(image, field, slide, max_edges=params.max_edges, strongest=strongest)
+        picture = graph_picture(image, field, slide, max_edges=params.max_edges, strongest=strongest)
     verdict = "right" if image.predicted == image.label else "wrong"
     ground = "" if slide is not None else " No picture of the slide."
     return Figure(
         f"graph_{method}_{image.slide_id}",
         "png",
-        content,
+        picture.png,
         f"{image.slide_id}: true {image.label}, predicted {image.predicted} ({verdict}). "
-        f"{plural(image.n_patches, 'patch', 'patches')}, {n_drawn:,} of {plural(n_kept, 'kept pair')} drawn.{ground}",
+        f"{plural(image.n_patches, 'patch', 'patches')}, {picture.n_drawn:,} of "
+        f"{plural(picture.n_pairs, 'kept pair')} drawn.{ground}",
         f"Learned patch graph of slide {image.slide_id}",
     )
 

@@ -6,12 +6,12 @@ from pipeline.artefacts.nuclei import read_nuclei
 from pipeline.artefacts.tiles import read_tiles
 from pipeline.errors import MissingMppError, SlideError
 from pipeline.report.contents.cohort_outcome import SlideSummary
-from pipeline.report.contents.report_data import ReportContents
+from pipeline.report.contents.report_contents import ReportContents
 from pipeline.report.contents.slide_selection import pictured_slides
 from pipeline.report.contents.wording import listed, plural
 from pipeline.report.figures.colour_wheel import orientation_wheel
-from pipeline.report.figures.figure_style import Figure
-from pipeline.report.figures.overlays import densest_field, nuclei_picture
+from pipeline.report.figures.figure_style import Figure, plot_figure
+from pipeline.report.figures.nuclei_closeup import densest_field, nuclei_picture
 from pipeline.report.page.page_elements import Block, Gallery, Section, Text
 from pipeline.slides.reader import open_slide
 
@@ -47,8 +47,8 @@ def _blocks(figures: list[Figure], faults: list[str], side_um: float) -> list[Bl
             "(wheel: as it lies on the page, the same colour half a turn on), over tissue whose own colours are "
             "weakened; grey has no measured axis. Round nuclei have an axis too, and it means little."
         )
-        wheel = Figure(
-            "orientation_wheel", "svg", orientation_wheel(), "Axis direction.", "Colour wheel of axis directions"
+        wheel = plot_figure(
+            "orientation_wheel", orientation_wheel(), "Axis direction.", "Colour wheel of axis directions"
         )
         blocks += [Gallery([wheel], "legend", note), Gallery(figures, "medium")]
     return blocks

@@ -10,9 +10,18 @@ from markupsafe import Markup
 
 from pipeline.artefacts.json_files import PROVENANCE, read_json
 from pipeline.provenance import package_versions
-from pipeline.report.contents.report_data import ReportContents
+from pipeline.report.contents.report_contents import ReportContents
 from pipeline.report.contents.wording import NONE, count, plural
-from pipeline.report.page.page_elements import Block, Column, Details, FoldedTable, Section, Table, Text
+from pipeline.report.page.page_elements import (
+    Block,
+    Details,
+    FoldedTable,
+    Section,
+    Table,
+    Text,
+    number_columns,
+    text_columns,
+)
 
 PAPER_LINK = '<a href="https://arxiv.org/abs/2510.13188" rel="noreferrer">arXiv:2510.13188</a>'
 
@@ -50,8 +59,8 @@ def _steps(contents: ReportContents) -> str:
         else "Patches and their features were imported. "
     )
     return (
-        first + f"A method learns from the patches of an image. {plural(len(sources.folds), 'fold')} "
-        f"({', '.join(map(str, sources.folds))}) and {plural(len(sources.seeds), 'seed')} "
+        first + f"A method learns from the patches of an image. {plural(len(contents.folds), 'fold')} "
+        f"({', '.join(map(str, contents.folds))}) and {plural(len(sources.seeds), 'seed')} "
         f"({', '.join(map(str, sources.seeds))}) were run for every method on the same splits; feature scaling was "
         "fitted on the train part of each fold alone."
     )
@@ -72,7 +81,7 @@ def _stages(contents: ReportContents, trained: dict[str, Any], source: str) -> T
     if trained:
         rows.append(("split_cohort", str(trained.get("source") or NONE), "1", ""))
     rows.append(("write_report", source or NONE, "1", ""))
-    columns = [Column("stage"), Column("source digest"), Column("files", numeric=True), Column("note")]
+    columns = [*text_columns("stage", "source digest"), *number_columns("files"), *text_columns("note")]
     caption = (
         "Digest of the program's source by stage: equal digests mean equal code. A dash marks features made elsewhere."
     )
@@ -82,5 +91,5 @@ def _stages(contents: ReportContents, trained: dict[str, Any], source: str) -> T
 def _packages(trained: dict[str, Any]) -> FoldedTable:
     here, then = package_versions(), trained.get("packages") or {}
     rows = [(name, str(then.get(name, NONE)), here.get(name, NONE)) for name in sorted({*here, *then})]
-    columns = [Column("package"), Column("at the split"), Column("at this report")]
+    columns = text_columns("package", "at the split", "at this report")
     return FoldedTable("Package versions", Table(columns, rows, "Versions of packages that can change a result."))

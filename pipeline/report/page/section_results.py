@@ -10,11 +10,20 @@ import pandas as pd
 from pipeline.artefacts.metric_names import METRICS
 from pipeline.report.contents.cohort_outcome import patients
 from pipeline.report.contents.method_results import SeedMetrics, confusion, probability_columns, reliability
-from pipeline.report.contents.report_data import ReportContents
+from pipeline.report.contents.report_contents import ReportContents
 from pipeline.report.contents.wording import NONE, count, decimal, interval, listed, mean_sd, plural, probability, title
 from pipeline.report.figures.charts_results import confusion_matrix, fold_dots, reliability_curve, roc
-from pipeline.report.figures.figure_style import Figure
-from pipeline.report.page.page_elements import Block, Column, FoldedTable, Gallery, Section, Table, Text
+from pipeline.report.figures.figure_style import Figure, plot_figure
+from pipeline.report.page.page_elements import (
+    Block,
+    FoldedTable,
+    Gallery,
+    Section,
+    Table,
+    Text,
+    number_columns,
+    text_columns,
+)
 from pipeline.report.params import LOWER_IS_BETTER
 
 SIGNIFICANT = 0.05
@@ -45,8 +54,6 @@ def _comparison(contents: ReportContents) -> list[Block]:
     frame = contents.results.comparison
     if len(contents.sources.methods) == 1:
         return [Text(f"Only one method was run ({contents.sources.methods[0]}); there is nothing to compare it with.")]
-    if frame is None or frame.empty:
-        return [Text("No comparison of methods: the run has no comparison.csv.")]
     return [comparison_table(frame), Text(_tests_in_words(frame))]
 
 
@@ -72,7 +79,7 @@ def comparison_table(frame: pd.DataFrame) -> Table:
     # The test belongs to the accuracy, so it stands beside it and not beyond the page's edge.
     order = [*metrics[:1], *(name for name in plain if name not in numbers), *metrics[1:], *numbers]
     rows = [(str(record["method"]), *(_cell(record, name) for name in order)) for record in frame.to_dict("records")]
-    columns = [Column("method"), *(Column(title(name), numeric=True) for name in order)]
+    columns = [*text_columns("method"), *number_columns(*map(title, order))]
     marked = frozenset(int(place) for place in np.flatnonzero(frame["method"].to_numpy() == reference))
     return Table(
         columns,
@@ -112,15 +119,13 @@ def _metrics_table(contents: ReportContents) -> Table:
             f"{mean_sd(entry.mean.get(name), entry.sd.get(name))}\n{interval(entry.ci95.get(name))}" for name in metrics
         ]
         rows.append((entry.method, str(entry.seed), count(len(entry.folds)), *cells))
-    columns = [Column("method"), *(Column(title(name), numeric=True) for name in ("seed", "folds", *metrics))]
-    folds = len(contents.sources.folds)
-    spread = "one fold, so no SD" if folds == 1 else "mean ± sample SD over test folds"
+    columns = [*text_columns("method"), *number_columns("seed", "folds", *map(title, metrics))]
+    spread = "one fold, so no SD" if len(contents.folds) == 1 else "mean ± sample SD over test folds"
     return Table(
         columns,
         rows,
         f"Metrics of every method and seed: {spread}; below it the 95% interval of the mean over folds (percentile "
         "bootstrap, patients resampled within folds; it does not cover the chance of training itself).",
-        searchable=len(rows) > 12,
         marked=frozenset(i for i, entry in enumerate(seeds) if entry.method == contents.reference),
     )
 
@@ -139,10 +144,8 @@ def _folds_table(contents: ReportContents) -> FoldedTable:
         for entry in seeds
         for fold in entry.folds.to_dict("records")
     ]
-    columns = [Column("method"), *(Column(title(name), numeric=True) for name in ("seed", "fold", "n", *metrics))]
-    return FoldedTable(
-        "Every fold in numbers", Table(columns, rows, f"One row per test fold, n = {len(rows)}.", searchable=True)
-    )
+    columns = [*text_columns("method"), *number_columns("seed", "fold", "n", *map(title, metrics))]
+    return FoldedTable("Every fold in numbers", Table(columns, rows, f"One row per test fold, n = {len(rows)}."))
 
 
 def _dots_figure(contents: ReportContents) -> Figure:
@@ -152,9 +155,8 @@ def _dots_figure(contents: ReportContents) -> Figure:
     content = fold_dots(contents.results, contents.ranked, metrics, contents.chance, reference)
     guess = ", ".join(f"{title(name)} {contents.chance[name]:.3f}" for name in metrics if name in contents.chance)
     n_values = contents.results.spread(reference, headline).n_values
-    return Figure(
+    return plot_figure(
         "fold_dots",
-        "svg",
         content,
         f"Every test fold of every seed as a dot (n = {n_values} per method), mean as a stroke and ± 1 sample SD as a "
         f"line; best mean {title(headline)} on top, the reference method in blue. Dashed, a guess: {guess}.",
@@ -177,9 +179,8 @@ def _confusions(contents: ReportContents) -> list[Figure]:
     for method in order:
         counts = confusion(contents.one_seed(method), contents.classes)
         figures.append(
-            Figure(
+            plot_figure(
                 f"confusion_{method}",
-                "svg",
                 confusion_matrix(counts, contents.classes),
                 f"{method}: {int(np.trace(counts))} of {plural(int(counts.sum()), 'image')} right.",
                 f"Confusion matrix of {method}",
@@ -191,8 +192,6 @@ def _confusions(contents: ReportContents) -> list[Figure]:
 def _depth(contents: ReportContents) -> list[Block]:
     method = contents.reference
     predictions = contents.one_seed(method)
-    if predictions.empty:
-        return [Text(f"No test prediction of {method}: neither ROC nor reliability can be drawn.")]
     probabilities = probability_columns(predictions, contents.classes)
     labels = predictions["label"].to_numpy(object)
     binned = reliability(probabilities, labels == predictions["predicted"].to_numpy(object))
@@ -201,17 +200,15 @@ def _depth(contents: ReportContents) -> list[Block]:
     )
     against = "the second class against the first" if len(contents.classes) == 2 else "each class against the rest"
     figures = [
-        Figure(
+        plot_figure(
             f"roc_{method}",
-            "svg",
             roc(probabilities, labels, contents.classes),
             f"ROC of {about}: {against}. Pooling mixes the scales of several models, so areas differ from the mean "
             "AUROC of folds.",
             f"ROC curves of {method}",
         ),
-        Figure(
+        plot_figure(
             f"reliability_{method}",
-            "svg",
             reliability_curve(binned),
             f"Reliability of {about}: share predicted right against confidence in ten equal bins, images per bin "
             "below the dots. Below the dashed line the model is too sure of itself.",

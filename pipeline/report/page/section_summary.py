@@ -3,7 +3,7 @@
 from statistics import median
 
 from pipeline.report.contents.cohort_outcome import patients
-from pipeline.report.contents.report_data import ReportContents
+from pipeline.report.contents.report_contents import ReportContents
 from pipeline.report.contents.wording import NONE, count, mean_sd, plural, title
 from pipeline.report.page.page_elements import Card, Cards, Section, Text
 
@@ -20,7 +20,7 @@ def _sentence(contents: ReportContents) -> str:
     unit = "patients" if contents.is_patient_level else "images"
     return (
         f"{plural(len(sources.methods), 'method')} trained and tested on {plural(len(contents.tested), 'image')} in "
-        f"{plural(len(sources.folds), 'fold')} grouped by {unit}, with {plural(len(sources.seeds), 'seed')}. Every "
+        f"{plural(len(contents.folds), 'fold')} grouped by {unit}, with {plural(len(sources.seeds), 'seed')}. Every "
         "number is measured on test folds that took no part in training, structure learning or selection."
     )
 
@@ -36,7 +36,7 @@ def _best(contents: ReportContents) -> list[Card]:
 
 def spread_meaning(contents: ReportContents, method: str) -> str:
     """What a mean and its SD stand for in this run, in words."""
-    folds, seeds = len(contents.sources.folds), len(contents.sources.seeds)
+    folds, seeds = len(contents.folds), len(contents.sources.seeds)
     n_values = contents.results.spread(method, contents.params.headline_metric).n_values
     if n_values < 2:
         return "One value: no spread can be given."
@@ -51,14 +51,16 @@ def spread_meaning(contents: ReportContents, method: str) -> str:
 
 def _cohort_cards(contents: ReportContents) -> list[Card]:
     cohort, tested = contents.cohort, contents.tested
-    predicted = sum(slide.status in ("no label", "new") for slide in cohort)
-    excluded = sum(slide.status == "excluded" for slide in cohort)
     patches = [slide.n_patches for slide in tested if slide.n_patches is not None]
     kept = [slide.n_kept for slide in cohort if slide.n_kept is not None]
     nuclei = [slide.n_nuclei for slide in cohort if slide.n_nuclei is not None]
     who = "named in the sheet" if contents.is_patient_level else "not all named: images counted"
     return [
-        Card(count(len(cohort)), "slides", f"{len(tested)} in folds, {excluded} excluded, {predicted} to predict"),
+        Card(
+            count(len(cohort)),
+            "slides",
+            f"{len(tested)} in folds, {len(contents.excluded)} excluded, {len(contents.predicted)} to predict",
+        ),
         Card(count(patients(tested)), "patients in folds", who),
         Card(count(len(contents.classes)), "classes", ", ".join(contents.classes)),
         Card(

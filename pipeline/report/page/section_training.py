@@ -1,9 +1,9 @@
 """How training went."""
 
-from pipeline.report.contents.report_data import ReportContents
+from pipeline.report.contents.report_contents import ReportContents
 from pipeline.report.contents.wording import listed, plural
 from pipeline.report.figures.charts_training import PANELS, curve_columns, learning_curves
-from pipeline.report.figures.figure_style import Figure
+from pipeline.report.figures.figure_style import Figure, plot_figure
 from pipeline.report.page.page_elements import Block, Gallery, Section, Text
 
 SERIES = {
@@ -41,9 +41,8 @@ def _note(contents: ReportContents, methods: list[str]) -> str:
 def _figure(contents: ReportContents, method: str) -> Figure:
     history = contents.results.histories[method]
     n_runs = len(history[["seed", "fold"]].drop_duplicates())
-    return Figure(
+    return plot_figure(
         f"learning_{method}",
-        "svg",
         learning_curves(history),
         f"{method}: {plural(n_runs, 'training run')}, up to {plural(int(history['epoch'].nunique()), 'epoch')}.",
         f"Learning curves of {method}",

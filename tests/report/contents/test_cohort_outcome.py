@@ -6,9 +6,7 @@ import pytest
 from pipeline.artefacts.sheet import SlideRow
 from pipeline.errors import ArtefactError
 from pipeline.report.contents.cohort_outcome import SlideSummary, class_names, in_folds, labelled, patients, read_cohort
-from pipeline.report.contents.method_results import read_results
 from pipeline.report.contents.report_sources import ReportSources
-from pipeline.report.figures.charts_training import curve_columns, learning_curves
 
 
 def test_every_slide_has_its_numbers_and_its_status(standard_run: ReportSources) -> None:
@@ -55,12 +53,3 @@ def test_missing_excluded_list_is_named(build: Callable[..., ReportSources]) -> 
     sources.excluded.unlink()
     with pytest.raises(ArtefactError, match=r"excluded\.csv"):
         read_cohort(sources)
-
-
-def test_curves_take_the_columns_that_hold_values(standard_run: ReportSources) -> None:
-    history = read_results(standard_run).histories["mean_pool"]
-    assert curve_columns(history, "_loss") == ["lower_loss", "select_loss"]
-    assert curve_columns(history, "_degree") == []
-    text = learning_curves(history).decode()
-    assert ">lower</text>" in text
-    assert ">upper</text>" not in text

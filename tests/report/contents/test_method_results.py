@@ -1,5 +1,7 @@
+import json
 import math
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -8,6 +10,8 @@ from scipy.stats import chi2
 
 from pipeline.errors import ArtefactError
 from pipeline.report.contents.method_results import (
+    Results,
+    SeedMetrics,
     confusion,
     probability_columns,
     read_results,
@@ -44,6 +48,17 @@ def test_ranking_knows_which_way_is_better(standard_run: ReportSources) -> None:
         assert results.ranked(standard_run.methods, metric)[0] == best(means, key=lambda m: means[m])
 
 
+def test_methods_without_a_value_come_last_and_ties_keep_their_order() -> None:
+    def seed(method: str, *values: float) -> SeedMetrics:
+        return SeedMetrics(method, 0, pd.DataFrame({"fold": range(len(values)), "auroc": values}), {}, {}, {}, {})
+
+    seeds = [seed("undefined", math.nan), seed("low", 0.5, math.nan), seed("first", 0.7), seed("tied", 0.6, 0.8)]
+    results = Results({(one.method, 0): one for one in seeds}, {}, {}, pd.DataFrame())
+    assert results.ranked([one.method for one in seeds], "auroc") == ["first", "tied", "low", "undefined"]
+    assert results.fold_values("low", "auroc").tolist() == [0.5]
+    assert results.spread("undefined", "auroc").n_values == 0
+
+
 def test_confusion_by_hand() -> None:
     frame = pd.DataFrame({"label": ["a", "a", "b", "b", "b"], "predicted": ["a", "b", "b", "b", "a"]})
     assert confusion(frame, ("a", "b", "c")).tolist() == [[1, 1, 0], [1, 2, 0], [0, 0, 0]]
@@ -73,7 +88,7 @@ def test_uncertainty_of_an_sd_covers_95_percent_of_samples() -> None:
     assert ((low * samples <= 1) & (high * samples >= 1)).mean() == pytest.approx(0.95, abs=0.01)
 
 
-def test_missing_or_foreign_metrics_are_named(standard_run: ReportSources, tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_missing_or_foreign_metrics_are_named(tmp_path: Path) -> None:
     with pytest.raises(ArtefactError, match=r"nothing\.json"):
         read_seed_metrics(tmp_path / "nothing.json", "m", 0)
     (tmp_path / "odd.json").write_text(
@@ -81,3 +96,35 @@ def test_missing_or_foreign_metrics_are_named(standard_run: ReportSources, tmp_p
     )
     with pytest.raises(ArtefactError, match=r"odd.json: expected folds.*Evaluate again"):
         read_seed_metrics(tmp_path / "odd.json", "m", 0)
+
+
+def test_what_metrics_json_says_is_read(tmp_path: Path) -> None:
+    content = {
+        "method": "m",
+        "seed": 4,
+        "folds": [{"fold": 1, "accuracy": 0.5, "auroc": None, "n": 6}],
+        "mean": {"accuracy": 0.5, "auroc": None},
+        "sd": {"accuracy": None, "auroc": None},
+        "ci95": {"accuracy": [0.25, 0.75], "auroc": None},
+        "folds_left_out": [{"fold": 2, "reason": "no tissue"}],
+    }
+    (tmp_path / "metrics.json").write_text(json.dumps(content))
+    metrics = read_seed_metrics(tmp_path / "metrics.json", "m", 4)
+    assert metrics.folds["accuracy"].tolist() == [0.5]
+    assert math.isnan(metrics.folds["auroc"].iloc[0])
+    assert metrics.folds["n"].tolist() == [6]
+    assert metrics.ci95 == {"accuracy": (0.25, 0.75), "auroc": None}
+    assert metrics.folds_left_out == {2: "no tissue"}
+
+
+def test_a_fold_that_was_left_out_adds_no_prediction(build: Callable[..., ReportSources]) -> None:
+    results = read_results(build(with_pictures=False, methods=("default",), lost_folds=(7,)))
+    assert set(results.predictions["default"]["fold"]) == {0, 1}
+    assert set(results.histories["default"]["fold"]) == {0, 1}
+
+
+def test_a_missing_comparison_is_named(build: Callable[..., ReportSources]) -> None:
+    sources = build(with_pictures=False, methods=("default",))
+    sources.comparison.unlink()
+    with pytest.raises(ArtefactError, match=r"comparison\.csv"):
+        read_results(sources)

@@ -5,7 +5,7 @@ import pytest
 
 from pipeline.report.contents.cohort_outcome import StageRecord
 from pipeline.report.contents.method_results import Results
-from pipeline.report.contents.report_data import ReportContents, read_contents
+from pipeline.report.contents.report_contents import ReportContents, read_contents
 from pipeline.report.contents.report_sources import ReportSources
 from pipeline.report.page.page_elements import Caution, Cautions, Text
 from pipeline.report.page.section_cautions import cautions
@@ -27,7 +27,7 @@ def with_accuracy(results: Results, accuracy: float) -> Results:
     return replace(results, metrics=metrics)
 
 
-def found(contents: ReportContents) -> Sequence[Caution]:
+def said(contents: ReportContents) -> Sequence[Caution]:
     (block,) = cautions(contents).blocks
     return block.cautions if isinstance(block, Cautions) else []
 
@@ -39,7 +39,7 @@ def test_a_sound_run_has_none_and_says_so(sound: ReportContents) -> None:
 
 
 def test_small_graphs(sound: ReportContents) -> None:
-    (caution,) = found(replace(sound, cohort=tuple(replace(slide, n_patches=1) for slide in sound.cohort)))
+    (caution,) = said(replace(sound, cohort=tuple(replace(slide, n_patches=1) for slide in sound.cohort)))
     assert caution.headline == "The median image keeps 1 patch"
     assert "8 images of 8 have a single patch" in caution.text
     assert "a graph of one node learns nothing" in caution.text
@@ -49,12 +49,12 @@ def test_small_graphs(sound: ReportContents) -> None:
 def test_the_median_decides_and_the_bound_is_open(sound: ReportContents, few: int, warned: bool) -> None:
     first, *others = sound.cohort
     contents = replace(sound, cohort=(replace(first, n_patches=1), *others), params=replace(LENIENT, few_patches=few))
-    assert [c.headline for c in found(contents)] == ["The median image keeps 9 patches"] * warned
+    assert [c.headline for c in said(contents)] == ["The median image keeps 9 patches"] * warned
 
 
 def test_without_patients_results_are_image_level(sound: ReportContents) -> None:
     cohort = tuple(replace(slide, row=replace(slide.row, case_given=False)) for slide in sound.cohort)
-    (caution,) = found(replace(sound, cohort=cohort))
+    (caution,) = said(replace(sound, cohort=cohort))
     assert caution.headline == "Results are image-level"
     assert caution.text.startswith("No slide has a patient")
 
@@ -62,35 +62,66 @@ def test_without_patients_results_are_image_level(sound: ReportContents) -> None
 def test_some_patients_missing_counts_them(sound: ReportContents) -> None:
     first, *others = sound.cohort
     nameless = replace(first, row=replace(first.row, case_given=False))
-    (caution,) = found(replace(sound, cohort=(nameless, *others)))
+    (caution,) = said(replace(sound, cohort=(nameless, *others)))
     assert caution.text.startswith("1 of 8 slides lack a patient")
 
 
 def test_excluded_slides_are_named(standard_run: ReportSources, sound: ReportContents) -> None:
-    (caution,) = found(replace(read_contents(standard_run, LENIENT), results=sound.results))
+    (caution,) = said(replace(read_contents(standard_run, LENIENT), results=sound.results))
     assert caution.headline == "1 labelled slide of 9 excluded"
     assert "In no fold: x00." in caution.text
 
 
 def test_small_classes_and_few_folds(sound: ReportContents) -> None:
-    headlines = [c.headline for c in found(replace(sound, params=ReportParams()))]
+    headlines = [c.headline for c in said(replace(sound, params=ReportParams()))]
     assert "2 classes have fewer than 20 images in the folds" in headlines
     assert "SDs rest on 2 folds" in headlines
 
 
+def test_folds_without_a_test_image_are_named_and_do_not_count(sound: ReportContents) -> None:
+    seeds = {key: replace(seed, folds_left_out={2: "no patch"}) for key, seed in sound.results.metrics.items()}
+    contents = replace(
+        sound, sources=replace(sound.sources, folds=(0, 1, 2)), results=replace(sound.results, metrics=seeds)
+    )
+    (caution,) = said(contents)
+    assert caution.headline == "1 fold of 3 left out"
+    assert "Without a test image: fold 2 (no patch)." in caution.text
+    assert len(said(replace(contents, params=replace(LENIENT, few_folds=3)))) == 2
+
+
+def test_a_class_that_no_model_knows_is_named(sound: ReportContents) -> None:
+    first, *others = sound.cohort
+    lost = replace(first, row=replace(first.row, slide_id="z", label="rare"), status="excluded")
+    headlines = {caution.headline: caution.text for caution in said(replace(sound, cohort=(first, *others, lost)))}
+    assert list(headlines) == ["1 labelled slide of 9 excluded", "1 class is missing from the results"]
+    assert headlines["1 class is missing from the results"].startswith(
+        "Every slide of rare was excluded; no model knows it."
+    )
+
+
+@pytest.mark.parametrize(("few", "warned"), [(4, False), (5, True)])
+def test_a_class_is_small_below_the_number_given(sound: ReportContents, few: int, warned: bool) -> None:
+    cautions_said = said(replace(sound, params=replace(LENIENT, few_images=few)))
+    assert [caution.headline for caution in cautions_said] == [
+        "2 classes have fewer than 5 images in the folds"
+    ] * warned
+    assert all("benign (4), malignant (4). A single image moves" in caution.text for caution in cautions_said)
+    assert all("more than 20%" in caution.text for caution in cautions_said)
+
+
 def test_one_fold(sound: ReportContents) -> None:
-    assert [c.headline for c in found(replace(sound, sources=replace(sound.sources, folds=(0,))))] == ["One fold"]
+    assert [c.headline for c in said(replace(sound, sources=replace(sound.sources, folds=(0,))))] == ["One fold"]
 
 
 @pytest.mark.parametrize(("accuracy", "warned"), [(0.5, True), (0.51, False)])
 def test_methods_no_better_than_a_guess(sound: ReportContents, accuracy: float, warned: bool) -> None:
-    headlines = [c.headline for c in found(replace(sound, results=with_accuracy(sound.results, accuracy)))]
+    headlines = [c.headline for c in said(replace(sound, results=with_accuracy(sound.results, accuracy)))]
     assert headlines == ["2 methods no better than guessing"] * warned
 
 
 def test_slides_of_different_sources(sound: ReportContents) -> None:
     first, *others = sound.cohort
     remade = replace(first, records=(StageRecord("cache_features", "another"),))
-    (caution,) = found(replace(sound, cohort=(remade, *others)))
+    (caution,) = said(replace(sound, cohort=(remade, *others)))
     assert caution.headline == "Slides were made by different versions of the source"
     assert "cache_features (2)" in caution.text

@@ -47,11 +47,24 @@ class ReportContents:
         return in_folds(self.cohort)
 
     @cached_property
+    def excluded(self) -> tuple[SlideSummary, ...]:
+        """Labelled slides that are in no fold."""
+        return tuple(slide for slide in self.cohort if slide.status == "excluded")
+
+    @cached_property
+    def predicted(self) -> tuple[SlideSummary, ...]:
+        """Slides that nobody trained on: without a label, or new."""
+        return tuple(slide for slide in self.cohort if slide.status in ("no label", "new"))
+
+    @cached_property
+    def folds(self) -> tuple[int, ...]:
+        """Planned folds that have a test image."""
+        return tuple(fold for fold in self.sources.folds if fold not in self.results.folds_left_out)
+
+    @cached_property
     def chance(self) -> dict[str, float]:
         """What a guess gives: the largest class (accuracy), any one class (balanced accuracy), no order (AUROC)."""
         counts = Counter(slide.row.label for slide in self.tested)
-        if not counts:
-            return {}
         largest = max(counts.values()) / sum(counts.values())
         return {"accuracy": largest, "balanced_accuracy": 1 / len(counts), "auroc": 0.5}
 
@@ -62,9 +75,8 @@ class ReportContents:
 
     @property
     def reference(self) -> str:
-        """The method shown in depth: the one that the others were compared with, else the first."""
-        comparison = self.results.comparison
-        return self.sources.methods[0] if comparison is None else str(comparison["reference"].iloc[0])
+        """The method shown in depth: the one that the others were compared with."""
+        return str(self.results.comparison["reference"].iloc[0])
 
     @property
     def is_patient_level(self) -> bool:
@@ -74,7 +86,7 @@ class ReportContents:
     def one_seed(self, method: str) -> pd.DataFrame:
         """Test predictions of the first seed: every image once."""
         predictions = self.results.predictions[method]
-        return predictions[predictions["seed"] == self.sources.seeds[0]] if len(predictions) else predictions
+        return predictions[predictions["seed"] == self.sources.seeds[0]]
 
 
 def read_contents(sources: ReportSources, params: ReportParams) -> ReportContents:

@@ -1,0 +1,53 @@
+import base64
+import json
+import re
+
+import pytest
+
+from pipeline.report.figures.figure_style import Figure, plot_figure, single_plot
+from pipeline.report.page.page import picture, render
+from pipeline.report.page.page_elements import Section, Text
+from tests.report.page_reading import Page
+
+SECTIONS = [Section("one", "The <first>", [Text("1 < 2")]), Section("two", "The second", [])]
+
+
+def attributes(text: str, tag: str) -> list[dict[str, str | None]]:
+    return [attrs for name, attrs in Page(text).elements if name == tag]
+
+
+def test_sections_stand_in_order_and_are_navigated_to() -> None:
+    text = render("Heading", "run", SECTIONS, {})
+    assert [section["id"] for section in attributes(text, "section")] == ["one", "two"]
+    assert [link["href"] for link in attributes(text, "a")] == ["#one", "#two"]
+    assert re.findall(r"<h2>(.*?)</h2>", text) == ["The &lt;first&gt;", "The second"]
+    assert "<p>1 &lt; 2</p>" in text
+
+
+@pytest.mark.parametrize(("heading", "named"), [("Heading", True), ("run", False)])
+def test_the_run_is_named_below_another_heading(heading: str, named: bool) -> None:
+    text = render(heading, "run", SECTIONS, {})
+    assert f"<h1>{heading}</h1>" in text
+    assert ("<code>run</code>" in text) is named
+
+
+def test_the_record_reads_back_whatever_it_holds() -> None:
+    record = {"params": {"title": "</script><b>"}, "source": "ab"}
+    text = render("Heading", "run", SECTIONS, record)
+    (embedded,) = re.findall(r'id="provenance-record">(.*?)</script>', text, re.DOTALL)
+    assert json.loads(embedded) == record
+
+
+def test_a_picture_carries_its_bytes() -> None:
+    text = picture(Figure("p", "png", b"\x89PNG", "caption", 'a "quoted" word'))
+    (image,) = attributes(text, "img")
+    assert image["src"] == "data:image/png;base64," + base64.b64encode(b"\x89PNG").decode()
+    assert image["alt"] == 'a "quoted" word'
+
+
+def test_a_plot_stands_in_the_page_as_svg() -> None:
+    drawn, axes = single_plot(2, 2)
+    axes.set_title("a & b")
+    text = picture(plot_figure("plot", drawn, "caption", "alt"))
+    assert text.startswith("<svg")
+    assert "a &amp; b" in text

@@ -1,0 +1,99 @@
+import re
+
+import pytest
+
+from pipeline.report.figures.figure_style import Figure
+from pipeline.report.page.page import render
+from pipeline.report.page.page_elements import (
+    ROWS_AT_A_GLANCE,
+    Block,
+    Card,
+    Cards,
+    Caution,
+    Cautions,
+    Details,
+    FoldedTable,
+    Gallery,
+    Section,
+    Table,
+    Text,
+    number_columns,
+    text_columns,
+)
+from tests.report.page_reading import Page
+
+COLUMNS = [*text_columns("class", "patient"), *number_columns("n")]
+TABLE = Table(COLUMNS, [("a", "p", "1"), ("b", "q", "2\n[1, 3]")], "What it shows", marked=frozenset({1}))
+
+
+def shown(*blocks: Block) -> str:
+    """HTML of the one section of a page."""
+    text = render("Heading", "run", [Section("s", "Section", blocks)], {})
+    return text[text.index("<h2>") : text.index("</section>")]
+
+
+def figure(name: str) -> Figure:
+    return Figure(name, "png", b"", f"caption of {name}", f"description of {name}")
+
+
+def test_columns_of_numbers_are_marked_as_such() -> None:
+    assert [(column.title, column.numeric) for column in COLUMNS] == [("class", False), ("patient", False), ("n", True)]
+
+
+def test_cells_stand_below_their_columns_and_numbers_to_the_right() -> None:
+    text = shown(TABLE)
+    heads = re.findall(r'<th scope="col"( class="number")?><button type="button">(.*?)</button>', text)
+    assert heads == [("", "class"), ("", "patient"), (' class="number"', "n")]
+    rows = re.findall(r"<tr( class=\"marked\")?><td>(.*?)</td><td>(.*?)</td><td class=\"number\">(.*?)</td></tr>", text)
+    assert rows == [("", "a", "p", "1"), (' class="marked"', "b", "q", "2<small>[1, 3]</small>")]
+    assert "<figcaption>What it shows" in text
+
+
+@pytest.mark.parametrize(("n_rows", "searchable"), [(ROWS_AT_A_GLANCE, False), (ROWS_AT_A_GLANCE + 1, True)])
+def test_long_tables_offer_a_filter(n_rows: int, searchable: bool) -> None:
+    table = Table(COLUMNS, [("a", "p", "1")] * n_rows, "")
+    assert table.searchable is searchable
+    for block in (table, FoldedTable("More", table)):
+        assert ('<input type="search"' in shown(block)) is searchable
+
+
+def test_a_folded_table_stands_behind_its_summary() -> None:
+    text = shown(FoldedTable("More", TABLE))
+    assert text.index("<details><summary>More</summary>") < text.index("<table>") < text.index("</details>")
+
+
+def test_cards_say_a_number_what_it_counts_and_what_it_means() -> None:
+    text = shown(Cards([Card("3", "slides", "all of them", wide=True), Card("4", "nuclei")]))
+    assert '<div class="card wide"><b>3</b><span>slides</span><small>all of them</small></div>' in text
+    assert '<div class="card"><b>4</b><span>nuclei</span></div>' in text
+
+
+def test_cautions_and_details_are_escaped() -> None:
+    assert "<li><b>few &lt; 3</b><span>a &amp; b</span></li>" in shown(Cautions([Caution("few < 3", "a & b")]))
+    assert "<details><summary>Config</summary><pre>a: &lt;b&gt;\n</pre></details>" in shown(
+        Details("Config", "a: <b>\n")
+    )
+
+
+def test_a_gallery_names_describes_and_captions_its_figures() -> None:
+    text = shown(Gallery([figure("one"), figure("two")], "medium", "Said once."))
+    assert '<p class="note">Said once.</p>' in text
+    assert '<div class="gallery medium">' in text
+    for name in ("one", "two"):
+        assert f'<figure id="figure-{name}">' in text
+        assert f"<figcaption>caption of {name}</figcaption>" in text
+        assert f'aria-label="description of {name}"' in text
+    assert "legend-row" not in text
+    assert "legend-row" in shown(Gallery([figure("one")], "legend", "Beside it."))
+
+
+def test_every_opened_element_is_closed() -> None:
+    blocks = [Text("t"), TABLE, FoldedTable("f", TABLE), Cards([Card("1", "x")]), Gallery([figure("a")], "legend", "n")]
+    text = shown(*blocks)
+    for tag in {name for name, _ in Page(text).elements} - {"img", "input"}:
+        assert len(re.findall(rf"<{tag}[ >]", text)) == text.count(f"</{tag}>"), tag
+
+
+def test_figures_of_a_section_are_those_of_its_galleries_in_order() -> None:
+    blocks = [Gallery([figure("a")], "small"), Text("between"), Gallery([figure("b"), figure("c")], "large")]
+    assert [drawn.name for drawn in Section("s", "S", blocks).figures] == ["a", "b", "c"]

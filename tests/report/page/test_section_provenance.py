@@ -1,0 +1,59 @@
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy
+import yaml
+
+from pipeline.report.contents.report_contents import ReportContents, read_contents
+from pipeline.report.contents.report_sources import ReportSources
+from pipeline.report.page.page_elements import Details
+from pipeline.report.page.section_provenance import provenance
+from pipeline.report.params import ReportParams
+from tests.report.page_reading import frame, tables, texts
+
+
+def test_stages_name_their_source_files_and_weights(standard: ReportContents) -> None:
+    rows = frame(tables(provenance(standard, "abcd"))[0]).set_index("stage")
+    assert rows["source digest"].to_dict() == {
+        "cache_features": "fedcba9876543210",
+        "segment_nuclei": "0123456789abcdef",
+        "tile_slide": "0123456789abcdef",
+        "split_cohort": "5p11ts",
+        "write_report": "abcd",
+    }
+    assert rows["files"].tolist() == ["10", "10", "10", "1", "1"]
+    assert rows.loc["segment_nuclei", "note"] == f"weights painted, SHA-256 {'ab' * 8}"
+    assert rows.loc["tile_slide", "note"] == ""
+
+
+def test_slides_made_by_another_source_are_a_row_of_their_own(standard: ReportContents) -> None:
+    first, *others = standard.cohort
+    remade = replace(first, records=tuple(replace(record, source="another") for record in first.records))
+    rows = frame(tables(provenance(replace(standard, cohort=(remade, *others)), "abcd"))[0])
+    of_cache = rows[rows["stage"] == "cache_features"]
+    assert of_cache[["source digest", "files"]].to_numpy().tolist() == [["another", "1"], ["fedcba9876543210", "9"]]
+
+
+def test_steps_are_those_of_the_run(standard: ReportContents, build: Callable[..., ReportSources]) -> None:
+    assert texts(provenance(standard, "abcd")).startswith("10 slides were tiled; nuclei were segmented in kept tiles")
+    sources = build(with_pictures=False, folds=(0, 2), lost_folds=(1,), seeds=(4,))
+    said = texts(provenance(read_contents(sources, ReportParams()), "abcd"))
+    assert said.startswith("Patches and their features were imported.")
+    assert "2 folds (0, 2) and 1 seed (4) were run for every method" in said
+
+
+def test_the_paper_is_cited_with_its_link(standard: ReportContents) -> None:
+    assert '<a href="https://arxiv.org/abs/2510.13188" rel="noreferrer">' in texts(provenance(standard, "abcd"))
+
+
+def test_packages_are_told_for_the_split_and_the_report(standard: ReportContents) -> None:
+    rows = frame(tables(provenance(standard, "abcd"))[1]).set_index("package")
+    assert rows.loc["numpy", "at this report"] == numpy.__version__
+    assert rows.loc["numpy", "at the split"] == numpy.__version__
+
+
+def test_the_configuration_reads_back(standard: ReportContents) -> None:
+    (details,) = (block for block in provenance(standard, "abcd").blocks if isinstance(block, Details))
+    assert yaml.safe_load(details.code) == standard.sources.config
+    unknown = replace(standard, sources=replace(standard.sources, config={}))
+    assert "The configuration was not handed to the report." in texts(provenance(unknown, "abcd"))
