@@ -6,7 +6,7 @@ Rows are numbered as a spreadsheet shows them: the header is row 1.
 import csv
 import io
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,6 +57,20 @@ class SlideRow:
     fold: int | None = None
     mask: Path | None = None
     tiles: Path | None = None
+
+    def plain(self) -> dict[str, Any]:
+        """The row as text and numbers; see ``rows_from_plain``."""
+        return {name: str(value) if isinstance(value, Path) else value for name, value in vars(self).items()}
+
+
+def rows_from_plain(rows: Iterable[Mapping[str, Any]]) -> tuple[SlideRow, ...]:
+    """Rows from what ``SlideRow.plain`` made of them."""
+    return tuple(_row_from_plain(row) for row in rows)
+
+
+def _row_from_plain(values: Mapping[str, Any]) -> SlideRow:
+    paths = {name: Path(values[name]) for name in FILE_COLUMNS if values.get(name) is not None}
+    return SlideRow(**{**values, **paths})
 
 
 def read_sheet(path: str | Path) -> tuple[SlideRow, ...]:

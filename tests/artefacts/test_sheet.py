@@ -1,8 +1,9 @@
+import json
 from pathlib import Path
 
 import pytest
 
-from pipeline.artefacts.sheet import SlideRow, read_sheet
+from pipeline.artefacts.sheet import SlideRow, read_sheet, rows_from_plain
 from pipeline.errors import SheetError
 
 
@@ -30,6 +31,16 @@ def test_a_row_keeps_its_values_and_paths_are_relative_to_the_sheet(write_sheet)
     first, second = read_sheet(path)
     assert first == SlideRow("s1", path.parent / "a.svs", None, "tumour", "p1", True, 0.25, 0, None)
     assert second.mpp is None
+
+
+def test_a_row_goes_as_text_and_numbers_and_comes_back(write_sheet):
+    text = "slide_id,path,mask,label,mpp\ns1,a.svs,regions.geojson,tumour,0.25\ns2,c.tif,,,\n"
+    path = write_sheet(text)
+    (path.parent / "regions.geojson").touch()
+    rows = read_sheet(path)
+    plain = json.loads(json.dumps([row.plain() for row in rows]))
+    assert plain[0]["mask"] == str(rows[0].mask)
+    assert rows_from_plain(plain) == rows
 
 
 def test_absent_and_empty_columns_have_their_stated_meaning(write_sheet):

@@ -1,7 +1,5 @@
 # The only functions of the workflow: what the sheet and the configuration mean for rules.
 
-from pathlib import Path
-
 from snakemake.exceptions import WorkflowError
 
 from pipeline.artefacts.sheet import read_sheet
@@ -111,14 +109,6 @@ def predicted_caches(wildcards):
 def wanted_predictions():
     """The table of predictions where there is a slide to predict, else nothing."""
     return [f"{OUT}/predictions/{RUN}.csv"] if PREDICTED else []
-
-
-def plain(row):
-    """A row of the sheet as text and numbers, so that Snakemake notices a change."""
-    return {
-        key: str(value) if isinstance(value, Path) else value
-        for key, value in vars(row).items()
-    }
 
 
 def alternatives(slides):

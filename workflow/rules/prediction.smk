@@ -18,7 +18,7 @@ rule predict:
         runtime=240,
         gpu=GPUS,
     params:
-        rows=[plain(row) for row in PREDICTED],
+        rows=[row.plain() for row in PREDICTED],
         features=f"{OUT}/features",
         device=config["device"],
         source=source_digest("pipeline.training.predict"),

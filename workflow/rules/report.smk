@@ -33,7 +33,7 @@ rule write_report:
         runtime=120,
     params:
         report=section("report"),
-        rows=[plain(row) for row in SLIDES.values()],
+        rows=[row.plain() for row in SLIDES.values()],
         computed=COMPUTED,
         new_slides=[row.slide_id for row in NEW],
         config=config,

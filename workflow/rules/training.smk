@@ -18,7 +18,7 @@ rule split_cohort:
     params:
         splits=section("splits"),
         seeds=SEEDS,
-        rows=[plain(row) for row in LABELLED],
+        rows=[row.plain() for row in LABELLED],
         features=f"{OUT}/features",
         source=source_digest("pipeline.training.split_cohort"),
     script:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pipeline.artefacts.sheet import SlideRow
+from pipeline.artefacts.sheet import rows_from_plain
 from pipeline.logs import job_log
 from pipeline.training.predict import predict
 
@@ -11,7 +11,7 @@ with job_log(snakemake.log[0]):
         snakemake.input.model,
         Path(snakemake.params.features),
         snakemake.output.predictions,
-        rows=[SlideRow(**row) for row in snakemake.params.rows],
+        rows=rows_from_plain(snakemake.params.rows),
         device=snakemake.params.device,
         source=snakemake.params.source,
     )

@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from pipeline.artefacts.sheet import SlideRow
+from pipeline.artefacts.sheet import rows_from_plain
 from pipeline.logs import job_log
 from pipeline.training.params import SplitParams
 from pipeline.training.split_cohort import SplitJob, split_cohort
 
 with job_log(snakemake.log[0]):
     split_cohort(
-        [SlideRow(**row) for row in snakemake.params.rows],
+        rows_from_plain(snakemake.params.rows),
         snakemake.params.features,
         Path(snakemake.output.splits).parent,
         SplitJob(

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pipeline.artefacts.sheet import SlideRow
+from pipeline.artefacts.sheet import rows_from_plain
 from pipeline.logs import job_log
 from pipeline.report.contents.report_sources import ReportSources
 from pipeline.report.params import ReportParams
@@ -12,7 +12,7 @@ with job_log(snakemake.log[0]):
     write_report(
         ReportSources.below(
             Path(snakemake.output.page).parents[2],
-            [SlideRow(**row) for row in snakemake.params.rows],
+            rows_from_plain(snakemake.params.rows),
             snakemake.params.config,
             folds=snakemake.params.folds,
             computed=snakemake.params.computed,

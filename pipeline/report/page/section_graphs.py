@@ -159,7 +159,7 @@ def _open(contents: ReportContents, slide_id: str, faults: list[str]) -> SlideRe
     if slide.row.path is None:
         return None
     try:
-        return open_slide(str(slide.row.path), slide_id=slide_id, mpp=slide.slide_mpp or slide.row.mpp)
+        return open_slide(slide.row.path, slide_id=slide_id, mpp=slide.slide_mpp or slide.row.mpp)
     except (SlideError, MissingMppError) as error:
         faults.append(f"{slide_id} ({error})")
         return None
