@@ -154,9 +154,9 @@ def test_a_loader_batches_slides_in_order(made):
 
 @pytest.fixture
 def signals_as_before():
-    """Torch leaves a handler of ended children behind, in which any later end of a process can crash this one.
+    """Torch leaves a handler of ended children behind; the whole suite in one process has been killed by it.
 
-    Libraries of other tests set a stack for handlers on the main thread that does not hold it.
+    Seen was SIGSEGV from the kernel (SI_KERNEL) while a later test waited for a child of its own.
     """
     before = signal.getsignal(signal.SIGCHLD)
     yield
