@@ -72,15 +72,15 @@ def _read_ahead(
         yield from (partial(_read_tile, slide, box, halo_px) for box in boxes)
         return
     waiting: deque[Future[Pixels]] = deque()
-    with ThreadPoolExecutor(min(prefetch, threads), thread_name_prefix="tiles") as pool:
-        try:
-            for position in range(len(boxes)):
-                while len(waiting) < prefetch and position + len(waiting) < len(boxes):
-                    waiting.append(pool.submit(_read_tile, slide, boxes[position + len(waiting)], halo_px))
-                yield waiting.popleft().result
-        finally:
-            for future in waiting:
-                future.cancel()
+    pool = ThreadPoolExecutor(min(prefetch, threads), thread_name_prefix="tiles")
+    try:
+        for position in range(len(boxes)):
+            while len(waiting) < prefetch and position + len(waiting) < len(boxes):
+                waiting.append(pool.submit(_read_tile, slide, boxes[position + len(waiting)], halo_px))
+            yield waiting.popleft().result
+    finally:
+        # Without waiting: what is left half-way may be collected in a thread of the pool, which cannot wait for itself.
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _read_tile(slide: SlideReader, box: list[float], halo_px: int) -> Pixels:

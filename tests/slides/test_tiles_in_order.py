@@ -1,3 +1,5 @@
+import threading
+from concurrent.futures import Future
 from pathlib import Path
 
 import numpy as np
@@ -68,3 +70,25 @@ def test_an_error_reaches_the_caller(pyramid: Path, tiles: pd.DataFrame, monkeyp
     monkeypatch.setattr(SlideReader, "read_box", fail)
     with open_slide(pyramid, slide_id="a") as slide, pytest.raises(SlideError, match="damaged"):
         list(iterate_tiles(slide, tiles))
+
+
+def test_tiles_left_half_way_can_be_let_go_by_a_thread_that_reads_them() -> None:
+    """Garbage is collected in whatever thread makes the next object."""
+    done: Future[None] = Future()
+
+    class Slide:
+        def read_box(self, x_l0: float, *_: float, width_px: int, height_px: int) -> np.ndarray:
+            if x_l0 > 0:
+                left.wait(10)
+                try:
+                    done.set_result(tiles.close())
+                except BaseException as error:
+                    done.set_exception(error)
+            return np.zeros((height_px, width_px, 3), np.uint8)
+
+    left = threading.Event()
+    table = pd.DataFrame({"x_l0": [0, 64], "y_l0": [0, 0], "width_l0": [64, 64], "tile_px": [64, 64]})
+    tiles = iterate_tiles(Slide(), table, prefetch=2)  # type: ignore[arg-type]
+    assert next(tiles)[0] == 0
+    left.set()
+    assert done.result(10) is None
