@@ -4,7 +4,7 @@ import pytest
 import shapely
 from scipy.special import i0, i1
 
-from pipeline.synthetic.painting.placement import NucleusShape, TissueLayout, axial_von_mises, place_nuclei
+from pipeline.synthetic.painting.placement import NucleusShape, TissueLayout, _radius, axial_von_mises, place_nuclei
 
 SHAPE = NucleusShape(gap_um=0.5)
 
@@ -71,3 +71,11 @@ def test_nematic_order_is_that_of_von_mises(kappa: float) -> None:
 def test_seeded() -> None:
     pd.testing.assert_frame_equal(place(2000.0, seed=3), place(2000.0, seed=3))
     assert not place(2000.0, seed=3).equals(place(2000.0, seed=4))
+
+
+def test_radius_of_an_ellipse_by_direction() -> None:
+    """Along its major axis half of that, across it half the minor, and between them a point of the ellipse."""
+    nucleus = np.array([[0.0, 0.0, 12.0, 6.0, 0.5]])
+    radii = [float(_radius(nucleus, np.array([0.5 + turn]))[0]) for turn in (0.0, np.pi / 2, 0.7)]
+    assert radii[:2] == pytest.approx([6.0, 3.0])
+    assert (radii[2] * np.cos(0.7) / 6) ** 2 + (radii[2] * np.sin(0.7) / 3) ** 2 == pytest.approx(1.0)
