@@ -6,12 +6,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipeline.artefacts.features import KIND as FEATURES_KIND
-from pipeline.artefacts.features import read_features
+from pipeline.artefacts.features import read_features, read_patch_places
 from pipeline.artefacts.json_files import write_provenance
 from pipeline.artefacts.sheet import SlideRow
 from pipeline.artefacts.splits import EXCLUDED_COLUMNS, write_excluded, write_splits
-from pipeline.artefacts.zarr_store import open_store, read_array
 from pipeline.errors import CohortError
 from pipeline.logs import get_logger, progress
 from pipeline.provenance import file_digest, record
@@ -94,10 +92,8 @@ def empty_reason(path: Path) -> str | None:
     """
     if path.suffix == ".h5":
         return read_features(path).reason
-    store = open_store(path, FEATURES_KIND)
-    reason = store.attrs.get("reason")
-    n_tiles = len(read_array(store, "tile_id", path))
-    return None if n_tiles else str(reason or "the feature cache holds no patch")
+    places = read_patch_places(path)
+    return None if len(places.coords) else places.reason or "the feature cache holds no patch"
 
 
 def _write_excluded(path: Path, slides: Sequence[LabelledSlide], reasons: Mapping[str, str | None]) -> None:

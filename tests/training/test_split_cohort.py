@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import h5py
 import numpy as np
 import pytest
 
@@ -9,7 +10,7 @@ from pipeline.artefacts.sheet import SlideRow
 from pipeline.artefacts.splits import read_excluded, read_splits
 from pipeline.errors import ArtefactError, CohortError
 from pipeline.training.params import SplitParams
-from pipeline.training.split_cohort import SplitJob, split_cohort
+from pipeline.training.split_cohort import SplitJob, empty_reason, split_cohort
 
 
 @pytest.fixture
@@ -124,6 +125,14 @@ def test_a_fold_of_the_sheet_may_lose_all_its_slides(split, stored, emptied):
     assert splits.loc[splits["fold"] == 9, "slide_id"].tolist() == [row.slide_id for row in rows[1:]]
     assert "test" not in set(splits.loc[splits["fold"] == 9, "role"])
     assert sorted(splits.loc[splits["role"] == "test", "fold"].unique()) == [1, 2, 3]
+
+
+def test_imported_files_may_be_empty_too(tmp_path):
+    for name, n in (("full", 2), ("bare", 0)):
+        with h5py.File(tmp_path / f"{name}.h5", "w") as file:
+            file["features"], file["coords"] = np.ones((n, 3), np.float32), np.zeros((n, 2), np.int64)
+    assert empty_reason(tmp_path / "full.h5") is None
+    assert empty_reason(tmp_path / "bare.h5") == "the imported file holds no tile"
 
 
 def test_what_the_sheet_shows_is_refused_before_a_cache_is_read(split, stored):
