@@ -67,7 +67,9 @@ def imported_modules(file: Path) -> tuple[str, ...]:
 def import_statements(node: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
     """Import statements below ``node`` that run, at any depth; those for type checkers alone do not."""
     for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.If) and ast.unparse(child.test).endswith("TYPE_CHECKING"):
+        if isinstance(child, ast.If) and ast.unparse(child.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING"):
+            for alternative in child.orelse:
+                yield from import_statements(ast.Module([alternative], []))
             continue
         if isinstance(child, ast.Import | ast.ImportFrom):
             yield child

@@ -106,6 +106,19 @@ def test_imports_for_type_checkers_do_not_run(package):
     assert reached_modules("pipeline.a") == ("pipeline", "pipeline.a")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "if TYPE_CHECKING:\n    pass\nelse:\n    import pipeline.b\n",
+        "if not TYPE_CHECKING:\n    import pipeline.b\n",
+        "if typing.TYPE_CHECKING:\n    pass\nelif os:\n    import pipeline.b\n",
+    ],
+)
+def test_imports_that_type_checkers_alone_do_not_see_run(package, text):
+    package(a=f"import os\nimport typing\nfrom typing import TYPE_CHECKING\n{text}", b="")
+    assert reached_modules("pipeline.a") == ("pipeline", "pipeline.a", "pipeline.b")
+
+
 def test_a_name_of_a_module_is_no_module(package):
     package(a="from pipeline.b import value\n", b="value = 1\n")
     assert reached_modules("pipeline.a") == ("pipeline", "pipeline.a", "pipeline.b")
