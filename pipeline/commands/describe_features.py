@@ -8,14 +8,14 @@ import pandas as pd
 
 from pipeline.artefacts.csv_files import read_csv, write_csv
 from pipeline.artefacts.sheet import SlideRow, read_sheet
-from pipeline.commands.options import EXISTING_FILE, NEW_DIRECTORY, NEW_FILE
+from pipeline.commands.options import EXISTING_DIRECTORY, EXISTING_FILE, NEW_DIRECTORY, NEW_FILE
 from pipeline.errors import ArtefactError
 
 SHEET = click.option("--sheet", "sheet_path", type=EXISTING_FILE, required=True, help="Sheet of slides (.csv).")
 FEATURES = click.option(
     "--features",
     "features_dir",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    type=EXISTING_DIRECTORY,
     required=True,
     help="Folder with {slide_id}.zarr.",
 )
@@ -78,7 +78,7 @@ def _summary(distribution: pd.DataFrame, groups: pd.DataFrame, out_dir: Path) ->
 @click.option(
     "--trained",
     "trained_dir",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    type=EXISTING_DIRECTORY,
     help="--out of `abignet train` or {outdir}/training/{run}/{method}/seed_{s}: adds the learned graphs.",
 )
 def export(sheet_path: Path, features_dir: Path, out_path: Path, trained_dir: Path | None) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.commands.options import EXISTING_FILE, NEW_DIRECTORY
+from pipeline.commands.options import EXISTING_DIRECTORY, EXISTING_FILE, NEW_DIRECTORY
 from pipeline.provenance import source_digest
 
 LEVELS = ("cells", "cells-by-patch", "patches", "learned", "hetero")
@@ -16,22 +16,22 @@ LEVELS_OF_FEATURES = ("patches", "learned")
 LEVELS_OF_TRAINING = ("learned", "hetero")
 """Levels that hold learned graphs where there are some."""
 
-FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
-
 
 @click.command("export-pyg")
-@click.option("--outdir", "results", type=FOLDER, help="Results of a run, or --out of `abignet features`.")
+@click.option("--outdir", "results", type=EXISTING_DIRECTORY, help="Results of a run, or --out of `abignet features`.")
 @click.option(
     "--level", type=click.Choice(LEVELS), default="hetero", show_default=True, help="What is a node; see above."
 )
 @click.option("--out", "out_dir", type=NEW_DIRECTORY, required=True, help="Folder for {slide_id}.pt and index.csv.")
 @click.option("--slide", "slide_ids", multiple=True, metavar="ID", help="Export this slide; may be repeated.")
 @click.option("--sheet", type=EXISTING_FILE, help="Sheet with labels and patients; else those of the splits.")
-@click.option("--features", type=FOLDER, help="Folder of {slide_id}.zarr or .h5 in place of that in --outdir.")
+@click.option(
+    "--features", type=EXISTING_DIRECTORY, help="Folder of {slide_id}.zarr or .h5 in place of that in --outdir."
+)
 @click.option("--run", help="Run in --outdir whose splits and learned graphs are used.")
 @click.option("--method", default="default", show_default=True, help="Method of --run.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of --run.")
-@click.option("--trained", type=FOLDER, help="--out of `abignet train`, in place of --run.")
+@click.option("--trained", type=EXISTING_DIRECTORY, help="--out of `abignet train`, in place of --run.")
 @click.option(
     "--fold", type=click.IntRange(min=0), help="Tell roles in this fold. [default: that which tests the slide]"
 )

@@ -3,6 +3,7 @@
 from snakemake.exceptions import WorkflowError
 
 from pipeline.artefacts.sheet import read_sheet
+from pipeline.artefacts.sheet_columns import NAME as SLIDE_ID_PATTERN
 from pipeline.config import check_config, params
 from pipeline.errors import AbignetError
 from pipeline.nuclei.params import NucleiParams
@@ -15,7 +16,6 @@ from pipeline.training.cohort.fold_plan import (
     require_select_share,
 )
 
-SLIDE_ID_PATTERN = "[A-Za-z0-9][A-Za-z0-9._-]*"
 NOTHING = "(?!)"
 
 
