@@ -13,7 +13,7 @@ import numpy.typing as npt
 import zarr
 
 from pipeline.artefacts.feature_h5 import read_features_h5
-from pipeline.artefacts.zarr_store import check_digest, expected_digests, open_store, read_array, write_store
+from pipeline.artefacts.zarr_store import expected_digests, open_store, read_array, read_values, write_store
 from pipeline.errors import ArtefactError
 from pipeline.provenance import FORMAT_VERSION
 
@@ -113,12 +113,7 @@ class LazyFeatures:
         ArtefactError
             If they are damaged.
         """
-        try:
-            values = np.asarray(self.array[...])
-        except (OSError, ValueError, RuntimeError, KeyError) as error:
-            raise ArtefactError(f"{self.path}: array 'features' is damaged ({error}). Make the store again.") from error
-        check_digest(values, self.digest, "features", self.path)
-        return values.astype(np.float32)
+        return read_values(self.array, self.digest, "features", self.path).astype(np.float32)
 
 
 @dataclass(frozen=True)

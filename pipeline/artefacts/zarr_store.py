@@ -22,6 +22,9 @@ Zarr's checksums cover the bytes that are there; an absent chunk reads as zeros,
 absent array as none.  The digests cover what must be there.
 """
 
+UNREADABLE = (OSError, ValueError, RuntimeError)
+"""What Zarr and its codecs raise on a damaged store."""
+
 CHUNK_ROWS = 1024
 """Rows in an inner chunk; a shard holds a whole array, since it has one writer."""
 
@@ -104,28 +107,30 @@ def read_array(group: zarr.Group, name: str, path: str | Path) -> npt.NDArray[An
         If the array is missing or damaged.
     """
     try:
-        array = group[name]
-        if not isinstance(array, zarr.Array):
-            raise KeyError(name)
-        values = np.asarray(array[...])
-    except KeyError as error:
-        raise ArtefactError(f"{path}: array {name!r} is missing.") from error
-    except (OSError, ValueError, RuntimeError) as error:
-        raise ArtefactError(f"{path}: array {name!r} is damaged ({error}). Make the store again.") from error
-    check_digest(values, expected_digests(group).get(name), name, path)
-    return values
+        array = group.get(name)
+    except UNREADABLE as error:
+        raise _damaged(path, name, str(error)) from error
+    if not isinstance(array, zarr.Array):
+        raise ArtefactError(f"{path}: array {name!r} is missing.")
+    return read_values(array, expected_digests(group).get(name), name, path)
 
 
-def check_digest(values: npt.NDArray[Any], expected: str | None, name: str, path: str | Path) -> None:
-    """Check that an array holds what was written; ``expected`` is None where nothing was said.
+def read_values(array: "zarr.Array[Any]", expected: str | None, name: str, path: str | Path) -> npt.NDArray[Any]:
+    """Read one whole array and check that it holds what was written; ``expected`` is None where nothing was said.
 
     Raises
     ------
     ArtefactError
-        If it holds anything else, such as the zeros of a chunk that is gone.
+        If it is damaged, or holds anything else, such as the zeros of a chunk that is gone.
     """
+    try:
+        values = np.asarray(array[...])
+    except (*UNREADABLE, KeyError) as error:
+        raise _damaged(path, name, str(error)) from error
     if expected is not None and array_digest(values) != expected:
-        raise ArtefactError(
-            f"{path}: array {name!r} is damaged (its values are not those that were written; a chunk may be missing). "
-            "Make the store again."
-        )
+        raise _damaged(path, name, "its values are not those that were written; a chunk may be missing")
+    return values
+
+
+def _damaged(path: str | Path, name: str, why: str) -> ArtefactError:
+    return ArtefactError(f"{path}: array {name!r} is damaged ({why}). Make the store again.")
