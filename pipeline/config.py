@@ -87,6 +87,22 @@ def params(config: Mapping[str, Any], section: str, kind: type[ParamsT]) -> Para
     return kind(**{key: tuple(v) if isinstance(v, list) else v for key, v in config[section].items()})
 
 
+def read_yaml(path: Path) -> Any:
+    """Plain values of a YAML file that a user names.
+
+    Raises
+    ------
+    ConfigError
+        If it is unreadable, no YAML, or larger or deeper than a configuration can be.
+    """
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise ConfigError(f"{path}: expected a YAML file of at most {MOST_BYTES:,} bytes, found a larger one.")
+        return _parsed(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError, ValueError) as error:
+        raise ConfigError(f"{path}: expected a YAML file in UTF-8, found: {error}") from error
+
+
 def _defaults(kind: type[Tunables]) -> dict[str, Any]:
     values = {declared.name: declared.default for declared in tunables_of(kind)}
     return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
@@ -124,12 +140,7 @@ def _joint_fault(config: Mapping[str, Any], kind: type[Tunables]) -> ConfigError
 
 
 def _read(path: Path) -> dict[str, Any]:
-    try:
-        if path.stat().st_size > MOST_BYTES:
-            raise ConfigError(f"{path}: expected a YAML file of at most {MOST_BYTES:,} bytes, found a larger one.")
-        content = _parsed(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError, ValueError) as error:
-        raise ConfigError(f"{path}: expected a YAML file in UTF-8, found: {error}") from error
+    content = read_yaml(path)
     if content is not None and not isinstance(content, dict):
         raise ConfigError(f"{path}: expected keys and values, found {type(content).__name__}")
     return content or {}

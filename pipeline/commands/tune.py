@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import click
-import yaml
 
 from pipeline.commands.cohort import LearningRequest
 from pipeline.commands.options import EXISTING_FILE, NEW_DIRECTORY, cohort_options, fold_options
+from pipeline.config import read_yaml
 from pipeline.errors import ConfigError
 from pipeline.provenance import source_digest
 
@@ -44,10 +44,7 @@ def command(out_dir: Path, method: str, trials: int, space_path: Path | None, **
 
 
 def _read_space(path: Path) -> dict[str, list[object]]:
-    try:
-        space = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path}: expected a YAML file in UTF-8, found: {error}") from error
+    space = read_yaml(path)
     if not isinstance(space, dict) or not all(isinstance(v, list) and v for v in space.values()):
         raise ConfigError(f"{path}: expected a list of values by key of the config's section training.")
     return space

@@ -27,3 +27,10 @@ def test_a_space_is_lists_by_key(tmp_path: Path, content: str) -> None:
     (tmp_path / "space.yaml").write_bytes(content.encode("latin-1"))
     with pytest.raises(ConfigError, match=r"space\.yaml"):
         _read_space(tmp_path / "space.yaml")
+
+
+def test_a_small_space_that_unfolds_to_a_huge_one_is_refused_at_once(tmp_path: Path) -> None:
+    lines = ["a0: &a0 [1, 1, 1, 1]", *(f"a{n}: &a{n} [{', '.join(4 * [f'*a{n - 1}'])}]" for n in range(1, 12))]
+    (tmp_path / "space.yaml").write_text("\n".join(lines))
+    with pytest.raises(ConfigError, match=r"space\.yaml.*more than"):
+        _read_space(tmp_path / "space.yaml")
