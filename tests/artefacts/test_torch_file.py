@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from pipeline.artefacts.torch_file import write_torch
-from pipeline.errors import OutputError
+from pipeline.artefacts.torch_file import read_torch, write_torch
+from pipeline.errors import ArtefactError, OutputError
 
 
 def test_same_bytes_whatever_the_name(tmp_path):
@@ -18,3 +18,28 @@ def test_a_place_that_cannot_be_written_to_is_named(tmp_path):
     with pytest.raises(OutputError, match=r"a{250}.*cannot be written"):
         write_torch(tmp_path / f"{'a' * 300}.pt", {})
     assert not list(tmp_path.iterdir())
+
+
+class Malicious:
+    def __reduce__(self):
+        return (exec, ("raise SystemExit('code was run')",))
+
+
+def test_what_is_written_is_read_back_where_it_is_wanted(tmp_path):
+    write_torch(tmp_path / "a.pt", {"weights": torch.arange(3.0), "name": "x"})
+    content = read_torch(tmp_path / "a.pt", "weights", "Train again.", torch.device("meta"))
+    assert (content["weights"].device.type, content["name"]) == ("meta", "x")
+
+
+@pytest.mark.parametrize("damage", ["missing", "text", "cut", "code"])
+def test_what_cannot_be_read_says_what_was_expected_and_what_to_do(tmp_path, damage):
+    path = tmp_path / "a.pt"
+    if damage == "text":
+        path.write_text("no archive")
+    if damage == "code":
+        torch.save({"weights": Malicious()}, path)
+    if damage == "cut":
+        write_torch(path, {"weights": torch.arange(500.0)})
+        path.write_bytes(path.read_bytes()[:900])
+    with pytest.raises(ArtefactError, match=r"a\.pt: expected weights; it cannot be read \((.|\n)*\)\. Train again\."):
+        read_torch(path, "weights", "Train again.")

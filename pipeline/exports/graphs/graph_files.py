@@ -4,14 +4,12 @@
 ``Data.from_dict`` or ``HeteroData.from_dict`` makes the graph of it.
 """
 
-import pickle
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch_geometric.data import Data, HeteroData
 
-from pipeline.artefacts.torch_file import write_torch
+from pipeline.artefacts.torch_file import read_torch, write_torch
 from pipeline.errors import ArtefactError
 
 HETERO_KEY = "_global_store"
@@ -50,12 +48,7 @@ def read_graph(path: str | Path) -> Data | HeteroData | list[Data]:
 
 
 def _load(path: str | Path) -> dict[str, Any]:
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, EOFError, RuntimeError, ValueError, pickle.UnpicklingError) as error:
-        raise ArtefactError(
-            f"{path}: expected a graph of `abignet export-pyg`; it cannot be read ({error}). Export it again."
-        ) from error
+    content = read_torch(path, "a graph of `abignet export-pyg`", "Export it again.")
     if not isinstance(content, dict) or not content.keys() & {HETERO_KEY, LIST_KEY, "edge_index"}:
         raise ArtefactError(f"{path}: expected a graph of `abignet export-pyg`, found something else.")
     return content

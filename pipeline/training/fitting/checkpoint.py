@@ -1,6 +1,5 @@
 """``model.pt``: weights and everything needed to apply them, loadable without running code."""
 
-import pickle
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pipeline.artefacts.torch_file import write_torch
+from pipeline.artefacts.torch_file import read_torch, write_torch
 from pipeline.errors import ArtefactError
 from pipeline.provenance import FORMAT_VERSION, package_versions
 from pipeline.training.classifiers.image_classifier import ImageClassifier, build_model
@@ -111,10 +110,7 @@ def read_model(path: str | Path, device: torch.device) -> TrainedModel:
 
 
 def _read_content(path: str | Path) -> dict[str, Any]:
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise ArtefactError(f"{path}: expected a model of abignet; it cannot be read ({error}).") from error
+    content = read_torch(path, "a model of abignet", "Train it again.")
     if not isinstance(content, dict) or content.get("kind") != KIND:
         raise ArtefactError(f"{path}: expected a model of abignet, found another torch file.")
     if content.get("format_version") != FORMAT_VERSION:

@@ -4,7 +4,6 @@ A command of several trainings also leaves a mark for each that is complete, so 
 need not be repeated when the command was killed in a later one.
 """
 
-import pickle
 import shutil
 import time
 from collections.abc import Callable, Mapping
@@ -15,7 +14,8 @@ import torch
 
 from pipeline.artefacts.atomic import writing
 from pipeline.artefacts.resume_key import resume_folder
-from pipeline.artefacts.torch_file import write_torch
+from pipeline.artefacts.torch_file import read_torch, write_torch
+from pipeline.errors import ArtefactError
 from pipeline.logs import get_logger
 from pipeline.provenance import file_digest
 
@@ -59,9 +59,9 @@ class UnfinishedFit:
         if path is None or not path.exists():
             return None
         try:
-            state: State = torch.load(path, map_location=device, weights_only=True)
-        except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-            log.warning("%s cannot be read (%s); training starts anew", path, error)
+            state: State = read_torch(path, "the state of a training", "The training starts anew.", device)
+        except ArtefactError as error:
+            log.warning("%s", error)
             path.unlink(missing_ok=True)
             return None
         return state
