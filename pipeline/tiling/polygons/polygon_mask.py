@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
-from pipeline.artefacts.geojson_regions import NotGeoJsonError, Ring, read_regions
 from pipeline.errors import SheetError
 from pipeline.logs import get_logger
 from pipeline.tiling.grid.tile_grid import SlideSize
+from pipeline.tiling.polygons.geojson_regions import NotGeoJsonError, Ring, read_regions
 
 EXCLUDING = frozenset({"exclude", "ignore", "ignore*"})
 

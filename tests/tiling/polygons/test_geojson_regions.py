@@ -3,7 +3,7 @@ import os
 
 import pytest
 
-from pipeline.artefacts.geojson_regions import NotGeoJsonError, read_regions
+from pipeline.tiling.polygons.geojson_regions import NotGeoJsonError, read_regions
 
 SQUARE = [[0, 0], [4, 0], [4, 4], [0, 4], [0, 0]]
 POLYGON = {"type": "Polygon", "coordinates": [SQUARE]}
