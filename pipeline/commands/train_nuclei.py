@@ -81,9 +81,9 @@ def command(
     A training that was cut off goes on from its last checkpoint beside the weights.
     """
     from pipeline.nuclei.learning.train_nuclei import TrainingPictures, train_nuclei
+    from pipeline.nuclei.learning.training_params import NucleiTrainingParams
     from pipeline.nuclei.network.weights import load_weights
     from pipeline.nuclei.network.weights_files import resolve_weights
-    from pipeline.nuclei.params import NucleiTrainingParams
     from pipeline.provenance import file_digest
 
     params = NucleiTrainingParams(**{key: value for key, value in numbers.items() if value is not None})  # type: ignore[arg-type]

@@ -15,6 +15,7 @@ from PIL import Image
 
 from pipeline.nuclei.labels.whole_nuclei import whole_nuclei
 from pipeline.nuclei.learning.detection_scores import Matches, match_nuclei
+from pipeline.nuclei.learning.training_params import NucleiTrainingParams
 from pipeline.nuclei.network import flow_dynamics as dynamics
 from pipeline.nuclei.network.cpnet_folding import fold
 from pipeline.nuclei.network.cpnet_torch import FoldedNetwork
@@ -24,7 +25,7 @@ from pipeline.nuclei.network.resizing import rescaled_size, resized, resized_lab
 from pipeline.nuclei.network.torch_runtime import TorchRuntime
 from pipeline.nuclei.network.weights import load_weights
 from pipeline.nuclei.network.weights_files import resolve_weights
-from pipeline.nuclei.params import SHIPPED_WEIGHTS, NucleiParams, NucleiTrainingParams
+from pipeline.nuclei.params import SHIPPED_WEIGHTS, NucleiParams
 from pipeline.nuclei.stain.stain_channels import estimate_stain_scale, network_input
 
 options = arguments(

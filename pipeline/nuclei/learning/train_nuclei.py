@@ -25,10 +25,11 @@ from pipeline.nuclei.learning.cellpose_cpnet import build_network, load_network,
 from pipeline.nuclei.learning.collage import collages
 from pipeline.nuclei.learning.detection_scores import Matches, match_nuclei
 from pipeline.nuclei.learning.training_batches import Batch, Pools, batches_ahead, image_pool
+from pipeline.nuclei.learning.training_params import NucleiTrainingParams
 from pipeline.nuclei.network.flow_dynamics import FLOW_FACTOR
 from pipeline.nuclei.network.inference_engine import NucleusFinder
 from pipeline.nuclei.network.weights import NetworkInput, Weights, save_weights
-from pipeline.nuclei.params import NucleiParams, NucleiTrainingParams
+from pipeline.nuclei.params import NucleiParams
 from pipeline.nuclei.stain.stain_channels import Rgb
 
 INPUT: NetworkInput = "haematoxylin_luminance"

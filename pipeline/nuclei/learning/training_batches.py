@@ -10,8 +10,8 @@ import numpy.typing as npt
 import torch
 
 from pipeline.nuclei.learning.augmentation import OutlinedImage, blank_crop, random_crop
+from pipeline.nuclei.learning.training_params import NucleiTrainingParams
 from pipeline.nuclei.network.flow_dynamics import flows_from_labels
-from pipeline.nuclei.params import NucleiTrainingParams
 from pipeline.nuclei.stain.stain_channels import Floats, optical_density
 
 SAME_COLOUR_DENSITY = 0.15

@@ -8,8 +8,8 @@ import torch
 from pipeline.errors import ArtefactError, CohortError, WeightsError
 from pipeline.nuclei.learning import train_nuclei as module
 from pipeline.nuclei.learning.train_nuclei import TrainingPictures, flow_loss, learning_rate_factor, train_nuclei
+from pipeline.nuclei.learning.training_params import NucleiTrainingParams
 from pipeline.nuclei.network.weights import load_weights
-from pipeline.nuclei.params import NucleiTrainingParams
 from pipeline.synthetic.painting.tissue import PaintedTissue
 
 SMALL = NucleiTrainingParams(

@@ -6,7 +6,7 @@ import torch
 
 from pipeline.nuclei.learning.augmentation import OutlinedImage, rescaled
 from pipeline.nuclei.learning.training_batches import Pools, batches_ahead, image_pool, training_batch
-from pipeline.nuclei.params import NucleiTrainingParams
+from pipeline.nuclei.learning.training_params import NucleiTrainingParams
 from pipeline.nuclei.stain.stain_channels import StainScale
 from pipeline.synthetic.painting.tissue import PaintedTissue
 
