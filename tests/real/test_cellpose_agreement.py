@@ -8,9 +8,10 @@ import pytest
 from PIL import Image
 
 from pipeline.nuclei.learning.detection_scores import Matches, match_nuclei
-from pipeline.nuclei.network.inference_engine import labels_from_output, open_finder
+from pipeline.nuclei.network.inference_engine import open_finder
 from pipeline.nuclei.params import NucleiParams
 from pipeline.nuclei.stain.stain_channels import estimate_stain_scale, network_input
+from tests.nuclei.network.network_outputs import labels_from_output
 
 DATA = Path(os.environ.get("ABIGNET_REAL_DATA", ""))
 WEIGHTS = DATA / "weights_scellseg_cellpose" / "cellpose3_cpnet_cyto_scellseg"

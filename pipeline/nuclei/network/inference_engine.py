@@ -43,23 +43,6 @@ def forward_whole(run: Runtime, inputs: Floats) -> "Floats | Tensor":
     return run(np.pad(inputs, padding, mode="symmetric"))[:, :, :height, :width]
 
 
-def labels_from_output(output: Floats, params: NucleiParams, *, diameter_px: float) -> Labels:
-    """Nuclei (h, w) from the network's output (3, h, w): pixels that flow to one place are one nucleus.
-
-    Parameters
-    ----------
-    diameter_px
-        Of a typical nucleus, which sets the number of steps.
-    """
-    return dynamics.labels_from_flows(
-        output[:2],
-        output[2],
-        steps=steps_of(diameter_px),
-        cellprob_threshold=params.cellprob_threshold,
-        flow_threshold=params.flow_threshold,
-    )
-
-
 def steps_of(diameter_px: float) -> int:
     """Steps of the dynamics for nuclei of that diameter."""
     return int(np.ceil(diameter_px * STEPS_PER_DIAMETER))
@@ -80,7 +63,7 @@ class NucleusFinder:
     Notes
     -----
     A network without style vector sees each image whole; one with it sees fields of the size
-    it was trained on, as in Cellpose (see ``fields``).
+    it was trained on, as in Cellpose (see ``field_of_view``).
     """
 
     def __init__(self, weights: Weights, params: NucleiParams, device: DeviceName) -> None:

@@ -7,12 +7,13 @@ import torch
 from pipeline.nuclei.learning.cellpose_cpnet import build_network, forward, load_network
 from pipeline.nuclei.learning.detection_scores import match_nuclei
 from pipeline.nuclei.network.flow_dynamics import flows_from_labels
-from pipeline.nuclei.network.inference_engine import NucleusFinder, labels_from_output, open_finder
+from pipeline.nuclei.network.inference_engine import NucleusFinder, open_finder
 from pipeline.nuclei.network.weights import Weights
 from pipeline.nuclei.network.weights_files import resolve_weights
 from pipeline.nuclei.params import SHIPPED_WEIGHTS, NucleiParams
 from pipeline.nuclei.stain.stain_channels import StainScale, estimate_stain_scale
 from pipeline.synthetic.painting.tissue import PaintedTissue
+from tests.nuclei.network.network_outputs import labels_from_output
 
 CPU = torch.device("cpu")
 
