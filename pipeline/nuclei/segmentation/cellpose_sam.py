@@ -1,13 +1,13 @@
-"""Cellpose-SAM (Pachitariu et al. 2025) behind the interface of ``engine.NucleusFinder``.
+"""Cellpose-SAM (Pachitariu et al. 2025) behind the interface of ``segmenters.Finder``.
 
 It comes with cellpose 4, which no longer holds the CPnet of cellpose 2 and 3: the two live
-in separate environments, and only one of ``engine`` and this module works in each.
+in separate environments, and only one of ``inference_engine`` and this module works in each.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -16,11 +16,10 @@ from pipeline.errors import ConfigError, WeightsError
 from pipeline.nuclei.labels.whole_nuclei import whole_nuclei
 from pipeline.nuclei.network.weights import read_state, says_cpnet
 from pipeline.nuclei.params import NucleiParams
+from pipeline.nuclei.segmentation.segmenters import Finder
 from pipeline.nuclei.stain.stain_channels import Rgb, StainScale
 
 Labels = npt.NDArray[np.int32]
-
-Key = TypeVar("Key")
 
 DIAMETER_PX = 30.0
 """Images are brought to nuclei of this diameter, the mean of its training images."""
@@ -38,7 +37,7 @@ class SamModel(Protocol):
         """Masks of each image, then other things."""
 
 
-class CellposeSamFinder:
+class CellposeSamFinder(Finder):
     """Cellpose-SAM ready to find nuclei in pixels.
 
     Parameters
@@ -58,7 +57,7 @@ class CellposeSamFinder:
         return self.params.nucleus_diameter_um / DIAMETER_PX
 
     def find(self, rgbs: Sequence[Rgb], mpp: float, stain: StainScale) -> list[Labels]:
-        """Nuclei of each image, labelled 1 to n without gaps, 0 = background; see ``engine.NucleusFinder.find``.
+        """Nuclei of each image, labelled 1 to n without gaps, 0 = background; see ``Finder.find``.
 
         ``stain`` is not used: the network sees colours and is given each image scaled by its
         own percentiles, as it was trained.
@@ -74,12 +73,6 @@ class CellposeSamFinder:
         )[0]
         min_area_px = self.params.min_area_um2 / mpp**2
         return [whole_nuclei(np.asarray(mask, np.int32), min_area_px) for mask in masks]
-
-    def find_batches(
-        self, batches: Iterable[tuple[Key, Sequence[Rgb]]], mpp: float, stain: StainScale
-    ) -> Iterator[tuple[Key, list[Labels]]]:
-        """``find`` of each batch, in order, with the key that came with it."""
-        return ((key, self.find(rgbs, mpp, stain)) for key, rgbs in batches)
 
 
 def open_cellpose_sam(path: Path, params: NucleiParams, *, device: str) -> CellposeSamFinder:

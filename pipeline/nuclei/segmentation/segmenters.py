@@ -12,7 +12,7 @@ Key = TypeVar("Key")
 
 
 class Finder(Protocol):
-    """Finds nuclei in pixels; see ``engine.NucleusFinder``."""
+    """Finds nuclei in pixels; see ``inference_engine.NucleusFinder``."""
 
     params: NucleiParams
 
@@ -26,6 +26,7 @@ class Finder(Protocol):
         self, batches: Iterable[tuple[Key, Sequence[Rgb]]], mpp: float, stain: StainScale
     ) -> Iterator[tuple[Key, list[Int32s]]]:
         """``find`` of each batch, in order, with the key that came with it."""
+        return ((key, self.find(rgbs, mpp, stain)) for key, rgbs in batches)
 
 
 def open_segmenter(params: NucleiParams, *, device: str) -> Finder:

@@ -7,8 +7,7 @@ anything further away than the halo of a tile at the default parameters.
 Frame: pixels, arrays (row, col).
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TypeVar
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -20,11 +19,10 @@ from skimage.segmentation import watershed
 from pipeline.nuclei.labels.whole_nuclei import whole_nuclei
 from pipeline.nuclei.network.resizing import rescaled_size, resized, resized_labels
 from pipeline.nuclei.params import NucleiParams
+from pipeline.nuclei.segmentation.segmenters import Finder
 from pipeline.nuclei.stain.stain_channels import Floats, Rgb, StainScale, haematoxylin
 
 Labels = npt.NDArray[np.int32]
-
-Key = TypeVar("Key")
 
 DIAMETER_PX = 16.0
 """Nuclei of ``nucleus_diameter_um`` are brought to this diameter."""
@@ -54,8 +52,8 @@ STAIN_WEIGHT_PX = 2.0
 """Full haematoxylin counts as much as this distance to the background."""
 
 
-class WatershedFinder:
-    """Finds nuclei by thresholds and a watershed; the interface of ``engine.NucleusFinder``.
+class WatershedFinder(Finder):
+    """Finds nuclei by thresholds and a watershed.
 
     Parameters
     ----------
@@ -71,14 +69,8 @@ class WatershedFinder:
         return self.params.nucleus_diameter_um / DIAMETER_PX
 
     def find(self, rgbs: Sequence[Rgb], mpp: float, stain: StainScale) -> list[Labels]:
-        """Nuclei of each image, labelled 1 to n without gaps, 0 = background; see ``engine.NucleusFinder.find``."""
+        """Nuclei of each image, labelled 1 to n without gaps, 0 = background; see ``Finder.find``."""
         return [self._find(rgb, mpp, stain) for rgb in rgbs]
-
-    def find_batches(
-        self, batches: Iterable[tuple[Key, Sequence[Rgb]]], mpp: float, stain: StainScale
-    ) -> Iterator[tuple[Key, list[Labels]]]:
-        """``find`` of each batch, in order, with the key that came with it."""
-        return ((key, self.find(rgbs, mpp, stain)) for key, rgbs in batches)
 
     def _find(self, rgb: Rgb, mpp: float, stain: StainScale) -> Labels:
         size = (rgb.shape[0], rgb.shape[1])
