@@ -64,7 +64,7 @@ def _import(slide: SlideReader, coords: TileCoords, params: TilingParams, on_bad
 
 
 def _placed(coords: TileCoords, params: TilingParams) -> pd.DataFrame:
-    """Tiles in reading order, with the columns of ``grid.make_grid``."""
+    """Tiles in reading order, with the columns of ``tile_grid.make_grid``."""
     x, y = coords.coords[np.lexsort(coords.coords.T)].T
     row, col = (np.unique(axis, return_inverse=True)[1] for axis in (y, x))
     return pd.DataFrame(

@@ -58,7 +58,7 @@ def tile_slide(
     mpp
         um per level-0 pixel from the sheet; None takes the file's.
     mask_path
-        GeoJSON that restricts tiles; see ``polygons.read_polygon_mask``.
+        GeoJSON that restricts tiles; see ``polygon_mask.read_polygon_mask``.
     on_bad_slide
         ``exclude`` writes an empty table with the error as reason instead of raising ``SlideError``.
     source

@@ -4,10 +4,10 @@ Lee, Ali, Veltri, Epstein, Christudass and Madabhushi 2013 ("Cell orientation en
 recurrence from prostate cancer tissue microarrays", MICCAI): a co-occurrence matrix of the axes of neighbouring nuclei
 for each local graph, thirteen statistics of each matrix, their mean, SD and range over the local graphs, 39 values.
 
-``core_features`` is invariant: a local graph is a nucleus with its neighbours and all edges among them, axes are taken
-relative to the mean axis of its nuclei, and their differences are axial.  ``published_core_features`` is the published
-form and **not invariant**: a local graph is a cluster (connected component), bins are those of the image's own frame
-and their differences plain, so a turned section has other values.
+``core_features_batch`` is invariant: a local graph is a nucleus with its neighbours and all edges among them, axes are
+taken relative to the mean axis of its nuclei, and their differences are axial.  ``published_core_features_batch`` is
+the published form and **not invariant**: a local graph is a cluster (connected component), bins are those of the
+image's own frame and their differences plain, so a turned section has other values.
 
 Nuclei without a reliable axis have no part.  One statistic is pooled over the local graphs that define it.
 """

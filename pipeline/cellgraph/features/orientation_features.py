@@ -21,7 +21,7 @@ reliable axes.  In the order of ``ORIENTATION_FEATURE_NAMES``:
 15. to 17. share of edge ends whose angle between edge and axis is in [0, 30), [30, 60) and [60, 90] degrees;
 18. entropy of that angle in nine bins of 10 degrees, over log 9, 0 to 1;
 19. to 31. the thirteen statistics of Cell Orientation Entropy, relative to the local mean axis, of all edges together
-    (``cooccurrence``; ``core_features`` has those of local graphs).
+    (``axis_cooccurrence``; ``core_features_batch`` has those of local graphs).
 """
 
 from itertools import pairwise

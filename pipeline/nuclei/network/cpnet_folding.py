@@ -28,7 +28,7 @@ State = Mapping[str, Floats]
 BATCH_NORM_EPS = 1e-5
 
 OUTPUTS = 3
-"""Flow along y, flow along x (both times ``dynamics.FLOW_FACTOR``), logit of being a nucleus."""
+"""Flow along y, flow along x (both times ``flow_dynamics.FLOW_FACTOR``), logit of being a nucleus."""
 
 
 @dataclass(frozen=True)

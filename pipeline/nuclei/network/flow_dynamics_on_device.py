@@ -18,11 +18,11 @@ def follow_flows_on_device(outputs: Tensor, *, steps: int, cellprob_threshold: f
     outputs
         (n, 3, h, w), float32, on any device: flows along rows and columns, logits.
     steps, cellprob_threshold
-        See ``dynamics.labels_from_flows``.
+        See ``flow_dynamics.labels_from_flows``.
 
     Returns
     -------
-    For each image two arrays (k, 2) of rows and columns; see ``dynamics.follow_flows``.
+    For each image two arrays (k, 2) of rows and columns; see ``flow_dynamics.follow_flows``.
     """
     n_images, _, height, width = outputs.shape
     with torch.inference_mode():

@@ -21,7 +21,7 @@ Array = npt.NDArray[Any]
 FORMAT = "abignet-cpnet-1"
 
 NetworkInput = Literal["haematoxylin_luminance", "haematoxylin"]
-"""Channels a network sees; see ``stain.network_input``."""
+"""Channels a network sees; see ``stain_channels.network_input``."""
 
 
 @dataclass(frozen=True)
