@@ -9,6 +9,7 @@ from pipeline.synthetic.planted import PlantedParams, plant_images, write_plante
 from pipeline.training.cohort.cohort_nodes import CohortNodes, SlideNodes
 from pipeline.training.cohort.fold_plan import LabelledSlide
 from pipeline.training.cohort.role_tables import split_table
+from pipeline.training.evaluation import bootstrap
 from pipeline.training.fitting.steps import TrainingImages
 from pipeline.training.graphs.image_batches import NodeImage, PaddedBatch
 from pipeline.training.params import SplitParams
@@ -27,6 +28,12 @@ def draw_images(sizes, n_features=5, seed=0):
         )
         for position, n in enumerate(sizes)
     ]
+
+
+@pytest.fixture
+def few_draws(monkeypatch):
+    """A bootstrap that is over soon."""
+    monkeypatch.setattr(bootstrap, "BOOTSTRAP_DRAWS", 200)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -4,30 +4,17 @@ import pytest
 from pipeline.artefacts.json_files import write_provenance
 from pipeline.artefacts.metric_names import METRICS
 from pipeline.artefacts.metrics import read_comparison, read_metrics
-from pipeline.artefacts.predictions import prediction_frame, write_predictions
+from pipeline.artefacts.predictions import write_predictions
 from pipeline.errors import ArtefactError
 from pipeline.logs import ROOT_LOGGER
 from pipeline.training.evaluate import evaluate, metrics_of
 from pipeline.training.evaluation import bootstrap
 from pipeline.training.evaluation.fold_predictions import MethodRun
+from tests.training.predicted_frames import frame
+
+pytestmark = pytest.mark.usefixtures("few_draws")
 
 RUN = MethodRun("default", 3, (0, 1))
-
-
-@pytest.fixture(autouse=True)
-def few_draws(monkeypatch):
-    monkeypatch.setattr(bootstrap, "BOOTSTRAP_DRAWS", 200)
-
-
-def frame(right, fold=0, images_per_case=1):
-    """Predictions of which those in ``right`` (0 or 1 an image) are correct."""
-    n = len(right)
-    labels = [str(i % 2) for i in range(n)]
-    predicted = np.array([int(label) if ok else 1 - int(label) for label, ok in zip(labels, right, strict=True)])
-    probabilities = np.where(np.arange(2) == predicted[:, None], 0.8, 0.2)
-    cases = [f"p{fold}_{i // images_per_case}" for i in range(n)]
-    ids = [f"s{fold}_{i}" for i in range(n)]
-    return prediction_frame(ids, cases if images_per_case > 1 else ids, labels, ("0", "1"), probabilities)
 
 
 def test_means_and_deviations_are_over_folds():

@@ -2,28 +2,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.artefacts.predictions import prediction_frame
 from pipeline.errors import CohortError
-from pipeline.training.evaluation import bootstrap
 from pipeline.training.evaluation.classification_metrics import Metrics
 from pipeline.training.evaluation.method_comparison import comparison_table, means, sample_sds
 from pipeline.training.evaluation.paired_tests import corrected_resampled_p
+from tests.training.predicted_frames import frame
 
-
-@pytest.fixture(autouse=True)
-def few_draws(monkeypatch):
-    monkeypatch.setattr(bootstrap, "BOOTSTRAP_DRAWS", 200)
-
-
-def frame(right, fold=0, images_per_case=1):
-    """Predictions of which those in ``right`` (0 or 1 an image) are correct."""
-    n = len(right)
-    labels = [str(i % 2) for i in range(n)]
-    predicted = np.array([int(label) if ok else 1 - int(label) for label, ok in zip(labels, right, strict=True)])
-    probabilities = np.where(np.arange(2) == predicted[:, None], 0.8, 0.2)
-    cases = [f"p{fold}_{i // images_per_case}" for i in range(n)]
-    ids = [f"s{fold}_{i}" for i in range(n)]
-    return prediction_frame(ids, cases if images_per_case > 1 else ids, labels, ("0", "1"), probabilities)
+pytestmark = pytest.mark.usefixtures("few_draws")
 
 
 def test_methods_are_compared_over_the_same_images():

@@ -5,23 +5,15 @@ import pytest
 import torch
 
 from pipeline.errors import CohortError
-from pipeline.training.classifiers.image_classifier import build_model
 from pipeline.training.fitting.bilevel import LEAST_GAIN, BestIterate, Tally, fit
 from pipeline.training.fitting.inference import evaluate_images
 from pipeline.training.fitting.steps import Objective
 from pipeline.training.graphs.image_batches import NodeImage
 from pipeline.training.methods.presets import METHODS
 from pipeline.training.params import Settings
+from tests.training.fitting.small_models import EVEN, small
 
 FAST = replace(METHODS["default"].settings, epochs=3, hidden=8, heads=2, projection=4, batch_size=4)
-EVEN = torch.ones(2)
-
-
-def small(name, **changes):
-    torch.manual_seed(0)
-    settings = replace(METHODS[name].settings, **{"epochs": 3, "hidden": 8, "heads": 2, "batch_size": 4, **changes})
-    spec = replace(METHODS[name], settings=settings)
-    return spec, build_model(spec, 5, 2)
 
 
 def test_the_epoch_with_the_least_select_loss_is_put_back(roles):

@@ -3,7 +3,6 @@ from dataclasses import replace
 import pytest
 import torch
 
-from pipeline.training.classifiers.image_classifier import build_model
 from pipeline.training.fitting.steps import (
     Objective,
     descend,
@@ -15,15 +14,7 @@ from pipeline.training.fitting.steps import (
 from pipeline.training.graphs.image_batches import NodeImage, PaddedBatch
 from pipeline.training.methods.presets import METHODS
 from pipeline.training.params import FittingParams
-
-EVEN = torch.ones(2)
-
-
-def small(name, **changes):
-    torch.manual_seed(0)
-    settings = replace(METHODS[name].settings, **{"epochs": 3, "hidden": 8, "heads": 2, "batch_size": 4, **changes})
-    spec = replace(METHODS[name], settings=settings)
-    return spec, build_model(spec, 5, 2)
+from tests.training.fitting.small_models import EVEN, small
 
 
 def state(module):
