@@ -91,9 +91,8 @@ def test_unlabelled_slides_keep_an_empty_label_and_empty_ones_go_aside(fold, sto
 
 def test_labels_are_carried_as_given_even_those_the_model_does_not_know(fold, stored, tmp_path):
     store = read_features(next(iter(stored[1].values())))
-    rows = [
-        SlideRow(slide_id=name, case_id="c", label=label) for name, label in (("x", "1"), ("y", "other"), ("z", None))
-    ]
+    labels = {"x": "1", "y": "other", "z": "other"}
+    rows = [SlideRow(slide_id=name, case_id="c", label=label) for name, label in labels.items()]
     for name in ("x", "y"):
         write_features(tmp_path / f"{name}.zarr", store)
     write_features(tmp_path / "z.zarr", emptied(store))
@@ -101,6 +100,7 @@ def test_labels_are_carried_as_given_even_those_the_model_does_not_know(fold, st
     assert predictions["label"].tolist() == ["1", "other"]
     assert predictions.columns.tolist()[4:] == ["p_0", "p_1"]
     assert predictions["p_1"].iloc[0] == predictions["p_1"].iloc[1]
+    assert read_excluded(tmp_path / "run.excluded.csv").to_numpy().tolist() == [["z", "c", "other", "no tissue"]]
 
 
 def test_only_empty_slides_give_an_empty_table(fold, stored, tmp_path):

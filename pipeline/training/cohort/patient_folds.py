@@ -15,7 +15,7 @@ from pipeline.training.cohort.fold_plan import LEAST_PATIENTS, LabelledSlide, fo
 from pipeline.training.params import SplitParams
 
 ORDERINGS = 100
-"""Random orders tried until every part that must hold every class does."""
+"""Random orders tried until every part that must hold every class does, by images and then by patients."""
 
 
 def assign_folds(slides: Sequence[LabelledSlide], folds: int, rng: np.random.Generator) -> dict[str, int]:
@@ -73,7 +73,7 @@ def apportion(
     rng: np.random.Generator,
     outside: int = 0,
 ) -> dict[str, int] | None:
-    """Part of each patient, with about ``shares`` of each class's images in the parts.
+    """Part of each patient, with about ``shares`` of each class's images, or else of its patients, in the parts.
 
     Parameters
     ----------
@@ -93,9 +93,11 @@ def apportion(
     counts = np.zeros((len(cases), len(labels)), np.int64)
     for slide in slides:
         counts[cases.index(slide.case_id), labels.index(slide.label)] += 1
-    for _ in range(ORDERINGS):
-        part = _greedy(counts, np.asarray(shares), list(whole), rng)
-        patients = np.stack([(counts[part == p] > 0).sum(axis=0) for p in range(len(shares))])
+    present = (counts > 0).astype(np.int64)
+    # Where shares of images cannot be met with enough patients in each part, shares of patients may be.
+    for stratified in [counts] * ORDERINGS + [present] * ORDERINGS:
+        part = _greedy(stratified, np.asarray(shares), list(whole), rng)
+        patients = np.stack([present[part == p].sum(axis=0) for p in range(len(shares))])
         elsewhere = patients.sum(axis=0) - patients
         if (patients[list(whole)] > 0).all() and (elsewhere >= outside).all():
             return {case: int(p) for case, p in zip(cases, part, strict=True)}
@@ -103,7 +105,7 @@ def apportion(
 
 
 def _greedy(counts: Int64s, shares: Float64s, whole: list[int], rng: np.random.Generator) -> Int64s:
-    """Part of each patient, from image counts (patients, classes)."""
+    """Part of each patient, from what is shared out: images (patients, classes)."""
     total = counts.sum(axis=0)
     lacking = shares[:, None] * total
     # In a small cohort a share may come to less than one image, and the part must hold one all the same.

@@ -47,6 +47,18 @@ def test_folds_follow_their_seed_and_not_the_order_of_patients_names():
     assert assign_folds(slides, 4, rng(1)) == assign_folds(slides, 4, rng(1)) != assign_folds(slides, 4, rng(2))
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_each_fold_holds_every_class_and_leaves_two_patients_of_each_outside(seed):
+    """Four patients of the rare class, of one to nine images: drawn by images alone a fold would take three of them."""
+    slides = slides_of(["a"] * 12 + ["b" * 9, "b", "b", "b"])
+    folds = assign_folds(slides, 2, rng(seed))
+    for label in "ab":
+        patients = {slide.case_id for slide in slides if slide.label == label}
+        inside = [sum(folds[patient] == fold for patient in patients) for fold in (0, 1)]
+        assert min(inside) > 0
+        assert len(patients) - max(inside) >= 2
+
+
 @pytest.mark.parametrize("n_patients", [2, 3, 4, 8, 40])
 def test_roles_hold_every_class_and_their_shares(n_patients):
     slides = slides_of(["a"] * n_patients + ["b"] * n_patients)

@@ -124,6 +124,20 @@ def test_trials_differ_and_the_first_is_the_method_itself():
     assert len({tuple(sorted(trial.settings.items())) for trial in trials}) == 7
 
 
+@pytest.mark.parametrize(
+    ("method", "searched"),
+    [
+        ("default", {"hidden", "layers", "generator_learning_rate", "heads", "temperature", "target_degree"}),
+        ("paper_a", {"generator_learning_rate"}),
+        ("mean_pool", {"hidden"}),
+        ("spatial_graph", {"hidden", "layers", "target_degree"}),
+    ],
+)
+def test_a_method_is_searched_where_it_has_something(method, searched):
+    always = {"learning_rate", "weight_decay", "dropout"}
+    assert set(declared_space(method_spec(method, SHORT))) == always | searched
+
+
 @pytest.mark.parametrize("name", [name for name in METHODS if name != "logistic"])
 def test_declared_spaces_are_allowed(name):
     draw_trials(declared_space(method_spec(name, SHORT)), 2, SHORT, seed=0)

@@ -2,6 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pipeline.artefacts.metrics import COMPARISON_COLUMNS
 from pipeline.errors import CohortError
 from pipeline.training.evaluation.classification_metrics import Metrics
 from pipeline.training.evaluation.method_comparison import comparison_table, means, sample_sds
@@ -52,6 +53,18 @@ def test_methods_are_compared_over_folds_too():
     assert table.loc["joint", "p_folds"] == pytest.approx(corrected_resampled_p([0, -0.25, -0.5], 1 / 2))
     assert table.loc["joint", "p_folds_holm"] == table.loc["joint", "p_folds"]
     assert pd.isna(table.loc["logistic", "p_folds"])
+
+
+def test_one_fold_a_seed_leaves_no_test_over_folds():
+    methods = {"default": [1, 1, 1, 1], "joint": [1, 1, 0, 0]}
+    runs = {
+        method: {seed: {0: frame(right[seed:] + right[:seed])} for seed in (0, 1)} for method, right in methods.items()
+    }
+    table = comparison_table(runs)
+    assert table["p_folds"].isna().all()
+    assert {name: str(dtype) for name, dtype in table.dtypes.items() if str(dtype) != "object"} == {
+        name: dtype for name, dtype in COMPARISON_COLUMNS.items() if dtype != "str"
+    }
 
 
 def test_means_and_deviations_are_of_the_defined_values():

@@ -44,6 +44,12 @@ def test_shared_training_images_weaken_it_by_hand():
     assert corrected_resampled_p([1, 2, 3], 0.5) == pytest.approx(1 - t / math.sqrt(t**2 + 2))
 
 
+def test_two_folds_tell_something():
+    """d = 0, 1: mean 1/2, variance 1/2; t = 1/2 / sqrt((1/2 + 1) / 2) with 1 degree of freedom, a Cauchy's tail."""
+    t = 0.5 / math.sqrt((1 / 2 + 1) * 0.5)
+    assert corrected_resampled_p([0, 1], 1.0) == pytest.approx(1 - 2 * math.atan(t) / math.pi)
+
+
 def test_one_fold_or_folds_that_do_not_vary_tell_nothing():
     assert math.isnan(corrected_resampled_p([0.1], 0.5))
     assert math.isnan(corrected_resampled_p([0.1, 0.1], 0.5))

@@ -157,6 +157,21 @@ def test_a_state_that_cannot_be_read_is_removed_and_runs_no_code(tmp_path, monke
     assert not path.exists()
 
 
+def test_a_finished_training_knows_its_results_to_the_byte(tmp_path):
+    results, unfinished = tmp_path / "out", UnfinishedFit(tmp_path / "state", {"a": 1})
+    results.mkdir()
+    (results / "model.pt").write_text("weights")
+    assert not unfinished.is_finished(results)
+    unfinished.finish(results)
+    assert unfinished.is_finished(results)
+    assert UnfinishedFit(tmp_path / "state", {"a": 1}).is_finished(results)
+    assert not unfinished.is_finished(tmp_path / "elsewhere")
+    (results / "model.pt").write_text("other weights")
+    assert not unfinished.is_finished(results)
+    assert not UnfinishedFit(tmp_path / "state", {"a": 2}).is_finished(results)
+    assert not list((tmp_path / "state").iterdir())
+
+
 def test_it_is_written_at_intervals_and_only_where_a_folder_is_given(tmp_path, monkeypatch):
     unfinished = UnfinishedFit(tmp_path, {})
     unfinished.offer(interrupt)
