@@ -17,7 +17,7 @@ from pipeline.artefacts.tiles import read_tiles
 from pipeline.errors import ArtefactError
 from pipeline.report.contents.report_sources import ReportSources
 from pipeline.report.export_geojson import export_geojson, nuclei_geojson
-from tests.report.results_tree import TILE_PX, nuclei_frame, tile_frame, write_nucleus_table, write_tile_table
+from tests.report.slide_tables import TILE_PX, nuclei_frame, tile_frame, write_nucleus_table, write_tile_table
 
 
 def export(sources: ReportSources, out: Path, features: Path | None) -> tuple[list[dict], list[dict]]:

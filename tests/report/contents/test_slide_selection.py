@@ -1,8 +1,8 @@
 import pandas as pd
 
+from pipeline.artefacts.sheet import SlideRow
 from pipeline.report.contents.cohort_outcome import SlideSummary
 from pipeline.report.contents.slide_selection import drawn_test_images, in_turn, pictured_slides
-from tests.report.results_tree import SlideRow
 
 
 def test_in_turn() -> None:

@@ -11,7 +11,7 @@ from pipeline.report.figures.figure_style import picture_canvas
 from pipeline.report.figures.nuclei_closeup import PALE, densest_field, draw_outlines, nuclei_in, nuclei_picture, paled
 from pipeline.slides.reader import open_slide
 from tests.report.figures.test_field_of_view import decoded
-from tests.report.results_tree import nuclei_frame, tile_frame
+from tests.report.slide_tables import nuclei_frame, tile_frame
 
 BLANK = np.full((100, 100, 3), 255, np.uint8)
 

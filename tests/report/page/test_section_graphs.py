@@ -23,7 +23,9 @@ def kept_edges(contents: ReportContents, slide_id: str) -> int:
 
 
 def test_numbers_are_means_over_the_images_of_a_class(standard: ReportContents) -> None:
-    rows = frame(tables(graphs(standard, []))[0]).set_index("class")
+    (table,) = tables(graphs(standard, []))
+    rows = frame(table).set_index("class")
+    assert table.marked == {2}, "all classes"
     assert list(rows.index) == ["benign", "malignant", "all classes"]
     assert rows["images"].tolist() == ["4", "4", "8"]
     assert rows["patches"].tolist() == ["9.0"] * 3

@@ -4,6 +4,7 @@ from dataclasses import replace
 import numpy
 import yaml
 
+from pipeline.artefacts.json_files import write_provenance
 from pipeline.report.contents.report_contents import ReportContents, read_contents
 from pipeline.report.contents.report_sources import ReportSources
 from pipeline.report.page.page_elements import Details
@@ -46,10 +47,13 @@ def test_the_paper_is_cited_with_its_link(standard: ReportContents) -> None:
     assert '<a href="https://arxiv.org/abs/2510.13188" rel="noreferrer">' in texts(provenance(standard, "abcd"))
 
 
-def test_packages_are_told_for_the_split_and_the_report(standard: ReportContents) -> None:
-    rows = frame(tables(provenance(standard, "abcd"))[1]).set_index("package")
-    assert rows.loc["numpy", "at this report"] == numpy.__version__
-    assert rows.loc["numpy", "at the split"] == numpy.__version__
+def test_packages_are_told_for_the_split_and_the_report(build: Callable[..., ReportSources]) -> None:
+    sources = build(with_pictures=False)
+    write_provenance(sources.training, {"source": "5p11ts", "packages": {"numpy": "0.9", "gone": "1.0"}})
+    rows = frame(tables(provenance(read_contents(sources, ReportParams()), "abcd"))[1]).set_index("package")
+    assert rows.loc["numpy"].tolist() == ["0.9", numpy.__version__]
+    assert rows.loc["gone"].tolist() == ["1.0", "–"]
+    assert rows.loc["pandas", "at the split"] == "–"
 
 
 def test_the_configuration_reads_back(standard: ReportContents) -> None:

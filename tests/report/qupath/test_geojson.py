@@ -17,7 +17,7 @@ from pipeline.report.qupath.geojson import (
     square,
     write_collection,
 )
-from tests.report.results_tree import nuclei_frame, tile_frame
+from tests.report.slide_tables import nuclei_frame, tile_frame
 
 
 def wkb(*points: tuple[float, float]) -> bytes:
