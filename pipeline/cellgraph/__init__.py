@@ -30,7 +30,8 @@ PUBLIC = {
         "orientation_features_batch",
     ),
     "features.spatial_features": ("SPATIAL_FEATURE_NAMES", "spatial_features", "spatial_features_batch"),
-    "graphs.edge_rules": ("CellGraphEdges", "TiledNuclei", "build_graphs_batch"),
+    "graphs.edge_rules": ("CellGraphEdges", "build_graphs_batch"),
+    "graphs.tiled_nuclei": ("TiledNuclei",),
     "params": ("CellGraphParams", "FeatureParams"),
 }
 """Public names by the module that holds them."""

@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 
 from pipeline.artefacts.cell_graphs import CellGraphs, empty_cell_graphs, write_cell_graphs
-from pipeline.artefacts.nuclei import PAPER_MEASURES, read_nuclei
+from pipeline.artefacts.nuclei import read_nuclei
 from pipeline.artefacts.tables import HeadedTable
 from pipeline.artefacts.tiles import kept_tiles, read_tiles
-from pipeline.cellgraph.graphs.axes import has_axis
-from pipeline.cellgraph.graphs.csr import Floats, offsets_of_counts
-from pipeline.cellgraph.graphs.edge_rules import TiledNuclei, build_graphs_batch
+from pipeline.cellgraph.graphs.csr import offsets_of_counts
+from pipeline.cellgraph.graphs.edge_rules import build_graphs_batch
 from pipeline.cellgraph.graphs.slide_tables import check_slide, unreadable_tiles
+from pipeline.cellgraph.graphs.tiled_nuclei import tiled_nuclei
 from pipeline.cellgraph.params import CellGraphParams
 from pipeline.errors import ArtefactError
 from pipeline.logs import get_logger
@@ -103,36 +103,3 @@ def _check_owners(tiles: HeadedTable, nuclei: HeadedTable, nuclei_path: str | Pa
             f"{nuclei_path}: {int(strangers.sum())} nuclei belong to tiles that the tile table does not have; "
             "the two tables are not of one run. Segment the nuclei again."
         )
-
-
-def tiled_nuclei(
-    frame: pd.DataFrame, node_offsets: np.ndarray[tuple[int], np.dtype[np.int64]], params: CellGraphParams, mpp: float
-) -> TiledNuclei:
-    """Nuclei of ``frame``, grouped by tile, ready to be joined.
-
-    Parameters
-    ----------
-    frame
-        Rows of a nucleus table.
-    node_offsets
-        int64 (n_groups + 1,), rows of each tile, or ``[0, n]`` for one graph of the whole slide.
-    params
-        ``min_eccentricity`` says which nuclei have an axis.
-    mpp
-        Resolution of segmentation in um/px; lengths of the raw measures are in its pixels, as in the paper.
-    """
-    orientation = frame["orientation_rad"].to_numpy(np.float64)
-    return TiledNuclei(
-        xy_um=frame[["x_um", "y_um"]].to_numpy(np.float64),
-        orientation_rad=orientation,
-        axis_reliable=has_axis(frame["eccentricity"].to_numpy(np.float64), orientation, params.min_eccentricity),
-        raw_measures=raw_measures(frame, mpp),
-        node_offsets=node_offsets,
-    )
-
-
-def raw_measures(frame: pd.DataFrame, mpp: float) -> Floats:
-    """The paper's twelve measures of each nucleus, float64 (n, 12), lengths in px and areas in px^2 at ``mpp``."""
-    power = np.array([2 if name.endswith("_um2") else 1 if name.endswith("_um") else 0 for name in PAPER_MEASURES])
-    measures: Floats = frame[list(PAPER_MEASURES)].to_numpy(np.float64) / mpp**power
-    return measures

@@ -5,19 +5,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from pipeline.arrays import Bools, Float32s, Int64s
 from pipeline.artefacts.cell_graphs import CellGraphs, read_cell_graphs
 from pipeline.artefacts.features import FeatureStore, write_features
 from pipeline.artefacts.nuclei import read_nuclei
 from pipeline.artefacts.tables import HeadedTable
 from pipeline.artefacts.tiles import read_tiles
 from pipeline.cellgraph.features.feature_blocks import PatchNuclei, block_features, feature_names
-from pipeline.cellgraph.graphs.csr import Ints, offsets_of_counts, tile_of_each
+from pipeline.cellgraph.features.imported_embeddings import with_embedding
+from pipeline.cellgraph.graphs.csr import offsets_of_counts, tile_of_each
 from pipeline.cellgraph.graphs.slide_tables import check_slide, unreadable_tiles
-from pipeline.cellgraph.import_features import with_embedding
 from pipeline.cellgraph.params import FeatureParams
 from pipeline.errors import ArtefactError
 from pipeline.logs import get_logger
@@ -167,13 +167,13 @@ def _geometry(tiles: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def _reason(counts: Ints, kept: npt.NDArray[np.bool_], min_nuclei: int) -> str | None:
+def _reason(counts: Int64s, kept: Bools, min_nuclei: int) -> str | None:
     if kept.any():
         return None
     return f"no tile has at least {min_nuclei} nuclei (the fullest has {counts.max(initial=0)})"
 
 
-def _features(upstream: _Upstream, kept: npt.NDArray[np.bool_], params: FeatureParams) -> npt.NDArray[np.float32]:
+def _features(upstream: _Upstream, kept: Bools, params: FeatureParams) -> Float32s:
     if not kept.any():
         return np.zeros((0, len(feature_names(params))), np.float32)
     nodes, edges, offsets = _of_kept_tiles(upstream.graphs, kept)
@@ -188,7 +188,7 @@ def _features(upstream: _Upstream, kept: npt.NDArray[np.bool_], params: FeatureP
     return block_features(nuclei).astype(np.float32)
 
 
-def _of_kept_tiles(graphs: CellGraphs, kept: npt.NDArray[np.bool_]) -> tuple[Ints, Ints, Ints]:
+def _of_kept_tiles(graphs: CellGraphs, kept: Bools) -> tuple[Int64s, Int64s, Int64s]:
     """Nucleus numbers, edges within tiles renumbered over them and node offsets of the tiles that are ``kept``."""
     counts = np.diff(graphs.node_offsets)
     of_kept, tile = np.repeat(kept, counts), tile_of_each(graphs.node_offsets)

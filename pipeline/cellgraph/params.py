@@ -11,8 +11,10 @@ AxislessRule = Literal["join_by_distance", "leave_unjoined"]
 FeatureBlock = Literal["paper", "orientation", "core", "core_published", "histomicstk", "morphology"]
 OrientationNeighbours = Literal["radius", "graph"]
 
-EMBEDDING = Text("letters, digits, '.', '_' and '-', or nothing", r"([A-Za-z0-9][A-Za-z0-9._-]*)?")
-"""A name that can stand in a feature cache."""
+EMBEDDING_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
+"""Pattern of a name that can stand in a feature cache."""
+
+EMBEDDING = Text("letters, digits, '.', '_' and '-', or nothing", rf"({EMBEDDING_NAME})?")
 
 
 @dataclass(frozen=True)

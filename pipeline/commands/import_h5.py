@@ -25,7 +25,8 @@ def command(sources: tuple[Path, ...], out_dir: Path, mpp: float | None, beside:
     The slide's id is the file's name without its suffix.  Without --beside the features are the
     node features of a new cache.
     """
-    from pipeline.cellgraph.import_features import import_beside, import_features
+    from pipeline.cellgraph.features.imported_embeddings import import_beside
+    from pipeline.cellgraph.import_features import import_features
 
     files = [file for source in sources for file in (sorted(source.glob("*.h5")) if source.is_dir() else [source])]
     if not files:

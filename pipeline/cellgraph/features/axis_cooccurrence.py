@@ -3,13 +3,12 @@
 Lee, Ali, Veltri, Epstein, Christudass and Madabhushi 2013 ("Cell orientation entropy (COrE): predicting biochemical
 recurrence from prostate cancer tissue microarrays", MICCAI) bin the axes in the image's own frame, so their values
 turn with the section.  Here a bin is the angle to the *local mean axis* and differences are axial, so neither a
-rotation nor a reflection of the tissue changes a value; and one matrix pools a whole patch instead of one for each
-cluster of cells.
+rotation nor a reflection of the tissue changes a value.  The published form is kept beside it (``plain_statistics``).
 """
 
 import numpy as np
 
-from pipeline.cellgraph.graphs.csr import Floats, Ints
+from pipeline.arrays import Float64s, Int64s
 from pipeline.compiled import compiled
 
 N_BINS = 18
@@ -36,27 +35,34 @@ CORE_NAMES = (
     "core_information_2",
 )
 
-
 N_STATISTICS = len(CORE_NAMES)
 
 
-def axial_bin(relative_rad: Floats) -> Ints:
-    """Bin 0 to 17 of an angle to the local mean axis; bin b is centred on 10 b degrees, so bin 0 is the mean axis."""
-    bins: Ints = np.mod(np.rint(relative_rad / BIN_RAD).astype(np.int64), N_BINS)
+@compiled
+def _axial_bin(relative_rad: float) -> int:
+    return int(np.rint(relative_rad / BIN_RAD)) % N_BINS
+
+
+@compiled
+def axial_bins(relative_rad: Float64s) -> Int64s:
+    """Bins 0 to 17 of finite angles (n,) to a mean axis; bin b is centred on 10 b degrees, so bin 0 is that axis."""
+    bins = np.empty(len(relative_rad), np.int64)
+    for place in range(len(bins)):
+        bins[place] = _axial_bin(relative_rad[place])
     return bins
 
 
-def cooccurrence(bin_a: Ints, bin_b: Ints, tile: Ints, n_tiles: int) -> Floats:
+def cooccurrence(bin_a: Int64s, bin_b: Int64s, tile: Int64s, n_tiles: int) -> Float64s:
     """Symmetric relative frequency of pairs of bins, float64 (n_tiles, 18, 18); NaN for a tile without pairs."""
     flat = (tile * N_BINS + bin_a) * N_BINS + bin_b
     counts = np.bincount(flat, minlength=n_tiles * N_BINS**2).reshape(n_tiles, N_BINS, N_BINS)
     symmetric = (counts + counts.transpose(0, 2, 1)).astype(np.float64)
     total = symmetric.sum(axis=(1, 2), keepdims=True)
-    frequency: Floats = symmetric / np.where(total > 0, total, np.nan)
+    frequency: Float64s = symmetric / np.where(total > 0, total, np.nan)
     return frequency
 
 
-def core_statistics(frequency: Floats) -> Floats:
+def core_statistics(frequency: Float64s) -> Float64s:
     """The thirteen statistics of each co-occurrence matrix.
 
     Parameters
@@ -74,17 +80,17 @@ def core_statistics(frequency: Floats) -> Floats:
     """
     statistics = np.full((len(frequency), N_STATISTICS), np.nan)
     for tile in np.flatnonzero(~np.isnan(frequency).any(axis=(1, 2))):
-        matrix_statistics(frequency[tile], True, statistics[tile])
+        _matrix_statistics(frequency[tile], True, statistics[tile])
     return statistics
 
 
-def entropy(distribution: Floats) -> Floats:
+def entropy(distribution: Float64s) -> Float64s:
     """Shannon entropy in nats of each row; NaN for a row of NaN."""
     return np.array([np.nan if np.isnan(row).any() else _entropy(row, 1.0) for row in distribution], np.float64)
 
 
 @compiled
-def _entropy(counts: Floats, total: float) -> float:
+def _entropy(counts: Float64s, total: float) -> float:
     entropy = 0.0
     for count in counts:
         if count > 0.0:
@@ -93,7 +99,7 @@ def _entropy(counts: Floats, total: float) -> float:
 
 
 @compiled
-def matrix_statistics(counts: Floats, axial: bool, out: Floats) -> None:
+def _matrix_statistics(counts: Float64s, axial: bool, out: Float64s) -> None:
     """The thirteen statistics of one symmetric matrix of counts (18, 18), see ``core_statistics``.
 
     ``axial`` takes differences and deviations around the half turn and correlates sines of the doubled angles;
@@ -136,3 +142,71 @@ def matrix_statistics(counts: Floats, axial: bool, out: Floats) -> None:
     out[10] = product / square if square > ZERO else np.nan
     out[11] = -shared / single if single > ZERO else np.nan
     out[12] = np.sqrt(1.0 - np.exp(-2.0 * shared))
+
+
+@compiled
+def neighbourhood_statistics(edge_offsets: Int64s, targets: Int64s, theta: Float64s, reference: Float64s) -> Float64s:
+    """Invariant statistics of the edges among each nucleus and its neighbours.
+
+    Parameters
+    ----------
+    edge_offsets, targets
+        int64 (n + 1,) and (n_edges,), neighbours of each nucleus, both directions.
+    theta
+        float64 (n,), axes in radians.
+    reference
+        float64 (n,), the axis that angles around each nucleus are taken relative to; NaN where there is none.
+
+    Returns
+    -------
+    numpy.ndarray
+        float64 (n, 13), see ``core_statistics``; NaN without a ``reference``.
+    """
+    statistics = np.full((len(theta), N_STATISTICS), np.nan)
+    bins, counts = np.full(len(theta), -1, np.int64), np.empty((N_BINS, N_BINS))
+    for node in range(len(theta)):
+        if np.isnan(reference[node]):
+            continue
+        counts[:] = 0.0
+        neighbours = targets[edge_offsets[node] : edge_offsets[node + 1]]
+        bins[node] = _axial_bin(theta[node] - reference[node])
+        for member in neighbours:
+            bins[member] = _axial_bin(theta[member] - reference[node])
+        for member in neighbours:
+            # An edge between two neighbours comes once from either, one to ``node`` only from here.
+            counts[bins[node], bins[member]] += 1.0
+            counts[bins[member], bins[node]] += 1.0
+            for other in targets[edge_offsets[member] : edge_offsets[member + 1]]:
+                if other != node and bins[other] >= 0:
+                    counts[bins[member], bins[other]] += 1.0
+        _matrix_statistics(counts, True, statistics[node])
+        bins[node] = -1
+        bins[neighbours] = -1
+    return statistics
+
+
+@compiled
+def plain_statistics(bins: Int64s, offsets: Int64s) -> Float64s:
+    """Published statistics of the pairs of ``bins`` of each group, whose differences are plain.
+
+    Parameters
+    ----------
+    bins
+        int64 (2, n_pairs), 0 to 17, grouped.
+    offsets
+        int64 (n_groups + 1,); no group is empty.
+
+    Returns
+    -------
+    numpy.ndarray
+        float64 (n_groups, 13), in the order of ``CORE_NAMES``; contrast and intensity are 0 to 17 bins.
+    """
+    statistics = np.full((len(offsets) - 1, N_STATISTICS), np.nan)
+    counts = np.empty((N_BINS, N_BINS))
+    for group in range(len(offsets) - 1):
+        counts[:] = 0.0
+        for pair in range(offsets[group], offsets[group + 1]):
+            counts[bins[0, pair], bins[1, pair]] += 1.0
+            counts[bins[1, pair], bins[0, pair]] += 1.0
+        _matrix_statistics(counts, False, statistics[group])
+    return statistics

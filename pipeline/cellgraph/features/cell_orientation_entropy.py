@@ -17,12 +17,18 @@ import numpy.typing as npt
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from pipeline.cellgraph.features.axis_cooccurrence import BIN_RAD, CORE_NAMES, N_BINS, N_STATISTICS, matrix_statistics
-from pipeline.cellgraph.features.grouped_statistics import Populations, summarise
+from pipeline.arrays import Float64s, Int64s
+from pipeline.cellgraph.features.axis_cooccurrence import (
+    BIN_RAD,
+    CORE_NAMES,
+    N_BINS,
+    neighbourhood_statistics,
+    plain_statistics,
+)
+from pipeline.cellgraph.features.grouped_statistics import GroupedValues, summarise
 from pipeline.cellgraph.features.oriented_graphs import oriented_graphs
 from pipeline.cellgraph.graphs.axes import mean_axis
-from pipeline.cellgraph.graphs.csr import Floats, Ints, offsets_of_tiles, segment_max, segment_min
-from pipeline.compiled import compiled
+from pipeline.cellgraph.graphs.csr import offsets_of_tiles, segment_max, segment_min
 
 POOLED = ("mean", "sd", "range")
 
@@ -42,7 +48,7 @@ def core_features_batch(
     node_offsets: npt.ArrayLike,
     *,
     axis_reliable: npt.ArrayLike | None = None,
-) -> Floats:
+) -> Float64s:
     """Invariant COrE of the nuclei of many patches.
 
     Parameters
@@ -64,7 +70,7 @@ def core_features_batch(
     axes = oriented_graphs(xy_um, orientation_rad, edge_index, node_offsets, axis_reliable)
     graphs = axes.graphs
     reference = np.where(graphs.degree > 0, mean_axis(axes.neighbourhood_means()), np.nan)
-    statistics = _neighbourhoods(graphs.edge_offsets, graphs.edges[1], axes.theta, reference)
+    statistics = neighbourhood_statistics(graphs.edge_offsets, graphs.edges[1], axes.theta, reference)
     return _pooled(statistics, graphs.tile, axes.n_patches)
 
 
@@ -75,7 +81,7 @@ def published_core_features_batch(
     node_offsets: npt.ArrayLike,
     *,
     axis_reliable: npt.ArrayLike | None = None,
-) -> Floats:
+) -> Float64s:
     """Published COrE of the nuclei of many patches; its values turn with the section.
 
     Parameters
@@ -98,11 +104,11 @@ def published_core_features_batch(
     cluster, tile = _clusters(edges, axes.graphs.tile)
     bins = np.minimum((np.mod(axes.theta, np.pi) / BIN_RAD).astype(np.int64), N_BINS - 1)
     order = np.argsort(cluster, kind="stable")
-    statistics = _grouped(bins[edges[:, order]], offsets_of_tiles(cluster[order], len(tile)))
+    statistics = plain_statistics(bins[edges[:, order]], offsets_of_tiles(cluster[order], len(tile)))
     return _pooled(statistics, tile, axes.n_patches)
 
 
-def _clusters(edges: Ints, tile: Ints) -> tuple[Ints, Ints]:
+def _clusters(edges: Int64s, tile: Int64s) -> tuple[Int64s, Int64s]:
     """Cluster of each edge, and the tile of each cluster; clusters go by tile, single nuclei are none."""
     if not edges.size:
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
@@ -116,53 +122,13 @@ def _clusters(edges: Ints, tile: Ints) -> tuple[Ints, Ints]:
     return rank[cluster], tiles[order]
 
 
-def _pooled(statistics: Floats, tile: Ints, n_tiles: int) -> Floats:
+def _pooled(statistics: Float64s, tile: Int64s, n_tiles: int) -> Float64s:
     """Mean, SD and range of each statistic over the local graphs of each tile, (n_tiles, 39)."""
     columns = []
     for values in statistics.T:
         defined = ~np.isnan(values)
-        population = Populations(values[defined], offsets_of_tiles(tile[defined], n_tiles))
-        summary = summarise(population)
-        extent = segment_max(*vars(population).values()) - segment_min(*vars(population).values())
+        grouped = GroupedValues(values[defined], offsets_of_tiles(tile[defined], n_tiles))
+        summary = summarise(grouped)
+        extent = segment_max(grouped.values, grouped.offsets) - segment_min(grouped.values, grouped.offsets)
         columns += [summary.mean, summary.sd, extent]
     return np.stack(columns, axis=1)
-
-
-@compiled
-def _neighbourhoods(edge_offsets: Ints, targets: Ints, theta: Floats, reference: Floats) -> Floats:
-    """Statistics of the edges among each nucleus and its neighbours, (n, 13); NaN without a ``reference`` axis."""
-    statistics = np.full((len(theta), N_STATISTICS), np.nan)
-    bins, counts = np.full(len(theta), -1, np.int64), np.empty((N_BINS, N_BINS))
-    for node in range(len(theta)):
-        if np.isnan(reference[node]):
-            continue
-        counts[:] = 0.0
-        neighbours = targets[edge_offsets[node] : edge_offsets[node + 1]]
-        bins[node] = int(np.rint((theta[node] - reference[node]) / BIN_RAD)) % N_BINS
-        for member in neighbours:
-            bins[member] = int(np.rint((theta[member] - reference[node]) / BIN_RAD)) % N_BINS
-        for member in neighbours:
-            # An edge between two neighbours comes once from either, one to ``node`` only from here.
-            counts[bins[node], bins[member]] += 1.0
-            counts[bins[member], bins[node]] += 1.0
-            for other in targets[edge_offsets[member] : edge_offsets[member + 1]]:
-                if other != node and bins[other] >= 0:
-                    counts[bins[member], bins[other]] += 1.0
-        matrix_statistics(counts, True, statistics[node])
-        bins[node] = -1
-        bins[neighbours] = -1
-    return statistics
-
-
-@compiled
-def _grouped(bins: Ints, offsets: Ints) -> Floats:
-    """Statistics of the pairs of ``bins`` (2, n) of each group, (n_groups, 13), differences plain."""
-    statistics = np.full((len(offsets) - 1, N_STATISTICS), np.nan)
-    counts = np.empty((N_BINS, N_BINS))
-    for group in range(len(offsets) - 1):
-        counts[:] = 0.0
-        for pair in range(offsets[group], offsets[group + 1]):
-            counts[bins[0, pair], bins[1, pair]] += 1.0
-            counts[bins[1, pair], bins[0, pair]] += 1.0
-        matrix_statistics(counts, False, statistics[group])
-    return statistics

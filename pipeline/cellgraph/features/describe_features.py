@@ -19,8 +19,8 @@ from dask.base import compute
 from dask.delayed import delayed
 from scipy import stats
 
+from pipeline.arrays import Float32s, Float64s
 from pipeline.artefacts.features import LazyFeatures
-from pipeline.cellgraph.graphs.csr import Floats
 from pipeline.errors import ArtefactError, CohortError
 
 ALL = "all"
@@ -130,33 +130,33 @@ class _Sums:
     """Of each feature of one image: number of tiles, of defined values, their sum, smallest and largest."""
 
     n_tiles: int
-    n_defined: Floats
-    total: Floats
-    low: Floats
-    high: Floats
+    n_defined: Float64s
+    total: Float64s
+    low: Float64s
+    high: Float64s
 
     @property
-    def mean(self) -> Floats:
+    def mean(self) -> Float64s:
         """Mean of each feature; NaN where the image defines none."""
-        mean: Floats = self.total / np.where(self.n_defined > 0, self.n_defined, np.nan)
+        mean: Float64s = self.total / np.where(self.n_defined > 0, self.n_defined, np.nan)
         return mean
 
 
-def _sums(block: npt.NDArray[np.float32]) -> _Sums:
+def _sums(block: Float32s) -> _Sums:
     x = block.astype(np.float64)
     defined = ~np.isnan(x)
     low, high = (bound.reduce(x, axis=0) for bound in (np.fmin, np.fmax))
     return _Sums(len(x), defined.sum(axis=0) * 1.0, np.where(defined, x, 0.0).sum(axis=0), low, high)
 
 
-def _centre(parts: Sequence[_Sums]) -> Floats:
+def _centre(parts: Sequence[_Sums]) -> Float64s:
     """Mean of each feature over all tiles; 0 where none is defined."""
     n_defined, total = (np.sum([getattr(part, name) for part in parts], axis=0) for name in ("n_defined", "total"))
-    centre: Floats = total / np.maximum(n_defined, 1.0)
+    centre: Float64s = total / np.maximum(n_defined, 1.0)
     return centre
 
 
-def _squares(block: npt.NDArray[np.float32], centre: Floats, n_sampled: int) -> tuple[Any, Any]:
+def _squares(block: Float32s, centre: Float64s, n_sampled: int) -> tuple[Any, Any]:
     """Sum of squares around ``centre`` and a sample of the tiles; and sums of products of pairs of features."""
     x = block.astype(np.float64) - centre
     defined = ~np.isnan(x)
@@ -167,8 +167,8 @@ def _squares(block: npt.NDArray[np.float32], centre: Floats, n_sampled: int) -> 
     return ((x**2).sum(axis=0), block[rows]), products
 
 
-def _added(parts: list[Floats]) -> Floats:
-    total: Floats = np.sum(parts, axis=0)
+def _added(parts: list[Float64s]) -> Float64s:
+    total: Float64s = np.sum(parts, axis=0)
     return total
 
 
@@ -183,9 +183,9 @@ def _distribution(
     names: Sequence[str],
     label: str,
     sums: Sequence[_Sums],
-    squares: Sequence[tuple[Floats, npt.NDArray[np.float32]]],
+    squares: Sequence[tuple[Float64s, Float32s]],
     images: npt.NDArray[np.intp],
-    centre: Floats,
+    centre: Float64s,
 ) -> pd.DataFrame:
     n_tiles = sum(sums[i].n_tiles for i in images)
     n_defined = sum(sums[i].n_defined for i in images)
@@ -213,15 +213,15 @@ def _distribution(
     )
 
 
-def _quantile(sampled: npt.NDArray[np.float32], share: float) -> Floats:
+def _quantile(sampled: Float32s, share: float) -> Float64s:
     """Quantile of each column's defined values; NaN without one."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "All-NaN slice encountered", RuntimeWarning)
-        quantiles: Floats = np.nanquantile(sampled.astype(np.float64), share, axis=0)
+        quantiles: Float64s = np.nanquantile(sampled.astype(np.float64), share, axis=0)
     return quantiles
 
 
-def _correlation(names: Sequence[str], products: Floats) -> pd.DataFrame:
+def _correlation(names: Sequence[str], products: Float64s) -> pd.DataFrame:
     n, x, xx, xy = products
     with np.errstate(invalid="ignore", divide="ignore"):
         covariance = n * xy - x * x.T
@@ -232,7 +232,7 @@ def _correlation(names: Sequence[str], products: Floats) -> pd.DataFrame:
     return pd.DataFrame(np.where(np.isfinite(r), r.clip(-1, 1), np.nan), index=list(names), columns=list(names))
 
 
-def _group_effects(names: Sequence[str], grouping: str, groups: Sequence[str | None], means: Floats) -> pd.DataFrame:
+def _group_effects(names: Sequence[str], grouping: str, groups: Sequence[str | None], means: Float64s) -> pd.DataFrame:
     """One-way analysis of variance of the image means (n_images, n_features) over ``groups``."""
     grouped = np.array([group is not None for group in groups])
     distinct, group = np.unique([g for g in groups if g is not None], return_inverse=True)

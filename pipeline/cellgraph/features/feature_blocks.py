@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from pipeline.arrays import Bools, Float64s, Int64s
 from pipeline.cellgraph.features.cell_orientation_entropy import (
     CORE_FEATURE_NAMES,
     PUBLISHED_CORE_FEATURE_NAMES,
@@ -26,7 +27,6 @@ from pipeline.cellgraph.features.morphology_features import (
 from pipeline.cellgraph.features.orientation_features import ORIENTATION_FEATURE_NAMES, orientation_features_batch
 from pipeline.cellgraph.features.spatial_features import spatial_feature_names, spatial_features_batch
 from pipeline.cellgraph.graphs.axes import has_axis
-from pipeline.cellgraph.graphs.csr import Bools, Floats, Ints
 from pipeline.cellgraph.graphs.neighbour_distances import pairs_within
 from pipeline.cellgraph.params import FeatureBlock, FeatureParams
 
@@ -52,24 +52,24 @@ class PatchNuclei:
     """
 
     frame: pd.DataFrame
-    node_offsets: Ints
-    edge_index: Ints
+    node_offsets: Int64s
+    edge_index: Int64s
     mpp: float
     min_eccentricity: float
     params: FeatureParams
 
     @cached_property
-    def xy_um(self) -> Floats:
+    def xy_um(self) -> Float64s:
         """Centroids (n, 2)."""
         return self.frame[["x_um", "y_um"]].to_numpy(np.float64)
 
     @cached_property
-    def xy_px(self) -> Floats:
+    def xy_px(self) -> Float64s:
         """Centroids (n, 2) in pixels at the working resolution."""
         return self.xy_um / self.mpp
 
     @cached_property
-    def orientation_rad(self) -> Floats:
+    def orientation_rad(self) -> Float64s:
         """Axes (n,)."""
         return self.frame["orientation_rad"].to_numpy(np.float64)
 
@@ -79,7 +79,7 @@ class PatchNuclei:
         return has_axis(self.frame["eccentricity"].to_numpy(np.float64), self.orientation_rad, self.min_eccentricity)
 
     @cached_property
-    def neighbours(self) -> Ints:
+    def neighbours(self) -> Int64s:
         """Whose axes are compared: int64 (2, n_pairs)."""
         if self.params.orientation_neighbours == "graph":
             return self.edge_index
@@ -100,7 +100,7 @@ class Block:
     """
 
     names: Callable[[FeatureParams], tuple[str, ...]]
-    compute: Callable[[PatchNuclei], Floats]
+    compute: Callable[[PatchNuclei], Float64s]
 
 
 def feature_names(params: FeatureParams) -> tuple[str, ...]:
@@ -108,7 +108,7 @@ def feature_names(params: FeatureParams) -> tuple[str, ...]:
     return tuple(name for block in params.blocks for name in BLOCKS[block].names(params))
 
 
-def block_features(nuclei: PatchNuclei) -> Floats:
+def block_features(nuclei: PatchNuclei) -> Float64s:
     """All features that the nuclei's ``params`` ask for, float64 (n_patches, n_features)."""
     return np.concatenate([BLOCKS[block].compute(nuclei) for block in nuclei.params.blocks], axis=1)
 
@@ -117,16 +117,16 @@ def _paper_names(params: FeatureParams) -> tuple[str, ...]:
     return (*spatial_feature_names(params.neighbour_radii_px), *GRAPH_FEATURE_NAMES)
 
 
-def _paper(nuclei: PatchNuclei) -> Floats:
+def _paper(nuclei: PatchNuclei) -> Float64s:
     radii_px = nuclei.params.neighbour_radii_px
     spatial = spatial_features_batch(nuclei.xy_px, nuclei.node_offsets, radii_px=radii_px)
     return np.concatenate([spatial, graph_features_batch(nuclei.node_offsets, nuclei.edge_index)], axis=1)
 
 
-def _of_axes(compute: Callable[..., Floats]) -> Callable[[PatchNuclei], Floats]:
+def _of_axes(compute: Callable[..., Float64s]) -> Callable[[PatchNuclei], Float64s]:
     """A batch function that compares the axes of neighbours, as a block's."""
 
-    def of_nuclei(nuclei: PatchNuclei) -> Floats:
+    def of_nuclei(nuclei: PatchNuclei) -> Float64s:
         places = nuclei.xy_um, nuclei.orientation_rad, nuclei.neighbours, nuclei.node_offsets
         return compute(*places, axis_reliable=nuclei.axis_reliable)
 
@@ -137,12 +137,12 @@ def _histomicstk_names(params: FeatureParams) -> tuple[str, ...]:
     return tuple(f"histomicstk_{name}" for name in histomicstk_feature_names(params.neighbour_radii_px))
 
 
-def _histomicstk(nuclei: PatchNuclei) -> Floats:
+def _histomicstk(nuclei: PatchNuclei) -> Float64s:
     by_name = histomicstk_features_batch(nuclei.xy_px, nuclei.node_offsets, nuclei.params.neighbour_radii_px)
     return np.stack(list(by_name.values()), axis=1)
 
 
-def _morphology(nuclei: PatchNuclei) -> Floats:
+def _morphology(nuclei: PatchNuclei) -> Float64s:
     return morphology_features_batch(nuclei.frame[list(MORPHOLOGY_MEASURES)].to_numpy(np.float64), nuclei.node_offsets)
 
 

@@ -12,17 +12,10 @@ import numpy.typing as npt
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from pipeline.arrays import Float64s, Int64s
 from pipeline.cellgraph.features.graph_spectra import SPECTRAL_FEATURE_NAMES, spectral_features
 from pipeline.cellgraph.features.hop_distances import Hops, closeness, hop_statistics, local_clustering
-from pipeline.cellgraph.graphs.csr import (
-    Floats,
-    Ints,
-    checked_offsets,
-    segment_max,
-    segment_min,
-    segment_sum,
-    tile_of_each,
-)
+from pipeline.cellgraph.graphs.csr import checked_offsets, segment_max, segment_min, segment_sum, tile_of_each
 from pipeline.cellgraph.graphs.simple_graph import SimpleGraphs, checked_edges, simple_graphs
 
 GRAPH_FEATURE_NAMES = (
@@ -43,7 +36,7 @@ GRAPH_FEATURE_NAMES = (
 """Names of the 18 features, in the paper's order."""
 
 
-def graph_features(n_nuclei: int, edge_index: npt.ArrayLike) -> Floats:
+def graph_features(n_nuclei: int, edge_index: npt.ArrayLike) -> Float64s:
     """Graph features of the cell graph of one patch.
 
     Parameters
@@ -63,13 +56,13 @@ def graph_features(n_nuclei: int, edge_index: npt.ArrayLike) -> Floats:
     ValueError
         If ``edge_index`` has another shape or names a node that is not there.
     """
-    features: Floats = graph_features_batch(np.array([0, n_nuclei]), edge_index)[0]
+    features: Float64s = graph_features_batch(np.array([0, n_nuclei]), edge_index)[0]
     return features
 
 
 def graph_features_batch(
     node_offsets: npt.ArrayLike, edge_index: npt.ArrayLike, edge_offsets: npt.ArrayLike | None = None
-) -> Floats:
+) -> Float64s:
     """Graph features of the cell graphs of many patches.
 
     Parameters
@@ -98,7 +91,7 @@ def graph_features_batch(
     n_nodes = np.diff(graphs.node_offsets)
     hops = hop_statistics(graphs)
     columns = [*_connectivity(graphs, hops), *_distances(graphs, hops)]
-    features: Floats = np.concatenate([np.stack(columns, axis=1, dtype=np.float64), _spectral_rows(graphs)], axis=1)
+    features: Float64s = np.concatenate([np.stack(columns, axis=1, dtype=np.float64), _spectral_rows(graphs)], axis=1)
     # Of a patch without nuclei the counts alone are defined.
     counts = [GRAPH_FEATURE_NAMES.index(name) for name in ("n_components", "n_vertices", "n_edges")]
     features[np.ix_(n_nodes == 0, np.setdiff1d(np.arange(features.shape[1]), counts))] = np.nan
@@ -122,7 +115,7 @@ def _connectivity(graphs: SimpleGraphs, hops: Hops) -> list[npt.NDArray[np.gener
     return [clustering / size, 2 * n_edges / size, _n_components(graphs), giant / size, n_nodes, n_edges]
 
 
-def _n_components(graphs: SimpleGraphs) -> Ints:
+def _n_components(graphs: SimpleGraphs) -> Int64s:
     n_nodes = len(graphs.tile)
     if n_nodes == 0:
         return np.zeros(len(graphs.node_offsets) - 1, np.int64)
@@ -132,7 +125,7 @@ def _n_components(graphs: SimpleGraphs) -> Ints:
     return np.bincount(graphs.tile[first], minlength=len(graphs.node_offsets) - 1)
 
 
-def _distances(graphs: SimpleGraphs, hops: Hops) -> list[Floats]:
+def _distances(graphs: SimpleGraphs, hops: Hops) -> list[Float64s]:
     """Features 7-12."""
     offsets = graphs.node_offsets
     n_nodes = np.diff(offsets)
@@ -151,7 +144,7 @@ def _distances(graphs: SimpleGraphs, hops: Hops) -> list[Floats]:
     ]
 
 
-def _spectral_rows(graphs: SimpleGraphs) -> Floats:
+def _spectral_rows(graphs: SimpleGraphs) -> Float64s:
     """Features 13-18."""
     rows = np.full((len(graphs.node_offsets) - 1, len(SPECTRAL_FEATURE_NAMES)), np.nan)
     edge_offsets = graphs.edge_offsets[graphs.node_offsets]

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pipeline.cellgraph.graphs.csr import Floats, Ints
+from pipeline.arrays import Float64s, Int64s
 
 SNAP = 1e-9
 """Guard: eigenvalues nearer than this to 0, 1 or 2 are that number: bounds of the slopes do not hang on rounding."""
@@ -17,7 +17,7 @@ SPECTRAL_FEATURE_NAMES = (
 )
 
 
-def spectral_features(n_nodes: int, edges: Ints) -> Floats:
+def spectral_features(n_nodes: int, edges: Int64s) -> Float64s:
     """The six spectral features of one graph.
 
     Parameters
@@ -53,7 +53,7 @@ def spectral_features(n_nodes: int, edges: Ints) -> Floats:
     )
 
 
-def slope(eigenvalues: Floats, low: float, high: float) -> float:
+def slope(eigenvalues: Float64s, low: float, high: float) -> float:
     """Least-squares slope against their rank of the ``eigenvalues`` in [low, high); NaN for fewer than two."""
     whole = np.rint(eigenvalues)
     snapped = np.where(np.abs(eigenvalues - whole) < SNAP, whole, eigenvalues)

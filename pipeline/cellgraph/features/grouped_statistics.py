@@ -1,18 +1,19 @@
-"""Four statistics of pooled populations, one population per tile, all tiles at once."""
+"""Statistics of values that are grouped by tile, all tiles at once."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.cellgraph.graphs.csr import Floats, Ints, segment_max, segment_min, segment_sum
+from pipeline.arrays import Float64s, Int64s
+from pipeline.cellgraph.graphs.csr import segment_max, segment_min, segment_sum
 
 ROUNDING = 1e-9
 """Guard: values this little beyond 3 SD are taken to be at 3 SD."""
 
 
 @dataclass(frozen=True)
-class Populations:
-    """One population of non-negative values per tile.
+class GroupedValues:
+    """One group of non-negative values per tile.
 
     Attributes
     ----------
@@ -22,13 +23,13 @@ class Populations:
         int64 (n_tiles + 1,).
     """
 
-    values: Floats
-    offsets: Ints
+    values: Float64s
+    offsets: Int64s
 
 
 @dataclass(frozen=True)
 class Summary:
-    """Statistics of each population, float64 (n_tiles,) each; NaN where undefined.
+    """Statistics of each group, float64 (n_tiles,) each; NaN where undefined.
 
     Attributes
     ----------
@@ -42,15 +43,15 @@ class Summary:
         ``1 - 1 / (1 + sd / mean)``, which is ``sd / (mean + sd)``, 0 to 1; NaN when ``sd`` is or all values are 0.
     """
 
-    mean: Floats
-    sd: Floats
-    min_max: Floats
-    disorder: Floats
+    mean: Float64s
+    sd: Float64s
+    min_max: Float64s
+    disorder: Float64s
 
 
-def summarise(populations: Populations, *, ddof: int = 1) -> Summary:
-    """Statistics of each population; ``ddof`` 1 is the sample SD, 0 the population SD."""
-    values, offsets = populations.values, populations.offsets
+def summarise(grouped: GroupedValues, *, ddof: int = 1) -> Summary:
+    """Statistics of each group; ``ddof`` 1 is the sample SD, 0 the population SD."""
+    values, offsets = grouped.values, grouped.offsets
     counts = np.diff(offsets)
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = segment_sum(values, offsets) / counts
@@ -61,8 +62,8 @@ def summarise(populations: Populations, *, ddof: int = 1) -> Summary:
     return Summary(mean, sd, min_max, disorder)
 
 
-def quantile(rising: Populations, share: float) -> Floats:
-    """Quantile of populations whose values are in rising order, interpolated (Hyndman and Fan 1996, type 7)."""
+def quantile(rising: GroupedValues, share: float) -> Float64s:
+    """Quantile of groups whose values are in rising order, interpolated (Hyndman and Fan 1996, type 7)."""
     quantiles = np.full(len(rising.offsets) - 1, np.nan)
     filled = np.flatnonzero(np.diff(rising.offsets))
     place = (np.diff(rising.offsets)[filled] - 1) * share
@@ -73,16 +74,16 @@ def quantile(rising: Populations, share: float) -> Floats:
     return quantiles
 
 
-def without_outliers(populations: Populations) -> Populations:
+def without_outliers(grouped: GroupedValues) -> GroupedValues:
     """Drop values farther than 3 population SD from their mean, again and again until none is.
 
     Two of twenty values that differ from eighteen equal ones lie at 3 SD exactly; they stay, whatever rounding says.
     """
-    values, offsets = populations.values, populations.offsets
+    values, offsets = grouped.values, grouped.offsets
     while True:
-        summary, counts = summarise(Populations(values, offsets), ddof=0), np.diff(offsets)
+        summary, counts = summarise(GroupedValues(values, offsets), ddof=0), np.diff(offsets)
         near = np.abs(values - np.repeat(summary.mean, counts)) <= (3 + ROUNDING) * np.repeat(summary.sd, counts)
         if near.all():
-            return Populations(values, offsets)
+            return GroupedValues(values, offsets)
         offsets = np.concatenate([[0], np.cumsum(near)])[offsets]
         values = values[near]

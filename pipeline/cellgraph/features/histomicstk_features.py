@@ -2,7 +2,7 @@
 
 Written from the definitions (Doyle et al. 2008, ISBI), for comparison with that package; defined for any set of nuclei.
 Statistics: values farther than 3 population SD from the mean are dropped again and again; then mean, population SD,
-min/max ratio and ``disorder = SD / (mean + SD)``.  Populations: area, perimeter and largest width of the bounded
+min/max ratio and ``disorder = SD / (mean + SD)``.  GroupedValues: area, perimeter and largest width of the bounded
 Voronoi cells; sides (each once) and areas of the Delaunay triangles; branches of the minimum spanning tree; number of
 other nuclei within each distance; distance to the k-th neighbour.
 """
@@ -12,11 +12,13 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.arrays import Float64s, Int64s
 from pipeline.cellgraph.features import voronoi
-from pipeline.cellgraph.features.grouped_statistics import Populations, summarise, without_outliers
+from pipeline.cellgraph.features.grouped_statistics import GroupedValues, summarise, without_outliers
 from pipeline.cellgraph.features.spanning_tree import branch_lengths
-from pipeline.cellgraph.graphs.csr import Floats, Ints, checked_offsets, checked_points, offsets_of_tiles, tile_of_each
+from pipeline.cellgraph.graphs.csr import checked_offsets, checked_points
 from pipeline.cellgraph.graphs.delaunay import Triangulation, distinct_sides, triangulate
+from pipeline.cellgraph.graphs.edge_lists import lengths
 from pipeline.cellgraph.graphs.neighbour_distances import count_within, nearest_distances
 from pipeline.cellgraph.graphs.triangle_geometry import triangle_areas
 
@@ -31,12 +33,12 @@ def histomicstk_feature_names(
     neighbor_distances: Sequence[float] = NEIGHBOUR_DISTANCES_PX, neighbor_counts: Sequence[int] = NEIGHBOUR_COUNTS
 ) -> tuple[str, ...]:
     """HistomicsTK's names, in the order of ``histomicstk_features``."""
-    populations = (
+    quantities = (
         *("voronoi_area", "voronoi_peri", "voronoi_max_dist", "delaunay_sides", "delaunay_area", "mst_branches"),
         *(f"density_neighbors_in_distance_{rank}" for rank in range(len(neighbor_distances))),
         *(f"density_distance_for_neighbors_{rank}" for rank in range(len(neighbor_counts))),
     )
-    return tuple(f"{population}_{statistic}" for population in populations for statistic in STATISTICS)
+    return tuple(f"{quantity}_{statistic}" for quantity in quantities for statistic in STATISTICS)
 
 
 def histomicstk_features(
@@ -75,7 +77,7 @@ def histomicstk_features_batch(
     offsets: npt.ArrayLike,
     neighbor_distances: Sequence[float] = NEIGHBOUR_DISTANCES_PX,
     neighbor_counts: Sequence[int] = NEIGHBOUR_COUNTS,
-) -> dict[str, Floats]:
+) -> dict[str, Float64s]:
     """HistomicsTK's global cell-graph features of many sets of nuclei.
 
     Parameters
@@ -102,20 +104,20 @@ def histomicstk_features_batch(
     if min(neighbor_distances, default=1) <= 0 or min(neighbor_counts, default=1) <= 0:
         raise ValueError("neighbor_distances and neighbor_counts must be positive.")
     triangulation = triangulate(points, checked)
-    populations = {
-        **_voronoi_populations(triangulation),
-        **_delaunay_populations(triangulation),
+    grouped = {
+        **_voronoi_values(triangulation),
+        **_delaunay_values(triangulation),
         "mst_branches": branch_lengths(triangulation),
-        **_density_populations(points, checked, sorted(neighbor_distances), sorted(neighbor_counts)),
+        **_density_values(points, checked, sorted(neighbor_distances), sorted(neighbor_counts)),
     }
-    features: dict[str, Floats] = {}
-    for name, population in populations.items():
-        summary = summarise(without_outliers(population), ddof=0)
+    features: dict[str, Float64s] = {}
+    for name, values in grouped.items():
+        summary = summarise(without_outliers(values), ddof=0)
         features |= {f"{name}_{theirs}": getattr(summary, ours) for theirs, ours in STATISTICS.items()}
     return features
 
 
-def _voronoi_populations(triangulation: Triangulation) -> dict[str, Populations]:
+def _voronoi_values(triangulation: Triangulation) -> dict[str, GroupedValues]:
     cells = voronoi.bounded_cells(triangulation)
     return {
         "voronoi_area": voronoi.areas(cells),
@@ -124,29 +126,25 @@ def _voronoi_populations(triangulation: Triangulation) -> dict[str, Populations]
     }
 
 
-def _delaunay_populations(triangulation: Triangulation) -> dict[str, Populations]:
+def _delaunay_values(triangulation: Triangulation) -> dict[str, GroupedValues]:
     sides = distinct_sides(triangulation.triangles, len(triangulation.xy))
-    lengths = np.hypot(*(triangulation.xy[sides[0]] - triangulation.xy[sides[1]]).T)
+    side_lengths = lengths(triangulation.xy, sides[0], sides[1])
     areas = triangle_areas(triangulation.xy, triangulation.triangles)
     return {
-        "delaunay_sides": Populations(lengths, _offsets_of_sites(triangulation, sides[0])),
-        "delaunay_area": Populations(areas, _offsets_of_sites(triangulation, triangulation.triangles[:, 0])),
+        "delaunay_sides": GroupedValues(side_lengths, triangulation.tile_offsets(sides[0])),
+        "delaunay_area": GroupedValues(areas, triangulation.tile_offsets(triangulation.triangles[:, 0])),
     }
 
 
-def _offsets_of_sites(triangulation: Triangulation, sites: Ints) -> Ints:
-    return offsets_of_tiles(tile_of_each(triangulation.offsets)[sites], len(triangulation.offsets) - 1)
-
-
-def _density_populations(
-    xy: Floats, offsets: Ints, distances: Sequence[float], counts: Sequence[int]
-) -> dict[str, Populations]:
-    populations = {}
+def _density_values(
+    xy: Float64s, offsets: Int64s, distances: Sequence[float], counts: Sequence[int]
+) -> dict[str, GroupedValues]:
+    grouped = {}
     if distances:
         for rank, near in enumerate(count_within(xy, offsets, distances).T):
-            populations[f"density_neighbors_in_distance_{rank}"] = Populations(near.astype(np.float64), offsets)
+            grouped[f"density_neighbors_in_distance_{rank}"] = GroupedValues(near.astype(np.float64), offsets)
     if counts:
         nearest = nearest_distances(xy, offsets, max(counts))
         for rank, count in enumerate(counts):
-            populations[f"density_distance_for_neighbors_{rank}"] = Populations(nearest[:, count - 1], offsets)
-    return populations
+            grouped[f"density_distance_for_neighbors_{rank}"] = GroupedValues(nearest[:, count - 1], offsets)
+    return grouped

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.cellgraph.graphs.csr import Floats, Ints, segment_or, segment_sum
+from pipeline.arrays import Float64s, Int64s
+from pipeline.cellgraph.graphs.csr import segment_or, segment_sum
 from pipeline.cellgraph.graphs.simple_graph import SimpleGraphs
 
 Bits = npt.NDArray[np.uint64]
@@ -35,10 +36,10 @@ class Hops:
         int64 (n_nodes,), number of pairs of neighbours that are joined.
     """
 
-    eccentricity: Ints
-    total: Ints
-    reached: Ints
-    triangles: Ints
+    eccentricity: Int64s
+    total: Int64s
+    reached: Int64s
+    triangles: Int64s
 
 
 def hop_statistics(graphs: SimpleGraphs) -> Hops:
@@ -67,7 +68,7 @@ def _groups(graphs: SimpleGraphs) -> Iterator[tuple[int, int]]:
         yield first, len(words)
 
 
-def _search(edges: Ints, rows: Ints, local: Ints) -> Ints:
+def _search(edges: Int64s, rows: Int64s, local: Int64s) -> Int64s:
     """Eccentricity, sum of hops, number reached and triangles, (4, n_nodes)."""
     eccentricity, total, reached = np.zeros((3, len(local)), np.int64)
     seen = _own_bit(local)
@@ -83,23 +84,23 @@ def _search(edges: Ints, rows: Ints, local: Ints) -> Ints:
     return np.stack([eccentricity, total, reached, segment_sum(shared, rows) // 2])
 
 
-def _own_bit(local: Ints) -> Bits:
+def _own_bit(local: Int64s) -> Bits:
     bits = np.zeros((len(local), int(local.max(initial=0)) // 64 + 1), np.uint64)
     bits[np.arange(len(local)), local // 64] = np.uint64(1) << (local % 64).astype(np.uint64)
     return bits
 
 
-def local_clustering(hops: Hops, degree: Ints) -> Floats:
+def local_clustering(hops: Hops, degree: Int64s) -> Float64s:
     """Share of the pairs of a node's neighbours that are joined (Watts and Strogatz 1998); 0 below two neighbours."""
     pairs = degree * (degree - 1) // 2
-    share: Floats = hops.triangles / np.maximum(pairs, 1)
+    share: Float64s = hops.triangles / np.maximum(pairs, 1)
     return share
 
 
-def closeness(hops: Hops, tile_size: Ints) -> Floats:
+def closeness(hops: Hops, tile_size: Int64s) -> Float64s:
     """Closeness of each node, scaled by the share of the tile it reaches (Wasserman and Faust 1994).
 
     ``reached / total * reached / (tile_size - 1)``; 0 for a node that reaches none.
     """
-    scaled: Floats = hops.reached**2 / np.maximum(hops.total * (tile_size - 1), 1)
+    scaled: Float64s = hops.reached**2 / np.maximum(hops.total * (tile_size - 1), 1)
     return scaled

@@ -7,9 +7,10 @@ measures do not.
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.arrays import Float64s, Int64s
 from pipeline.artefacts.nuclei import PAPER_MEASURES
-from pipeline.cellgraph.features.grouped_statistics import Populations, quantile, summarise
-from pipeline.cellgraph.graphs.csr import Floats, Ints, checked_offsets, offsets_of_tiles, tile_of_each
+from pipeline.cellgraph.features.grouped_statistics import GroupedValues, quantile, summarise
+from pipeline.cellgraph.graphs.csr import checked_offsets, offsets_of_tiles, tile_of_each
 
 MORPHOLOGY_MEASURES = (
     *PAPER_MEASURES,
@@ -30,7 +31,7 @@ MORPHOLOGY_FEATURE_NAMES = tuple(
 """Five for each measure; the unit is that of the measure."""
 
 
-def morphology_features(measures: npt.ArrayLike) -> Floats:
+def morphology_features(measures: npt.ArrayLike) -> Float64s:
     """Statistics of the measures of the nuclei of one patch.
 
     Parameters
@@ -51,11 +52,11 @@ def morphology_features(measures: npt.ArrayLike) -> Floats:
         If ``measures`` is not two-dimensional.
     """
     values = np.asarray(measures, np.float64)
-    features: Floats = morphology_features_batch(values, np.array([0, len(values)]))[0]
+    features: Float64s = morphology_features_batch(values, np.array([0, len(values)]))[0]
     return features
 
 
-def morphology_features_batch(measures: npt.ArrayLike, offsets: npt.ArrayLike) -> Floats:
+def morphology_features_batch(measures: npt.ArrayLike, offsets: npt.ArrayLike) -> Float64s:
     """Statistics of the measures of the nuclei of many patches.
 
     Parameters
@@ -83,10 +84,10 @@ def morphology_features_batch(measures: npt.ArrayLike, offsets: npt.ArrayLike) -
     return np.stack(columns, axis=1) if columns else np.zeros((len(checked) - 1, 0))
 
 
-def _statistics(measure: Floats, offsets: Ints) -> list[Floats]:
+def _statistics(measure: Float64s, offsets: Int64s) -> list[Float64s]:
     finite = np.isfinite(measure)
     tile, values = tile_of_each(offsets)[finite], measure[finite]
     rising = values[np.lexsort((values, tile))]
-    population = Populations(rising, offsets_of_tiles(tile, len(offsets) - 1))
-    summary = summarise(population)
-    return [summary.mean, summary.sd, *(quantile(population, share) for share in QUARTILES)]
+    grouped = GroupedValues(rising, offsets_of_tiles(tile, len(offsets) - 1))
+    summary = summarise(grouped)
+    return [summary.mean, summary.sd, *(quantile(grouped, share) for share in QUARTILES)]

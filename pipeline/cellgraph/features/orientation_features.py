@@ -29,18 +29,19 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.arrays import Float64s
 from pipeline.cellgraph.features.axis_cooccurrence import (
     CORE_NAMES,
     N_BINS,
-    axial_bin,
+    axial_bins,
     cooccurrence,
     core_statistics,
     entropy,
 )
 from pipeline.cellgraph.features.oriented_graphs import OrientedGraphs, oriented_graphs
-from pipeline.cellgraph.graphs.axes import axial_difference, doubled, mean_axis
+from pipeline.cellgraph.graphs.axes import angles_to_axis, mean_axis
 from pipeline.cellgraph.graphs.buckets import summed_agreement
-from pipeline.cellgraph.graphs.csr import Floats, checked_points, offsets_of_tiles, segment_sum
+from pipeline.cellgraph.graphs.csr import checked_points, offsets_of_tiles, segment_sum
 
 SHELLS_UM = (0.0, 12.0, 22.0, 32.0, 48.0, 64.0)
 """Bounds of the distances of features 7-11: touching nuclei, next, next but one, and two farther.  Ours."""
@@ -75,7 +76,7 @@ def orientation_features(
     edge_index: npt.ArrayLike,
     *,
     axis_reliable: npt.ArrayLike | None = None,
-) -> Floats:
+) -> Float64s:
     """Orientation features of the nuclei of one patch.
 
     Parameters
@@ -104,7 +105,7 @@ def orientation_features(
     points = checked_points(xy_um)
     offsets = np.array([0, len(points)])
     batch = orientation_features_batch(points, orientation_rad, edge_index, offsets, axis_reliable=axis_reliable)
-    features: Floats = batch[0]
+    features: Float64s = batch[0]
     return features
 
 
@@ -115,7 +116,7 @@ def orientation_features_batch(
     node_offsets: npt.ArrayLike,
     *,
     axis_reliable: npt.ArrayLike | None = None,
-) -> Floats:
+) -> Float64s:
     """Orientation features of the nuclei of many patches.
 
     Parameters
@@ -146,35 +147,34 @@ def orientation_features_batch(
     return np.concatenate(blocks, axis=1)
 
 
-def _global_order(axes: OrientedGraphs) -> list[Floats]:
+def _global_order(axes: OrientedGraphs) -> list[Float64s]:
     """Features 2 and 3."""
     n_reliable = segment_sum(axes.reliable.astype(np.float64), axes.graphs.node_offsets)
     mean = segment_sum(axes.vectors, axes.graphs.node_offsets) / np.where(n_reliable > 0, n_reliable, np.nan)[:, None]
     reference = mean_axis(mean)
     tile = axes.graphs.tile[axes.reliable]
     relative = axes.theta[axes.reliable] - reference[tile]
-    counts = np.bincount(tile * N_BINS + axial_bin(np.nan_to_num(relative)), minlength=axes.n_patches * N_BINS).reshape(
-        -1, N_BINS
-    )
+    flat = tile * N_BINS + axial_bins(np.nan_to_num(relative))
+    counts = np.bincount(flat, minlength=axes.n_patches * N_BINS).reshape(-1, N_BINS)
     disorder = entropy(counts / np.where(n_reliable > 0, n_reliable, np.nan)[:, None]) / np.log(N_BINS)
     return [np.hypot(mean[:, 0], mean[:, 1]), np.where(np.isnan(reference), np.nan, disorder)]
 
 
-def _local_order(axes: OrientedGraphs) -> list[Floats]:
+def _local_order(axes: OrientedGraphs) -> list[Float64s]:
     """Features 4 and 5."""
     means = axes.neighbourhood_means()
     summary = axes.over_nuclei(np.hypot(means[:, 0], means[:, 1]), axes.graphs.degree > 0)
     return [summary.mean, summary.sd]
 
 
-def _agreement(axes: OrientedGraphs) -> Floats:
+def _agreement(axes: OrientedGraphs) -> Float64s:
     """Feature 6."""
     source, target = axes.graphs.edges
     agreement = (axes.vectors[source] * axes.vectors[target]).sum(axis=1)
     return axes.over_edges(agreement, np.ones(len(source), np.bool_)).mean
 
 
-def _correlation(axes: OrientedGraphs) -> Floats:
+def _correlation(axes: OrientedGraphs) -> Float64s:
     """Features 7 to 12; an empty shell before the end of the correlation leaves its length undefined."""
     bounds = np.array(SHELLS_UM)
     offsets = offsets_of_tiles(axes.graphs.tile[axes.reliable], axes.n_patches)
@@ -186,15 +186,14 @@ def _correlation(axes: OrientedGraphs) -> Floats:
     return np.column_stack([agreement, length])
 
 
-def _edge_to_axis(axes: OrientedGraphs) -> Floats:
+def _edge_to_axis(axes: OrientedGraphs) -> Float64s:
     """Features 13 to 18; coincident centroids have no direction between them."""
-    source, target = axes.graphs.edges
-    step = axes.xy_um[target] - axes.xy_um[source]
-    direction, directed = np.arctan2(step[:, 1], step[:, 0]), step.any(axis=1)
-    summary = axes.over_edges((doubled(direction) * axes.vectors[source]).sum(axis=1), directed)
-    angle_deg = np.rad2deg(axial_difference(direction, axes.theta[source]))[directed]
-    bins = np.minimum((angle_deg * EDGE_BINS / 90.0 + ON_BOUND).astype(np.int64), EDGE_BINS - 1)
-    flat = axes.graphs.tile[source[directed]] * EDGE_BINS + bins
+    angle = angles_to_axis(axes.xy_um, axes.theta, axes.graphs.edges)
+    directed = ~np.isnan(angle)
+    summary = axes.over_edges(np.cos(2.0 * angle), directed)
+    ninths = np.rad2deg(angle[directed]) * EDGE_BINS / 90.0
+    bins = np.minimum((ninths + ON_BOUND).astype(np.int64), EDGE_BINS - 1)
+    flat = axes.graphs.tile[axes.graphs.edges[0, directed]] * EDGE_BINS + bins
     counts = np.bincount(flat, minlength=axes.n_patches * EDGE_BINS).reshape(-1, EDGE_BINS)
     total = counts.sum(axis=1, keepdims=True)
     shares = counts / np.where(total > 0, total, np.nan)
@@ -202,10 +201,10 @@ def _edge_to_axis(axes: OrientedGraphs) -> Floats:
     return np.column_stack([summary.mean, summary.sd, thirds, entropy(shares) / np.log(EDGE_BINS)])
 
 
-def _core(axes: OrientedGraphs) -> Floats:
+def _core(axes: OrientedGraphs) -> Float64s:
     """Features 19 to 31: both axes of an edge are taken relative to the mean axis around its source."""
     source, target = axes.graphs.edges
     reference = mean_axis(axes.neighbourhood_means())[source]
     known = ~np.isnan(reference)
-    at_source, at_target = (axial_bin((axes.theta[end] - reference)[known]) for end in (source, target))
+    at_source, at_target = (axial_bins((axes.theta[end] - reference)[known]) for end in (source, target))
     return core_statistics(cooccurrence(at_source, at_target, axes.graphs.tile[source[known]], axes.n_patches))

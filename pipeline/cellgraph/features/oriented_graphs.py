@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.cellgraph.features.grouped_statistics import Populations, Summary, summarise
+from pipeline.arrays import Bools, Float64s
+from pipeline.cellgraph.features.grouped_statistics import GroupedValues, Summary, summarise
 from pipeline.cellgraph.graphs.axes import doubled
-from pipeline.cellgraph.graphs.csr import Bools, Floats, checked_points, offsets_of_tiles, segment_sum
+from pipeline.cellgraph.graphs.csr import checked_points, offsets_of_tiles, segment_sum
 from pipeline.cellgraph.graphs.simple_graph import SimpleGraphs, simple_graphs
 
 
@@ -29,9 +30,9 @@ class OrientedGraphs:
         Neighbours with a reliable axis.
     """
 
-    xy_um: Floats
-    vectors: Floats
-    theta: Floats
+    xy_um: Float64s
+    vectors: Float64s
+    theta: Float64s
     reliable: Bools
     graphs: SimpleGraphs
 
@@ -40,21 +41,21 @@ class OrientedGraphs:
         """Number of patches."""
         return len(self.graphs.node_offsets) - 1
 
-    def neighbourhood_means(self) -> Floats:
+    def neighbourhood_means(self) -> Float64s:
         """Mean of ``exp(2 i theta)`` over each nucleus and its neighbours, (n, 2)."""
         sums = self.vectors + segment_sum(self.vectors[self.graphs.edges[1]], self.graphs.edge_offsets)
-        means: Floats = sums / (self.graphs.degree + 1)[:, None]
+        means: Float64s = sums / (self.graphs.degree + 1)[:, None]
         return means
 
-    def over_nuclei(self, values: Floats, chosen: Bools) -> Summary:
+    def over_nuclei(self, values: Float64s, chosen: Bools) -> Summary:
         """Statistics by patch of the ``values`` (n,) of the ``chosen`` nuclei."""
         offsets = offsets_of_tiles(self.graphs.tile[chosen], self.n_patches)
-        return summarise(Populations(values[chosen], offsets))
+        return summarise(GroupedValues(values[chosen], offsets))
 
-    def over_edges(self, values: Floats, chosen: Bools) -> Summary:
+    def over_edges(self, values: Float64s, chosen: Bools) -> Summary:
         """Statistics by patch of the ``values`` of the ``chosen`` edges, both directions."""
         offsets = offsets_of_tiles(self.graphs.tile[self.graphs.edges[0][chosen]], self.n_patches)
-        return summarise(Populations(values[chosen], offsets))
+        return summarise(GroupedValues(values[chosen], offsets))
 
 
 def oriented_graphs(

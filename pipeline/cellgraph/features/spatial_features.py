@@ -14,18 +14,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.arrays import Float64s, Int64s
 from pipeline.cellgraph.features import voronoi
-from pipeline.cellgraph.features.grouped_statistics import Populations, summarise
+from pipeline.cellgraph.features.grouped_statistics import GroupedValues, summarise
 from pipeline.cellgraph.features.spanning_tree import branch_lengths, with_coincident
-from pipeline.cellgraph.graphs.csr import (
-    Floats,
-    Ints,
-    checked_offsets,
-    checked_points,
-    offsets_of_tiles,
-    segment_sum,
-    tile_of_each,
-)
+from pipeline.cellgraph.graphs.csr import checked_offsets, checked_points, segment_sum
 from pipeline.cellgraph.graphs.delaunay import Triangulation, triangulate
 from pipeline.cellgraph.graphs.neighbour_distances import count_within, nearest_distances
 from pipeline.cellgraph.graphs.triangle_geometry import triangle_areas, triangle_sides
@@ -67,7 +60,7 @@ SPATIAL_FEATURE_NAMES = spatial_feature_names()
 """Names of the 51 features with their units, in the paper's order."""
 
 
-def spatial_features(xy_px: npt.ArrayLike, *, radii_px: Sequence[float] = NEIGHBOUR_RADII_PX) -> Floats:
+def spatial_features(xy_px: npt.ArrayLike, *, radii_px: Sequence[float] = NEIGHBOUR_RADII_PX) -> Float64s:
     """Spatial features of the nuclei of one patch.
 
     Parameters
@@ -89,13 +82,13 @@ def spatial_features(xy_px: npt.ArrayLike, *, radii_px: Sequence[float] = NEIGHB
         If ``xy_px`` is not of shape (n, 2) or not finite.
     """
     points = checked_points(xy_px)
-    features: Floats = spatial_features_batch(points, np.array([0, len(points)]), radii_px=radii_px)[0]
+    features: Float64s = spatial_features_batch(points, np.array([0, len(points)]), radii_px=radii_px)[0]
     return features
 
 
 def spatial_features_batch(
     xy_px: npt.ArrayLike, offsets: npt.ArrayLike, *, radii_px: Sequence[float] = NEIGHBOUR_RADII_PX
-) -> Floats:
+) -> Float64s:
     """Spatial features of the nuclei of many patches.
 
     Parameters
@@ -142,33 +135,32 @@ def spatial_features_batch(
     return np.stack(columns, axis=1, dtype=np.float64)
 
 
-def _total_area(cells: voronoi.VoronoiCells) -> Floats:
+def _total_area(cells: voronoi.VoronoiCells) -> Float64s:
     total = segment_sum(voronoi.areas(cells).values, cells.cell_offsets)
     return np.where(np.diff(cells.cell_offsets) > 0, total, np.nan)
 
 
-def _columns(populations: Populations, statistics: Sequence[str]) -> list[Floats]:
-    summary = summarise(populations)
+def _columns(grouped: GroupedValues, statistics: Sequence[str]) -> list[Float64s]:
+    summary = summarise(grouped)
     return [getattr(summary, statistic) for statistic in statistics]
 
 
-def _delaunay_columns(triangulation: Triangulation) -> list[Floats]:
+def _delaunay_columns(triangulation: Triangulation) -> list[Float64s]:
     """Features 14-21; a side counts once for each of its triangles."""
-    tile = tile_of_each(triangulation.offsets)[triangulation.triangles[:, 0]]
-    offsets = offsets_of_tiles(tile, len(triangulation.offsets) - 1)
+    offsets = triangulation.tile_offsets(triangulation.triangles[:, 0])
     sides = triangle_sides(triangulation.xy, triangulation.triangles).ravel()
     areas = triangle_areas(triangulation.xy, triangulation.triangles)
     order = ("min_max", "sd", "mean", "disorder")
-    return [*_columns(Populations(sides, 3 * offsets), order), *_columns(Populations(areas, offsets), order)]
+    return [*_columns(GroupedValues(sides, 3 * offsets), order), *_columns(GroupedValues(areas, offsets), order)]
 
 
-def _summed_distances(xy: Floats, offsets: Ints) -> Floats:
+def _summed_distances(xy: Float64s, offsets: Int64s) -> Float64s:
     """Sum of the distances of each nucleus to its 3, 5 and 7 nearest, (n, 3)."""
     sums = np.cumsum(nearest_distances(xy, offsets, max(NEIGHBOUR_COUNTS)), axis=1)
     return sums[:, np.asarray(NEIGHBOUR_COUNTS) - 1]
 
 
-def _by_statistic(values: npt.NDArray[Any], offsets: Ints) -> list[Floats]:
+def _by_statistic(values: npt.NDArray[Any], offsets: Int64s) -> list[Float64s]:
     """Mean of each column of ``values`` (n, k), then SD of each, then disorder of each."""
-    summaries = [summarise(Populations(column.astype(np.float64), offsets)) for column in values.T]
+    summaries = [summarise(GroupedValues(column.astype(np.float64), offsets)) for column in values.T]
     return [getattr(summary, statistic) for statistic in ("mean", "sd", "disorder") for summary in summaries]

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.cellgraph.features.grouped_statistics import Populations
-from pipeline.cellgraph.graphs.csr import Floats, Ints, offsets_of_counts, segment_max, segment_sum
+from pipeline.arrays import Float64s, Int64s
+from pipeline.cellgraph.features.grouped_statistics import GroupedValues
+from pipeline.cellgraph.graphs.csr import offsets_of_counts, segment_max, segment_sum
 from pipeline.cellgraph.graphs.delaunay import Triangulation
 from pipeline.cellgraph.graphs.triangle_geometry import circumcentres
 from pipeline.compiled import compiled
@@ -32,9 +33,9 @@ class VoronoiCells:
         int64 (n_tiles + 1,), cells of each tile.
     """
 
-    vertices: Floats
-    vertex_offsets: Ints
-    cell_offsets: Ints
+    vertices: Float64s
+    vertex_offsets: Int64s
+    cell_offsets: Int64s
 
 
 def bounded_cells(triangulation: Triangulation) -> VoronoiCells:
@@ -45,7 +46,7 @@ def bounded_cells(triangulation: Triangulation) -> VoronoiCells:
 
 
 @compiled
-def _cells(xy: Floats, triangles: Ints, centres: Floats) -> tuple[Floats, Ints, Ints]:
+def _cells(xy: Float64s, triangles: Int64s, centres: Float64s) -> tuple[Float64s, Int64s, Int64s]:
     """Vertices of the bounded cells, cell by cell and relative to its site, their sites and numbers of vertices."""
     begins = np.zeros(len(xy) + 1, np.int64)
     for corner in triangles.ravel():
@@ -77,7 +78,7 @@ def _cells(xy: Floats, triangles: Ints, centres: Floats) -> tuple[Floats, Ints, 
 
 
 @compiled
-def _closed(triangles: Ints, fan: Ints, site: int) -> bool:
+def _closed(triangles: Int64s, fan: Int64s, site: int) -> bool:
     """Whether the triangles of ``fan`` go all around ``site``: then each neighbour stands in two of them."""
     neighbours = np.empty(2 * len(fan), np.int64)
     n_filled = 0
@@ -91,7 +92,7 @@ def _closed(triangles: Ints, fan: Ints, site: int) -> bool:
 
 
 @compiled
-def _sort_by_angle(xy: Floats, triangles: Ints, fan: Ints, site: int) -> None:
+def _sort_by_angle(xy: Float64s, triangles: Int64s, fan: Int64s, site: int) -> None:
     """Put the triangles of ``fan`` in order around ``site``, by the direction of their middles."""
     angles = np.empty(len(fan))
     for place in range(len(fan)):
@@ -104,44 +105,44 @@ def _sort_by_angle(xy: Floats, triangles: Ints, fan: Ints, site: int) -> None:
         angles[free], fan[free] = angle, triangle
 
 
-def _successor(offsets: Ints) -> Ints:
+def _successor(offsets: Int64s) -> Int64s:
     """Position of the next vertex around the same cell; no cell is empty."""
     successor = np.arange(1, offsets[-1] + 1)
     successor[offsets[1:] - 1] = offsets[:-1]
     return successor
 
 
-def areas(cells: VoronoiCells) -> Populations:
+def areas(cells: VoronoiCells) -> GroupedValues:
     """Area of each cell."""
     a, b = cells.vertices, cells.vertices[_successor(cells.vertex_offsets)]
     doubled = segment_sum(a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0], cells.vertex_offsets)
-    return Populations(0.5 * np.abs(doubled), cells.cell_offsets)
+    return GroupedValues(0.5 * np.abs(doubled), cells.cell_offsets)
 
 
-def edge_lengths(cells: VoronoiCells) -> Populations:
+def edge_lengths(cells: VoronoiCells) -> GroupedValues:
     """Lengths of the edges of each cell; an edge between two bounded cells counts for both."""
     steps = cells.vertices[_successor(cells.vertex_offsets)] - cells.vertices
-    return Populations(np.hypot(*steps.T), cells.vertex_offsets[cells.cell_offsets])
+    return GroupedValues(np.hypot(*steps.T), cells.vertex_offsets[cells.cell_offsets])
 
 
-def perimeters(cells: VoronoiCells) -> Populations:
+def perimeters(cells: VoronoiCells) -> GroupedValues:
     """Perimeter of each cell."""
-    return Populations(segment_sum(edge_lengths(cells).values, cells.vertex_offsets), cells.cell_offsets)
+    return GroupedValues(segment_sum(edge_lengths(cells).values, cells.vertex_offsets), cells.cell_offsets)
 
 
-def chord_lengths(cells: VoronoiCells) -> Populations:
+def chord_lengths(cells: VoronoiCells) -> GroupedValues:
     """Distances between all pairs of vertices of each cell, its edges among them."""
     lengths, chord_offsets = _chords(cells)
-    return Populations(lengths, chord_offsets[cells.cell_offsets])
+    return GroupedValues(lengths, chord_offsets[cells.cell_offsets])
 
 
-def widths(cells: VoronoiCells) -> Populations:
+def widths(cells: VoronoiCells) -> GroupedValues:
     """Largest distance between two vertices of each cell."""
     lengths, chord_offsets = _chords(cells)
-    return Populations(segment_max(lengths, chord_offsets), cells.cell_offsets)
+    return GroupedValues(segment_max(lengths, chord_offsets), cells.cell_offsets)
 
 
-def _chords(cells: VoronoiCells) -> tuple[Floats, Ints]:
+def _chords(cells: VoronoiCells) -> tuple[Float64s, Int64s]:
     """Lengths of the chords, grouped by cell, and their offsets over cells."""
     offsets = cells.vertex_offsets
     position = np.arange(offsets[-1])

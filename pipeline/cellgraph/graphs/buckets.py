@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.cellgraph.graphs.csr import Floats, Ints
+from pipeline.arrays import Float64s, Int64s
 from pipeline.compiled import compiled
 
 POINTS_PER_BUCKET = 2.0
@@ -18,7 +18,7 @@ BOUND_SLACK = 1.0 - 1e-9
 
 
 @compiled
-def _buckets(xy: Floats, start: int, stop: int) -> tuple[Ints, Ints, float, Ints, Ints]:
+def _buckets(xy: Float64s, start: int, stop: int) -> tuple[Int64s, Int64s, float, Int64s, Int64s]:
     """Column and row of each point, side of a bucket, first member of each bucket, and members by bucket."""
     n = stop - start
     left, top = xy[start:stop, 0].min(), xy[start:stop, 1].min()
@@ -43,7 +43,7 @@ def _buckets(xy: Floats, start: int, stop: int) -> tuple[Ints, Ints, float, Ints
 
 
 @compiled
-def _comes_before(xy: Floats, a: int, b: int) -> bool:
+def _comes_before(xy: Float64s, a: int, b: int) -> bool:
     """Whether point ``a`` comes before ``b`` in the order of x, then y, then number."""
     if xy[a, 0] != xy[b, 0]:
         return bool(xy[a, 0] < xy[b, 0])
@@ -53,7 +53,7 @@ def _comes_before(xy: Floats, a: int, b: int) -> bool:
 
 
 @compiled
-def _insert(xy: Floats, index: Ints, squares: Floats, point: int, square: float) -> None:
+def _insert(xy: Float64s, index: Int64s, squares: Float64s, point: int, square: float) -> None:
     """Put ``point`` into the row of nearest ones, where it is known to come before the last."""
     place = len(index) - 1
     while place > 0 and (
@@ -66,7 +66,7 @@ def _insert(xy: Floats, index: Ints, squares: Floats, point: int, square: float)
 
 
 @compiled
-def nearest(xy: Floats, offsets: Ints, k: int) -> tuple[Ints, Floats]:
+def nearest(xy: Float64s, offsets: Int64s, k: int) -> tuple[Int64s, Float64s]:
     """Numbers and distances of the ``k`` nearest other points of the tile, nearest first, (n, k) each.
 
     Of points at one distance the one with the smaller x, then y, comes first.  Where the tile has fewer, the number
@@ -113,17 +113,17 @@ class _Near(NamedTuple):
 
     start: int
     stop: int
-    column: Ints
-    row: Ints
+    column: Int64s
+    row: Int64s
     columns: int
     rows: int
-    first: Ints
-    members: Ints
+    first: Int64s
+    members: Int64s
     reach: int
 
 
 @compiled
-def _near(xy: Floats, start: int, stop: int, radius: float) -> _Near:
+def _near(xy: Float64s, start: int, stop: int, radius: float) -> _Near:
     column, row, side, first, members = _buckets(xy, start, stop)
     columns, rows = column.max() + 1, row.max() + 1
     reach = int(min(radius / side, float(columns + rows))) + 1
@@ -138,23 +138,23 @@ def _rows_near(near: _Near, point: int) -> tuple[int, int]:
 
 
 @compiled
-def _members_near(near: _Near, point: int, row: int) -> Ints:
+def _members_near(near: _Near, point: int, row: int) -> Int64s:
     """Points in the buckets of one row that are in reach of a point."""
     column = near.column[point - near.start]
     left = row * near.columns + max(column - near.reach, 0)
     right = row * near.columns + min(column + near.reach, near.columns - 1)
-    members: Ints = near.members[near.first[left] : near.first[right + 1]]
+    members: Int64s = near.members[near.first[left] : near.first[right + 1]]
     return members
 
 
 @compiled
-def _distance(xy: Floats, a: int, b: int) -> float:
+def _distance(xy: Float64s, a: int, b: int) -> float:
     dx, dy = xy[b, 0] - xy[a, 0], xy[b, 1] - xy[a, 1]
     return float(np.sqrt(dx * dx + dy * dy))
 
 
 @compiled
-def _count_within(xy: Floats, offsets: Ints, radius: float, n_within: Ints) -> None:
+def _count_within(xy: Float64s, offsets: Int64s, radius: float, n_within: Int64s) -> None:
     """Number of other points of the tile within ``radius`` of each, in place."""
     for tile in range(len(offsets) - 1):
         if offsets[tile + 1] - offsets[tile] < 2:
@@ -169,7 +169,9 @@ def _count_within(xy: Floats, offsets: Ints, radius: float, n_within: Ints) -> N
 
 
 @compiled
-def _list_within(xy: Floats, offsets: Ints, radius: float, row_offsets: Ints, targets: Ints, distances: Floats) -> None:
+def _list_within(
+    xy: Float64s, offsets: Int64s, radius: float, row_offsets: Int64s, targets: Int64s, distances: Float64s
+) -> None:
     """Numbers and distances of the points within ``radius`` of each, sorted by number, in place."""
     for tile in range(len(offsets) - 1):
         if offsets[tile + 1] - offsets[tile] < 2:
@@ -187,7 +189,9 @@ def _list_within(xy: Floats, offsets: Ints, radius: float, row_offsets: Ints, ta
 
 
 @compiled
-def _sorted_insert(targets: Ints, distances: Floats, start: int, n_listed: int, member: int, distance: float) -> None:
+def _sorted_insert(
+    targets: Int64s, distances: Float64s, start: int, n_listed: int, member: int, distance: float
+) -> None:
     place = start + n_listed
     while place > start and targets[place - 1] > member:
         targets[place], distances[place] = targets[place - 1], distances[place - 1]
@@ -196,7 +200,7 @@ def _sorted_insert(targets: Ints, distances: Floats, start: int, n_listed: int, 
 
 
 @compiled
-def within(xy: Floats, offsets: Ints, radius: float) -> tuple[Ints, Ints, Floats]:
+def within(xy: Float64s, offsets: Int64s, radius: float) -> tuple[Int64s, Int64s, Float64s]:
     """Other points of the tile at most ``radius`` away, as rows by point.
 
     Returns
@@ -213,7 +217,7 @@ def within(xy: Floats, offsets: Ints, radius: float) -> tuple[Ints, Ints, Floats
 
 
 @compiled
-def counts(xy: Floats, offsets: Ints, radii: Floats) -> Ints:
+def counts(xy: Float64s, offsets: Int64s, radii: Float64s) -> Int64s:
     """Number of other points of the tile at most each of the rising ``radii`` away, int64 (n, n_radii)."""
     n_within = np.zeros((len(xy), len(radii)), np.int64)
     for tile in range(len(offsets) - 1):
@@ -235,7 +239,7 @@ def counts(xy: Floats, offsets: Ints, radii: Floats) -> Ints:
 
 
 @compiled
-def summed_agreement(xy: Floats, offsets: Ints, vectors: Floats, bounds: Floats) -> tuple[Floats, Ints]:
+def summed_agreement(xy: Float64s, offsets: Int64s, vectors: Float64s, bounds: Float64s) -> tuple[Float64s, Int64s]:
     """Sum of the scalar products of the ``vectors`` (n, 2) of pairs of points of a tile by their distance, and number.
 
     Shell s holds the pairs at distances in (bounds[s], bounds[s + 1]]; both arrays are (n_tiles, n_shells).

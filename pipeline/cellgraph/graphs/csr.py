@@ -5,12 +5,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
+from pipeline.arrays import Float64s, Int64s
 
 
-def checked_offsets(offsets: npt.ArrayLike, total: int) -> Ints:
+def checked_offsets(offsets: npt.ArrayLike, total: int) -> Int64s:
     """``offsets`` as int64 (n_tiles + 1,), from 0 to ``total`` without a step back.
 
     Raises
@@ -29,7 +27,7 @@ def checked_offsets(offsets: npt.ArrayLike, total: int) -> Ints:
     return checked
 
 
-def checked_points(xy: npt.ArrayLike) -> Floats:
+def checked_points(xy: npt.ArrayLike) -> Float64s:
     """``xy`` as finite float64 (n, 2); an empty sequence is (0, 2).
 
     Raises
@@ -49,42 +47,42 @@ def checked_points(xy: npt.ArrayLike) -> Floats:
     return points
 
 
-def tile_of_each(offsets: Ints) -> Ints:
+def tile_of_each(offsets: Int64s) -> Int64s:
     """Tile number of every element, int64 (total,)."""
     return np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
 
 
-def offsets_of_counts(counts: npt.NDArray[Any]) -> Ints:
+def offsets_of_counts(counts: npt.NDArray[Any]) -> Int64s:
     """Offsets int64 (n + 1,) of rows with ``counts`` elements."""
     return np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]).astype(np.int64)
 
 
-def offsets_of_tiles(tile: Ints, n_tiles: int) -> Ints:
+def offsets_of_tiles(tile: Int64s, n_tiles: int) -> Int64s:
     """Offsets of elements whose tile numbers ``tile`` do not decrease."""
     return offsets_of_counts(np.bincount(tile, minlength=n_tiles))
 
 
-def segment_sum(values: npt.NDArray[Any], offsets: Ints) -> npt.NDArray[Any]:
+def segment_sum(values: npt.NDArray[Any], offsets: Int64s) -> npt.NDArray[Any]:
     """Sum of each row along the first axis; 0 for an empty row."""
     return _reduce(np.add, values, offsets, 0)
 
 
-def segment_min(values: Floats, offsets: Ints) -> Floats:
+def segment_min(values: Float64s, offsets: Int64s) -> Float64s:
     """Smallest value of each row; NaN for an empty row."""
     return _reduce(np.minimum, values, offsets, np.nan)
 
 
-def segment_max(values: Floats, offsets: Ints) -> Floats:
+def segment_max(values: Float64s, offsets: Int64s) -> Float64s:
     """Largest value of each row; NaN for an empty row."""
     return _reduce(np.maximum, values, offsets, np.nan)
 
 
-def segment_or(values: npt.NDArray[np.uint64], offsets: Ints) -> npt.NDArray[np.uint64]:
+def segment_or(values: npt.NDArray[np.uint64], offsets: Int64s) -> npt.NDArray[np.uint64]:
     """Bitwise or of each row along the first axis; 0 for an empty row."""
     return _reduce(np.bitwise_or, values, offsets, 0)
 
 
-def _reduce(ufunc: np.ufunc, values: npt.NDArray[Any], offsets: Ints, empty: float) -> npt.NDArray[Any]:
+def _reduce(ufunc: np.ufunc, values: npt.NDArray[Any], offsets: Int64s, empty: float) -> npt.NDArray[Any]:
     reduced = np.full((len(offsets) - 1, *values.shape[1:]), empty, values.dtype)
     # reduceat returns the next element for an empty row, so empty rows are left out.
     filled = np.flatnonzero(np.diff(offsets))

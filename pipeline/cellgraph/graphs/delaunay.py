@@ -11,7 +11,8 @@ from itertools import pairwise
 import numpy as np
 from scipy.spatial import Delaunay, QhullError
 
-from pipeline.cellgraph.graphs.csr import Bools, Floats, Ints, offsets_of_tiles, segment_min, tile_of_each
+from pipeline.arrays import Bools, Float64s, Int64s
+from pipeline.cellgraph.graphs.csr import offsets_of_tiles, segment_min, tile_of_each
 from pipeline.cellgraph.graphs.delaunay_in_slabs import delaunay_by_slabs
 from pipeline.cellgraph.graphs.edge_lists import both_directions
 from pipeline.cellgraph.graphs.triangle_geometry import triangle_areas, triangle_sides
@@ -41,13 +42,17 @@ class Triangulation:
         tile unless these lie on a line, or so nearly that Qhull left some out.
     """
 
-    xy: Floats
-    offsets: Ints
-    triangles: Ints
-    sides: Ints
+    xy: Float64s
+    offsets: Int64s
+    triangles: Int64s
+    sides: Int64s
+
+    def tile_offsets(self, sites: Int64s) -> Int64s:
+        """Where each tile begins among figures in order of tile that hold one of the ``sites`` each, (n_tiles + 1,)."""
+        return offsets_of_tiles(tile_of_each(self.offsets)[sites], len(self.offsets) - 1)
 
 
-def triangulate(xy: Floats, offsets: Ints) -> Triangulation:
+def triangulate(xy: Float64s, offsets: Int64s) -> Triangulation:
     """Triangulate every tile of points ``xy`` (n, 2)."""
     sites, site_offsets = distinct_sites(xy, offsets)
     corners = all_triangles(sites, site_offsets)
@@ -55,20 +60,20 @@ def triangulate(xy: Floats, offsets: Ints) -> Triangulation:
     return Triangulation(sites, site_offsets, corners[~_flat(sites, corners)], sides)
 
 
-def all_triangles(sites: Floats, site_offsets: Ints) -> Ints:
+def all_triangles(sites: Float64s, site_offsets: Int64s) -> Int64s:
     """Delaunay triangles of the distinct ``sites`` of every tile, flat ones too, int64 (n_triangles, 3)."""
     triangles = [np.zeros((0, 3), np.int64)]
     triangles += [_qhull(sites[start:stop]) + start for start, stop in pairwise(site_offsets)]
     return np.concatenate(triangles)
 
 
-def distinct_sites(xy: Floats, offsets: Ints) -> tuple[Floats, Ints]:
+def distinct_sites(xy: Float64s, offsets: Int64s) -> tuple[Float64s, Int64s]:
     """Distinct places of each tile's points, by x then y, moved to the tile's smallest x and y; and their offsets."""
     sites, site_offsets, _ = sites_and_members(xy, offsets)
     return sites, site_offsets
 
 
-def sites_and_members(xy: Floats, offsets: Ints) -> tuple[Floats, Ints, Ints]:
+def sites_and_members(xy: Float64s, offsets: Int64s) -> tuple[Float64s, Int64s, Int64s]:
     """As ``distinct_sites``, and the number of the site of each point, int64 (n,)."""
     order, first = _in_order(xy, offsets)
     site = np.empty(len(xy), np.int64)
@@ -79,7 +84,7 @@ def sites_and_members(xy: Floats, offsets: Ints) -> tuple[Floats, Ints, Ints]:
     return sites - segment_min(sites, site_offsets)[site_tiles], site_offsets, site
 
 
-def _in_order(xy: Floats, offsets: Ints) -> tuple[Ints, Bools]:
+def _in_order(xy: Float64s, offsets: Int64s) -> tuple[Int64s, Bools]:
     """Points by tile, x and y, and which of them in this order are the first at their place."""
     tile = tile_of_each(offsets)
     order = np.lexsort((xy[:, 1], xy[:, 0], tile))
@@ -89,30 +94,30 @@ def _in_order(xy: Floats, offsets: Ints) -> tuple[Ints, Bools]:
     return order, first
 
 
-def _qhull(sites: Floats) -> Ints:
+def _qhull(sites: Float64s) -> Int64s:
     none = np.zeros((0, 3), np.int64)
     if len(sites) < 3:
         return none
     if len(sites) > IN_ONE_PIECE and (by_slabs := delaunay_by_slabs(sites)) is not None:
         return by_slabs
     try:
-        triangles: Ints = Delaunay(sites).simplices.astype(np.int64)
+        triangles: Int64s = Delaunay(sites).simplices.astype(np.int64)
     except QhullError:
         # Qhull refuses sites on a line, which have no triangle.
         return none
     return triangles
 
 
-def _flat(xy: Floats, triangles: Ints) -> Bools:
+def _flat(xy: Float64s, triangles: Int64s) -> Bools:
     doubled_area = 2.0 * triangle_areas(xy, triangles)
     longest = triangle_sides(xy, triangles).max(axis=1, initial=0.0)
     flat: Bools = doubled_area <= FLATNESS * longest**2
     return flat
 
 
-def distinct_sides(triangles: Ints, n_sites: int) -> Ints:
+def distinct_sides(triangles: Int64s, n_sites: int) -> Int64s:
     """Sides of ``triangles``, each once and sorted, int64 (2, n_sides)."""
     ends = np.concatenate([triangles.T[[i, i - 1]] for i in range(3)], axis=1)
     both, _ = both_directions(ends[0], ends[1], n_sites)
-    sides: Ints = both[:, both[0] < both[1]]
+    sides: Int64s = both[:, both[0] < both[1]]
     return sides

@@ -6,11 +6,12 @@ triangle, are joined to the next along the line.
 
 import numpy as np
 
-from pipeline.cellgraph.graphs.csr import Floats, Ints, offsets_of_counts, tile_of_each
+from pipeline.arrays import Float64s, Int64s
+from pipeline.cellgraph.graphs.csr import offsets_of_counts, tile_of_each
 from pipeline.cellgraph.graphs.delaunay import all_triangles, sites_and_members
 
 
-def delaunay_edges(xy: Floats, offsets: Ints) -> tuple[Ints, Ints]:
+def delaunay_edges(xy: Float64s, offsets: Int64s) -> tuple[Int64s, Int64s]:
     """Pairs of points joined by a side of the Delaunay triangulation of their tile.
 
     Parameters
@@ -36,12 +37,12 @@ def delaunay_edges(xy: Floats, offsets: Ints) -> tuple[Ints, Ints]:
     return number[ends], number[other_ends]
 
 
-def _next_corners(triangles: Ints) -> Ints:
-    corners: Ints = np.roll(triangles, -1, axis=1).ravel()
+def _next_corners(triangles: Int64s) -> Int64s:
+    corners: Int64s = np.roll(triangles, -1, axis=1).ravel()
     return corners
 
 
-def _along_lines(site_offsets: Ints, triangles: Ints) -> tuple[Ints, Ints]:
+def _along_lines(site_offsets: Int64s, triangles: Int64s) -> tuple[Int64s, Int64s]:
     """Successive sites of the tiles without a triangle; sites are in order of x, then y."""
     tile = tile_of_each(site_offsets)
     has_triangles = np.zeros(len(site_offsets) - 1, np.bool_)
@@ -50,7 +51,7 @@ def _along_lines(site_offsets: Ints, triangles: Ints) -> tuple[Ints, Ints]:
     return first, first + 1
 
 
-def _between_members(ends: Ints, other_ends: Ints, site: Ints, n_sites: int) -> tuple[Ints, Ints]:
+def _between_members(ends: Int64s, other_ends: Int64s, site: Int64s, n_sites: int) -> tuple[Int64s, Int64s]:
     """Pairs of points of joined or of the same sites."""
     members = np.argsort(site, kind="stable")
     starts = offsets_of_counts(np.bincount(site, minlength=n_sites))

@@ -11,7 +11,7 @@ from itertools import pairwise
 import numpy as np
 from scipy.spatial import ConvexHull, Delaunay, QhullError, cKDTree
 
-from pipeline.cellgraph.graphs.csr import Floats, Ints
+from pipeline.arrays import Float64s, Int64s
 from pipeline.cellgraph.graphs.edge_lists import both_directions
 from pipeline.cellgraph.graphs.triangle_geometry import circumcentres, circumradii, triangle_areas
 
@@ -24,7 +24,7 @@ ROUNDING = 1e-9
 """Guard: circles are empty and areas equal up to this share."""
 
 
-def delaunay_by_slabs(sites: Floats, *, sites_per_slab: int = SITES_PER_SLAB) -> Ints | None:
+def delaunay_by_slabs(sites: Float64s, *, sites_per_slab: int = SITES_PER_SLAB) -> Int64s | None:
     """Delaunay triangles of distinct ``sites`` (n, 2) in order of x, int64 (n_triangles, 3).
 
     None where slabs do not tell: sites on a line, or many on one circle, such as a grid.
@@ -41,7 +41,7 @@ def delaunay_by_slabs(sites: Floats, *, sites_per_slab: int = SITES_PER_SLAB) ->
     return triangles if whole else None
 
 
-def _inside_slabs(sites: Floats, sites_per_slab: int) -> Ints:
+def _inside_slabs(sites: Float64s, sites_per_slab: int) -> Int64s:
     """Triangles whose circle lies in the slab that owns their first site."""
     n, x = len(sites), sites[:, 0]
     n_slabs = -(-n // sites_per_slab)
@@ -60,14 +60,14 @@ def _inside_slabs(sites: Floats, sites_per_slab: int) -> Ints:
     return np.concatenate(owned_triangles)
 
 
-def _open_sites(triangles: Ints, n_sites: int) -> Ints:
+def _open_sites(triangles: Int64s, n_sites: int) -> Int64s:
     """Sites with more neighbours than triangles, or none of either: their triangles do not close around them."""
     _, offsets = both_directions(triangles.ravel(), np.roll(triangles, -1, axis=1).ravel(), n_sites)
     n_triangles = np.bincount(triangles.ravel(), minlength=n_sites)
     return np.flatnonzero((np.diff(offsets) != n_triangles) | (n_triangles == 0))
 
 
-def _between(sites: Floats, open_sites: Ints, known: Ints) -> Ints:
+def _between(sites: Float64s, open_sites: Int64s, known: Int64s) -> Int64s:
     """Triangles of ``open_sites`` that are not ``known`` and have no site in their circle."""
     is_open = np.zeros(len(sites), np.bool_)
     is_open[open_sites] = True
@@ -78,5 +78,5 @@ def _between(sites: Floats, open_sites: Ints, known: Ints) -> Ints:
     centre, radius = circumcentres(sites, triangles), circumradii(sites, triangles)
     finite = np.isfinite(radius)
     nearest, _ = cKDTree(sites).query(centre[finite])
-    empty: Ints = triangles[finite][nearest >= radius[finite] * (1 - ROUNDING)]
+    empty: Int64s = triangles[finite][nearest >= radius[finite] * (1 - ROUNDING)]
     return empty

@@ -1,13 +1,13 @@
-"""Edge lists in both directions, sorted and without repeats, and what each edge measures; linear in their number."""
+"""Edge lists in both directions, sorted and without repeats, and their lengths; linear in their number."""
 
 import numpy as np
 
-from pipeline.cellgraph.graphs.csr import Floats, Ints
+from pipeline.arrays import Float64s, Int64s
 from pipeline.compiled import compiled
 
 
 @compiled
-def both_directions(ends: Ints, other_ends: Ints, n_nodes: int) -> tuple[Ints, Ints]:
+def both_directions(ends: Int64s, other_ends: Int64s, n_nodes: int) -> tuple[Int64s, Int64s]:
     """Every edge once in either direction.
 
     Parameters
@@ -54,35 +54,10 @@ def both_directions(ends: Ints, other_ends: Ints, n_nodes: int) -> tuple[Ints, I
 
 
 @compiled
-def lengths(xy: Floats, ends: Ints, other_ends: Ints) -> Floats:
+def lengths(xy: Float64s, ends: Int64s, other_ends: Int64s) -> Float64s:
     """Distance between the ends of each edge, float64 (n_edges,), in the unit of ``xy`` (n, 2)."""
     distances = np.empty(len(ends))
     for edge in range(len(ends)):
         dx, dy = xy[other_ends[edge], 0] - xy[ends[edge], 0], xy[other_ends[edge], 1] - xy[ends[edge], 1]
         distances[edge] = np.sqrt(dx * dx + dy * dy)
     return distances
-
-
-@compiled
-def angles_between_axes(theta: Floats, edges: Ints) -> Floats:
-    """Angle between the axes of the two ends of each edge in radians, 0 to pi/2; NaN where one is not finite."""
-    angles = np.empty(edges.shape[1])
-    for edge in range(len(angles)):
-        turn = (theta[edges[0, edge]] - theta[edges[1, edge]]) % np.pi
-        angles[edge] = min(turn, np.pi - turn) if np.isfinite(turn) else np.nan
-    return angles
-
-
-@compiled
-def angles_to_axis(xy: Floats, theta: Floats, edges: Ints) -> Floats:
-    """Angle between each edge and the axis of its source in radians, 0 to pi/2.
-
-    NaN where that axis is not finite or the ends coincide.
-    """
-    angles = np.empty(edges.shape[1])
-    for edge in range(len(angles)):
-        source, target = edges[0, edge], edges[1, edge]
-        dx, dy = xy[target, 0] - xy[source, 0], xy[target, 1] - xy[source, 1]
-        turn = (np.arctan2(dy, dx) - theta[source]) % np.pi
-        angles[edge] = min(turn, np.pi - turn) if np.isfinite(turn) and (dx != 0.0 or dy != 0.0) else np.nan
-    return angles

@@ -9,37 +9,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.cellgraph.graphs.csr import Bools, Floats, Ints, checked_offsets, checked_points
+from pipeline.arrays import Bools, Float64s, Int64s
+from pipeline.cellgraph.graphs.axes import angles_between_axes, angles_to_axis
+from pipeline.cellgraph.graphs.csr import checked_offsets, checked_points
 from pipeline.cellgraph.graphs.delaunay_graph import delaunay_edges
-from pipeline.cellgraph.graphs.edge_lists import angles_between_axes, angles_to_axis, both_directions, lengths
+from pipeline.cellgraph.graphs.edge_lists import both_directions, lengths
 from pipeline.cellgraph.graphs.neighbour_distances import nearest_neighbours, neighbours_within
+from pipeline.cellgraph.graphs.tiled_nuclei import TiledNuclei
 from pipeline.cellgraph.params import CellGraphParams
-
-
-@dataclass(frozen=True)
-class TiledNuclei:
-    """Nuclei of the tiles of a slide, grouped by tile.
-
-    Attributes
-    ----------
-    xy_um
-        float64 (n, 2), centroids.
-    orientation_rad
-        float64 (n,), axial direction of the major axis.
-    axis_reliable
-        bool (n,), whether that axis means anything; see ``axes.has_axis``.
-    raw_measures
-        float64 (n, 12), the measures of ``artefacts.nuclei.PAPER_MEASURES`` in the paper's units: pixels at the working
-        resolution, not um.  Only ``kind: paper`` reads them.
-    node_offsets
-        int64 (n_tiles + 1,); ``[0, n]`` makes one graph of the whole slide.
-    """
-
-    xy_um: Floats
-    orientation_rad: Floats
-    axis_reliable: Bools
-    raw_measures: Floats
-    node_offsets: Ints
 
 
 @dataclass(frozen=True)
@@ -65,12 +42,12 @@ class CellGraphEdges:
         ``kind`` is ``orientation`` and both are reliable.  1 for ``kind: paper``, whose graph is unweighted.  Ours.
     """
 
-    edge_index: Ints
-    edge_offsets: Ints
-    length_um: Floats
-    delta_orientation: Floats
-    edge_to_axis: Floats
-    weight: Floats
+    edge_index: Int64s
+    edge_offsets: Int64s
+    length_um: Float64s
+    delta_orientation: Float64s
+    edge_to_axis: Float64s
+    weight: Float64s
 
 
 def build_graphs_batch(nuclei: TiledNuclei, params: CellGraphParams, *, mpp: float) -> CellGraphEdges:
@@ -113,7 +90,7 @@ def build_graphs_batch(nuclei: TiledNuclei, params: CellGraphParams, *, mpp: flo
     )
 
 
-def _candidates(xy_um: Floats, offsets: Ints, params: CellGraphParams, mpp: float) -> tuple[Ints, Floats]:
+def _candidates(xy_um: Float64s, offsets: Int64s, params: CellGraphParams, mpp: float) -> tuple[Int64s, Float64s]:
     """Pairs that are near enough, both directions, sorted, and their lengths."""
     if params.kind == "knn":
         return _cut(xy_um, *_nearest_pairs(xy_um, offsets, params.n_nearest), params.radius_um)
@@ -124,20 +101,20 @@ def _candidates(xy_um: Floats, offsets: Ints, params: CellGraphParams, mpp: floa
     )
 
 
-def _nearest_pairs(xy_um: Floats, offsets: Ints, k: int) -> tuple[Ints, Ints]:
+def _nearest_pairs(xy_um: Float64s, offsets: Int64s, k: int) -> tuple[Int64s, Int64s]:
     nearest, _ = nearest_neighbours(xy_um, offsets, k)
     is_neighbour = nearest >= 0
     return np.repeat(np.arange(len(xy_um)), is_neighbour.sum(axis=1)), nearest[is_neighbour]
 
 
-def _cut(xy_um: Floats, ends: Ints, other_ends: Ints, radius_um: float) -> tuple[Ints, Floats]:
+def _cut(xy_um: Float64s, ends: Int64s, other_ends: Int64s, radius_um: float) -> tuple[Int64s, Float64s]:
     """Pairs no farther apart than ``radius_um``, in both directions, and their lengths."""
     near = lengths(xy_um, ends, other_ends) <= radius_um
     edges, _ = both_directions(ends[near], other_ends[near], len(xy_um))
     return edges, lengths(xy_um, edges[0], edges[1])
 
 
-def _joined(nuclei: TiledNuclei, params: CellGraphParams, edges: Ints, delta: Floats) -> Bools:
+def _joined(nuclei: TiledNuclei, params: CellGraphParams, edges: Int64s, delta: Float64s) -> Bools:
     if params.kind == "paper":
         similar: Bools = cosine_similarity(nuclei.raw_measures, edges) >= params.paper_min_cosine
         return similar
@@ -148,7 +125,7 @@ def _joined(nuclei: TiledNuclei, params: CellGraphParams, edges: Ints, delta: Fl
     return agreeing if params.axisless_nuclei == "leave_unjoined" else agreeing | ~axes
 
 
-def cosine_similarity(raw_measures: Floats, pairs: Ints) -> Floats:
+def cosine_similarity(raw_measures: Float64s, pairs: Int64s) -> Float64s:
     """Cosine of the angle between the measures of the two nuclei of each pair.
 
     Measures that are not finite count as 0, as in the paper's code; a nucleus whose measures are all 0 has similarity 0
@@ -157,14 +134,16 @@ def cosine_similarity(raw_measures: Floats, pairs: Ints) -> Floats:
     finite = np.where(np.isfinite(raw_measures), raw_measures, 0.0)
     length = np.sqrt((finite**2).sum(axis=1, keepdims=True))
     unit = finite / np.where(length > 0, length, 1.0)
-    similarity: Floats = np.einsum("ij,ij->i", unit[pairs[0]], unit[pairs[1]])
+    similarity: Float64s = np.einsum("ij,ij->i", unit[pairs[0]], unit[pairs[1]])
     return similarity
 
 
-def _weight(nuclei: TiledNuclei, params: CellGraphParams, edges: Ints, length_um: Floats, delta: Floats) -> Floats:
+def _weight(
+    nuclei: TiledNuclei, params: CellGraphParams, edges: Int64s, length_um: Float64s, delta: Float64s
+) -> Float64s:
     if params.kind == "paper":
         return np.ones(len(length_um))
-    near: Floats = np.exp(-length_um / params.radius_um)
+    near: Float64s = np.exp(-length_um / params.radius_um)
     if params.kind != "orientation":
         return near
     axes = nuclei.axis_reliable[edges].all(axis=0)

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from pipeline.arrays import Float64s, Int64s
 from pipeline.cellgraph.graphs import buckets
-from pipeline.cellgraph.graphs.csr import Floats, Ints
 
 
-def neighbours_within(xy: Floats, offsets: Ints, radius: float) -> tuple[Ints, Floats]:
+def neighbours_within(xy: Float64s, offsets: Int64s, radius: float) -> tuple[Int64s, Float64s]:
     """All ordered pairs of points of one tile that are at most ``radius`` apart.
 
     Returns
@@ -23,7 +23,7 @@ def neighbours_within(xy: Floats, offsets: Ints, radius: float) -> tuple[Ints, F
     return np.stack([np.repeat(np.arange(len(xy)), np.diff(row_offsets)), targets]), distance
 
 
-def pairs_within(xy: Floats, offsets: Ints, radius: float) -> tuple[Ints, Floats]:
+def pairs_within(xy: Float64s, offsets: Int64s, radius: float) -> tuple[Int64s, Float64s]:
     """All pairs of points of one tile that are at most ``radius`` apart.
 
     Returns
@@ -36,17 +36,17 @@ def pairs_within(xy: Floats, offsets: Ints, radius: float) -> tuple[Ints, Floats
     return edges[:, once], distance[once]
 
 
-def count_within(xy: Floats, offsets: Ints, radii: Sequence[float]) -> Ints:
+def count_within(xy: Float64s, offsets: Int64s, radii: Sequence[float]) -> Int64s:
     """Number of other points of the same tile at most each radius away, int64 (n, n_radii); ``radii`` increase."""
     return buckets.counts(xy, offsets, np.asarray(radii, np.float64))
 
 
-def nearest_neighbours(xy: Floats, offsets: Ints, k: int) -> tuple[Ints, Floats]:
+def nearest_neighbours(xy: Float64s, offsets: Int64s, k: int) -> tuple[Int64s, Float64s]:
     """Numbers and distances of the ``k`` nearest other points of the tile; see ``buckets.nearest``."""
     return buckets.nearest(xy, offsets, k)
 
 
-def nearest_distances(xy: Floats, offsets: Ints, k: int) -> Floats:
+def nearest_distances(xy: Float64s, offsets: Int64s, k: int) -> Float64s:
     """Distances to the ``k`` nearest other points of the tile, nearest first, (n, k); NaN where there are fewer."""
     _, distance = nearest_neighbours(xy, offsets, k)
     return np.where(np.isfinite(distance), distance, np.nan)

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.cellgraph.graphs.csr import Ints, checked_offsets, tile_of_each
+from pipeline.arrays import Int64s
+from pipeline.cellgraph.graphs.csr import checked_offsets, tile_of_each
 from pipeline.cellgraph.graphs.edge_lists import both_directions
 
 
@@ -25,13 +26,13 @@ class SimpleGraphs:
         int64 (n_nodes + 1,), edges by source.
     """
 
-    node_offsets: Ints
-    tile: Ints
-    edges: Ints
-    edge_offsets: Ints
+    node_offsets: Int64s
+    tile: Int64s
+    edges: Int64s
+    edge_offsets: Int64s
 
     @property
-    def degree(self) -> Ints:
+    def degree(self) -> Int64s:
         """Number of neighbours of each node, int64 (n_nodes,)."""
         return np.diff(self.edge_offsets)
 
@@ -62,7 +63,7 @@ def simple_graphs(node_offsets: npt.ArrayLike, edge_index: npt.ArrayLike) -> Sim
     return SimpleGraphs(offsets, tile, both, edge_offsets)
 
 
-def checked_edges(edge_index: npt.ArrayLike, n_nodes: int) -> Ints:
+def checked_edges(edge_index: npt.ArrayLike, n_nodes: int) -> Int64s:
     """``edge_index`` as int64 (2, n_edges); an empty sequence is (2, 0).
 
     Raises

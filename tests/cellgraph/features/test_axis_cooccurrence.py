@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pipeline.cellgraph.features.axis_cooccurrence import CORE_NAMES, N_BINS, axial_bin, cooccurrence, core_statistics
+from pipeline.cellgraph.features.axis_cooccurrence import CORE_NAMES, N_BINS, axial_bins, cooccurrence, core_statistics
 
 ONE_TILE = np.zeros(1, np.int64)
 
@@ -52,7 +52,7 @@ def _slowly(frequency):
 
 def test_bins_are_centred_on_the_mean_axis_and_close_the_half_turn():
     degrees = np.array([0, 4.9, -4.9, 5.1, 90, -90, 174, 176, -10])
-    assert axial_bin(np.deg2rad(degrees)).tolist() == [0, 0, 0, 1, 9, 9, 17, 0, 17]
+    assert axial_bins(np.deg2rad(degrees)).tolist() == [0, 0, 0, 1, 9, 9, 17, 0, 17]
 
 
 def test_all_thirteen_equal_the_loops():

@@ -13,7 +13,7 @@ from pipeline.cellgraph import (
     core_features_batch,
     published_core_features_batch,
 )
-from pipeline.cellgraph.features.axis_cooccurrence import CORE_NAMES, axial_bin, cooccurrence, core_statistics
+from pipeline.cellgraph.features.axis_cooccurrence import CORE_NAMES, axial_bins, cooccurrence, core_statistics
 from tests.cellgraph.nuclei_layouts import quick
 
 STEMS = [name.removeprefix("core_") for name in CORE_NAMES]
@@ -53,7 +53,7 @@ def _invariant_slowly(theta, edges, reliable):
         if graph.degree(node):
             local = graph.subgraph([node, *graph[node]])
             reference = np.angle(np.mean([np.exp(2j * theta[m]) for m in local])) / 2
-            a, b = (axial_bin(theta[list(ends)] - reference) for ends in zip(*local.edges, strict=True))
+            a, b = (axial_bins(theta[list(ends)] - reference) for ends in zip(*local.edges, strict=True))
             rows.append(core_statistics(cooccurrence(a, b, np.zeros(len(a), int), 1))[0])
     return _pool(rows, CORE_FEATURE_NAMES)
 

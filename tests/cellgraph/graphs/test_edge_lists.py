@@ -1,7 +1,6 @@
 import numpy as np
-import pytest
 
-from pipeline.cellgraph.graphs.edge_lists import angles_between_axes, angles_to_axis, both_directions, lengths
+from pipeline.cellgraph.graphs.edge_lists import both_directions, lengths
 
 
 def test_every_edge_comes_once_in_either_direction_and_sorted():
@@ -19,20 +18,3 @@ def test_no_edge_leaves_empty_rows():
 def test_lengths_by_hand():
     xy = np.array([[0.0, 0.0], [3.0, 4.0], [3.0, 0.0]])
     assert lengths(xy, np.array([0, 1, 2]), np.array([1, 2, 2])).tolist() == [5.0, 4.0, 0.0]
-
-
-def test_angles_between_axes_are_axial():
-    theta = np.deg2rad([10.0, 170.0, 100.0, np.nan])
-    edges = np.array([[0, 1, 0, 0, 3], [1, 0, 2, 0, 0]])
-    found = np.rad2deg(angles_between_axes(theta, edges))
-    assert found[:4] == pytest.approx([20.0, 20.0, 90.0, 0.0])
-    assert np.isnan(found[4])
-
-
-def test_angles_to_the_axis_are_those_of_the_source():
-    xy = np.array([[0.0, 0.0], [1.0, 1.0], [0.0, 0.0]])
-    theta = np.deg2rad([45.0, 0.0, np.nan])
-    edges = np.array([[0, 1, 0, 2], [1, 0, 2, 1]])
-    found = np.rad2deg(angles_to_axis(xy, theta, edges))
-    assert found[:2] == pytest.approx([0.0, 45.0])
-    assert np.isnan(found[2:]).all()
