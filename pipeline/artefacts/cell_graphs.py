@@ -39,12 +39,15 @@ class CellGraphs:
     length_um
         float32 (n_edges,), distance of the two centroids.
     delta_orientation
-        float32 (n_edges,), angle between the two axes in radians, 0 to pi/2.
+        float32 (n_edges,), angle between the two axes in radians, 0 to pi/2, reliable or not; NaN
+        where an axis is not known.
     edge_to_axis
         float32 (n_edges,), angle between the edge and the axis of its source in radians, 0 to
-        pi/2; the edge back holds that to the other axis.  NaN where the centroids coincide.
+        pi/2; the edge back holds that to the other axis.  NaN where that axis is not known or the
+        centroids coincide.
     weight
-        float32 (n_edges,), nearness and agreement of the two nuclei, 0 to 1.
+        float32 (n_edges,), nearness and agreement of the two nuclei, 0 to 1; 1 for the paper's
+        graph.  ``docs/features.md`` has the formula.
     """
 
     tile_id: npt.NDArray[np.int64]

@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 
 from pipeline.artefacts.cell_graphs import read_cell_graphs
-from pipeline.artefacts.nuclei import PAPER_MEASURES
-from pipeline.cellgraph.build_cell_graphs import build_cell_graphs, raw_measures
+from pipeline.cellgraph.build_cell_graphs import build_cell_graphs
 from pipeline.cellgraph.params import CellGraphParams
 from pipeline.errors import ArtefactError
 from pipeline.provenance import digests, file_digest
@@ -62,14 +61,6 @@ def test_an_empty_slide_hands_its_reason_on(tile_frame, write_slide, tmp_path, t
     graphs, header = _build(paths, tmp_path / "g.zarr")
     assert header["reason"] == expected
     assert (len(graphs.tile_id), graphs.edge_index.shape) == (0, (2, 0))
-
-
-def test_raw_measures_are_in_pixels_of_the_segmentation(nucleus_frame):
-    frame = nucleus_frame([3])
-    raw = raw_measures(frame, 0.5)
-    for column, name in enumerate(PAPER_MEASURES):
-        power = {"area_um2": 2, "major_axis_um": 1, "minor_axis_um": 1, "perimeter_um": 1, "equivalent_diameter_um": 1}
-        np.testing.assert_allclose(raw[:, column], frame[name] * 2.0 ** power.get(name, 0))
 
 
 def test_tables_of_another_slide_are_refused(tile_frame, nucleus_frame, write_slide, tmp_path):

@@ -1,6 +1,7 @@
 import pytest
 
 from pipeline.cellgraph import CellGraphParams, FeatureParams
+from pipeline.cellgraph.features.published_neighbourhoods import NEIGHBOUR_RADII_PX
 from pipeline.errors import ConfigError
 
 
@@ -8,7 +9,7 @@ def test_defaults_are_the_published_ones_where_there_are_any():
     assert CellGraphParams().paper_radius_px == 64
     assert CellGraphParams().paper_min_cosine == 0.70
     assert FeatureParams().min_nuclei == 65
-    assert FeatureParams().neighbour_radii_px == (10, 20, 30, 40, 50)
+    assert FeatureParams().neighbour_radii_px == NEIGHBOUR_RADII_PX == (10, 20, 30, 40, 50)
 
 
 @pytest.mark.parametrize(

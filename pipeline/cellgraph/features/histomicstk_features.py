@@ -15,6 +15,7 @@ import numpy.typing as npt
 from pipeline.arrays import Float64s, Int64s
 from pipeline.cellgraph.features import voronoi
 from pipeline.cellgraph.features.grouped_statistics import GroupedValues, summarise, without_outliers
+from pipeline.cellgraph.features.published_neighbourhoods import NEIGHBOUR_COUNTS, NEIGHBOUR_RADII_PX
 from pipeline.cellgraph.features.spanning_tree import branch_lengths
 from pipeline.cellgraph.graphs.csr import checked_offsets, checked_points
 from pipeline.cellgraph.graphs.delaunay import Triangulation, distinct_sides, triangulate
@@ -22,15 +23,12 @@ from pipeline.cellgraph.graphs.edge_lists import lengths
 from pipeline.cellgraph.graphs.neighbour_distances import count_within, nearest_distances
 from pipeline.cellgraph.graphs.triangle_geometry import triangle_areas
 
-NEIGHBOUR_DISTANCES_PX = (10.0, 20.0, 30.0, 40.0, 50.0)
-NEIGHBOUR_COUNTS = (3, 5, 7)
-
 STATISTICS = {"mean": "mean", "stddev": "sd", "min_max_ratio": "min_max", "disorder": "disorder"}
 """HistomicsTK's names of the statistics and ours."""
 
 
 def histomicstk_feature_names(
-    neighbor_distances: Sequence[float] = NEIGHBOUR_DISTANCES_PX, neighbor_counts: Sequence[int] = NEIGHBOUR_COUNTS
+    neighbor_distances: Sequence[float] = NEIGHBOUR_RADII_PX, neighbor_counts: Sequence[int] = NEIGHBOUR_COUNTS
 ) -> tuple[str, ...]:
     """HistomicsTK's names, in the order of ``histomicstk_features``."""
     quantities = (
@@ -43,7 +41,7 @@ def histomicstk_feature_names(
 
 def histomicstk_features(
     xy_px: npt.ArrayLike,
-    neighbor_distances: Sequence[float] = NEIGHBOUR_DISTANCES_PX,
+    neighbor_distances: Sequence[float] = NEIGHBOUR_RADII_PX,
     neighbor_counts: Sequence[int] = NEIGHBOUR_COUNTS,
 ) -> dict[str, float]:
     """HistomicsTK's global cell-graph features of one set of nuclei.
@@ -75,7 +73,7 @@ def histomicstk_features(
 def histomicstk_features_batch(
     xy_px: npt.ArrayLike,
     offsets: npt.ArrayLike,
-    neighbor_distances: Sequence[float] = NEIGHBOUR_DISTANCES_PX,
+    neighbor_distances: Sequence[float] = NEIGHBOUR_RADII_PX,
     neighbor_counts: Sequence[int] = NEIGHBOUR_COUNTS,
 ) -> dict[str, Float64s]:
     """HistomicsTK's global cell-graph features of many sets of nuclei.

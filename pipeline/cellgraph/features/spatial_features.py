@@ -17,17 +17,12 @@ import numpy.typing as npt
 from pipeline.arrays import Float64s, Int64s
 from pipeline.cellgraph.features import voronoi
 from pipeline.cellgraph.features.grouped_statistics import GroupedValues, summarise
+from pipeline.cellgraph.features.published_neighbourhoods import NEIGHBOUR_COUNTS, NEIGHBOUR_RADII_PX
 from pipeline.cellgraph.features.spanning_tree import branch_lengths, with_coincident
 from pipeline.cellgraph.graphs.csr import checked_offsets, checked_points, segment_sum
 from pipeline.cellgraph.graphs.delaunay import Triangulation, triangulate
 from pipeline.cellgraph.graphs.neighbour_distances import count_within, nearest_distances
 from pipeline.cellgraph.graphs.triangle_geometry import triangle_areas, triangle_sides
-
-NEIGHBOUR_COUNTS = (3, 5, 7)
-"""Numbers of nearest neighbours of features 28-36 (Doyle et al. 2008)."""
-
-NEIGHBOUR_RADII_PX = (10.0, 20.0, 30.0, 40.0, 50.0)
-"""Radii of features 37-51 in pixels (Doyle et al. 2008)."""
 
 
 def spatial_feature_names(radii_px: Sequence[float] = NEIGHBOUR_RADII_PX) -> tuple[str, ...]:

@@ -17,9 +17,22 @@ BOUND_SLACK = 1.0 - 1e-9
 """Guard: a point may lie in the next bucket by rounding."""
 
 
+class _Buckets(NamedTuple):
+    """Points of one tile in buckets: column and row of each point, and the points of each bucket, row by row."""
+
+    start: int
+    stop: int
+    side: float
+    column: Int64s
+    row: Int64s
+    columns: int
+    rows: int
+    first: Int64s
+    members: Int64s
+
+
 @compiled
-def _buckets(xy: Float64s, start: int, stop: int) -> tuple[Int64s, Int64s, float, Int64s, Int64s]:
-    """Column and row of each point, side of a bucket, first member of each bucket, and members by bucket."""
+def _buckets(xy: Float64s, start: int, stop: int) -> _Buckets:
     n = stop - start
     left, top = xy[start:stop, 0].min(), xy[start:stop, 1].min()
     width, height = xy[start:stop, 0].max() - left, xy[start:stop, 1].max() - top
@@ -39,7 +52,7 @@ def _buckets(xy: Float64s, start: int, stop: int) -> tuple[Int64s, Int64s, float
         bucket = row[point] * columns + column[point]
         members[filled[bucket]] = start + point
         filled[bucket] += 1
-    return column, row, side, first, members
+    return _Buckets(start, stop, side, column, row, columns, rows, first, members)
 
 
 @compiled
@@ -66,84 +79,80 @@ def _insert(xy: Float64s, index: Int64s, squares: Float64s, point: int, square: 
 
 
 @compiled
+def _insert_nearer(xy: Float64s, point: int, members: Int64s, index: Int64s, squares: Float64s) -> None:
+    """Put those of ``members`` into the row of the nearest to ``point`` that come before its last."""
+    last = len(index) - 1
+    for member in members:
+        dx, dy = xy[member, 0] - xy[point, 0], xy[member, 1] - xy[point, 1]
+        square = dx * dx + dy * dy
+        if square > squares[last] or member == point:
+            continue
+        if square < squares[last] or index[last] < 0 or _comes_before(xy, member, index[last]):
+            _insert(xy, index, squares, member, square)
+
+
+@compiled
+def _search_ring(xy: Float64s, buckets: _Buckets, point: int, reach: int, index: Int64s, squares: Float64s) -> None:
+    """Look for nearer points in the buckets that are ``reach`` rows or columns away and no more."""
+    column, row = buckets.column[point - buckets.start], buckets.row[point - buckets.start]
+    for r in range(max(row - reach, 0), min(row + reach, buckets.rows - 1) + 1):
+        # Of the rows between the first and the last only the two ends are on the ring.
+        step = 1 if abs(r - row) == reach else 2 * reach
+        for c in range(column - reach, column + reach + 1, step):
+            if 0 <= c < buckets.columns:
+                bucket = r * buckets.columns + c
+                members = buckets.members[buckets.first[bucket] : buckets.first[bucket + 1]]
+                _insert_nearer(xy, point, members, index, squares)
+
+
+@compiled
+def _farthest_ring(buckets: _Buckets, point: int) -> int:
+    """Rows or columns from a point's bucket to the farthest there is."""
+    column, row = buckets.column[point - buckets.start], buckets.row[point - buckets.start]
+    return max(column, buckets.columns - 1 - column, row, buckets.rows - 1 - row)
+
+
+@compiled
 def nearest(xy: Float64s, offsets: Int64s, k: int) -> tuple[Int64s, Float64s]:
     """Numbers and distances of the ``k`` nearest other points of the tile, nearest first, (n, k) each.
 
     Of points at one distance the one with the smaller x, then y, comes first.  Where the tile has fewer, the number
     is -1 and the distance infinite.
     """
-    index = np.full((len(xy), k), -1, np.int64)
-    distances = np.full((len(xy), k), np.inf)
-    best, least = np.empty(k, np.int64), np.empty(k)
+    index, squares = np.full((len(xy), k), -1, np.int64), np.full((len(xy), k), np.inf)
     for tile in range(len(offsets) - 1):
-        start, stop = offsets[tile], offsets[tile + 1]
-        if stop - start < 2:
+        if offsets[tile + 1] - offsets[tile] < 2:
             continue
-        column, row, side, first, members = _buckets(xy, start, stop)
-        columns, rows = column.max() + 1, row.max() + 1
-        for point in members:
-            x, y = xy[point, 0], xy[point, 1]
-            here_column, here_row = column[point - start], row[point - start]
-            farthest = max(here_column, columns - 1 - here_column, here_row, rows - 1 - here_row)
-            best[:], least[:] = -1, np.inf
-            for reach in range(farthest + 1):
-                for r in range(max(here_row - reach, 0), min(here_row + reach, rows - 1) + 1):
-                    # Inner rows were searched before, but for their two ends.
-                    step = 1 if abs(r - here_row) == reach else 2 * reach
-                    for c in range(here_column - reach, here_column + reach + 1, step):
-                        if c < 0 or c >= columns:
-                            continue
-                        for place in range(first[r * columns + c], first[r * columns + c + 1]):
-                            member = members[place]
-                            dx, dy = xy[member, 0] - x, xy[member, 1] - y
-                            square = dx * dx + dy * dy
-                            if square > least[k - 1] or member == point:
-                                continue
-                            if square < least[k - 1] or best[k - 1] < 0 or _comes_before(xy, member, best[k - 1]):
-                                _insert(xy, best, least, member, square)
-                bound = reach * side * BOUND_SLACK
-                if least[k - 1] < bound * bound:
+        buckets = _buckets(xy, offsets[tile], offsets[tile + 1])
+        for point in buckets.members:
+            for reach in range(_farthest_ring(buckets, point) + 1):
+                _search_ring(xy, buckets, point, reach, index[point], squares[point])
+                bound = reach * buckets.side * BOUND_SLACK
+                if squares[point, k - 1] < bound * bound:
                     break
-            index[point], distances[point] = best, np.sqrt(least)
-    return index, distances
-
-
-class _Near(NamedTuple):
-    """Points of one tile in buckets, and how many buckets away a point within the radius can lie."""
-
-    start: int
-    stop: int
-    column: Int64s
-    row: Int64s
-    columns: int
-    rows: int
-    first: Int64s
-    members: Int64s
-    reach: int
+    return index, np.sqrt(squares)
 
 
 @compiled
-def _near(xy: Float64s, start: int, stop: int, radius: float) -> _Near:
-    column, row, side, first, members = _buckets(xy, start, stop)
-    columns, rows = column.max() + 1, row.max() + 1
-    reach = int(min(radius / side, float(columns + rows))) + 1
-    return _Near(start, stop, column, row, columns, rows, first, members, reach)
+def _reach(buckets: _Buckets, radius: float) -> int:
+    """How many buckets away a point within the radius can lie."""
+    return int(min(radius / buckets.side, float(buckets.columns + buckets.rows))) + 1
 
 
 @compiled
-def _rows_near(near: _Near, point: int) -> tuple[int, int]:
+def _rows_near(buckets: _Buckets, point: int, reach: int) -> tuple[int, int]:
     """First row of buckets in reach of a point, and the one after the last."""
-    row = near.row[point - near.start]
-    return max(row - near.reach, 0), min(row + near.reach, near.rows - 1) + 1
+    row = buckets.row[point - buckets.start]
+    return max(row - reach, 0), min(row + reach, buckets.rows - 1) + 1
 
 
 @compiled
-def _members_near(near: _Near, point: int, row: int) -> Int64s:
+def _members_near(buckets: _Buckets, point: int, row: int, reach: int) -> Int64s:
     """Points in the buckets of one row that are in reach of a point."""
-    column = near.column[point - near.start]
-    left = row * near.columns + max(column - near.reach, 0)
-    right = row * near.columns + min(column + near.reach, near.columns - 1)
-    members: Int64s = near.members[near.first[left] : near.first[right + 1]]
+    column = buckets.column[point - buckets.start]
+    left = row * buckets.columns + max(column - reach, 0)
+    right = row * buckets.columns + min(column + reach, buckets.columns - 1)
+    members: Int64s = buckets.members[buckets.first[left] : buckets.first[right + 1]]
     return members
 
 
@@ -159,11 +168,12 @@ def _count_within(xy: Float64s, offsets: Int64s, radius: float, n_within: Int64s
     for tile in range(len(offsets) - 1):
         if offsets[tile + 1] - offsets[tile] < 2:
             continue
-        near = _near(xy, offsets[tile], offsets[tile + 1], radius)
-        for point in range(near.start, near.stop):
-            first_row, end_row = _rows_near(near, point)
+        buckets = _buckets(xy, offsets[tile], offsets[tile + 1])
+        reach = _reach(buckets, radius)
+        for point in range(buckets.start, buckets.stop):
+            first_row, end_row = _rows_near(buckets, point, reach)
             for row in range(first_row, end_row):
-                for member in _members_near(near, point, row):
+                for member in _members_near(buckets, point, row, reach):
                     if member != point and _distance(xy, point, member) <= radius:
                         n_within[point] += 1
 
@@ -176,12 +186,13 @@ def _list_within(
     for tile in range(len(offsets) - 1):
         if offsets[tile + 1] - offsets[tile] < 2:
             continue
-        near = _near(xy, offsets[tile], offsets[tile + 1], radius)
-        for point in range(near.start, near.stop):
+        buckets = _buckets(xy, offsets[tile], offsets[tile + 1])
+        reach = _reach(buckets, radius)
+        for point in range(buckets.start, buckets.stop):
             n_listed = 0
-            first_row, end_row = _rows_near(near, point)
+            first_row, end_row = _rows_near(buckets, point, reach)
             for row in range(first_row, end_row):
-                for member in _members_near(near, point, row):
+                for member in _members_near(buckets, point, row, reach):
                     distance = _distance(xy, point, member)
                     if member != point and distance <= radius:
                         _sorted_insert(targets, distances, row_offsets[point], n_listed, member, distance)
@@ -223,11 +234,12 @@ def counts(xy: Float64s, offsets: Int64s, radii: Float64s) -> Int64s:
     for tile in range(len(offsets) - 1):
         if offsets[tile + 1] - offsets[tile] < 2:
             continue
-        near = _near(xy, offsets[tile], offsets[tile + 1], radii[-1])
-        for point in range(near.start, near.stop):
-            first_row, end_row = _rows_near(near, point)
+        buckets = _buckets(xy, offsets[tile], offsets[tile + 1])
+        reach = _reach(buckets, radii[-1])
+        for point in range(buckets.start, buckets.stop):
+            first_row, end_row = _rows_near(buckets, point, reach)
             for row in range(first_row, end_row):
-                for member in _members_near(near, point, row):
+                for member in _members_near(buckets, point, row, reach):
                     distance = _distance(xy, point, member)
                     if member == point:
                         continue
@@ -250,11 +262,12 @@ def summed_agreement(xy: Float64s, offsets: Int64s, vectors: Float64s, bounds: F
     for tile in range(len(offsets) - 1):
         if offsets[tile + 1] - offsets[tile] < 2:
             continue
-        near = _near(xy, offsets[tile], offsets[tile + 1], bounds[-1])
-        for point in range(near.start, near.stop):
-            first_row, end_row = _rows_near(near, point)
+        buckets = _buckets(xy, offsets[tile], offsets[tile + 1])
+        reach = _reach(buckets, bounds[-1])
+        for point in range(buckets.start, buckets.stop):
+            first_row, end_row = _rows_near(buckets, point, reach)
             for row in range(first_row, end_row):
-                for member in _members_near(near, point, row):
+                for member in _members_near(buckets, point, row, reach):
                     if member <= point:
                         continue
                     distance = _distance(xy, point, member)

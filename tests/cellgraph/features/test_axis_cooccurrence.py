@@ -70,21 +70,21 @@ def test_frequency_is_symmetric_and_sums_to_one_in_each_tile():
 
 
 def test_parallel_axes_by_hand():
-    found = _statistics((0, 0), (0, 0))
-    assert found["core_contrast_mean"] == found["core_entropy"] == found["core_intensity_mean"] == 0
-    assert found["core_energy"] == found["core_contrast_inverse_moment"] == 1
-    assert np.isnan([found["core_correlation"], found["core_information_1"]]).all()
+    statistics = _statistics((0, 0), (0, 0))
+    assert statistics["core_contrast_mean"] == statistics["core_entropy"] == statistics["core_intensity_mean"] == 0
+    assert statistics["core_energy"] == statistics["core_contrast_inverse_moment"] == 1
+    assert np.isnan([statistics["core_correlation"], statistics["core_information_1"]]).all()
 
 
 def test_bins_17_and_1_are_two_apart_and_not_sixteen():
-    found = _statistics((17, 1))
-    assert found["core_contrast_mean"] == 2
-    assert found["core_contrast_energy"] == 4
-    assert found["core_intensity_mean"] == 1
-    assert found["core_correlation"] == pytest.approx(-1)
-    assert found["core_entropy"] == pytest.approx(np.log(2))
-    assert found["core_information_1"] == pytest.approx(-1)
-    assert found["core_information_2"] == pytest.approx(np.sqrt(0.75))
+    statistics = _statistics((17, 1))
+    assert statistics["core_contrast_mean"] == 2
+    assert statistics["core_contrast_energy"] == 4
+    assert statistics["core_intensity_mean"] == 1
+    assert statistics["core_correlation"] == pytest.approx(-1)
+    assert statistics["core_entropy"] == pytest.approx(np.log(2))
+    assert statistics["core_information_1"] == pytest.approx(-1)
+    assert statistics["core_information_2"] == pytest.approx(np.sqrt(0.75))
 
 
 def test_no_pair_gives_nan():

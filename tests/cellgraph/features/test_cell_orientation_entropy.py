@@ -107,16 +107,16 @@ def test_names_are_three_of_each_of_thirteen():
 @given(st.integers(0, 10**6))
 def test_invariant_statistics_equal_one_neighbourhood_at_a_time(seed):
     xy, theta, edges, reliable = _patch(seed)
-    found = core_features_batch(xy, theta, edges, [0, len(xy)], axis_reliable=reliable)[0]
-    np.testing.assert_allclose(found, _invariant_slowly(theta, edges, reliable), rtol=1e-9, atol=1e-12)
+    features = core_features_batch(xy, theta, edges, [0, len(xy)], axis_reliable=reliable)[0]
+    np.testing.assert_allclose(features, _invariant_slowly(theta, edges, reliable), rtol=1e-9, atol=1e-12)
 
 
 @quick
 @given(st.integers(0, 10**6))
 def test_published_statistics_equal_one_cluster_at_a_time(seed):
     xy, theta, edges, reliable = _patch(seed)
-    found = published_core_features_batch(xy, theta, edges, [0, len(xy)], axis_reliable=reliable)[0]
-    np.testing.assert_allclose(found, _published_slowly(theta, edges, reliable), rtol=1e-9, atol=1e-9)
+    features = published_core_features_batch(xy, theta, edges, [0, len(xy)], axis_reliable=reliable)[0]
+    np.testing.assert_allclose(features, _published_slowly(theta, edges, reliable), rtol=1e-9, atol=1e-9)
 
 
 def test_two_nuclei_forty_degrees_apart_by_hand():

@@ -39,12 +39,12 @@ def test_nothing_is_read_before_it_is_asked_for(cohort, tmp_path):
 
 def test_distribution_equals_pandas_on_all_tiles_at_once(cohort):
     tables, caches, labels = cohort
-    found = describe_features(caches, labels).distribution.set_index(["class", "feature"])
+    distribution = describe_features(caches, labels).distribution.set_index(["class", "feature"])
     for label in ("x", "y", "all"):
         images = [table for slide, table in tables.items() if label in (labels[slide], "all")]
         tiles = pd.concat(images)
         for name in NAMES:
-            row, values = found.loc[(label, name)], tiles[name]
+            row, values = distribution.loc[(label, name)], tiles[name]
             assert (row["n_images"], row["n_tiles"]) == (len(images), len(tiles))
             expected = [values.isna().mean(), values.mean(), values.std(), values.min(), values.max()]
             expected += [values.quantile(q) for q in (0.25, 0.5, 0.75)]
@@ -54,17 +54,17 @@ def test_distribution_equals_pandas_on_all_tiles_at_once(cohort):
 
 def test_correlation_equals_pandas_over_pairs_of_defined_values(cohort):
     tables, caches, labels = cohort
-    found = describe_features(caches, labels).correlation
+    correlation = describe_features(caches, labels).correlation
     expected = pd.concat(tables.values()).corr()
     expected.loc["flat"] = expected["flat"] = np.nan
-    pd.testing.assert_frame_equal(found, expected, rtol=1e-5)
-    assert found.loc["a", "b"] > 0.9
+    pd.testing.assert_frame_equal(correlation, expected, rtol=1e-5)
+    assert correlation.loc["a", "b"] > 0.9
 
 
 def test_group_effects_equal_analysis_of_variance_of_the_image_means(cohort):
     tables, caches, labels = cohort
     site = {"s0": "p", "s1": "p", "s2": "q", "s3": "q", "s4": "q", "s5": "r"}
-    found = describe_features(caches, labels, {"site": site}).groups.set_index(["grouping", "feature"])
+    effects = describe_features(caches, labels, {"site": site}).groups.set_index(["grouping", "feature"])
     means = {slide: table["c"].mean() for slide, table in tables.items()}
     for grouping, groups in (("class", labels), ("site", site)):
         samples = [
@@ -72,13 +72,13 @@ def test_group_effects_equal_analysis_of_variance_of_the_image_means(cohort):
             for group in sorted(set(groups.values()) - {None}, key=str)
         ]
         expected = stats.f_oneway(*samples)
-        row = found.loc[(grouping, "c")]
+        row = effects.loc[(grouping, "c")]
         assert row["p"] == pytest.approx(expected.pvalue, rel=1e-6)
         k, n = len(samples), sum(map(len, samples))
         assert row["eta_squared"] == pytest.approx(1 / (1 + (n - k) / ((k - 1) * expected.statistic)), rel=1e-6)
-    assert found.loc[("class", "c"), "eta_squared"] > 0.9
-    assert np.isnan(found.loc[("class", "never"), "eta_squared"])
-    assert np.isnan(found.loc[("class", "flat"), "eta_squared"])
+    assert effects.loc[("class", "c"), "eta_squared"] > 0.9
+    assert np.isnan(effects.loc[("class", "never"), "eta_squared"])
+    assert np.isnan(effects.loc[("class", "flat"), "eta_squared"])
 
 
 def test_groups_of_one_image_each_explain_everything_and_prove_nothing(cohort):

@@ -2,18 +2,11 @@ import re
 from itertools import product
 from pathlib import Path
 
-from pipeline.cellgraph import (
-    CORE_FEATURE_NAMES,
-    GRAPH_FEATURE_NAMES,
-    MORPHOLOGY_FEATURE_NAMES,
-    ORIENTATION_FEATURE_NAMES,
-    PUBLISHED_CORE_FEATURE_NAMES,
-    SPATIAL_FEATURE_NAMES,
-    FeatureParams,
-)
-from pipeline.cellgraph.features.histomicstk_features import histomicstk_feature_names
+from pipeline.cellgraph.features.feature_blocks import BLOCKS, feature_names
+from pipeline.cellgraph.params import FeatureParams
 
 DOCS = Path(__file__).parents[3] / "docs" / "features.md"
+EVERY_BLOCK = FeatureParams(blocks=tuple(BLOCKS))
 STATISTIC = re.compile(r"_(sd|mean|min_max|disorder)(_px2?)?$")
 ROW = re.compile(r"^\| (\d+)(?:-(\d+))? \| (.*) \|$", re.MULTILINE)
 
@@ -42,15 +35,7 @@ def test_the_manual_lists_every_feature_in_order():
         names = _names(cells[0])
         assert (first, last) == (number, number + len(names) - 1), cells[0]
         documented, number = documented + names, last + 1
-    assert tuple(documented) == (
-        *SPATIAL_FEATURE_NAMES,
-        *GRAPH_FEATURE_NAMES,
-        *ORIENTATION_FEATURE_NAMES,
-        *CORE_FEATURE_NAMES,
-        *PUBLISHED_CORE_FEATURE_NAMES,
-        *(f"histomicstk_{name}" for name in histomicstk_feature_names()),
-        *MORPHOLOGY_FEATURE_NAMES,
-    )
+    assert tuple(documented) == feature_names(EVERY_BLOCK)
 
 
 def test_every_feature_has_a_formula_a_unit_a_range_and_a_source():
@@ -66,7 +51,16 @@ def test_units_in_names_are_those_of_the_table():
             assert unit in re.split(r"[ ,/]+", cells[2]), first
 
 
-def test_the_overview_names_every_block_in_the_order_of_the_store():
-    blocks = re.findall(r"^\| `(\w+)` \| .* \| \d+-\d+ \|", DOCS.read_text(), re.MULTILINE)
-    assert FeatureParams(blocks=blocks[::-1]).blocks == tuple(blocks)
-    assert len(blocks) == 6
+def test_the_overview_names_every_block_its_size_and_its_numbers():
+    rows = re.findall(r"^\| `(\w+)` \| (.*?) \| (\d+)-(\d+) \|", DOCS.read_text(), re.MULTILINE)
+    assert tuple(block for block, *_ in rows) == EVERY_BLOCK.blocks
+    number = 1
+    for block, _, first, last in rows:
+        n_features = len(BLOCKS[block].names(EVERY_BLOCK))
+        assert (int(first), int(last)) == (number, number + n_features - 1), block
+        number += n_features
+
+
+def test_the_blocks_that_are_chosen_by_default_say_so():
+    chosen = re.findall(r"^\| `(\w+)` \| .* \| \d+-\d+ \| yes \|", DOCS.read_text(), re.MULTILINE)
+    assert tuple(chosen) == FeatureParams().blocks

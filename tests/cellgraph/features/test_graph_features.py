@@ -78,7 +78,7 @@ def test_a_graph_wider_than_one_word_of_bits_equals_networkx():
 
 def test_path_of_four_by_hand():
     """Eccentricities 3, 2, 2, 3; closeness 3/6, 3/4, 3/4, 3/6; golden ratio in the spectrum."""
-    found = _features(nx.path_graph(4))
+    features = _features(nx.path_graph(4))
     golden = (1 + 5**0.5) / 2
     expected = {
         "clustering_mean": 0,
@@ -99,13 +99,13 @@ def test_path_of_four_by_hand():
         "adjacency_largest_eigenvalue": golden,
         "adjacency_energy": 2 * (golden + golden - 1),
     }
-    assert {name: found[name] for name in expected} == pytest.approx(expected)
-    assert np.isnan(found["upper_slope"])  # 1.5 alone: 2 is out of [1, 2)
+    assert {name: features[name] for name in expected} == pytest.approx(expected)
+    assert np.isnan(features["upper_slope"])  # 1.5 alone: 2 is out of [1, 2)
 
 
 def test_complete_graph_by_hand():
     """K5: Laplacian 0 and 5 four times, normalised 0 and 5/4 four times, adjacency 4 and -1 four times."""
-    found = _features(nx.complete_graph(5))
+    features = _features(nx.complete_graph(5))
     expected = {
         "clustering_mean": 1,
         "radius": 1,
@@ -117,48 +117,48 @@ def test_complete_graph_by_hand():
         "adjacency_largest_eigenvalue": 4,
         "adjacency_energy": 8,
     }
-    assert {name: found[name] for name in expected} == pytest.approx(expected, abs=1e-12)
-    assert np.isnan(found["lower_slope"])
+    assert {name: features[name] for name in expected} == pytest.approx(expected, abs=1e-12)
+    assert np.isnan(features["lower_slope"])
 
 
 def test_star_by_hand():
     """Hub and five leaves: normalised spectrum 0, 1 four times, 2; so the upper slope is that of four ones."""
-    found = _features(nx.star_graph(5))
-    assert found["radius"] == 1
-    assert found["diameter"] == 2
-    assert found["n_central_points"] == 1
-    assert found["upper_slope"] == pytest.approx(0, abs=1e-12)
-    assert found["closeness_mean"] == pytest.approx((1 + 5 * 5 / 9) / 6)
-    assert found["adjacency_energy"] == pytest.approx(2 * 5**0.5)
+    features = _features(nx.star_graph(5))
+    assert features["radius"] == 1
+    assert features["diameter"] == 2
+    assert features["n_central_points"] == 1
+    assert features["upper_slope"] == pytest.approx(0, abs=1e-12)
+    assert features["closeness_mean"] == pytest.approx((1 + 5 * 5 / 9) / 6)
+    assert features["adjacency_energy"] == pytest.approx(2 * 5**0.5)
 
 
 def test_cycle_by_hand():
-    found = _features(nx.cycle_graph(6))
-    assert (found["radius"], found["diameter"], found["n_central_points"]) == (3, 3, 6)
-    assert found["degree_mean"] == 2
-    assert found["closeness_mean"] == pytest.approx(5 / 9)
+    features = _features(nx.cycle_graph(6))
+    assert (features["radius"], features["diameter"], features["n_central_points"]) == (3, 3, 6)
+    assert features["degree_mean"] == 2
+    assert features["closeness_mean"] == pytest.approx(5 / 9)
 
 
 def test_an_isolated_nucleus_makes_the_radius_zero():
     """A triangle and one nucleus alone: the lone one reaches nothing."""
-    found = dict(zip(GRAPH_FEATURE_NAMES, graph_features(4, [[0, 1, 2], [1, 2, 0]]), strict=True))
-    assert (found["n_components"], found["giant_component_share"]) == (2, 0.75)
-    assert (found["radius"], found["diameter"], found["n_central_points"]) == (0, 1, 1)
-    assert found["closeness_mean"] == pytest.approx(3 * (2 / 3) / 4)
-    assert found["clustering_mean"] == 0.75
+    features = dict(zip(GRAPH_FEATURE_NAMES, graph_features(4, [[0, 1, 2], [1, 2, 0]]), strict=True))
+    assert (features["n_components"], features["giant_component_share"]) == (2, 0.75)
+    assert (features["radius"], features["diameter"], features["n_central_points"]) == (0, 1, 1)
+    assert features["closeness_mean"] == pytest.approx(3 * (2 / 3) / 4)
+    assert features["clustering_mean"] == 0.75
 
 
 def test_nuclei_without_any_edge():
-    found = dict(zip(GRAPH_FEATURE_NAMES, graph_features(3, []), strict=True))
-    assert (found["n_components"], found["n_edges"], found["n_central_points"]) == (3, 0, 3)
-    assert found["lower_slope"] == 0
-    assert np.isnan(found["upper_slope"])
-    assert found["closeness_mean"] == 0
+    features = dict(zip(GRAPH_FEATURE_NAMES, graph_features(3, []), strict=True))
+    assert (features["n_components"], features["n_edges"], features["n_central_points"]) == (3, 0, 3)
+    assert features["lower_slope"] == 0
+    assert np.isnan(features["upper_slope"])
+    assert features["closeness_mean"] == 0
 
 
 def test_without_nuclei_only_the_counts_are_defined():
-    found = dict(zip(GRAPH_FEATURE_NAMES, graph_features(0, []), strict=True))
-    assert {name: value for name, value in found.items() if not np.isnan(value)} == {
+    features = dict(zip(GRAPH_FEATURE_NAMES, graph_features(0, []), strict=True))
+    assert {name: value for name, value in features.items() if not np.isnan(value)} == {
         "n_components": 0,
         "n_vertices": 0,
         "n_edges": 0,
@@ -166,9 +166,13 @@ def test_without_nuclei_only_the_counts_are_defined():
 
 
 def test_one_nucleus():
-    found = dict(zip(GRAPH_FEATURE_NAMES, graph_features(1, []), strict=True))
-    assert {name for name, value in found.items() if np.isnan(value)} == {"upper_slope", "lower_slope"}
-    assert (found["n_central_points"], found["central_points_percent"], found["giant_component_share"]) == (1, 100, 1)
+    features = dict(zip(GRAPH_FEATURE_NAMES, graph_features(1, []), strict=True))
+    assert {name for name, value in features.items() if np.isnan(value)} == {"upper_slope", "lower_slope"}
+    assert (features["n_central_points"], features["central_points_percent"], features["giant_component_share"]) == (
+        1,
+        100,
+        1,
+    )
 
 
 @quick

@@ -12,21 +12,21 @@ def named(n_nodes, pairs):
 
 def test_a_triangle_by_hand():
     """Laplacian 0, 3, 3; normalised 0, 1.5, 1.5; adjacency 2, -1, -1; mean degree 2."""
-    found = named(3, [(0, 1), (1, 2), (2, 0)])
-    assert found["laplacian_energy"] == pytest.approx(2 + 1 + 1)
-    assert found["laplacian_trace"] == pytest.approx(6)
-    assert found["upper_slope"] == pytest.approx(0, abs=1e-12)
-    assert np.isnan(found["lower_slope"])
-    assert found["adjacency_largest_eigenvalue"] == pytest.approx(2)
-    assert found["adjacency_energy"] == pytest.approx(4)
+    spectral = named(3, [(0, 1), (1, 2), (2, 0)])
+    assert spectral["laplacian_energy"] == pytest.approx(2 + 1 + 1)
+    assert spectral["laplacian_trace"] == pytest.approx(6)
+    assert spectral["upper_slope"] == pytest.approx(0, abs=1e-12)
+    assert np.isnan(spectral["lower_slope"])
+    assert spectral["adjacency_largest_eigenvalue"] == pytest.approx(2)
+    assert spectral["adjacency_energy"] == pytest.approx(4)
 
 
 def test_one_edge_and_a_node_alone_by_hand():
     """Laplacian 0, 0, 2; normalised 0, 0, 2; adjacency 1, -1, 0; mean degree 2/3."""
-    found = named(3, [(0, 1)])
-    assert found["laplacian_energy"] == pytest.approx(2 / 3 + 2 / 3 + 4 / 3)
-    assert found["lower_slope"] == pytest.approx(0)
-    assert np.isnan(found["upper_slope"])
+    spectral = named(3, [(0, 1)])
+    assert spectral["laplacian_energy"] == pytest.approx(2 / 3 + 2 / 3 + 4 / 3)
+    assert spectral["lower_slope"] == pytest.approx(0)
+    assert np.isnan(spectral["upper_slope"])
 
 
 def test_a_slope_is_per_rank_and_bounds_are_half_open():

@@ -29,14 +29,14 @@ STATISTICS = ("mean", "stddev", "min_max_ratio", "disorder")
 
 
 def test_all_52_values_of_histomicstk():
-    found = histomicstk_features(SIX, neighbor_distances=0.7 * np.arange(1, 6), neighbor_counts=(3, 5))
+    features = histomicstk_features(SIX, neighbor_distances=0.7 * np.arange(1, 6), neighbor_counts=(3, 5))
     expected = {
         f"{name}_{statistic}": value
         for name, values in EXPECTED.items()
         for statistic, value in zip(STATISTICS, values, strict=True)
     }
-    assert len(found) == 52
-    assert found == pytest.approx(expected, rel=1e-10, abs=1e-12, nan_ok=True)
+    assert len(features) == 52
+    assert features == pytest.approx(expected, rel=1e-10, abs=1e-12, nan_ok=True)
 
 
 def test_ranks_follow_the_sorted_distances_and_counts():
@@ -47,16 +47,16 @@ def test_ranks_follow_the_sorted_distances_and_counts():
 
 @pytest.mark.parametrize("name", SPECIAL)
 def test_special_layouts_never_raise(name):
-    found = histomicstk_features(SPECIAL[name])
-    assert len(found) == 24 + 4 * 5 + 4 * 3
-    assert not np.isinf(list(found.values())).any()
+    features = histomicstk_features(SPECIAL[name])
+    assert len(features) == 24 + 4 * 5 + 4 * 3
+    assert not np.isinf(list(features.values())).any()
 
 
 def test_a_side_counts_once_and_so_does_a_place():
-    found = histomicstk_features([(0, 0), (4, 0), (0, 3), (4, 3), (0, 0)], neighbor_counts=(1,))
-    assert found["mst_branches_mean"] == pytest.approx(10 / 3)
-    assert found["delaunay_sides_mean"] == pytest.approx((4 + 4 + 3 + 3 + 5) / 5)
-    assert found["density_distance_for_neighbors_0_min_max_ratio"] == 0
+    features = histomicstk_features([(0, 0), (4, 0), (0, 3), (4, 3), (0, 0)], neighbor_counts=(1,))
+    assert features["mst_branches_mean"] == pytest.approx(10 / 3)
+    assert features["delaunay_sides_mean"] == pytest.approx((4 + 4 + 3 + 3 + 5) / 5)
+    assert features["density_distance_for_neighbors_0_min_max_ratio"] == 0
 
 
 def test_batch_equals_single():

@@ -11,8 +11,8 @@ INDEX = {name: i for i, name in enumerate(ORIENTATION_FEATURE_NAMES)}
 
 
 def _named(xy, degrees, edges, reliable=None):
-    found = orientation_features(xy, np.deg2rad(np.array(degrees, float)), edges, axis_reliable=reliable)
-    return dict(zip(ORIENTATION_FEATURE_NAMES, found, strict=True))
+    features = orientation_features(xy, np.deg2rad(np.array(degrees, float)), edges, axis_reliable=reliable)
+    return dict(zip(ORIENTATION_FEATURE_NAMES, features, strict=True))
 
 
 def _near(xy, radius):
@@ -30,7 +30,7 @@ def test_there_are_31_different_names():
 
 
 def test_a_row_of_parallel_nuclei_lying_along_the_row():
-    found = _named([(0, 0), (10, 0), (20, 0), (30, 0)], [0, 0, 180, 0], [[0, 1, 2], [1, 2, 3]])
+    features = _named([(0, 0), (10, 0), (20, 0), (30, 0)], [0, 0, 180, 0], [[0, 1, 2], [1, 2, 3]])
     ones = (
         "axis_reliable_share",
         "nematic_order",
@@ -38,20 +38,20 @@ def test_a_row_of_parallel_nuclei_lying_along_the_row():
         "axis_agreement_mean",
         "edge_to_axis_mean",
     )
-    assert {name: found[name] for name in ones} == pytest.approx(dict.fromkeys(ones, 1.0))
+    assert {name: features[name] for name in ones} == pytest.approx(dict.fromkeys(ones, 1.0))
     zeros = ("axial_entropy", "local_nematic_order_sd", "edge_to_axis_sd", "core_contrast_mean", "core_entropy")
-    assert {name: found[name] for name in zeros} == pytest.approx(dict.fromkeys(zeros, 0.0), abs=1e-12)
-    assert found["axis_agreement_0_12um_mean"] == found["axis_agreement_22_32um_mean"] == pytest.approx(1)
-    assert np.isnan([found["axis_agreement_32_48um_mean"], found["axis_correlation_length_um"]]).all()
-    assert (found["edge_to_axis_0_30deg_share"], found["edge_to_axis_60_90deg_share"]) == (1, 0)
-    assert found["edge_to_axis_entropy"] == 0
+    assert {name: features[name] for name in zeros} == pytest.approx(dict.fromkeys(zeros, 0.0), abs=1e-12)
+    assert features["axis_agreement_0_12um_mean"] == features["axis_agreement_22_32um_mean"] == pytest.approx(1)
+    assert np.isnan([features["axis_agreement_32_48um_mean"], features["axis_correlation_length_um"]]).all()
+    assert (features["edge_to_axis_0_30deg_share"], features["edge_to_axis_60_90deg_share"]) == (1, 0)
+    assert features["edge_to_axis_entropy"] == 0
 
 
 def test_a_palisade_stands_side_by_side():
-    found = _named([(0, 0), (10, 0), (20, 0)], [90, 90, 90], [[0, 1], [1, 2]])
-    assert found["edge_to_axis_mean"] == pytest.approx(-1)
-    assert found["edge_to_axis_60_90deg_share"] == 1
-    assert found["nematic_order"] == pytest.approx(1)
+    features = _named([(0, 0), (10, 0), (20, 0)], [90, 90, 90], [[0, 1], [1, 2]])
+    assert features["edge_to_axis_mean"] == pytest.approx(-1)
+    assert features["edge_to_axis_60_90deg_share"] == 1
+    assert features["nematic_order"] == pytest.approx(1)
 
 
 def test_correlation_lasts_to_the_first_shell_without_it():
@@ -68,42 +68,42 @@ def test_correlation_lasts_to_the_first_shell_without_it():
 
 def test_two_crossed_nuclei():
     """Axes 90 degrees apart cancel: no order, no mean axis, agreement -1."""
-    found = _named([(0, 0), (15, 0)], [30, 120], [[0], [1]])
-    assert found["nematic_order"] == pytest.approx(0, abs=1e-12)
-    assert found["local_nematic_order_mean"] == pytest.approx(0, abs=1e-12)
-    assert found["axis_agreement_mean"] == found["axis_agreement_12_22um_mean"] == pytest.approx(-1)
-    assert np.isnan([found["axial_entropy"], found["core_entropy"]]).all()
+    features = _named([(0, 0), (15, 0)], [30, 120], [[0], [1]])
+    assert features["nematic_order"] == pytest.approx(0, abs=1e-12)
+    assert features["local_nematic_order_mean"] == pytest.approx(0, abs=1e-12)
+    assert features["axis_agreement_mean"] == features["axis_agreement_12_22um_mean"] == pytest.approx(-1)
+    assert np.isnan([features["axial_entropy"], features["core_entropy"]]).all()
 
 
 def test_two_nuclei_forty_degrees_apart():
     """Each is 20 degrees from the mean axis: bins 2 and 16, four bins apart; order cos 40."""
-    found = _named([(0, 0), (0, 25)], [10, 50], [[0], [1]])
-    assert found["nematic_order"] == pytest.approx(np.cos(np.deg2rad(40)))
-    assert found["axis_agreement_22_32um_mean"] == pytest.approx(np.cos(np.deg2rad(80)))
-    assert found["core_contrast_mean"] == 4
-    assert found["core_intensity_mean"] == 2
-    assert found["axial_entropy"] == pytest.approx(np.log(2) / np.log(18))
-    assert found["edge_to_axis_mean"] == pytest.approx((np.cos(np.deg2rad(160)) + np.cos(np.deg2rad(80))) / 2)
-    assert [found[f"edge_to_axis_{s}deg_share"] for s in ("0_30", "30_60", "60_90")] == [0, 0.5, 0.5]
-    assert found["edge_to_axis_entropy"] == pytest.approx(np.log(2) / np.log(9))
+    features = _named([(0, 0), (0, 25)], [10, 50], [[0], [1]])
+    assert features["nematic_order"] == pytest.approx(np.cos(np.deg2rad(40)))
+    assert features["axis_agreement_22_32um_mean"] == pytest.approx(np.cos(np.deg2rad(80)))
+    assert features["core_contrast_mean"] == 4
+    assert features["core_intensity_mean"] == 2
+    assert features["axial_entropy"] == pytest.approx(np.log(2) / np.log(18))
+    assert features["edge_to_axis_mean"] == pytest.approx((np.cos(np.deg2rad(160)) + np.cos(np.deg2rad(80))) / 2)
+    assert [features[f"edge_to_axis_{s}deg_share"] for s in ("0_30", "30_60", "60_90")] == [0, 0.5, 0.5]
+    assert features["edge_to_axis_entropy"] == pytest.approx(np.log(2) / np.log(9))
 
 
 def test_opposite_domains_have_local_order_without_global_order():
     xy = [(0, 0), (10, 0), (20, 0), (100, 0), (110, 0), (120, 0)]
-    found = _named(xy, [0, 0, 0, 90, 90, 90], [[0, 1, 3, 4], [1, 2, 4, 5]])
-    assert found["nematic_order"] == pytest.approx(0, abs=1e-12)
-    assert found["local_nematic_order_mean"] == pytest.approx(1)
+    features = _named(xy, [0, 0, 0, 90, 90, 90], [[0, 1, 3, 4], [1, 2, 4, 5]])
+    assert features["nematic_order"] == pytest.approx(0, abs=1e-12)
+    assert features["local_nematic_order_mean"] == pytest.approx(1)
 
 
 def test_shells_equal_the_loop_over_all_pairs():
     xy, theta, edges, reliable = _patch(4)
-    found = dict(
+    features = dict(
         zip(ORIENTATION_FEATURE_NAMES, orientation_features(xy, theta, edges, axis_reliable=reliable), strict=True)
     )
     pairs = [(i, j) for i in range(len(xy)) for j in range(i) if reliable[i] and reliable[j]]
     for low, high in ((0, 12), (12, 22), (22, 32), (32, 48), (48, 64)):
         agreeing = [np.cos(2 * (theta[i] - theta[j])) for i, j in pairs if low < np.linalg.norm(xy[i] - xy[j]) <= high]
-        assert found[f"axis_agreement_{low}_{high}um_mean"] == pytest.approx(np.mean(agreeing))
+        assert features[f"axis_agreement_{low}_{high}um_mean"] == pytest.approx(np.mean(agreeing))
 
 
 def test_lengths_alone_follow_the_scale():
@@ -117,23 +117,23 @@ def test_lengths_alone_follow_the_scale():
 def test_random_axes_show_no_order_and_full_entropy():
     random = np.random.default_rng(0)
     xy = random.uniform(0, 500, (3000, 2))
-    found = _named(xy, random.uniform(0, 180, 3000), _near(xy, 20.0))
-    assert found["nematic_order"] < 0.05
-    assert found["axial_entropy"] > 0.99
-    assert abs(found["axis_agreement_mean"]) < 0.05
-    assert abs(found["edge_to_axis_mean"]) < 0.05
+    features = _named(xy, random.uniform(0, 180, 3000), _near(xy, 20.0))
+    assert features["nematic_order"] < 0.05
+    assert features["axial_entropy"] > 0.99
+    assert abs(features["axis_agreement_mean"]) < 0.05
+    assert abs(features["edge_to_axis_mean"]) < 0.05
 
 
 def test_nuclei_without_axis_have_a_part_in_the_share_alone():
     xy, theta, edges, reliable = _patch(1)
-    found = orientation_features(xy, theta, edges, axis_reliable=reliable)
+    features = orientation_features(xy, theta, edges, axis_reliable=reliable)
     number = np.cumsum(reliable) - 1
     inside = reliable[edges].all(axis=0)
     without = orientation_features(xy[reliable], theta[reliable], number[edges[:, inside]])
-    assert found[0] == reliable.mean()
-    np.testing.assert_allclose(found[1:], without[1:], rtol=1e-12)
+    assert features[0] == reliable.mean()
+    np.testing.assert_allclose(features[1:], without[1:], rtol=1e-12)
     theta[~reliable] = np.nan
-    np.testing.assert_array_equal(orientation_features(xy, theta, edges), found)
+    np.testing.assert_array_equal(orientation_features(xy, theta, edges), features)
 
 
 @quick
@@ -192,9 +192,9 @@ def test_what_is_defined_without_nuclei_without_axes_and_without_edges():
 
 
 def test_coincident_nuclei_have_no_direction_between_them():
-    found = _named([(5, 5), (5, 5)], [0, 0], [[0], [1]])
-    assert np.isnan(found["edge_to_axis_mean"])
-    assert found["axis_agreement_mean"] == pytest.approx(1)
+    features = _named([(5, 5), (5, 5)], [0, 0], [[0], [1]])
+    assert np.isnan(features["edge_to_axis_mean"])
+    assert features["axis_agreement_mean"] == pytest.approx(1)
 
 
 def test_lengths_that_do_not_fit_are_refused():

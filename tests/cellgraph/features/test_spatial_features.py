@@ -57,8 +57,8 @@ def _slowly(points):
         (triangle, ("min_max", "sd", "mean", "d")),
         (_tree(distance.tolist()), ("mean", "sd", "min_max", "d")),
     ):
-        found = _statistics([float(v) for v in population])
-        values += [found[name] for name in order]
+        summary = _statistics([float(v) for v in population])
+        values += [summary[name] for name in order]
     values += [len(points), len(points) / sum(area)]
     values += [s[name] for name in ("mean", "sd", "d") for s in sums]
     values += [c[name] for name in ("mean", "sd", "d") for c in counts]
@@ -82,7 +82,7 @@ def test_all_51_equal_the_slow_formulas(points):
 
 def test_a_square_with_its_centre_by_hand():
     """Corners of (0, 0) to (20, 20) and (10, 10): one bounded cell, four triangles, branches of 10 sqrt 2."""
-    found = dict(
+    features = dict(
         zip(SPATIAL_FEATURE_NAMES, spatial_features([(0, 0), (20, 0), (20, 20), (0, 20), (10, 10)]), strict=True)
     )
     half = 10 * np.sqrt(2)
@@ -112,8 +112,8 @@ def test_a_square_with_its_centre_by_hand():
         "n_within_30px_mean": 4,
         "n_within_30px_disorder": 0,
     }
-    assert {name: found[name] for name in expected} == pytest.approx(expected)
-    undefined = {name for name, value in found.items() if np.isnan(value)}
+    assert {name: features[name] for name in expected} == pytest.approx(expected)
+    undefined = {name for name, value in features.items() if np.isnan(value)}
     assert undefined == {
         "voronoi_area_sd_px2",
         "voronoi_area_disorder",
@@ -129,9 +129,9 @@ PLANE = {name for name in SPATIAL_FEATURE_NAMES if name.startswith(("voronoi", "
 
 @pytest.mark.parametrize("name", SPECIAL)
 def test_special_layouts_never_raise_nor_turn_infinite(name):
-    found = spatial_features(SPECIAL[name])
-    assert not np.isinf(found).any()
-    assert found[INDEX["n_nuclei"]] == len(SPECIAL[name])
+    features = spatial_features(SPECIAL[name])
+    assert not np.isinf(features).any()
+    assert features[INDEX["n_nuclei"]] == len(SPECIAL[name])
 
 
 @pytest.mark.parametrize(
@@ -144,23 +144,23 @@ def test_special_layouts_never_raise_nor_turn_infinite(name):
     ],
 )  # fmt: skip
 def test_what_is_defined_for_0_1_and_2_nuclei(name, defined):
-    found = spatial_features(SPECIAL[name])
-    assert {n for n, value in zip(SPATIAL_FEATURE_NAMES, found, strict=True) if not np.isnan(value)} == defined
+    features = spatial_features(SPECIAL[name])
+    assert {n for n, value in zip(SPATIAL_FEATURE_NAMES, features, strict=True) if not np.isnan(value)} == defined
 
 
 @pytest.mark.parametrize("name", ["three on a line", "twelve on a line", "vertical line", "five at one place"])
 def test_nuclei_on_a_line_have_no_plane_features_but_the_others(name):
-    found = dict(zip(SPATIAL_FEATURE_NAMES, spatial_features(SPECIAL[name]), strict=True))
-    assert all(np.isnan(found[n]) for n in PLANE)
-    assert not np.isnan([found["mst_branch_length_mean_px"], found["n_within_50px_mean"]]).any()
+    features = dict(zip(SPATIAL_FEATURE_NAMES, spatial_features(SPECIAL[name]), strict=True))
+    assert all(np.isnan(features[n]) for n in PLANE)
+    assert not np.isnan([features["mst_branch_length_mean_px"], features["n_within_50px_mean"]]).any()
 
 
 def test_a_triangle_has_triangle_features_and_no_bounded_cell():
-    found = dict(zip(SPATIAL_FEATURE_NAMES, spatial_features(SPECIAL["triangle"]), strict=True))
-    assert found["delaunay_triangle_area_mean_px2"] == pytest.approx(6)
-    assert found["delaunay_side_length_mean_px"] == pytest.approx(4)
-    assert found["mst_branch_length_mean_px"] == pytest.approx(3.5)
-    assert np.isnan([found["voronoi_area_total_px2"], found["nuclei_per_voronoi_px2"]]).all()
+    features = dict(zip(SPATIAL_FEATURE_NAMES, spatial_features(SPECIAL["triangle"]), strict=True))
+    assert features["delaunay_triangle_area_mean_px2"] == pytest.approx(6)
+    assert features["delaunay_side_length_mean_px"] == pytest.approx(4)
+    assert features["mst_branch_length_mean_px"] == pytest.approx(3.5)
+    assert np.isnan([features["voronoi_area_total_px2"], features["nuclei_per_voronoi_px2"]]).all()
 
 
 def test_nuclei_at_one_place_count_as_nuclei_and_as_one_site():
@@ -175,9 +175,9 @@ def test_nuclei_at_one_place_count_as_nuclei_and_as_one_site():
 @quick
 @given(any_layout())
 def test_any_layout_has_values_or_nan_that_do_not_depend_on_order(points):
-    found = spatial_features(points)
-    assert not np.isinf(found).any()
-    np.testing.assert_allclose(spatial_features(points[::-1]), found, rtol=1e-9)
+    features = spatial_features(points)
+    assert not np.isinf(features).any()
+    np.testing.assert_allclose(spatial_features(points[::-1]), features, rtol=1e-9)
 
 
 @quick

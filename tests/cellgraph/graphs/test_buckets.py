@@ -8,7 +8,7 @@ from tests.cellgraph.nuclei_layouts import SPECIAL, any_layout, quick
 BOUNDS = np.array([0.0, 1.0, 2.5, 40.0])
 
 
-def distances_of(xy):
+def all_distances(xy):
     return np.sqrt(((xy[:, None] - xy[None]) ** 2).sum(axis=2))
 
 
@@ -18,15 +18,15 @@ def whole(xy):
 
 def check_searches(xy):
     """Every search against a matrix of all distances."""
-    distance, n = distances_of(xy), len(xy)
+    distance, n = all_distances(xy), len(xy)
     other = ~np.eye(n, dtype=bool)
     for radius in (1.0, 30.0):
-        offsets, targets, found = within(xy, whole(xy), radius)
+        offsets, targets, distances = within(xy, whole(xy), radius)
         for point in range(n):
             row = slice(offsets[point], offsets[point + 1])
             expected = np.flatnonzero((distance[point] <= radius) & other[point])
             assert targets[row].tolist() == expected.tolist()
-            assert found[row] == pytest.approx(distance[point, expected])
+            assert distances[row] == pytest.approx(distance[point, expected])
     radii = np.array([1.0, 2.0, 30.0])
     expected_counts = [[((distance[p] <= r) & other[p]).sum() for r in radii] for p in range(n)]
     assert counts(xy, whole(xy), radii).tolist() == expected_counts

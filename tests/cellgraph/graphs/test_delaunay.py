@@ -23,19 +23,19 @@ def test_sites_are_sorted_once_each_and_moved_to_the_corner():
 @quick
 @given(scattered())
 def test_triangles_are_those_of_scipy(points):
-    found = _single(points)
+    triangulation = _single(points)
     order = np.lexsort(points.T[::-1])
     expected = {tuple(sorted(t)) for t in Delaunay(points).simplices}
-    assert {tuple(sorted(order[t])) for t in found.triangles} == expected
+    assert {tuple(sorted(order[t])) for t in triangulation.triangles} == expected
 
 
 @quick
 @given(any_layout())
 def test_triangles_fill_the_convex_hull(points):
-    found = _single(points)
-    if len(found.triangles):
-        total = triangle_areas(found.xy, found.triangles).sum()
-        assert total == pytest.approx(ConvexHull(found.xy).volume, rel=1e-6)
+    triangulation = _single(points)
+    if len(triangulation.triangles):
+        total = triangle_areas(triangulation.xy, triangulation.triangles).sum()
+        assert total == pytest.approx(ConvexHull(triangulation.xy).volume, rel=1e-6)
 
 
 @pytest.mark.parametrize("name", ["none", "one", "two", "three on a line", "five at one place", "twelve on a line"])

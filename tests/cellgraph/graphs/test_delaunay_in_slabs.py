@@ -21,9 +21,9 @@ def _as_set(triangles):
 @given(st.integers(0, 10**6), st.integers(20, 200), st.floats(0.1, 10))
 def test_slabs_find_the_triangles_that_qhull_finds_at_once(seed, sites_per_slab, stretch):
     sites = _in_order(np.random.default_rng(seed).uniform(0, 100, (600, 2)) * [stretch, 1])
-    found = delaunay_by_slabs(sites, sites_per_slab=sites_per_slab)
-    assert _as_set(found) == _as_set(Delaunay(sites).simplices)
-    assert len(found) == len(_as_set(found))
+    triangles = delaunay_by_slabs(sites, sites_per_slab=sites_per_slab)
+    assert _as_set(triangles) == _as_set(Delaunay(sites).simplices)
+    assert len(triangles) == len(_as_set(triangles))
 
 
 def test_clusters_far_apart_are_joined_as_by_qhull():
@@ -42,9 +42,9 @@ def test_clusters_far_apart_are_joined_as_by_qhull():
     ids=["line", "grid"],
 )
 def test_where_slabs_do_not_tell_they_say_so_or_fill_the_hull(sites):
-    found = delaunay_by_slabs(sites, sites_per_slab=50)
-    if found is not None:
-        a, b, c = (sites[found[:, i]] for i in range(3))
+    triangles = delaunay_by_slabs(sites, sites_per_slab=50)
+    if triangles is not None:
+        a, b, c = (sites[triangles[:, i]] for i in range(3))
         assert np.abs(np.cross(b - a, c - a)).sum() / 2 == pytest.approx(19**2)
     else:
         assert len(all_triangles(sites, np.array([0, len(sites)]))) in (0, 2 * 19**2)

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import get_args
 
 import networkx as nx
@@ -8,7 +9,8 @@ from hypothesis import strategies as st
 from scipy.spatial import Delaunay
 from scipy.spatial.distance import cdist
 
-from pipeline.cellgraph.graphs.edge_rules import TiledNuclei, build_graphs_batch
+from pipeline.cellgraph.graphs.edge_rules import build_graphs_batch, cosine_similarity
+from pipeline.cellgraph.graphs.tiled_nuclei import TiledNuclei
 from pipeline.cellgraph.params import CellGraphParams, GraphKind
 from tests.cellgraph.nuclei_layouts import SPECIAL, any_nuclei, quick, scattered
 
@@ -86,11 +88,11 @@ def test_delaunay_of_places_on_a_line_and_of_nuclei_at_one_place():
 
 def test_edge_attributes_by_hand():
     """From (0, 0) with axis 10 degrees to (0, 8) with axis 50 degrees: the edge points to 90 degrees."""
-    found = _build(_nuclei([(0, 0), (0, 8)], np.deg2rad([10.0, 50.0])), max_delta_orientation_deg=45)
-    np.testing.assert_allclose(found.length_um, [8, 8])
-    np.testing.assert_allclose(np.rad2deg(found.delta_orientation), [40, 40])
-    np.testing.assert_allclose(np.rad2deg(found.edge_to_axis), [80, 40])
-    np.testing.assert_allclose(found.weight, np.exp(-8 / 32) * np.cos(np.deg2rad(40)) ** 2)
+    edges = _build(_nuclei([(0, 0), (0, 8)], np.deg2rad([10.0, 50.0])), max_delta_orientation_deg=45)
+    np.testing.assert_allclose(edges.length_um, [8, 8])
+    np.testing.assert_allclose(np.rad2deg(edges.delta_orientation), [40, 40])
+    np.testing.assert_allclose(np.rad2deg(edges.edge_to_axis), [80, 40])
+    np.testing.assert_allclose(edges.weight, np.exp(-8 / 32) * np.cos(np.deg2rad(40)) ** 2)
 
 
 def test_weight_takes_no_notice_of_axes_that_mean_nothing_and_of_the_paper_is_one():
@@ -104,15 +106,15 @@ def test_weight_takes_no_notice_of_axes_that_mean_nothing_and_of_the_paper_is_on
 @pytest.mark.parametrize("name", SPECIAL)
 def test_special_layouts_have_a_simple_graph(kind, name):
     xy = np.array(SPECIAL[name], float).reshape(-1, 2)
-    found = _build(_nuclei(xy), kind=kind, radius_um=1000)
-    a, b = found.edge_index
+    edges = _build(_nuclei(xy), kind=kind, radius_um=1000)
+    a, b = edges.edge_index
     assert (a != b).all()
-    assert {tuple(e) for e in found.edge_index.T} == {tuple(e) for e in found.edge_index[::-1].T}
-    assert len({tuple(e) for e in found.edge_index.T}) == len(a)
+    assert {tuple(e) for e in edges.edge_index.T} == {tuple(e) for e in edges.edge_index[::-1].T}
+    assert len({tuple(e) for e in edges.edge_index.T}) == len(a)
     coincident = (xy[a] == xy[b]).all(axis=1)
-    np.testing.assert_array_equal(np.isnan(found.edge_to_axis), coincident)
+    np.testing.assert_array_equal(np.isnan(edges.edge_to_axis), coincident)
     if kind == "delaunay" and len(xy) and name != "almost on a line":
-        assert nx.is_connected(nx.Graph([(i, i) for i in range(len(xy))] + list(found.edge_index.T.tolist())))
+        assert nx.is_connected(nx.Graph([(i, i) for i in range(len(xy))] + list(edges.edge_index.T.tolist())))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -183,3 +185,65 @@ def test_a_graph_of_the_whole_slide_holds_those_of_its_tiles(kind):
     whole = {tuple(e) for e in slide.edge_index.T}
     assert within < whole
     assert all((a < 70) != (b < 70) for a, b in whole - within)
+
+
+def _joined(nuclei, **params):
+    return [(a, b) for a, b in _build(nuclei, **params).edge_index.T.tolist() if a < b]
+
+
+def test_orientation_joins_near_nuclei_whose_axes_agree():
+    nuclei = _nuclei([(0, 0), (10, 0), (20, 0), (60, 0)], np.deg2rad([170.0, 10, 55, 55]))
+    assert _joined(nuclei, radius_um=32, max_delta_orientation_deg=30) == [(0, 1)]
+    assert _joined(nuclei, radius_um=32, max_delta_orientation_deg=50) == [(0, 1), (1, 2)]
+    assert _joined(nuclei, radius_um=40, max_delta_orientation_deg=50) == [(0, 1), (1, 2), (2, 3)]
+
+
+def test_nuclei_without_axis_are_joined_by_distance_or_not_at_all():
+    nuclei = _nuclei([(0, 0), (10, 0), (20, 0)], np.deg2rad([0.0, 90, 90]), np.array([True, False, True]))
+    assert _joined(nuclei) == [(0, 1), (1, 2)]
+    assert _joined(nuclei, axisless_nuclei="leave_unjoined") == []
+
+
+def test_bounds_are_inclusive():
+    nuclei = _nuclei([(0, 0), (0, 32)], np.deg2rad([0.0, 30]))
+    assert _joined(nuclei, radius_um=32, max_delta_orientation_deg=30.0000001) == [(0, 1)]
+    assert _joined(nuclei, radius_um=31.999, max_delta_orientation_deg=90) == []
+    for kind in ("knn", "delaunay", "radius"):
+        assert _joined(nuclei, kind=kind, radius_um=32) == [(0, 1)]
+        assert _joined(nuclei, kind=kind, radius_um=31.999) == []
+
+
+def test_radius_takes_no_notice_of_axes():
+    assert _joined(_nuclei([(0, 0), (10, 0)], np.deg2rad([0.0, 90])), kind="radius") == [(0, 1)]
+
+
+def test_paper_joins_by_pixels_and_cosine_of_raw_measures():
+    """64 px at 0.5 um/px are 32 um; (1, 0) and (1, 1) have cosine 0.707, (1, 0) and (1, 1.1) 0.673."""
+    measures = np.zeros((4, 12))
+    measures[:, 0], measures[:, 1] = 1, [0, 1, 1.1, 0]
+    nuclei = replace(_nuclei([(0, 0), (10, 0), (20, 0), (-32.1, 0)]), raw_measures=measures)
+    assert _joined(nuclei, kind="paper") == [(0, 1), (1, 2)]
+    assert _joined(nuclei, kind="paper", paper_min_cosine=0.67) == [(0, 1), (0, 2), (1, 2)]
+
+
+def test_cosine_of_nothing_is_zero_and_what_is_not_finite_counts_as_zero():
+    raw = np.array([[0.0, 0.0], [3.0, 4.0], [np.nan, 2.0], [0.0, np.inf]])
+    pairs = np.array([[0, 1, 1], [1, 2, 3]])
+    np.testing.assert_allclose(cosine_similarity(raw, pairs), [0, 0.8, 0])
+
+
+def test_edges_hold_both_directions_sorted_with_length_and_angle():
+    axes = np.deg2rad([5.0, 175, 5, 0, 20])
+    edges = _build(_nuclei([(0, 0), (3, 4), (0, 1), (0, 0), (6, 8)], axes, offsets=[0, 0, 3, 5]))
+    np.testing.assert_array_equal(edges.edge_index, [[0, 0, 1, 1, 2, 2, 3, 4], [1, 2, 0, 2, 0, 1, 4, 3]])
+    np.testing.assert_array_equal(edges.edge_offsets, [0, 0, 6, 8])
+    np.testing.assert_allclose(edges.length_um, [5, 1, 5, 18**0.5, 1, 18**0.5, 10, 10])
+    np.testing.assert_allclose(np.rad2deg(edges.delta_orientation), [10, 0, 10, 10, 0, 10, 20, 20], atol=1e-9)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("n", [0, 1])
+def test_too_few_nuclei_have_no_edges(kind, n):
+    edges = _build(_nuclei(np.zeros((n, 2))), kind=kind)
+    assert edges.edge_index.shape == (2, 0)
+    assert edges.edge_offsets.tolist() == [0, 0]
