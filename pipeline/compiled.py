@@ -1,4 +1,8 @@
-"""Compiled loops: machine code where arrays cannot say it, kept on disk after the first call."""
+"""Compiled loops: machine code where arrays cannot say it, kept on disk after the first call.
+
+Machine code on disk is made anew when the file of its function changes, and only then.  So a compiled function calls
+compiled functions of its own file alone; an edit of another file would leave the old code in it.
+"""
 
 from collections.abc import Callable
 from typing import Any, TypeVar

@@ -1,3 +1,4 @@
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 
 from pipeline.compiled import compiled
+from pipeline.reachability import module_file, package_modules
 
 MODULE = """
 from pipeline.compiled import compiled
@@ -48,3 +50,23 @@ def test_machine_code_is_kept_where_a_folder_can_be_written(tmp_path: Path, writ
 
 def test_a_compiled_function_is_numbas() -> None:
     assert isinstance(compiled(plain_total), numba.core.dispatcher.Dispatcher)
+
+
+def names_of_other_files(tree: ast.Module) -> set[str]:
+    """Names that a module imports from others of the package, but for types of arrays."""
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    ours = [node for node in imports if str(node.module).startswith("pipeline.") and node.module != "pipeline.arrays"]
+    return {alias.asname or alias.name for node in ours for alias in node.names}
+
+
+def compiled_bodies(tree: ast.Module) -> list[ast.stmt]:
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    return [line for f in functions if "compiled" in map(ast.unparse, f.decorator_list) for line in f.body]
+
+
+@pytest.mark.parametrize("module", [m for m in package_modules() if "\n@compiled\n" in module_file(m).read_text()])
+def test_compiled_code_takes_nothing_from_another_file_whose_edit_it_would_not_notice(module: str) -> None:
+    tree = ast.parse(module_file(module).read_text())
+    used = {n.id for line in compiled_bodies(tree) for n in ast.walk(line) if isinstance(n, ast.Name)}
+    assert used
+    assert not used & names_of_other_files(tree)

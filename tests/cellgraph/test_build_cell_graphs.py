@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 
@@ -26,6 +28,23 @@ def test_each_kept_tile_gets_its_nuclei_and_edges(tile_frame, nucleus_frame, wri
     ends = frame[["x_um", "y_um"]].to_numpy()[graphs.nucleus_id[graphs.edge_index]]
     np.testing.assert_allclose(np.hypot(*(ends[0] - ends[1]).T), graphs.length_um, rtol=1e-6)
     assert 0 < graphs.length_um.max() <= 15
+
+
+def test_edges_carry_what_the_tables_tell_of_their_nuclei(tile_frame, nucleus_frame, write_slide, tmp_path):
+    """One edge at a time, from the rows of the nucleus table."""
+    frame = nucleus_frame([25, 20]).set_index("nucleus_id", drop=False)
+    graphs, _ = _build(write_slide(tile_frame([True, True]), frame), tmp_path / "g.zarr", radius_um=15.0)
+    stored = graphs.length_um, graphs.delta_orientation, graphs.edge_to_axis, graphs.weight
+    assert graphs.edge_index.shape[1] > 50
+    for ends, attributes in zip(graphs.nucleus_id[graphs.edge_index].T, np.transpose(stored), strict=True):
+        source, target = (frame.loc[nucleus] for nucleus in ends)
+        dx, dy = target["x_um"] - source["x_um"], target["y_um"] - source["y_um"]
+        turns = source["orientation_rad"] - target["orientation_rad"], source["orientation_rad"] - math.atan2(dy, dx)
+        between, to_axis = (math.acos(abs(math.cos(turn))) for turn in turns)
+        both_have_axes = min(source["eccentricity"], target["eccentricity"]) >= 0.6
+        agreement = math.cos(between) ** 2 if both_have_axes else 1.0
+        weight = math.exp(-math.hypot(dx, dy) / 15.0) * agreement
+        np.testing.assert_allclose(attributes, [math.hypot(dx, dy), between, to_axis, weight], rtol=1e-5, atol=1e-6)
 
 
 def test_a_tile_that_could_not_be_read_has_no_graph(tile_frame, nucleus_frame, write_slide, tmp_path):
