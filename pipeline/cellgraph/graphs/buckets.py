@@ -92,24 +92,18 @@ def _insert_nearer(xy: Float64s, point: int, members: Int64s, index: Int64s, squ
 
 
 @compiled
-def _search_ring(xy: Float64s, buckets: _Buckets, point: int, reach: int, index: Int64s, squares: Float64s) -> None:
-    """Look for nearer points in the buckets that are ``reach`` rows or columns away and no more."""
-    column, row = buckets.column[point - buckets.start], buckets.row[point - buckets.start]
-    for r in range(max(row - reach, 0), min(row + reach, buckets.rows - 1) + 1):
-        # Of the rows between the first and the last only the two ends are on the ring.
-        step = 1 if abs(r - row) == reach else 2 * reach
-        for c in range(column - reach, column + reach + 1, step):
-            if 0 <= c < buckets.columns:
-                bucket = r * buckets.columns + c
-                members = buckets.members[buckets.first[bucket] : buckets.first[bucket + 1]]
-                _insert_nearer(xy, point, members, index, squares)
+def _members_between(buckets: _Buckets, row: int, left: int, right: int) -> Int64s:
+    """Points in the buckets of one row from column ``left`` to ``right``, of which one at least is there."""
+    begin = row * buckets.columns + max(left, 0)
+    end = row * buckets.columns + min(right, buckets.columns - 1)
+    members: Int64s = buckets.members[buckets.first[begin] : buckets.first[end + 1]]
+    return members
 
 
 @compiled
-def _farthest_ring(buckets: _Buckets, point: int) -> int:
-    """Rows or columns from a point's bucket to the farthest there is."""
-    column, row = buckets.column[point - buckets.start], buckets.row[point - buckets.start]
-    return max(column, buckets.columns - 1 - column, row, buckets.rows - 1 - row)
+def _farthest_ring(buckets: _Buckets, column: int, row: int) -> int:
+    """Rows or columns from a bucket to the farthest there is."""
+    return int(max(column, buckets.columns - 1 - column, row, buckets.rows - 1 - row))
 
 
 @compiled
@@ -120,16 +114,29 @@ def nearest(xy: Float64s, offsets: Int64s, k: int) -> tuple[Int64s, Float64s]:
     is -1 and the distance infinite.
     """
     index, squares = np.full((len(xy), k), -1, np.int64), np.full((len(xy), k), np.inf)
+    best, least = np.empty(k, np.int64), np.empty(k)
     for tile in range(len(offsets) - 1):
         if offsets[tile + 1] - offsets[tile] < 2:
             continue
         buckets = _buckets(xy, offsets[tile], offsets[tile + 1])
         for point in buckets.members:
-            for reach in range(_farthest_ring(buckets, point) + 1):
-                _search_ring(xy, buckets, point, reach, index[point], squares[point])
+            column, row = buckets.column[point - buckets.start], buckets.row[point - buckets.start]
+            best[:], least[:] = -1, np.inf
+            for reach in range(_farthest_ring(buckets, column, row) + 1):
+                left, right = column - reach, column + reach
+                for r in range(max(row - reach, 0), min(row + reach, buckets.rows - 1) + 1):
+                    if abs(r - row) == reach:
+                        _insert_nearer(xy, point, _members_between(buckets, r, left, right), best, least)
+                        continue
+                    # Of the rows between only the two ends are new.
+                    if left >= 0:
+                        _insert_nearer(xy, point, _members_between(buckets, r, left, left), best, least)
+                    if right < buckets.columns:
+                        _insert_nearer(xy, point, _members_between(buckets, r, right, right), best, least)
                 bound = reach * buckets.side * BOUND_SLACK
-                if squares[point, k - 1] < bound * bound:
+                if least[k - 1] < bound * bound:
                     break
+            index[point], squares[point] = best, least
     return index, np.sqrt(squares)
 
 
@@ -150,10 +157,7 @@ def _rows_near(buckets: _Buckets, point: int, reach: int) -> tuple[int, int]:
 def _members_near(buckets: _Buckets, point: int, row: int, reach: int) -> Int64s:
     """Points in the buckets of one row that are in reach of a point."""
     column = buckets.column[point - buckets.start]
-    left = row * buckets.columns + max(column - reach, 0)
-    right = row * buckets.columns + min(column + reach, buckets.columns - 1)
-    members: Int64s = buckets.members[buckets.first[left] : buckets.first[right + 1]]
-    return members
+    return _members_between(buckets, row, column - reach, column + reach)
 
 
 @compiled
