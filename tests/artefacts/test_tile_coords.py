@@ -232,7 +232,8 @@ def test_the_same_table_gives_the_same_bytes(tmp_path, write):
 @pytest.mark.parametrize("write", [write_trident_coords, write_clam_coords])
 @pytest.mark.parametrize("tiles", [grid(0.25).assign(kept=False), empty_frame(tile_table.COLUMNS)])
 def test_a_slide_without_tiles_gives_a_file_of_none(tmp_path, write, tiles, caplog):
-    write(tmp_path / "s1.h5", tiles, header_of(0.25 if len(tiles) else None, reason="no tissue found"))
+    unread = {} if len(tiles) else {"width_l0": 0, "height_l0": 0}
+    write(tmp_path / "s1.h5", tiles, header_of(0.25 if len(tiles) else None, reason="no tissue found", **unread))
     assert read_tile_coords(tmp_path / "s1.h5").coords.shape == (0, 2)
     assert "slide s1: no tile is kept (no tissue found)" in caplog.text
 

@@ -142,7 +142,7 @@ def read_seed_metrics(path: Path, method: str, seed: int) -> SeedMetrics:
 
 
 def _interval(pair: Any) -> tuple[float, float] | None:
-    if pair is None or pair[0] is None or pair[1] is None:
+    if pair is None:
         return None
     low, high = pair
     return float(low), float(high)

@@ -12,6 +12,7 @@ from pipeline.errors import ArtefactError
 from pipeline.report.contents.method_results import (
     Results,
     SeedMetrics,
+    Spread,
     confusion,
     probability_columns,
     read_results,
@@ -56,6 +57,8 @@ def test_methods_without_a_value_come_last_and_ties_keep_their_order() -> None:
     results = Results({(one.method, 0): one for one in seeds}, {}, {}, pd.DataFrame())
     assert results.ranked([one.method for one in seeds], "auroc") == ["first", "tied", "low", "undefined"]
     assert results.fold_values("low", "auroc").tolist() == [0.5]
+    assert results.spread("low", "auroc") == Spread(0.5, None, 1)
+    assert results.spread("tied", "auroc").sd == pytest.approx(0.2 / math.sqrt(2))
     assert results.spread("undefined", "auroc").n_values == 0
 
 

@@ -84,6 +84,8 @@ def test_the_share_of_the_true_class_is_the_depth_of_a_cell_and_its_text_stays_l
     depth = {tuple(np.rint(cell.get_xy()[:4].mean(axis=0)).astype(int)): cell.get_alpha() for cell in axes.patches}
     shares = {(0, 0): 0.6, (1, 0): 0.4, (0, 1): 0.1, (1, 1): 0.9}
     assert depth == pytest.approx({cell: 0.06 + 0.88 * share for cell, share in shares.items()})
+    for cell in axes.patches:
+        np.testing.assert_allclose(np.ptp(cell.get_xy(), axis=0), [0.96, 0.96])
     inks = {(round(t.get_position()[0]), round(t.get_position()[1])): t.get_color() for t in axes.texts}
     assert inks == {(0, 0): "white", (1, 0): INK, (0, 1): INK, (1, 1): "white"}
 

@@ -30,6 +30,7 @@ def test_a_panel_a_kind_of_column_and_none_where_there_is_no_value() -> None:
     assert [axes.axison for axes in panels] == [True, True, False]
     assert len(panels) == len(PANELS)
     assert {axes.get_xlabel() for axes in panels[:2]} == {"epoch"}
+    assert all(tick == int(tick) for tick in panels[0].xaxis.get_major_locator().tick_values(0, 2))
 
 
 def test_thin_lines_are_runs_and_the_bold_one_is_the_mean_of_those_still_training() -> None:

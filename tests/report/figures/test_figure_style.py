@@ -16,7 +16,9 @@ from pipeline.report.figures.figure_style import (
     house_style,
     inline_svg,
     picture_canvas,
+    plot_figure,
     png_bytes,
+    single_plot,
     svg_bytes,
 )
 
@@ -52,6 +54,18 @@ def test_inline_svg_takes_the_pages_colours_and_names_its_ids() -> None:
     assert ids
     assert all(name.startswith("plot-") for name in ids)
     assert set(re.findall(r"url\(#([^)]+)\)", text)) <= set(ids)
+
+
+def test_a_plot_becomes_a_figure_in_the_house_style() -> None:
+    drawn, axes = single_plot(3, 2)
+    axes.plot([0, 1], [0, 1], marker="o", label="$line$")
+    axes.legend()
+    figure = plot_figure("plot", drawn, "a caption", "a description")
+    assert (figure.name, figure.kind, figure.file_name) == ("plot", "svg", "plot.svg")
+    assert (figure.caption, figure.alt) == ("a caption", "a description")
+    size = re.search(rb'width="([\d.]+)pt" height="([\d.]+)pt"', figure.content)
+    assert size is not None
+    assert (float(size[1]), float(size[2])) == (3 * 72, 2 * 72)
 
 
 def test_pictures_keep_their_pixels() -> None:

@@ -45,6 +45,15 @@ def test_small_graphs(sound: ReportContents) -> None:
     assert "a graph of one node learns nothing" in caution.text
 
 
+def test_one_small_graph_among_others_is_counted(sound: ReportContents) -> None:
+    first, *others = sound.cohort
+    rest = [replace(slide, n_patches=3) for slide in others]
+    params = replace(LENIENT, few_patches=4)
+    (caution,) = said(replace(sound, cohort=(replace(first, n_patches=1), *rest), params=params))
+    assert caution.headline == "The median image keeps 3 patches"
+    assert "(1 image of 8 has a single patch)" in caution.text
+
+
 @pytest.mark.parametrize(("few", "warned"), [(9, False), (10, True)])
 def test_the_median_decides_and_the_bound_is_open(sound: ReportContents, few: int, warned: bool) -> None:
     first, *others = sound.cohort

@@ -20,7 +20,7 @@ def test_slides_are_counted_by_class_and_what_became_of_them(standard: ReportCon
     ]
     assert classes.marked == {2}
     assert "n = 9." in classes.caption
-    assert frame(excluded).to_numpy().tolist() == [["x00", "benign", "no tissue"]]
+    assert frame(excluded).to_dict("records") == [{"slide": "x00", "class": "benign", "reason": "no tissue"}]
 
 
 def test_patches_are_those_of_images_in_the_folds(standard: ReportContents) -> None:
