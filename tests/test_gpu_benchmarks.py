@@ -1,4 +1,4 @@
-"""The drivers for a machine with a card run on none of ours: what they import must at least be there."""
+"""The drivers run on a machine with a card only: what they import must at least be there."""
 
 import ast
 from importlib import import_module

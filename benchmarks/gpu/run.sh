@@ -1,12 +1,12 @@
 #!/bin/bash
-# One run of the project on a GPU machine: bash .gpu/run.sh   ($OUT: a folder for the results)
+# One run of the project on a machine with a card, from the folder that prepare.sh laid out: OUT=results bash .gpu/run.sh
 # ONLY="train_cuda nuclei_cuda": these steps alone, on what an earlier call left in $W; SECTIONS="goes_on": these of their parts.
 # Every step has its own limit and none starts when LIMIT seconds are nearly over. REHEARSE=1: tiny, on a CPU.
 set -u
 export LIMIT=${LIMIT:-500}
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 ROOT=$(dirname "$HERE")
-W=${W:-/tmp/w}; OUT=${OUT:?}; SITE=${SITE:-/tmp/site}; PY=${PY:-python3}
+W=${W:-$HERE/work}; OUT=${OUT:?}; SITE=${SITE:-$HERE/site}; PY=${PY:-python3}
 CELLPOSE=${CELLPOSE:-$HERE/weights/cellpose3_cpnet_cyto_scellseg}
 DEVICE=${DEVICE:-cuda}
 IMAGES=500; [ -n "${REHEARSE:-}" ] && IMAGES=24

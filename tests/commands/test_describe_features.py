@@ -1,4 +1,5 @@
 import pandas as pd
+import pytest
 
 from tests.commands.running import run
 
@@ -33,3 +34,11 @@ def test_a_missing_cache_is_named(described, capsys):
     )
     assert code == 2
     assert "1 are missing: t7" in capsys.readouterr().err
+
+
+def test_caches_without_a_training_become_one_file(described, tmp_path, capsys):
+    anndata = pytest.importorskip("anndata")
+    where = ["--sheet", described / "slides.csv", "--features", described / "caches"]
+    assert run("features", "export-anndata", *where, "--out", tmp_path / "c.h5ad") == 0
+    assert "8 tiles of 4 slides" in capsys.readouterr().out
+    assert not anndata.read_h5ad(tmp_path / "c.h5ad").obsp

@@ -202,7 +202,7 @@ def goes_on():
         if precision == "bfloat16" and not GPU:
             continue
         numbers = {"epochs": 6, "pretraining_steps": 20, "precision": precision, "dropout": 0.3}
-        folder = Path("/tmp/w/partial") / f"{method}-{precision}"
+        folder = Path(options.out).with_suffix(".partial") / f"{method}-{precision}"
         shutil.rmtree(folder, ignore_errors=True)
         uncut = data.fit(method, **numbers)
         seconds, record = unfinished.PART_SECONDS, bilevel._record
