@@ -17,7 +17,8 @@ import numpy as np
 from peers import timed
 from threadpoolctl import threadpool_limits
 
-from pipeline.artefacts.features import FeatureStore, open_features, read_features, write_features
+from pipeline.artefacts.feature_parts import open_features
+from pipeline.artefacts.features import FeatureStore, read_features, write_features
 from pipeline.cellgraph import (
     GRAPH_FEATURE_NAMES,
     ORIENTATION_FEATURE_NAMES,

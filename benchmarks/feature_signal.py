@@ -25,7 +25,7 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from pipeline.artefacts.features import open_features
+from pipeline.artefacts.feature_parts import open_features
 from pipeline.artefacts.sheet import read_sheet
 from pipeline.cellgraph import (
     CORE_FEATURE_NAMES,

@@ -73,8 +73,8 @@ def _module_digest(file: Path) -> str:
 
 def _resources(init: Path) -> list[Path]:
     """Templates, styles and scripts of a package, not those of packages inside it."""
-    found = (path for path in init.parent.rglob("*") if path.suffix in DIGESTED_SUFFIXES)
-    return sorted(path for path in found if _package_folder(path) == init.parent)
+    files = (path for path in init.parent.rglob("*") if path.suffix in DIGESTED_SUFFIXES)
+    return sorted(path for path in files if _package_folder(path) == init.parent)
 
 
 def _package_folder(path: Path) -> Path:

@@ -1,4 +1,4 @@
-"""Units as types, and the only conversions between them.
+"""Units of coordinates, and what converts between them.
 
 Coordinate legend, used by every module:
 
@@ -11,24 +11,6 @@ Coordinate legend, used by every module:
 
 Tables hold (x, y); image arrays are (row, col) and half-open.
 """
-
-from typing import NewType
-
-Mpp = NewType("Mpp", float)
-"""Micrometres per pixel."""
-
-Micrometres = NewType("Micrometres", float)
-"""A length in micrometres."""
-
-
-def um_from_px(length_px: float, mpp: float) -> Micrometres:
-    """Length in micrometres of ``length_px`` pixels at ``mpp`` um/px."""
-    return Micrometres(length_px * mpp)
-
-
-def px_from_um(length_um: float, mpp: float) -> float:
-    """Length in pixels at ``mpp`` um/px of ``length_um`` micrometres."""
-    return length_um / mpp
 
 
 def l0_from_px(length_px: float, mpp: float, slide_mpp: float) -> float:

@@ -33,8 +33,8 @@ def edit(tmp_path, monkeypatch):
 
 def test_a_comment_or_docstring_changes_nothing(edit):
     before = edit("units.py")
-    assert edit("units.py", "def um_from_px", "# why\n\n\ndef um_from_px") == before
-    assert edit("units.py", "Length in micrometres of", "The length of") == before
+    assert edit("units.py", "def l0_from_px", "# why\n\n\ndef l0_from_px") == before
+    assert edit("units.py", "Length in level-0 pixels", "The length") == before
 
 
 def test_a_changed_line_changes_what_reaches_it(edit):

@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from pipeline.artefacts.tables import check_header
-from pipeline.artefacts.zarr_store import open_store, read_array, write_store
+from pipeline.arrays import Float32s, Int64s
+from pipeline.artefacts.zarr_store import open_headed_store, read_array, write_store
 from pipeline.errors import ArtefactError
 
 KIND = "cell_graphs"
@@ -50,15 +49,15 @@ class CellGraphs:
         graph.  ``docs/features.md`` has the formula.
     """
 
-    tile_id: npt.NDArray[np.int64]
-    nucleus_id: npt.NDArray[np.int64]
-    node_offsets: npt.NDArray[np.int64]
-    edge_index: npt.NDArray[np.int64]
-    edge_offsets: npt.NDArray[np.int64]
-    length_um: npt.NDArray[np.float32]
-    delta_orientation: npt.NDArray[np.float32]
-    edge_to_axis: npt.NDArray[np.float32]
-    weight: npt.NDArray[np.float32]
+    tile_id: Int64s
+    nucleus_id: Int64s
+    node_offsets: Int64s
+    edge_index: Int64s
+    edge_offsets: Int64s
+    length_um: Float32s
+    delta_orientation: Float32s
+    edge_to_axis: Float32s
+    weight: Float32s
 
 
 ARRAYS: dict[str, str] = {
@@ -96,9 +95,7 @@ def read_cell_graphs(path: str | Path) -> tuple[CellGraphs, dict[str, Any]]:
     ArtefactError
         If the store is missing, foreign, damaged or inconsistent.
     """
-    group = open_store(path, KIND)
-    header = dict(group.attrs)
-    check_header(header, KIND, str(path))
+    group, header = open_headed_store(path, KIND)
     graphs = CellGraphs(**{name: read_array(group, name, path) for name in ARRAYS})
     if graphs.node_offsets[-1] != len(graphs.nucleus_id) or graphs.edge_offsets[-1] != graphs.edge_index.shape[1]:
         raise ArtefactError(f"{path}: offsets do not match the arrays; the store is half-written. Make it again.")

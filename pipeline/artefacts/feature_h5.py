@@ -22,6 +22,7 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.arrays import Float32s, Float64s, Int64s
 from pipeline.artefacts.tile_coords import tile_size
 from pipeline.errors import ArtefactError
 
@@ -44,8 +45,8 @@ class FeaturesH5:
         Resolution of the tiles in um/px; None where the file does not tell.
     """
 
-    features: npt.NDArray[np.float32]
-    coords: npt.NDArray[np.int64]
+    features: Float32s
+    coords: Int64s
     tile_px: int | None
     tile_width_l0: float | None
     mpp: float | None
@@ -96,8 +97,8 @@ def _without_batch(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 def _stamp(
     path: str | Path,
-    features: npt.NDArray[np.float32],
-    coords_um: npt.NDArray[np.float64],
+    features: Float32s,
+    coords_um: Float64s,
     attributes: Mapping[str, Any],
     slide_mpp: float | None,
 ) -> FeaturesH5:

@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import zarr
 
+from pipeline.arrays import Bools, Float32s, Int64s
 from pipeline.artefacts.feature_h5 import read_features_h5
-from pipeline.artefacts.zarr_store import expected_digests, open_store, read_array, read_values, write_store
+from pipeline.artefacts.zarr_store import open_store, read_array, write_store
 from pipeline.errors import ArtefactError
 from pipeline.provenance import FORMAT_VERSION
 
@@ -58,15 +59,15 @@ class FeatureStore:
     """
 
     slide_id: str
-    features: npt.NDArray[np.float32]
+    features: Float32s
     feature_names: tuple[str, ...]
-    coords: npt.NDArray[np.int64]
-    tile_id: npt.NDArray[np.int64]
+    coords: Int64s
+    tile_id: Int64s
     mpp: float | None = None
     tile_px: int | None = None
     tile_width_l0: float | None = None
-    valid: npt.NDArray[np.bool_] | None = None
-    embeddings: Mapping[str, npt.NDArray[np.float32]] = field(default_factory=dict)
+    valid: Bools | None = None
+    embeddings: Mapping[str, Float32s] = field(default_factory=dict)
     unmatched: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     reason: str | None = None
     dropped: Mapping[str, int] = field(default_factory=dict)
@@ -74,68 +75,6 @@ class FeatureStore:
     source: str = ""
     upstream: Mapping[str, str] = field(default_factory=dict)
     packages: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class LazyFeatures:
-    """A cache whose values are read when asked for.
-
-    Attributes
-    ----------
-    path
-        The store.
-    slide_id
-        The image.
-    feature_names
-        n_features names.
-    array
-        float32 (n_tiles, n_features), on disk; NaN where undefined.
-    digest
-        Of these values as they were written; None of a store that does not say.
-    """
-
-    path: Path
-    slide_id: str
-    feature_names: tuple[str, ...]
-    array: zarr.Array[Any] = field(repr=False, compare=False)
-    digest: str | None = None
-
-    @property
-    def n_tiles(self) -> int:
-        """Number of tiles; 0 for an image without any."""
-        return int(self.array.shape[0])
-
-    def read(self) -> npt.NDArray[np.float32]:
-        """The features alone, float32 (n_tiles, n_features); NaN where undefined.
-
-        Raises
-        ------
-        ArtefactError
-            If they are damaged.
-        """
-        return read_values(self.array, self.digest, "features", self.path).astype(np.float32)
-
-
-@dataclass(frozen=True)
-class PatchPlaces:
-    """Where the patches of a cache lie and who made it; of its features nothing.
-
-    Attributes
-    ----------
-    coords
-        int64 (n_tiles, 2), level-0 (x, y) of the top-left corner.
-    tile_width_l0
-        Side of a patch in level-0 pixels; None when imported without it.
-    reason
-        Why there is no patch, else None.
-    source
-        Source digest of the stage that made the cache.
-    """
-
-    coords: npt.NDArray[np.int64]
-    tile_width_l0: float | None
-    reason: str | None
-    source: str
 
 
 def check_features(store: FeatureStore, path: str | Path) -> FeatureStore:
@@ -228,7 +167,14 @@ def read_features(path: str | Path, *, slide_mpp: float | None = None) -> Featur
     return check_features(_read_zarr(path), path)
 
 
-def _open(path: str | Path) -> zarr.Group:
+def open_cache(path: str | Path) -> zarr.Group:
+    """Open a feature cache without reading its arrays.
+
+    Raises
+    ------
+    ArtefactError
+        If there is no store, it is half-written, or of another version.
+    """
     group = open_store(path, KIND)
     version = group.attrs.get("format_version")
     if version != FORMAT_VERSION:
@@ -240,16 +186,15 @@ def _open(path: str | Path) -> zarr.Group:
 
 
 def _read_zarr(path: str | Path) -> FeatureStore:
-    group = _open(path)
+    group = open_cache(path)
     attributes: dict[str, Any] = dict(group.attrs)
     features = read_array(group, "features", path).astype(np.float32)
-    names = attributes.get("feature_names")
     embeddings = group[EMBEDDINGS] if EMBEDDINGS in group else None
     embedding_names = sorted(embeddings.array_keys()) if isinstance(embeddings, zarr.Group) else []
     return FeatureStore(
-        slide_id=str(attributes.get("slide_id") or Path(path).stem),
+        slide_id=slide_id_of(group, path),
         features=features,
-        feature_names=tuple(names) if isinstance(names, list) else _anonymous(features.shape[-1]),
+        feature_names=feature_names_of(group, features.shape[-1]),
         coords=read_array(group, "coords", path).astype(np.int64),
         tile_id=read_array(group, "tile_id", path).astype(np.int64),
         mpp=attributes.get("mpp"),
@@ -267,45 +212,15 @@ def _read_zarr(path: str | Path) -> FeatureStore:
     )
 
 
-def read_patch_places(path: str | Path) -> PatchPlaces:
-    """Coordinates and attributes of a cache; its features stay unread, embeddings of a cohort do not fit a memory.
-
-    Raises
-    ------
-    ArtefactError
-        If the store is missing, of another kind or version, or its coordinates are damaged.
-    """
-    group = _open(path)
-    attributes: dict[str, Any] = dict(group.attrs)
-    side = attributes.get("tile_width_l0")
-    return PatchPlaces(
-        coords=read_array(group, "coords", path).astype(np.int64),
-        tile_width_l0=None if side is None else float(side),
-        reason=attributes.get("reason"),
-        source=str(attributes.get("source") or ""),
-    )
+def slide_id_of(group: zarr.Group, path: str | Path) -> str:
+    """The image of an open cache; its file's name where the cache does not say."""
+    return str(group.attrs.get("slide_id") or Path(path).stem)
 
 
-def open_features(path: str | Path) -> LazyFeatures:
-    """Open a cache without reading its values.
-
-    Raises
-    ------
-    ArtefactError
-        If the store is missing, of another kind or version, or lacks its features.
-    """
-    group = _open(path)
-    features = group.get("features")
-    if not isinstance(features, zarr.Array) or features.ndim != 2:
-        raise ArtefactError(f"{path}: array 'features' is missing; the store is half-written. Make it again.")
+def feature_names_of(group: zarr.Group, n_features: int) -> tuple[str, ...]:
+    """Names of the features of an open cache; numbered where the cache does not say."""
     names = group.attrs.get("feature_names")
-    return LazyFeatures(
-        path=Path(path),
-        slide_id=str(group.attrs.get("slide_id") or Path(path).stem),
-        feature_names=tuple(map(str, names)) if isinstance(names, list) else _anonymous(features.shape[1]),
-        array=features,
-        digest=expected_digests(group).get("features"),
-    )
+    return tuple(map(str, names)) if isinstance(names, list) else _anonymous(n_features)
 
 
 def _from_h5(path: Path, slide_mpp: float | None) -> FeatureStore:

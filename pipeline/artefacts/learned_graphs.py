@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from pipeline.artefacts.tables import check_header
-from pipeline.artefacts.zarr_store import open_store, read_array, write_store
+from pipeline.arrays import Bools, Float32s, Int64s
+from pipeline.artefacts.zarr_store import open_headed_store, read_array, write_store
 
 KIND = "learned_graphs"
 
@@ -33,18 +32,21 @@ class LearnedGraph:
         bool (E,).
     """
 
-    edge_index: npt.NDArray[np.int64]
-    weight: npt.NDArray[np.float32]
-    kept: npt.NDArray[np.bool_]
+    edge_index: Int64s
+    weight: Float32s
+    kept: Bools
+
+
+ARRAYS = {"edge_index": "int64", "weight": "float32", "kept": "bool"}
 
 
 def write_learned_graphs(path: str | Path, graphs: Mapping[str, LearnedGraph], provenance: Mapping[str, Any]) -> None:
     """Write the graphs of a fold's test images, one group a slide."""
-    arrays: dict[str, npt.NDArray[Any]] = {}
-    for slide_id, graph in graphs.items():
-        arrays[f"{slide_id}/edge_index"] = np.asarray(graph.edge_index, np.int64)
-        arrays[f"{slide_id}/weight"] = np.asarray(graph.weight, np.float32)
-        arrays[f"{slide_id}/kept"] = np.asarray(graph.kept, np.bool_)
+    arrays = {
+        f"{slide_id}/{name}": np.asarray(getattr(graph, name), dtype)
+        for slide_id, graph in graphs.items()
+        for name, dtype in ARRAYS.items()
+    }
     write_store(path, arrays, {"kind": KIND, "provenance": dict(provenance)})
 
 
@@ -56,10 +58,5 @@ def read_learned_graph(path: str | Path, slide_id: str) -> LearnedGraph:
     ArtefactError
         If the store or the slide's arrays are missing, foreign or damaged.
     """
-    group = open_store(path, KIND)
-    check_header(dict(group.attrs), KIND, str(path))
-    return LearnedGraph(
-        read_array(group, f"{slide_id}/edge_index", path),
-        read_array(group, f"{slide_id}/weight", path),
-        read_array(group, f"{slide_id}/kept", path),
-    )
+    group, _ = open_headed_store(path, KIND)
+    return LearnedGraph(**{name: read_array(group, f"{slide_id}/{name}", path) for name in ARRAYS})

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from pipeline.arrays import Float64s
 from pipeline.artefacts.columns import typed_column
 from pipeline.artefacts.csv_files import read_csv, write_csv
 from pipeline.errors import ArtefactError
@@ -43,7 +43,7 @@ def prediction_frame(
     case_ids: Sequence[str],
     labels: Sequence[str | None],
     class_names: Sequence[str],
-    probabilities: npt.NDArray[np.float64],
+    probabilities: Float64s,
 ) -> pd.DataFrame:
     """Table of predictions; the predicted class is the most probable, the first of equals.
 

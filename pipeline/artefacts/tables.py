@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 
 from pipeline.artefacts.atomic import writing
 from pipeline.artefacts.columns import conform
+from pipeline.artefacts.header import check_header
 from pipeline.errors import ArtefactError
-from pipeline.provenance import FORMAT_VERSION
 
 HEADER_KEY = b"abignet"
 
@@ -98,7 +98,7 @@ def read_table_header(path: str | Path, kind: str) -> dict[str, Any]:
             f"{path}: expected a table of {kind} written by abignet; found a parquet file without its header."
         )
     header: dict[str, Any] = json.loads(raw)
-    check_header(header, kind, str(path))
+    check_header(header, kind, path)
     return header
 
 
@@ -108,20 +108,3 @@ def iterate_table(path: str | Path, columns: Mapping[str, str]) -> Iterator[pd.D
     with pq.ParquetFile(path, pre_buffer=False) as file:
         for batch in file.iter_batches(ROWS_AT_ONCE):
             yield conform(batch.to_pandas(), columns, path)
-
-
-def check_header(header: Mapping[str, Any], kind: str, path: str) -> None:
-    """Check kind and format version of an artefact's header.
-
-    Raises
-    ------
-    ArtefactError
-        If either differs from what this version of abignet reads.
-    """
-    if header.get("kind") != kind:
-        raise ArtefactError(f"{path}: expected {kind}, found {header.get('kind')!r}.")
-    version = header.get("provenance", {}).get("format_version")
-    if version != FORMAT_VERSION:
-        raise ArtefactError(
-            f"{path}: expected format version {FORMAT_VERSION}, found {version}. Make it again with this abignet."
-        )

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy.spatial import cKDTree
 
+from pipeline.arrays import Int64s
 from pipeline.artefacts.tables import HeadedTable, read_table, write_table
 from pipeline.errors import ConfigError
 
@@ -114,7 +114,7 @@ def kept_tiles(table: HeadedTable) -> pd.DataFrame:
     return frame[frame["kept"]].reset_index(drop=True)
 
 
-def ownership_l0(tiles: pd.DataFrame) -> npt.NDArray[np.int64]:
+def ownership_l0(tiles: pd.DataFrame) -> Int64s:
     """Half-open boxes (n, 4) as x0, y0, x1, y1 in level-0 pixels, each owned by one tile.
 
     Boxes part a grid without gap or overlap: a tile at ``round(col * width_l0)`` ends

@@ -13,6 +13,7 @@ from zarr.codecs import BloscCodec, Crc32cCodec
 from zarr.errors import ZarrUserWarning
 
 from pipeline.artefacts.atomic import writing
+from pipeline.artefacts.header import check_header
 from pipeline.errors import ArtefactError
 
 DIGESTS = "digests"
@@ -90,6 +91,20 @@ def open_store(path: str | Path, kind: str) -> zarr.Group:
             f"{path}: array {missing[0]!r} is missing; the store is half-written or damaged. Make it again."
         )
     return group
+
+
+def open_headed_store(path: str | Path, kind: str) -> tuple[zarr.Group, dict[str, Any]]:
+    """Open a store whose attributes are a header, and the header.
+
+    Raises
+    ------
+    ArtefactError
+        See ``open_store`` and ``header.check_header``.
+    """
+    group = open_store(path, kind)
+    header: dict[str, Any] = dict(group.attrs)
+    check_header(header, kind, path)
+    return group, header
 
 
 def expected_digests(group: zarr.Group) -> dict[str, str]:

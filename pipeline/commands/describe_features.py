@@ -37,7 +37,7 @@ def describe(sheet_path: Path, features_dir: Path, out_dir: Path, batch_path: Pa
     Writes distribution.csv, correlation.csv and groups.csv.  Patients are a batch where the sheet
     names them.
     """
-    from pipeline.artefacts.features import open_features
+    from pipeline.artefacts.feature_parts import open_features
     from pipeline.cellgraph.features.describe_features import describe_features
 
     rows = read_sheet(sheet_path)

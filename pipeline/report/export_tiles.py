@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from pipeline.artefacts.tables import HeadedTable
-from pipeline.artefacts.tile_coords import write_clam_coords, write_trident_coords
 from pipeline.artefacts.tiles import read_tiles
 from pipeline.logs import get_logger
+from pipeline.report.coordinates.coords_files import write_clam_coords, write_trident_coords
 from pipeline.report.qupath.geojson import origin_l0, patch_features, write_collection
 from pipeline.slides.reader import open_slide
 
@@ -27,7 +27,7 @@ def export_tiles(
     tiles_path
         The table.
     trident_path, clam_path
-        Files of coordinates (.h5); see ``pipeline.artefacts.tile_coords``.
+        Files of coordinates (.h5); see ``coordinates.coords_files``.
     outlines_path
         GeoJSON of squares in QuPath's level-0 pixels, each with its reason, ``tissue_fraction`` and quality.
     slide_path

@@ -16,8 +16,9 @@ import numpy.typing as npt
 import tifffile
 from PIL import Image
 
+from pipeline.arrays import Rgb
 from pipeline.slides.resolution import ome_mpp
-from pipeline.slides.source import Level, PixelReader, Pixels, blank, over_white
+from pipeline.slides.source import Level, PixelReader, blank, over_white
 
 TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
@@ -59,7 +60,7 @@ class ImageSource:
         self.levels: tuple[Level, ...] = (Level(width, height, 1.0),)
         self.bounds_l0 = (0, 0, width, height)
 
-    def read(self, level: int, x: int, y: int, width: int, height: int) -> Pixels:
+    def read(self, level: int, x: int, y: int, width: int, height: int) -> Rgb:
         """See ``PixelSource.read``."""
         box = blank(width, height)
         rows, cols = slice(max(y, 0), max(y + height, 0)), slice(max(x, 0), max(x + width, 0))
@@ -72,7 +73,7 @@ class ImageSource:
         """Nothing is held open."""
 
 
-def _read_with_pillow(path: Path) -> Pixels:
+def _read_with_pillow(path: Path) -> Rgb:
     with Image.open(path) as picture:
         picture.load()
         if picture.mode == "F":
@@ -82,7 +83,7 @@ def _read_with_pillow(path: Path) -> Pixels:
         return over_white(picture)
 
 
-def _read_tiff(path: Path) -> tuple[Pixels, tuple[float, float] | None]:
+def _read_tiff(path: Path) -> tuple[Rgb, tuple[float, float] | None]:
     """First image of a TIFF at its finest level, and its OME pixel size."""
     with tifffile.TiffFile(path) as file:
         series = file.series[0]
@@ -120,7 +121,7 @@ def _as_rows_cols_samples(pixels: npt.NDArray[Any], axes: str) -> npt.NDArray[An
     raise ValueError(f"axes {axes} of shape {pixels.shape} are not one grey, RGB or RGBA image")
 
 
-def _rgb_from_array(pixels: npt.NDArray[Any]) -> Pixels:
+def _rgb_from_array(pixels: npt.NDArray[Any]) -> Rgb:
     """RGB of (row, col) or (row, col, sample) integers, scaled from the range of their type."""
     if pixels.dtype == np.bool_:
         pixels = pixels.astype(np.uint8) * np.uint8(255)

@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 import openslide
 
+from pipeline.arrays import Rgb
 from pipeline.slides.resolution import ome_mpp
 from pipeline.slides.source import (
     Box,
     Level,
     PixelReader,
-    Pixels,
     UnreadablePixelsError,
     true_downsample,
 )
@@ -75,7 +75,7 @@ class OpenSlideSource:
         self.file_mpp = _stated_mpp(properties)
         self.bounds_l0 = _stated_bounds(properties, sizes[0])
 
-    def read(self, level: int, x: int, y: int, width: int, height: int) -> Pixels:
+    def read(self, level: int, x: int, y: int, width: int, height: int) -> Rgb:
         """See ``PixelSource.read``."""
         downsample = self.stated_downsamples[level]
         corner = (round(x * downsample), round(y * downsample))
@@ -126,7 +126,7 @@ def _read_argb(slide: openslide.OpenSlide, corner: tuple[int, int], level: int, 
     return argb
 
 
-def _rgb_over_white(argb: Argb) -> Pixels:
+def _rgb_over_white(argb: Argb) -> Rgb:
     """Colours are multiplied by alpha already, so that white shows through by 255 - alpha."""
     blue_green_red_alpha = argb.view(np.uint8).reshape(*argb.shape, 4)
     rgb = np.empty((*argb.shape, 3), np.uint8)

@@ -8,13 +8,14 @@ from typing import Self
 import numpy as np
 from PIL import Image
 
+from pipeline.arrays import Rgb
 from pipeline.errors import ConfigError, MissingMppError, SlideError, UnreadableRegionError
 from pipeline.logs import get_logger
 from pipeline.slides.image_source import UNREADABLE, ImageSource
 from pipeline.slides.openslide_source import OpenSlideError, OpenSlideSource, detect_vendor
 from pipeline.slides.reader_names import Reader
 from pipeline.slides.resolution import is_square, plausible_mpp
-from pipeline.slides.source import Level, PixelReader, Pixels, PixelSource, UnreadablePixelsError
+from pipeline.slides.source import Level, PixelReader, PixelSource, UnreadablePixelsError
 from pipeline.slides.stored_tiles import NotDirectlyReadableError
 from pipeline.slides.thumbnail import BadBox, Thumbnail
 from pipeline.slides.tiff_pyramid import TiffPyramidSource
@@ -78,7 +79,7 @@ class SlideReader:
 
     def read_box(
         self, x_l0: float, y_l0: float, width_l0: float, height_l0: float, *, width_px: int, height_px: int
-    ) -> Pixels:
+    ) -> Rgb:
         """Pixels of a box, resampled with antialiasing from the best level.
 
         The level is the coarsest that is at least as fine as what is asked for.  When
@@ -115,7 +116,7 @@ class SlideReader:
         )
         return np.asarray(resized, np.uint8)
 
-    def thumbnail(self, mpp: float, *, on_unreadable: BadBox | None = None) -> Pixels:
+    def thumbnail(self, mpp: float, *, on_unreadable: BadBox | None = None) -> Rgb:
         """The whole slide at about ``mpp`` um/px, uint8 (h, w, 3) of at least one pixel.
 
         Sides are ``round(side_l0 * self.mpp / mpp)``; the first and last pixels end at
@@ -155,7 +156,7 @@ class SlideReader:
         ]
         return max(fine_enough, key=lambda i: self.levels[i].downsample, default=0)
 
-    def _read(self, level: int, x: int, y: int, width: int, height: int) -> Pixels:
+    def _read(self, level: int, x: int, y: int, width: int, height: int) -> Rgb:
         try:
             return self._source.read(level, x, y, width, height)
         except UnreadablePixelsError as error:
@@ -206,8 +207,8 @@ def open_slide(path: str | Path, *, slide_id: str, mpp: float | None = None, rea
 
 def _open_source(path: Path, slide_id: str, reader: Reader) -> PixelSource:
     if not path.is_file():
-        found = "a folder" if path.is_dir() else "no such file"
-        raise SlideError(f"slide {slide_id} ({path}): {READABLE}; found {found}. Mend the path in the sheet.")
+        there = "a folder" if path.is_dir() else "no such file"
+        raise SlideError(f"slide {slide_id} ({path}): {READABLE}; found {there}. Mend the path in the sheet.")
     try:
         return _open_slide_file(path, slide_id, reader) if detect_vendor(path) else ImageSource(path)
     except (OpenSlideError, *UNREADABLE) as error:

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
-Pixels = npt.NDArray[np.uint8]
+from pipeline.arrays import Rgb
 
 PixelReader = Literal["tifffile", "openslide", "image"]
 """What decodes pixels: our own tiled-TIFF reader, OpenSlide, or an image held in memory."""
@@ -54,7 +53,7 @@ class PixelSource(Protocol):
     bounds_l0: Box
     """The scanned part, level-0 pixels; the whole slide where the file states none."""
 
-    def read(self, level: int, x: int, y: int, width: int, height: int) -> Pixels:
+    def read(self, level: int, x: int, y: int, width: int, height: int) -> Rgb:
         """Box of ``level``, all four numbers in its pixels: uint8 (height, width, 3), RGB.
 
         White outside the slide and where it is transparent.  Safe to call from several threads.
@@ -71,7 +70,7 @@ class PixelSource(Protocol):
         ...
 
 
-def blank(width: int, height: int) -> Pixels:
+def blank(width: int, height: int) -> Rgb:
     """White, uint8 (height, width, 3)."""
     return np.full((height, width, 3), WHITE, np.uint8)
 
@@ -83,7 +82,7 @@ def true_downsample(size_l0: tuple[int, int], size: tuple[int, int], stated: flo
     return nearest if rounded else stated
 
 
-def over_white(picture: Image.Image) -> Pixels:
+def over_white(picture: Image.Image) -> Rgb:
     """RGB of ``picture``, transparent parts shown over white: uint8 (h, w, 3)."""
     if picture.mode not in ("RGB", "RGBA"):
         picture = picture.convert("RGBA")

@@ -11,10 +11,10 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from tifffile import COMPRESSION, PHOTOMETRIC, PLANARCONFIG
 
-from pipeline.slides.source import Pixels, blank
+from pipeline.arrays import Int64s, Rgb
+from pipeline.slides.source import blank
 from pipeline.slides.tile_cache import TileCache
 
 CACHE_BYTES = 64 * 2**20
@@ -61,9 +61,9 @@ class StoredLevel:
     height: int
     tile_width: int
     tile_height: int
-    offsets: npt.NDArray[np.int64]
-    byte_counts: npt.NDArray[np.int64]
-    decode: Callable[[bytes, int], Pixels]
+    offsets: Int64s
+    byte_counts: Int64s
+    decode: Callable[[bytes, int], Rgb]
 
     def tiles_of(self, left: int, top: int, right: int, bottom: int) -> Iterator[tuple[int, int, int]]:
         """Number, left and top of the tiles that meet a box within the image."""
@@ -83,7 +83,7 @@ class StoredTiles:
         self.cache = TileCache(CACHE_BYTES)
         self._file = path.open("rb", buffering=0)
 
-    def read(self, level: int, x: int, y: int, width: int, height: int) -> Pixels:
+    def read(self, level: int, x: int, y: int, width: int, height: int) -> Rgb:
         """Box of a level, in its pixels: uint8 (height, width, 3), white beyond the level.
 
         Raises
@@ -113,7 +113,7 @@ class StoredTiles:
         """Release the file."""
         self._file.close()
 
-    def _decoded(self, stored: StoredLevel, number: int) -> Pixels:
+    def _decoded(self, stored: StoredLevel, number: int) -> Rgb:
         """The part of a tile that lies within its level."""
         n_bytes = int(stored.byte_counts[number])
         if n_bytes == 0:
@@ -162,7 +162,7 @@ def stored_level(page: Any) -> StoredLevel:
     )
 
 
-def _decoder(page: Any) -> Callable[[bytes, int], Pixels]:
+def _decoder(page: Any) -> Callable[[bytes, int], Rgb]:
     """What makes RGB of the bytes of a tile."""
     if page.compression == COMPRESSION.JPEG:
         return _jpeg_decoder(page)
@@ -174,7 +174,7 @@ def _decoder(page: Any) -> Callable[[bytes, int], Pixels]:
     return lambda content, number: np.asarray(decode(content, number)[0][0])
 
 
-def _jpeg_decoder(page: Any) -> Callable[[bytes, int], Pixels]:
+def _jpeg_decoder(page: Any) -> Callable[[bytes, int], Rgb]:
     """RGB of a JPEG in the colour space that TIFF states, refused at libjpeg's first warning as OpenSlide refuses it.
 
     The header is read ahead, so that a damaged one claims no memory.
@@ -184,12 +184,12 @@ def _jpeg_decoder(page: Any) -> Callable[[bytes, int], Pixels]:
     is_rgb = page.photometric == PHOTOMETRIC.RGB
     head = JPEG_START + JPEG_COLOUR[page.photometric] + _table_segments(page.jpegtables)
 
-    def decode(content: bytes, _: int) -> Pixels:
+    def decode(content: bytes, _: int) -> Rgb:
         jpeg = head + _segments(content, hide_jfif=is_rgb)
         height, width, colour, _subsampling = codec.decode_jpeg_header(jpeg)
         if (height, width, colour.upper()) != expected:
             raise ValueError(f"a stored tile is {(height, width, colour)}, expected {expected}")
-        pixels: Pixels = codec.decode_jpeg(jpeg, colorspace="RGB", strict=True)
+        pixels: Rgb = codec.decode_jpeg(jpeg, colorspace="RGB", strict=True)
         return pixels
 
     return decode
@@ -220,7 +220,7 @@ def _segments(jpeg: bytes, *, hide_jfif: bool) -> bytes:
     return jpeg[len(JPEG_START) :]
 
 
-def _shaped(pixels: Pixels, expected: tuple[int, int, int]) -> Pixels:
+def _shaped(pixels: Rgb, expected: tuple[int, int, int]) -> Rgb:
     if pixels.shape != expected:
         raise ValueError(f"a stored tile is {pixels.shape}, expected {expected}")
     return pixels

@@ -4,8 +4,9 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from pipeline.arrays import Rgb
 from pipeline.errors import UnreadableRegionError
-from pipeline.slides.source import Box, Pixels, blank
+from pipeline.slides.source import Box, blank
 
 if TYPE_CHECKING:
     from pipeline.slides.reader import SlideReader
@@ -34,7 +35,7 @@ class Thumbnail:
         level = slide.levels[slide.best_level(min(self._step_x, self._step_y))]
         self._source_px = max(self._step_x, self._step_y) / level.downsample
 
-    def filled(self) -> Pixels:
+    def filled(self) -> Rgb:
         """The picture, uint8 (height_px, width_px, 3), after reading all blocks that meet the slide's bounds."""
         block = max(1, int(BLOCK_PX / self._source_px))
         x, y, width, height = self._slide.bounds_l0

@@ -6,9 +6,10 @@ from typing import Any
 import tifffile
 from tifffile import COMPRESSION, PHOTOMETRIC, RESUNIT
 
+from pipeline.arrays import Rgb
 from pipeline.slides.image_source import UNREADABLE
 from pipeline.slides.resolution import ome_mpp
-from pipeline.slides.source import Level, PixelReader, Pixels, UnreadablePixelsError, true_downsample
+from pipeline.slides.source import Level, PixelReader, UnreadablePixelsError, true_downsample
 from pipeline.slides.stored_tiles import NotDirectlyReadableError, StoredTiles, check_layout, stored_level
 
 BEYOND_OPENSLIDE = frozenset(
@@ -44,7 +45,7 @@ class TiffPyramidSource:
             Level(w, h, true_downsample((width, height), (w, h), (width / w + height / h) / 2)) for w, h in sizes
         )
 
-    def read(self, level: int, x: int, y: int, width: int, height: int) -> Pixels:
+    def read(self, level: int, x: int, y: int, width: int, height: int) -> Rgb:
         """See ``PixelSource.read``."""
         try:
             return self.tiles.read(level, x, y, width, height)

@@ -12,10 +12,11 @@ from typing import Any
 import tifffile
 from tifffile import COMPRESSION, PHOTOMETRIC
 
+from pipeline.arrays import Rgb
 from pipeline.logs import get_logger
 from pipeline.slides.image_source import UNREADABLE
 from pipeline.slides.openslide_source import OpenSlideSource
-from pipeline.slides.source import Level, PixelReader, Pixels
+from pipeline.slides.source import Level, PixelReader
 from pipeline.slides.stored_tiles import (
     NotDirectlyReadableError,
     StoredLevel,
@@ -73,7 +74,7 @@ class TiffSource:
         self.slide = slide
         self.tiles = StoredTiles(path, _stored_levels(path, slide))
 
-    def read(self, level: int, x: int, y: int, width: int, height: int) -> Pixels:
+    def read(self, level: int, x: int, y: int, width: int, height: int) -> Rgb:
         """See ``PixelSource.read``.
 
         What cannot be decoded is left to OpenSlide, which has the last word on damage.

@@ -5,7 +5,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future
 
-from pipeline.slides.source import Pixels
+from pipeline.arrays import Rgb
 
 
 class TileCache:
@@ -17,7 +17,7 @@ class TileCache:
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
         self._n_bytes = 0
-        self._tiles: OrderedDict[Hashable, Future[Pixels]] = OrderedDict()
+        self._tiles: OrderedDict[Hashable, Future[Rgb]] = OrderedDict()
         self._lock = threading.Lock()
 
     @property
@@ -25,7 +25,7 @@ class TileCache:
         """Size of the decoded tiles held."""
         return self._n_bytes
 
-    def get(self, key: Hashable, decode: Callable[[], Pixels]) -> Pixels:
+    def get(self, key: Hashable, decode: Callable[[], Rgb]) -> Rgb:
         """The tile of that key, from ``decode`` when it is not held.
 
         What ``decode`` raises reaches every thread that waits for the tile, and nothing is kept.
@@ -41,7 +41,7 @@ class TileCache:
             tile = awaited
         return tile.result()
 
-    def _fill(self, key: Hashable, tile: Future[Pixels], decode: Callable[[], Pixels]) -> None:
+    def _fill(self, key: Hashable, tile: Future[Rgb], decode: Callable[[], Rgb]) -> None:
         try:
             pixels = decode()
         except BaseException as error:

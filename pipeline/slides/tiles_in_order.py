@@ -8,9 +8,9 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
+from pipeline.arrays import Rgb
 from pipeline.errors import UnreadableRegionError
 from pipeline.slides.reader import SlideReader
-from pipeline.slides.source import Pixels
 
 BadTile = Callable[[int, UnreadableRegionError], None]
 """Told the position of the row whose tile cannot be read, and why."""
@@ -24,7 +24,7 @@ def iterate_tiles(
     prefetch: int = 4,
     threads: int = 2,
     on_unreadable: BadTile | None = None,
-) -> Iterator[tuple[int, Pixels]]:
+) -> Iterator[tuple[int, Rgb]]:
     """Yield the tiles of a table in its order, holding at most ``prefetch`` of them.
 
     Stored tiles are decoded once when the table is in reading order, as the grid's is.
@@ -66,12 +66,12 @@ def iterate_tiles(
 
 def _read_ahead(
     slide: SlideReader, boxes: list[list[float]], halo_px: int, prefetch: int, threads: int
-) -> Iterator[Callable[[], Pixels]]:
+) -> Iterator[Callable[[], Rgb]]:
     """What gives the pixels of each box in turn, or raises why it cannot."""
     if prefetch < 1:
         yield from (partial(_read_tile, slide, box, halo_px) for box in boxes)
         return
-    waiting: deque[Future[Pixels]] = deque()
+    waiting: deque[Future[Rgb]] = deque()
     pool = ThreadPoolExecutor(min(prefetch, threads), thread_name_prefix="tiles")
     try:
         for position in range(len(boxes)):
@@ -83,7 +83,7 @@ def _read_ahead(
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _read_tile(slide: SlideReader, box: list[float], halo_px: int) -> Pixels:
+def _read_tile(slide: SlideReader, box: list[float], halo_px: int) -> Rgb:
     x_l0, y_l0, width_l0, tile_px = box[0], box[1], box[2], round(box[3])
     halo_l0 = halo_px * width_l0 / tile_px
     side_l0, side_px = width_l0 + 2 * halo_l0, tile_px + 2 * halo_px

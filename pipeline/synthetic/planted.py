@@ -17,8 +17,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from pipeline.arrays import Float32s, Float64s, Int64s
 from pipeline.artefacts.atomic import writing
 from pipeline.artefacts.features import FeatureStore, write_features
 from pipeline.errors import ConfigError
@@ -140,9 +140,9 @@ class PlantedImage:
     slide_id: str
     case_id: str
     label: str
-    features: npt.NDArray[np.float32]
-    coords: npt.NDArray[np.int64]
-    pairs: npt.NDArray[np.int64]
+    features: Float32s
+    coords: Int64s
+    pairs: Int64s
 
 
 def plant_images(params: PlantedParams, seed: int) -> list[PlantedImage]:
@@ -152,15 +152,13 @@ def plant_images(params: PlantedParams, seed: int) -> list[PlantedImage]:
     return [_plant(params, index, rotation, np.random.default_rng(child)) for index, child in enumerate(image_seeds)]
 
 
-def random_rotation(size: int, rng: np.random.Generator) -> npt.NDArray[np.float64]:
+def random_rotation(size: int, rng: np.random.Generator) -> Float64s:
     """Orthogonal matrix (size, size), uniform over the group (QR with the signs of R fixed; Mezzadri 2007)."""
     orthogonal, upper = np.linalg.qr(rng.normal(size=(size, size)))
     return np.asarray(orthogonal * np.sign(np.diag(upper)), np.float64)
 
 
-def _plant(
-    params: PlantedParams, index: int, rotation: npt.NDArray[np.float64], rng: np.random.Generator
-) -> PlantedImage:
+def _plant(params: PlantedParams, index: int, rotation: Float64s, rng: np.random.Generator) -> PlantedImage:
     case = index // params.images_per_case
     label = case % 2
     plain = _patches(params, label, rng)
@@ -176,7 +174,7 @@ def _plant(
     )
 
 
-def _patches(params: PlantedParams, label: int, rng: np.random.Generator) -> npt.NDArray[np.float64]:
+def _patches(params: PlantedParams, label: int, rng: np.random.Generator) -> Float64s:
     """Unrotated patches: firsts of the pairs, their seconds in the same order, distractors."""
     n_pairs, n_single = params.n_pairs, params.n_distractors
     keys = rng.normal(size=(n_pairs + n_single, params.key_dim))
@@ -189,7 +187,7 @@ def _patches(params: PlantedParams, label: int, rng: np.random.Generator) -> npt
     return np.concatenate([key + noise, kind, sign[:, None], nuisance], axis=1)
 
 
-def _signs(params: PlantedParams, label: int, rng: np.random.Generator) -> npt.NDArray[np.float64]:
+def _signs(params: PlantedParams, label: int, rng: np.random.Generator) -> Float64s:
     """Sign of each patch; of the pairs exactly ``round(agreement * n_pairs)`` follow the class."""
     following = rng.permutation(params.n_pairs) < round(params.agreement * params.n_pairs)
     agrees = following == bool(label) if params.planted else rng.random(params.n_pairs) < 0.5
@@ -199,12 +197,12 @@ def _signs(params: PlantedParams, label: int, rng: np.random.Generator) -> npt.N
     return np.concatenate([first, np.where(agrees, first, -first), rng.choice([-1.0, 1.0], size=params.n_distractors)])
 
 
-def _balanced(n: int, rng: np.random.Generator) -> npt.NDArray[np.float64]:
+def _balanced(n: int, rng: np.random.Generator) -> Float64s:
     """Signs in random order, as many of the one as of the other; of an odd number one is tossed."""
     return rng.permutation(np.resize(rng.permutation([-1.0, 1.0]), n))
 
 
-def _coords(params: PlantedParams, order: npt.NDArray[np.int64], rng: np.random.Generator) -> npt.NDArray[np.int64]:
+def _coords(params: PlantedParams, order: Int64s, rng: np.random.Generator) -> Int64s:
     if not params.gap_tiles:
         return _grid(params.n_patches)
     first = rng.integers(0, 2, size=params.n_pairs)
@@ -218,7 +216,7 @@ def _coords(params: PlantedParams, order: npt.NDArray[np.int64], rng: np.random.
     return coords
 
 
-def _grid(n_patches: int) -> npt.NDArray[np.int64]:
+def _grid(n_patches: int) -> Int64s:
     columns = int(np.ceil(np.sqrt(n_patches)))
     position = np.arange(n_patches)
     return np.asarray(np.stack([position % columns, position // columns], axis=1) * TILE_PX, np.int64)

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from pipeline.arrays import Rgb
 from pipeline.artefacts.atomic import writing
 from pipeline.errors import ConfigError
 from pipeline.provenance import record, source_digest
@@ -210,7 +211,7 @@ def _true_nuclei(painted: PaintedTissue, params: SyntheticCohortParams) -> pd.Da
     )
 
 
-def _glass(params: SyntheticCohortParams, rng: np.random.Generator) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+def _glass(params: SyntheticCohortParams, rng: np.random.Generator) -> Rgb:
     noise = 2.0 * rng.standard_normal((params.size_px, params.size_px, 3), dtype=np.float32)
     return np.clip(243.0 + noise, 0, 255).astype(np.uint8)
 

@@ -4,9 +4,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from pipeline.arrays import Bools
 from pipeline.artefacts.tile_coords import TileCoords, read_tile_coords
 from pipeline.artefacts.tiles import PEN_COLUMNS
 from pipeline.errors import OnBadTile
@@ -81,7 +81,7 @@ def _placed(coords: TileCoords, params: TilingParams) -> pd.DataFrame:
     )
 
 
-def _is_beyond(tiles: pd.DataFrame, size: SlideSize) -> npt.NDArray[np.bool_]:
+def _is_beyond(tiles: pd.DataFrame, size: SlideSize) -> Bools:
     """Whether no part of a tile lies on the slide, (n_tiles,)."""
     x, y, side = (tiles[name].to_numpy() for name in ("x_l0", "y_l0", "width_l0"))
     return np.asarray((x >= size.width_l0) | (y >= size.height_l0) | (x + side <= 0) | (y + side <= 0), np.bool_)

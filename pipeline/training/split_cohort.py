@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipeline.artefacts.features import read_features, read_patch_places
+from pipeline.artefacts.feature_parts import read_patch_places
+from pipeline.artefacts.features import read_features
 from pipeline.artefacts.json_files import write_provenance
 from pipeline.artefacts.sheet import SlideRow
 from pipeline.artefacts.splits import EXCLUDED_COLUMNS, write_excluded, write_splits

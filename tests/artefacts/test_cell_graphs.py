@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from pipeline.artefacts.cell_graphs import CellGraphs, empty_cell_graphs, read_cell_graphs, write_cell_graphs
+from pipeline.artefacts.learned_graphs import write_learned_graphs
 from pipeline.errors import ArtefactError
 from pipeline.provenance import record
 
@@ -42,10 +43,17 @@ def test_a_slide_without_tiles_is_a_valid_store(tmp_path):
     assert header["reason"] == "no tissue found"
 
 
-def test_inconsistent_offsets_are_refused(tmp_path, graphs):
-    broken = replace(graphs, node_offsets=np.array([0, 2, 9]))
+@pytest.mark.parametrize("offsets", ["node_offsets", "edge_offsets"])
+def test_inconsistent_offsets_are_refused(tmp_path, graphs, offsets):
+    broken = replace(graphs, **{offsets: np.array([0, 2, 9])})
     write_cell_graphs(tmp_path / "g.zarr", broken, slide_id="s", reason=None, provenance=PROVENANCE)
     with pytest.raises(ArtefactError, match="half-written"):
+        read_cell_graphs(tmp_path / "g.zarr")
+
+
+def test_a_store_of_another_kind_is_refused(tmp_path):
+    write_learned_graphs(tmp_path / "g.zarr", {}, PROVENANCE)
+    with pytest.raises(ArtefactError, match="expected cell_graphs, found 'learned_graphs'"):
         read_cell_graphs(tmp_path / "g.zarr")
 
 

@@ -1,4 +1,3 @@
-import shutil
 from dataclasses import replace
 
 import h5py
@@ -6,31 +5,10 @@ import numpy as np
 import pytest
 import zarr
 
-from pipeline.artefacts.features import FeatureStore, open_features, read_features, read_patch_places, write_features
+from pipeline.artefacts.features import read_features, write_features
 from pipeline.cellgraph.import_features import import_features
 from pipeline.errors import ArtefactError
 from pipeline.provenance import file_digest
-
-
-@pytest.fixture
-def store():
-    features = np.arange(12, dtype=np.float32).reshape(4, 3)
-    features[1, 2] = np.nan
-    return FeatureStore(
-        slide_id="s1",
-        features=features,
-        feature_names=("a", "b", "c"),
-        coords=np.array([[0, 0], [10, 0], [0, 10], [10, 10]]),
-        tile_id=np.array([0, 1, 4, 5]),
-        mpp=0.5,
-        tile_px=512,
-        tile_width_l0=1012.66,
-        valid=~np.isnan(features),
-        embeddings={"uni": np.ones((4, 2), np.float32)},
-        dropped={"fewer than 65 nuclei": 2},
-        params={"tiling": {"tile_px": 512}},
-        source="abc",
-    )
 
 
 def test_round_trip(tmp_path, store):
@@ -108,31 +86,6 @@ def test_a_damaged_shard_is_noticed(tmp_path, store):
         read_features(tmp_path / "s1.zarr")
 
 
-def test_an_opened_cache_tells_its_shape_and_reads_its_features_alone(tmp_path, store):
-    write_features(tmp_path / "s1.zarr", store)
-    lazy = open_features(tmp_path / "s1.zarr")
-    assert (lazy.slide_id, lazy.feature_names, lazy.n_tiles) == ("s1", ("a", "b", "c"), 4)
-    np.testing.assert_array_equal(lazy.read(), store.features)
-    shard = next(p for p in (tmp_path / "s1.zarr" / "features").rglob("*") if p.is_file() and p.name != "zarr.json")
-    content = bytearray(shard.read_bytes())
-    content[3] ^= 0xFF
-    shard.write_bytes(bytes(content))
-    with pytest.raises(ArtefactError, match="'features' is damaged"):
-        open_features(tmp_path / "s1.zarr").read()
-
-
-def test_a_half_written_or_foreign_store_is_not_opened(tmp_path, store):
-    write_features(tmp_path / "s1.zarr", store)
-    group = zarr.open_group(tmp_path / "s1.zarr", mode="a", use_consolidated=False)
-    del group["features"]
-    zarr.consolidate_metadata(group.store)
-    with pytest.raises(ArtefactError, match="half-written"):
-        open_features(tmp_path / "s1.zarr")
-    zarr.open_group(tmp_path / "other.zarr", mode="w").attrs["answer"] = 42
-    with pytest.raises(ArtefactError, match="expected a feature cache of format version 1, found None"):
-        open_features(tmp_path / "other.zarr")
-
-
 def test_another_version_and_a_missing_array_are_refused(tmp_path, store):
     write_features(tmp_path / "s1.zarr", store)
     group = zarr.open_group(tmp_path / "s1.zarr", mode="a", use_consolidated=False)
@@ -191,11 +144,10 @@ def test_a_file_without_features_is_refused(tmp_path):
         read_features(tmp_path / "x.h5")
 
 
-def test_places_of_patches_are_read_without_their_features(tmp_path, store):
-    write_features(tmp_path / "s1.zarr", store)
-    shutil.rmtree(tmp_path / "s1.zarr/features/c")
-    places = read_patch_places(tmp_path / "s1.zarr")
-    assert places.coords.tolist() == store.coords.tolist()
-    assert (places.tile_width_l0, places.reason, places.source) == (1012.66, None, "abc")
-    write_features(tmp_path / "s2.zarr", replace(store, tile_width_l0=None))
-    assert read_patch_places(tmp_path / "s2.zarr").tile_width_l0 is None
+def test_a_cache_that_names_neither_slide_nor_features_has_its_files_name_and_numbers(tmp_path, store):
+    write_features(tmp_path / "s7.zarr", store)
+    group = zarr.open_group(tmp_path / "s7.zarr", mode="a", use_consolidated=False)
+    del group.attrs["slide_id"], group.attrs["feature_names"]
+    zarr.consolidate_metadata(group.store)
+    read = read_features(tmp_path / "s7.zarr")
+    assert (read.slide_id, read.feature_names) == ("s7", ("feature_0", "feature_1", "feature_2"))

@@ -3,8 +3,9 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from pipeline.arrays import Rgb
 from pipeline.errors import UnreadableRegionError
-from pipeline.slides.source import Level, Pixels
+from pipeline.slides.source import Level
 from pipeline.slides.thumbnail import SMALLEST_BLOCK_PX, Thumbnail
 
 
@@ -23,7 +24,7 @@ class Slide:
 
     def read_box(
         self, x_l0: float, y_l0: float, width_l0: float, height_l0: float, *, width_px: int, height_px: int
-    ) -> Pixels:
+    ) -> Rgb:
         if x_l0 < self.damaged_l0:
             raise UnreadableRegionError(f"damaged at {x_l0}")
         columns = (x_l0 + np.arange(width_px) * width_l0 / width_px) / 32

@@ -20,7 +20,7 @@ from dask.delayed import delayed
 from scipy import stats
 
 from pipeline.arrays import Float32s, Float64s
-from pipeline.artefacts.features import LazyFeatures
+from pipeline.artefacts.feature_parts import LazyFeatures
 from pipeline.errors import ArtefactError, CohortError
 
 ALL = "all"

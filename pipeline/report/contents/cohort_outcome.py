@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pipeline.artefacts.features import read_patch_places
+from pipeline.artefacts.feature_parts import read_patch_places
 from pipeline.artefacts.nuclei import count_nuclei, read_nuclei_header
 from pipeline.artefacts.sheet import SlideRow
 from pipeline.artefacts.splits import read_excluded, read_splits

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.spatial.distance import pdist
 
-from pipeline.artefacts.features import read_patch_places
+from pipeline.artefacts.feature_parts import read_patch_places
 from pipeline.artefacts.learned_graphs import LearnedGraph, read_learned_graph
 from pipeline.errors import ArtefactError
 from pipeline.report.contents.report_sources import ReportSources

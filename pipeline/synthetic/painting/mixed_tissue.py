@@ -10,12 +10,12 @@ import math
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy import ndimage
 
+from pipeline.arrays import Bools, Float64s, Rgb
 from pipeline.synthetic.painting.nucleus import Stain, StampedNuclei, stamp_nuclei
-from pipeline.synthetic.painting.placement import Floats, NucleusShape, TissueLayout, place_nuclei
+from pipeline.synthetic.painting.placement import NucleusShape, TissueLayout, place_nuclei
 from pipeline.synthetic.painting.texture import Canvas, FloatPlane, enlarge, ridges, smooth_noise
 from pipeline.synthetic.painting.tissue import (
     PaintedTissue,
@@ -34,8 +34,6 @@ RED_CELL_UM = 7.0
 """Diameter of an erythrocyte."""
 
 P_RED_CELLS, P_PIGMENT, P_KERATIN, P_MUCIN, P_DEFOCUS = 0.35, 0.2, 0.2, 0.35, 0.3
-
-Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -102,7 +100,7 @@ def _cells(canvas: Canvas) -> Canvas:
     return Canvas(math.ceil(canvas.width_um / CELL_UM), math.ceil(canvas.height_um / CELL_UM), CELL_UM)
 
 
-def _glands(cells: Canvas, rng: np.random.Generator) -> tuple[Mask, Floats, Mask]:
+def _glands(cells: Canvas, rng: np.random.Generator) -> tuple[Bools, Float64s, Bools]:
     """Where glands are; depth under their border, um, negative outside; and their openings."""
     field = smooth_noise(cells, float(rng.uniform(35, 110)), rng)
     glands = field > np.quantile(field, rng.uniform(0.1, 0.8))
@@ -112,7 +110,7 @@ def _glands(cells: Canvas, rng: np.random.Generator) -> tuple[Mask, Floats, Mask
     return glands, ndimage.gaussian_filter(depth_um, 2.0), opened
 
 
-def _epithelium(tissue: Mask, depth_um: Floats, stain: Stain, rng: np.random.Generator) -> Compartment:
+def _epithelium(tissue: Bools, depth_um: Float64s, stain: Stain, rng: np.random.Generator) -> Compartment:
     """Crowded nuclei; in palisades they stand across the border, near it."""
     down, right = np.gradient(depth_um)
     across = np.mod(np.arctan2(down, right), np.pi)
@@ -142,7 +140,7 @@ def _epithelium(tissue: Mask, depth_um: Floats, stain: Stain, rng: np.random.Gen
     return Compartment(layout, shape, looks, float(rng.uniform(0.2, 0.8)))
 
 
-def _lymphocytes(tissue: Mask, stain: Stain, rng: np.random.Generator) -> Compartment:
+def _lymphocytes(tissue: Bools, stain: Stain, rng: np.random.Generator) -> Compartment:
     """Small, round, dark nuclei, close together."""
     layout = TissueLayout(CELL_UM, tissue, np.zeros(tissue.shape), np.zeros(tissue.shape))
     shape = NucleusShape(
@@ -156,7 +154,7 @@ def _lymphocytes(tissue: Mask, stain: Stain, rng: np.random.Generator) -> Compar
     return Compartment(layout, shape, looks, float(rng.uniform(0.15, 0.6)))
 
 
-def _spindles(tissue: Mask, depth_um: Floats, stain: Stain, cells: Canvas, rng: np.random.Generator) -> Compartment:
+def _spindles(tissue: Bools, depth_um: Float64s, stain: Stain, cells: Canvas, rng: np.random.Generator) -> Compartment:
     """Thin nuclei along the borders of glands or along wandering fibres."""
     down, right = np.gradient(depth_um)
     along = np.arctan2(right, -down)
@@ -236,7 +234,7 @@ def _discs(canvas: Canvas, diameter_um: float, per_mm2: float, rng: np.random.Ge
     return stamp_nuclei(places, Stain(irregular=0.02), canvas, rng).coverage
 
 
-def _defocused(rgb: npt.NDArray[np.uint8], canvas: Canvas, rng: np.random.Generator) -> npt.NDArray[np.uint8]:
+def _defocused(rgb: Rgb, canvas: Canvas, rng: np.random.Generator) -> Rgb:
     """Picture with parts out of focus."""
     sigma_px = rng.uniform(0.4, 1.4) / canvas.mpp
     blurred = ndimage.gaussian_filter(rgb.astype(np.float32), (sigma_px, sigma_px, 0))

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from pipeline.arrays import Float64s, Int32s
 from pipeline.synthetic.painting.texture import Canvas, FloatPlane, smooth_noise
 
 LOBES = (3, 4, 5)
@@ -66,7 +66,7 @@ class Stain:
 class StampedNuclei:
     """Planes (height_px, width_px): labels int32, coverage float32 in [0, 1], haematoxylin float32."""
 
-    labels: npt.NDArray[np.int32]
+    labels: Int32s
     coverage: FloatPlane
     haematoxylin: FloatPlane
 
@@ -91,7 +91,7 @@ def stamp_nuclei(nuclei_um: pd.DataFrame, stain: Stain, canvas: Canvas, rng: np.
     return planes
 
 
-def _draw_looks(count: int, stain: Stain, rng: np.random.Generator) -> npt.NDArray[np.float64]:
+def _draw_looks(count: int, stain: Stain, rng: np.random.Generator) -> Float64s:
     """Per nucleus: density, vesicularity, softness, nucleolus (u, v), amplitudes and phases of the lobes."""
     density = stain.haematoxylin * np.exp(stain.haematoxylin_cv * rng.standard_normal(count))
     vesicular = np.where(rng.random(count) < stain.vesicular, rng.uniform(0.5, 1.0, count), rng.uniform(0, 0.25, count))
@@ -105,8 +105,8 @@ def _draw_looks(count: int, stain: Stain, rng: np.random.Generator) -> npt.NDArr
 def _stamp(
     planes: StampedNuclei,
     label: int,
-    place: npt.NDArray[np.float64],
-    look: npt.NDArray[np.float64],
+    place: Float64s,
+    look: Float64s,
     stain: Stain,
     grain: FloatPlane,
 ) -> None:
@@ -128,7 +128,7 @@ def _stamp(
     planes.labels[window][own] = label
 
 
-def _window(place: npt.NDArray[np.float64], shape: tuple[int, ...]) -> tuple[slice, slice] | None:
+def _window(place: Float64s, shape: tuple[int, ...]) -> tuple[slice, slice] | None:
     """Rows and columns about a nucleus, within the picture; None when it lies wholly outside."""
     reach = place[2] / 2 * 1.25 + 3.0
     x0, x1 = max(int(place[0] - reach), 0), min(int(place[0] + reach) + 1, shape[1])
@@ -136,9 +136,7 @@ def _window(place: npt.NDArray[np.float64], shape: tuple[int, ...]) -> tuple[sli
     return None if x0 >= x1 or y0 >= y1 else (slice(y0, y1), slice(x0, x1))
 
 
-def _polar(
-    window: tuple[slice, slice], place: npt.NDArray[np.float64], look: npt.NDArray[np.float64]
-) -> tuple[FloatPlane, FloatPlane, FloatPlane]:
+def _polar(window: tuple[slice, slice], place: Float64s, look: Float64s) -> tuple[FloatPlane, FloatPlane, FloatPlane]:
     """Coordinates along the axes in units of the half axes, and the distance that is 1 on the outline."""
     dx = np.arange(window[1].start, window[1].stop, dtype=np.float32)[None, :] + 0.5 - np.float32(place[0])
     dy = np.arange(window[0].start, window[0].stop, dtype=np.float32)[:, None] + 0.5 - np.float32(place[1])
@@ -153,7 +151,7 @@ def _polar(
     return u, v, np.hypot(u, v) / outline
 
 
-def _profile(u: FloatPlane, v: FloatPlane, rho: FloatPlane, look: npt.NDArray[np.float64]) -> FloatPlane:
+def _profile(u: FloatPlane, v: FloatPlane, rho: FloatPlane, look: Float64s) -> FloatPlane:
     """Relative density within a nucleus: even when dense, pale with rim and nucleolus when vesicular."""
     vesicular = np.float32(look[1])
     rim = np.exp(-(((rho - 0.92) / 0.14) ** 2))

@@ -14,9 +14,8 @@ import pandas as pd
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
+from pipeline.arrays import Bools, Float64s
 from pipeline.synthetic.painting.texture import Canvas, smooth_noise
-
-Floats = npt.NDArray[np.float64]
 
 MAX_ROUNDS = 40
 MIN_PROGRESS = 0.002
@@ -72,12 +71,12 @@ class TissueLayout:
     """
 
     cell_um: float
-    tissue: npt.NDArray[np.bool_]
-    axis_rad: Floats
-    kappa: Floats
-    density: Floats | None = None
+    tissue: Bools
+    axis_rad: Float64s
+    kappa: Float64s
+    density: Float64s | None = None
 
-    def cell_of(self, xy_um: Floats) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    def cell_of(self, xy_um: Float64s) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
         """Row and column of the cells that hold points (n, 2); points outside go to the nearest cell."""
         rows, cols = self.tissue.shape
         col = np.clip(np.floor(xy_um[:, 0] / self.cell_um).astype(np.intp), 0, cols - 1)
@@ -125,12 +124,12 @@ def place_nuclei(
     return pd.DataFrame(placed, columns=["x_um", "y_um", "major_um", "minor_um", "orientation_rad"])
 
 
-def axial_von_mises(axis_rad: Floats, kappa: Floats, rng: np.random.Generator) -> Floats:
+def axial_von_mises(axis_rad: Float64s, kappa: Float64s, rng: np.random.Generator) -> Float64s:
     """One axis in [0, pi) for each mean axis: half of a von Mises draw about the doubled mean."""
     return np.asarray(np.mod(0.5 * rng.vonmises(2.0 * axis_rad, kappa), np.pi), np.float64)
 
 
-def _relative_density(layout: TissueLayout, clustering: float, rng: np.random.Generator) -> Floats:
+def _relative_density(layout: TissueLayout, clustering: float, rng: np.random.Generator) -> Float64s:
     rows, cols = layout.tissue.shape
     noise = smooth_noise(Canvas(cols, rows, layout.cell_um), CLUSTER_UM, rng)
     within = ndimage.binary_erosion(layout.tissue, border_value=1)
@@ -140,15 +139,19 @@ def _relative_density(layout: TissueLayout, clustering: float, rng: np.random.Ge
 
 
 def _throw(
-    layout: TissueLayout, relative_density: Floats, count: int, extent_um: tuple[float, float], rng: np.random.Generator
-) -> Floats:
+    layout: TissueLayout,
+    relative_density: Float64s,
+    count: int,
+    extent_um: tuple[float, float],
+    rng: np.random.Generator,
+) -> Float64s:
     share = max(float(relative_density.mean()), 1e-3)
     darts = rng.random((int(count / share) + 1, 2)) * np.asarray(extent_um)
     row, col = layout.cell_of(darts)
     return np.asarray(darts[rng.random(len(darts)) < relative_density[row, col]][:count], np.float64)
 
 
-def _with_shapes(xy_um: Floats, layout: TissueLayout, shape: NucleusShape, rng: np.random.Generator) -> Floats:
+def _with_shapes(xy_um: Float64s, layout: TissueLayout, shape: NucleusShape, rng: np.random.Generator) -> Float64s:
     row, col = layout.cell_of(xy_um)
     spread = np.sqrt(np.log1p(shape.major_cv**2))
     major = shape.major_um * np.exp(spread * rng.standard_normal(len(xy_um)) - 0.5 * spread**2)
@@ -157,7 +160,7 @@ def _with_shapes(xy_um: Floats, layout: TissueLayout, shape: NucleusShape, rng: 
     return np.column_stack([xy_um, major, major * aspect, angle])
 
 
-def _without_overlap(placed: Floats, candidates: Floats, gap_um: float) -> Floats:
+def _without_overlap(placed: Float64s, candidates: Float64s, gap_um: float) -> Float64s:
     """``placed`` followed by the candidates that touch neither them nor an earlier kept candidate."""
     nuclei = np.vstack([placed, candidates])
     if len(nuclei) < 2:
@@ -171,11 +174,11 @@ def _without_overlap(placed: Floats, candidates: Floats, gap_um: float) -> Float
     for earlier, later in pairs.tolist():
         if keep[earlier] and later >= len(placed):
             keep[later] = False
-    kept: Floats = nuclei[keep]
+    kept: Float64s = nuclei[keep]
     return kept
 
 
-def _touching(nuclei: Floats, pairs: npt.NDArray[Any], gap_um: float) -> npt.NDArray[np.bool_]:
+def _touching(nuclei: Float64s, pairs: npt.NDArray[Any], gap_um: float) -> Bools:
     """Whether the two ellipses' radii towards each other leave less than ``gap_um`` between them."""
     first, second = nuclei[pairs[:, 0]], nuclei[pairs[:, 1]]
     apart = second[:, :2] - first[:, :2]
@@ -184,7 +187,7 @@ def _touching(nuclei: Floats, pairs: npt.NDArray[Any], gap_um: float) -> npt.NDA
     return np.asarray(np.hypot(apart[:, 0], apart[:, 1]) < reach + gap_um, np.bool_)
 
 
-def _radius(nuclei: Floats, direction: Floats) -> Floats:
+def _radius(nuclei: Float64s, direction: Float64s) -> Float64s:
     semi_major, semi_minor = nuclei[:, 2] / 2, nuclei[:, 3] / 2
     angle = direction - nuclei[:, 4]
     return np.asarray(

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import tifffile
 from PIL import Image
 
+from pipeline.arrays import Rgb
 from pipeline.artefacts.atomic import writing
 
 TILE_PX = 256
@@ -17,7 +17,7 @@ KEPT_OF_TRUNCATED = 0.4
 UM_PER_CM = 10_000.0
 
 
-def write_pyramid(path: str | Path, rgb: npt.NDArray[np.uint8], mpp: float, *, n_levels: int = N_LEVELS) -> None:
+def write_pyramid(path: str | Path, rgb: Rgb, mpp: float, *, n_levels: int = N_LEVELS) -> None:
     """Write a tiled, deflated TIFF, each level half of the one before, with its resolution in the tags.
 
     Parameters

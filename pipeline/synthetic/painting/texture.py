@@ -11,7 +11,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-FloatPlane = npt.NDArray[np.float32]
+from pipeline.arrays import Float32s
+
+FloatPlane = Float32s
 
 BICUBIC_SD = 0.903
 """Standard deviation that bicubic interpolation of unit white noise leaves on average (measured)."""

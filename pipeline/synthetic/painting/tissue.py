@@ -9,11 +9,11 @@ import math
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from PIL import Image, ImageFilter
 from scipy import ndimage
 
+from pipeline.arrays import Bools, Int32s, Rgb
 from pipeline.synthetic.painting.nucleus import Stain, stamp_nuclei
 from pipeline.synthetic.painting.placement import NucleusShape, TissueLayout, place_nuclei
 from pipeline.synthetic.painting.texture import Canvas, FloatPlane, enlarge, ridges, smooth_noise
@@ -98,8 +98,8 @@ class PaintedTissue:
         have no pixel of its label.
     """
 
-    rgb: npt.NDArray[np.uint8]
-    labels: npt.NDArray[np.int32]
+    rgb: Rgb
+    labels: Int32s
     nuclei: pd.DataFrame
 
 
@@ -155,7 +155,7 @@ def layout_from_spec(spec: TissueSpec, canvas: Canvas, rng: np.random.Generator)
     return TissueLayout(LAYOUT_CELL_UM, tissue, axis, np.full(axis.shape, spec.kappa))
 
 
-def tissue_outline(cells: Canvas, margin_um: float, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
+def tissue_outline(cells: Canvas, margin_um: float, rng: np.random.Generator) -> Bools:
     """Rounded rectangle with a wavy border, ``margin_um`` within the picture, bool (rows, cols)."""
     if margin_um <= 0:
         return np.ones((cells.height_px, cells.width_px), bool)
@@ -219,7 +219,7 @@ def paint_eosin(spec: TissueSpec, tissue: FloatPlane, canvas: Canvas, rng: np.ra
 
 
 def paint_cytoplasm(
-    labels: npt.NDArray[np.int32], spec: TissueSpec, tissue: FloatPlane, canvas: Canvas, rng: np.random.Generator
+    labels: Int32s, spec: TissueSpec, tissue: FloatPlane, canvas: Canvas, rng: np.random.Generator
 ) -> FloatPlane:
     """Haematoxylin outside nuclei: a faint veil, stronger about nuclei."""
     around = Image.fromarray(((labels > 0) * 255).astype(np.uint8))
@@ -231,7 +231,7 @@ def paint_cytoplasm(
 
 def develop(
     haematoxylin: FloatPlane, eosin: FloatPlane, spec: TissueSpec, canvas: Canvas, rng: np.random.Generator
-) -> npt.NDArray[np.uint8]:
+) -> Rgb:
     """Beer-Lambert mixing, blur of the optics, noise of the sensor: uint8 (height_px, width_px, 3)."""
     tilt = spec.stain.tilt
     h_vector = _between(RUIFROK_HAEMATOXYLIN, MACENKO_HAEMATOXYLIN, tilt)

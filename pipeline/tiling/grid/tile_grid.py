@@ -9,14 +9,12 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from pipeline.arrays import Float64s, Int32s, Int64s
 from pipeline.tiling.params import TilingParams
 from pipeline.tiling.tissue.mask_operations import Mask
 from pipeline.units import l0_from_px
-
-Shares = npt.NDArray[np.float64]
 
 WHOLE_TILE_TOLERANCE = 1e-6
 """Guard: a slide of n tiles less rounding has n tiles."""
@@ -57,20 +55,20 @@ def make_grid(size: SlideSize, slide_mpp: float, params: TilingParams) -> pd.Dat
     )
 
 
-def _starts(length_l0: int, slide_mpp: float, params: TilingParams) -> npt.NDArray[np.int64]:
+def _starts(length_l0: int, slide_mpp: float, params: TilingParams) -> Int64s:
     """First pixels of the tiles along one axis."""
     side = l0_from_px(params.tile_px, params.mpp, slide_mpp)
     stride = l0_from_px(params.tile_px - params.overlap_px, params.mpp, slide_mpp)
     steps = (length_l0 - side) / stride
     is_whole = params.edge == "skip"
     last = math.floor(steps + WHOLE_TILE_TOLERANCE) if is_whole else max(0, math.ceil(steps - WHOLE_TILE_TOLERANCE))
-    starts: npt.NDArray[np.int64] = np.rint(np.arange(last + 1) * stride).astype(np.int64)
+    starts: Int64s = np.rint(np.arange(last + 1) * stride).astype(np.int64)
     if params.edge == "shift":
         starts[-1] = min(starts[-1], max(0, math.floor(length_l0 - side + WHOLE_TILE_TOLERANCE)))
     return starts
 
 
-def area_fraction(mask: Mask, grid: pd.DataFrame, size: SlideSize) -> Shares:
+def area_fraction(mask: Mask, grid: pd.DataFrame, size: SlideSize) -> Float64s:
     """Share of each tile's area that ``mask`` covers, (n_tiles,), 0 to 1; nothing beyond the slide.
 
     The mask's cells part the whole slide; areas are exact for cells cut by a tile's
@@ -94,7 +92,7 @@ def area_fraction(mask: Mask, grid: pd.DataFrame, size: SlideSize) -> Shares:
     return np.asarray(np.clip(covered / (side_l0**2 * across * down), 0.0, 1.0), np.float64)
 
 
-def _integral_image(mask: Mask) -> npt.NDArray[np.int32]:
+def _integral_image(mask: Mask) -> Int32s:
     """Cells of ``mask`` above and left of each corner, (rows + 1, cols + 1)."""
     integral = np.zeros((mask.shape[0] + 1, mask.shape[1] + 1), np.int32)
     # Row by row, because accumulating a whole axis in place makes numpy copy the array.
@@ -104,7 +102,7 @@ def _integral_image(mask: Mask) -> npt.NDArray[np.int32]:
     return integral
 
 
-def _interpolated(integral: npt.NDArray[np.int32], row: Shares, col: Shares) -> Shares:
+def _interpolated(integral: Int32s, row: Float64s, col: Float64s) -> Float64s:
     """Integral image at fractional corners, bilinear; beyond the border as at the border."""
     row, col = row.clip(0, integral.shape[0] - 1), col.clip(0, integral.shape[1] - 1)
     r = np.minimum(row.astype(np.intp), integral.shape[0] - 2)

@@ -12,13 +12,11 @@ Pen comes before tissue, because what lies under it cannot be judged.
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from pipeline.arrays import Bools
 from pipeline.artefacts.tiles import PEN_COLUMNS
 from pipeline.tiling.params import TilingParams
-
-Flags = npt.NDArray[np.bool_]
 
 Cause = Literal[
     "beyond the slide",
@@ -51,17 +49,17 @@ SHARE_TOLERANCE = 1e-9
 """Guard: a share computed as 0.15 less rounding reaches 0.15."""
 
 
-def undecided(tiles: pd.DataFrame) -> Flags:
+def undecided(tiles: pd.DataFrame) -> Bools:
     """Tiles that no check has dropped so far, (n_tiles,)."""
     return np.asarray(tiles["reason"] == "", np.bool_)
 
 
-def dropped(tiles: pd.DataFrame, failed: Flags, reason: str) -> pd.DataFrame:
+def dropped(tiles: pd.DataFrame, failed: Bools, reason: str) -> pd.DataFrame:
     """``tiles`` with ``reason`` given to those that ``failed`` and have none yet."""
     return tiles.assign(reason=tiles["reason"].mask(undecided(tiles) & failed, reason))
 
 
-def drop_unreadable(tiles: pd.DataFrame, is_unreadable: Flags) -> pd.DataFrame:
+def drop_unreadable(tiles: pd.DataFrame, is_unreadable: Bools) -> pd.DataFrame:
     """Give each unreadable tile a reason that says where it is."""
     words = OPENING_WORDS["unreadable"]
     places = [f"{words} at level-0 ({x}, {y})" for x, y in zip(tiles["x_l0"], tiles["y_l0"], strict=True)]
@@ -118,7 +116,7 @@ def decided(tiles: pd.DataFrame) -> pd.DataFrame:
     return tiles.assign(kept=undecided(tiles))
 
 
-def causes(tiles: pd.DataFrame) -> dict[Cause, Flags]:
+def causes(tiles: pd.DataFrame) -> dict[Cause, Bools]:
     """Which tiles (n_tiles,) each cause dropped, only causes that dropped some, in order."""
     reason = tiles["reason"].astype(str)
     dropped_by = {cause: reason.str.startswith(words).to_numpy(np.bool_) for cause, words in OPENING_WORDS.items()}

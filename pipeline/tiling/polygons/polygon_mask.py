@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image, ImageDraw
 
+from pipeline.arrays import Bools
 from pipeline.errors import SheetError
 from pipeline.logs import get_logger
 from pipeline.tiling.grid.tile_grid import SlideSize
@@ -39,7 +39,7 @@ class MaskFrame:
 
 def read_polygon_mask(
     path: str | Path, size: SlideSize, *, shape: tuple[int, int], origin_l0: tuple[int, int] = (0, 0)
-) -> npt.NDArray[np.bool_]:
+) -> Bools:
     """Rasterise the polygons of a GeoJSON file onto a mask that covers the whole slide.
 
     Parameters
@@ -81,7 +81,7 @@ def read_polygon_mask(
     return np.asarray(allowed & ~outside, np.bool_)
 
 
-def _rasterised(rings: tuple[Ring, ...], frame: MaskFrame, shape: tuple[int, int]) -> npt.NDArray[np.bool_]:
+def _rasterised(rings: tuple[Ring, ...], frame: MaskFrame, shape: tuple[int, int]) -> Bools:
     """Interior of one polygon: the first ring less the others."""
     picture = Image.new("1", (shape[1], shape[0]), 0)
     draw = ImageDraw.Draw(picture)

@@ -9,9 +9,9 @@ multiplies both alike; blur takes the finer one first.
 import math
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from pipeline.arrays import Float32s, Float64s, Rgb
 from pipeline.errors import OnBadTile
 from pipeline.pictures import LUMA
 from pipeline.slides.reader import SlideReader
@@ -35,7 +35,7 @@ FEWEST_PX = 16
 
 def measure_focus(
     slide: SlideReader, tiles: pd.DataFrame, params: TilingParams, on_unreadable: BadTile | None = None
-) -> npt.NDArray[np.float64]:
+) -> Float64s:
     """Focus of each of ``tiles``, (n_tiles,), read at ``params.qc_focus_mpp`` or the slide's own if coarser.
 
     NaN where a tile shows nothing that could be sharp, or cannot be read.
@@ -56,7 +56,7 @@ def measure_focus(
     return focus
 
 
-def focus_of(rgb: npt.NDArray[np.uint8]) -> float:
+def focus_of(rgb: Rgb) -> float:
     """Focus of one picture (h, w, 3) of about 1 um/px, 0 to 1; NaN where it shows nothing that could be sharp."""
     finest, pairs = _detail(np.asarray(rgb @ np.array(LUMA, np.float32), np.float32))
     coarser, fours = _detail(pairs)
@@ -68,7 +68,7 @@ def focus_of(rgb: npt.NDArray[np.uint8]) -> float:
     return signal / (signal + coarser_signal) if signal > 0 else 0.0
 
 
-def _detail(luma: npt.NDArray[np.float32]) -> tuple[float, npt.NDArray[np.float32]]:
+def _detail(luma: Float32s) -> tuple[float, Float32s]:
     """Mean variance within blocks of 2 x 2, and their means; an odd last row or column is left out."""
     rows, cols = luma.shape[0] // 2 * 2, luma.shape[1] // 2 * 2
     blocks = luma[:rows, :cols].reshape(rows // 2, 2, cols // 2, 2)

@@ -11,13 +11,13 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.arrays import Bools, Float64s, Int64s, Rgb
 from pipeline.artefacts.tiles import PEN_COLUMNS
 from pipeline.tiling.tissue.mask_operations import Mask, grown, opened
 from pipeline.tiling.tissue.tissue_colours import (
     N_COLOURS,
     STAINED_HUES_DEG,
     Hsd,
-    Rgb,
     all_colours,
     colour_counts,
     hue_between,
@@ -40,7 +40,7 @@ class ColourRule:
     saturation: tuple[float, float] = (0.0, np.inf)
     density: tuple[float, float] = (0.0, np.inf)
 
-    def holds(self, colours: Hsd) -> npt.NDArray[np.bool_]:
+    def holds(self, colours: Hsd) -> Bools:
         """Whether each of ``colours`` obeys."""
         of_hue = hue_between(colours.hue_deg, *self.hue_deg)
         for value, (low, high) in ((colours.saturation, self.saturation), (colours.density, self.density)):
@@ -122,7 +122,7 @@ def _ink_table(black_below: float) -> npt.NDArray[np.uint8]:
 
 
 @cache
-def _off_stain_table() -> npt.NDArray[np.bool_]:
+def _off_stain_table() -> Bools:
     return OFF_STAIN.holds(palette())
 
 
@@ -160,7 +160,7 @@ def _regions(mask: Mask, cell_um: float) -> Mask:
     return opened(mask, LEAST_WIDTH_UM / 2 / cell_um)
 
 
-def _weighted_median(values: npt.NDArray[np.float64], counts: npt.NDArray[np.int64]) -> float:
+def _weighted_median(values: Float64s, counts: Int64s) -> float:
     present = np.flatnonzero(counts)
     order = present[np.argsort(values[present], kind="stable")]
     cumulative = np.cumsum(counts[order])

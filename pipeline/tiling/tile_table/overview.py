@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
 from scipy import ndimage
 
+from pipeline.arrays import Int64s, Rgb
 from pipeline.artefacts.atomic import writing
 from pipeline.pictures import round_length_um
 from pipeline.tiling.grid.tile_rejection import Cause, causes
@@ -24,8 +24,6 @@ from pipeline.tiling.tile_table.slide_map import SlideMap
 from pipeline.tiling.tissue.mask_operations import Mask
 
 Colour = tuple[int, int, int]
-Canvas = npt.NDArray[np.uint8]
-Boxes = npt.NDArray[np.int64]
 
 PROVENANCE_KEY = "abignet"
 """Keyword of the PNG text chunk that holds the header as JSON."""
@@ -74,9 +72,7 @@ CARD_PX = 1200
 """Width of the card shown in place of a slide that cannot be read."""
 
 
-def draw_overview(
-    thumbnail: Canvas, slide_map: SlideMap, tiles: pd.DataFrame, header: Mapping[str, Any]
-) -> Image.Image:
+def draw_overview(thumbnail: Rgb, slide_map: SlideMap, tiles: pd.DataFrame, header: Mapping[str, Any]) -> Image.Image:
     """Draw tissue and tiles over a slide's thumbnail, with caption, scale bar and legend.
 
     Kept tiles are clear, all else is veiled; a dropped tile has the colour of its cause.
@@ -133,47 +129,47 @@ def write_overview(path: str | Path, picture: Image.Image, header: Mapping[str, 
         temporary.write_bytes(buffer.getvalue())
 
 
-def _boxes_px(tiles: pd.DataFrame, scale: float) -> Boxes:
+def _boxes_px(tiles: pd.DataFrame, scale: float) -> Int64s:
     corner = tiles[["x_l0", "y_l0"]].to_numpy(np.float64)
     side = tiles[["width_l0"]].to_numpy(np.float64)
     return np.asarray(np.rint(np.hstack([corner, corner + side]) * scale), np.int64).clip(0)
 
 
-def _veil(canvas: Canvas, kept: Boxes) -> None:
+def _veil(canvas: Rgb, kept: Int64s) -> None:
     veiled = ~_covered(canvas, kept)
     canvas[veiled] = (canvas[veiled] * (1 - VEIL) + 255 * VEIL).astype(np.uint8)
 
 
-def _tint(canvas: Canvas, boxes: Boxes, colour: Colour) -> None:
+def _tint(canvas: Rgb, boxes: Int64s, colour: Colour) -> None:
     tinted = _covered(canvas, boxes)
     canvas[tinted] = (canvas[tinted] * (1 - TINT) + np.array(colour) * TINT).astype(np.uint8)
 
 
-def _covered(canvas: Canvas, boxes: Boxes) -> Mask:
+def _covered(canvas: Rgb, boxes: Int64s) -> Mask:
     covered = np.zeros(canvas.shape[:2], np.bool_)
     for x0, y0, x1, y1 in boxes:
         covered[y0:y1, x0:x1] = True
     return covered
 
 
-def _outline_tissue(canvas: Canvas, tissue: Mask) -> None:
+def _outline_tissue(canvas: Rgb, tissue: Mask) -> None:
     inside = _resized(tissue, canvas)
     canvas[inside & ~ndimage.binary_erosion(inside, iterations=3, border_value=1)] = TISSUE
 
 
-def _hatch(canvas: Canvas, unreadable: Mask) -> None:
+def _hatch(canvas: Rgb, unreadable: Mask) -> None:
     row, col = np.indices(canvas.shape[:2], sparse=True)
     canvas[_resized(unreadable, canvas) & ((row + col) % HATCH_PX < 2)] = CAUSES["unreadable"]
 
 
-def _resized(mask: Mask, canvas: Canvas) -> Mask:
+def _resized(mask: Mask, canvas: Rgb) -> Mask:
     size = (canvas.shape[1], canvas.shape[0])
     soft = Image.fromarray(mask.astype(np.uint8) * np.uint8(255)).resize(size, Image.Resampling.BICUBIC)
     return np.asarray(np.asarray(soft) > 127, np.bool_)
 
 
 def _outline_tiles(
-    draw: ImageDraw.ImageDraw, boxes: Boxes, colour: Colour, width_px: int, *, crossed: bool = False
+    draw: ImageDraw.ImageDraw, boxes: Int64s, colour: Colour, width_px: int, *, crossed: bool = False
 ) -> None:
     if len(boxes) and (boxes[:, 2] - boxes[:, 0]).min() < MIN_TILE_PX:
         return

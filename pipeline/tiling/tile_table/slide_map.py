@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from pipeline.arrays import Float64s
 from pipeline.artefacts.tiles import PEN_COLUMNS, QC_COLUMNS
 from pipeline.errors import OnBadTile
 from pipeline.slides.reader import SlideReader
 from pipeline.slides.source import Box
-from pipeline.tiling.grid.tile_grid import Shares, SlideSize, area_fraction
+from pipeline.tiling.grid.tile_grid import SlideSize, area_fraction
 from pipeline.tiling.grid.tile_rejection import undecided
 from pipeline.tiling.params import TilingParams
 from pipeline.tiling.polygons.polygon_mask import read_polygon_mask
@@ -52,7 +53,7 @@ class SlideMap:
         """Tissue inside the mask drawn by hand."""
         return self.tissue if self.inside is None else self.tissue & self.inside
 
-    def share(self, mask: Mask | None, tiles: pd.DataFrame) -> Shares:
+    def share(self, mask: Mask | None, tiles: pd.DataFrame) -> Float64s:
         """Share of each tile's area under ``mask``; 0 where there is none."""
         return np.zeros(len(tiles)) if mask is None else area_fraction(mask, tiles, self.size)
 

@@ -7,10 +7,11 @@ cells whose centres are at most r away.  Beyond its border a mask continues as a
 import math
 
 import numpy as np
-import numpy.typing as npt
 from scipy import ndimage
 
-Mask = npt.NDArray[np.bool_]
+from pipeline.arrays import Bools, Int32s, Int64s
+
+Mask = Bools
 
 ROWS_AT_ONCE = 256
 """Rows handled together where a whole array of temporaries would double the memory."""
@@ -87,7 +88,7 @@ def with_small_holes_filled(mask: Mask, max_area_px: float) -> Mask:
     return filled
 
 
-def _areas(regions: npt.NDArray[np.int32], count: int) -> npt.NDArray[np.int64]:
+def _areas(regions: Int32s, count: int) -> Int64s:
     """Cells of each label, (count + 1,)."""
     areas = np.zeros(count + 1, np.int64)
     for top in range(0, len(regions), ROWS_AT_ONCE):
@@ -95,7 +96,7 @@ def _areas(regions: npt.NDArray[np.int32], count: int) -> npt.NDArray[np.int64]:
     return areas
 
 
-def _chosen(regions: npt.NDArray[np.int32], wanted: Mask) -> Mask:
+def _chosen(regions: Int32s, wanted: Mask) -> Mask:
     """Cells whose label is wanted, (rows, cols)."""
     chosen = np.empty(regions.shape, np.bool_)
     for top in range(0, len(regions), ROWS_AT_ONCE):

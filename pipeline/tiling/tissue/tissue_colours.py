@@ -15,11 +15,10 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.arrays import Bools, Float64s, Int32s, Int64s, Rgb
 from pipeline.tiling.tissue.mask_operations import ROWS_AT_ONCE, Mask
 
 Value = TypeVar("Value", np.bool_, np.uint8)
-Rgb = npt.NDArray[np.uint8]
-Angles = npt.NDArray[np.float64]
 
 BITS = 6
 """Bits of a channel that tell colours apart."""
@@ -47,12 +46,12 @@ class Hsd:
         Distance from grey in that plane; 0 for grey, 2 at most.
     """
 
-    density: npt.NDArray[np.float64]
-    hue_deg: npt.NDArray[np.float64]
-    saturation: npt.NDArray[np.float64]
+    density: Float64s
+    hue_deg: Float64s
+    saturation: Float64s
 
 
-def hsd(rgb: npt.NDArray[np.float64]) -> Hsd:
+def hsd(rgb: Float64s) -> Hsd:
     """Density, hue and saturation of ``rgb`` (..., 3), 0 to 255, against white."""
     channels = -np.log10(np.clip(rgb, 1.0, 255.0) / 255.0)
     density = channels.mean(axis=-1)
@@ -62,7 +61,7 @@ def hsd(rgb: npt.NDArray[np.float64]) -> Hsd:
     return Hsd(density, np.degrees(np.arctan2(y, x)) % 360.0, np.hypot(x, y))
 
 
-def all_colours() -> npt.NDArray[np.float64]:
+def all_colours() -> Float64s:
     """Middle of every colour that ``colour_index`` tells apart, in its order, (N_COLOURS, 3), 0 to 255."""
     levels = (np.arange(1 << BITS) + 0.5) * (1 << 8 - BITS) - 0.5
     grid = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), axis=-1)
@@ -75,7 +74,7 @@ def palette() -> Hsd:
     return hsd(all_colours())
 
 
-def colour_index(rgb: Rgb) -> npt.NDArray[np.int32]:
+def colour_index(rgb: Rgb) -> Int32s:
     """Position of each pixel's colour in ``all_colours``, (h, w) of uint8 (h, w, 3)."""
     reduced = rgb >> (8 - BITS)
     index = reduced[..., 0].astype(np.int32)
@@ -85,7 +84,7 @@ def colour_index(rgb: Rgb) -> npt.NDArray[np.int32]:
     return index
 
 
-def hue_between(hue_deg: Angles, low: float, high: float) -> npt.NDArray[np.bool_]:
+def hue_between(hue_deg: Float64s, low: float, high: float) -> Bools:
     """Whether a hue lies in [low, high), which may run through 360."""
     return np.asarray((hue_deg - low) % 360.0 < high - low)
 
@@ -98,7 +97,7 @@ def looked_up(table: npt.NDArray[Value], rgb: Rgb) -> npt.NDArray[Value]:
     return result
 
 
-def colour_counts(rgb: Rgb, where: Mask | None = None) -> npt.NDArray[np.int64]:
+def colour_counts(rgb: Rgb, where: Mask | None = None) -> Int64s:
     """How many pixels have each colour, (N_COLOURS,); only those ``where`` is true."""
     counts = np.zeros(N_COLOURS, np.int64)
     for top in range(0, len(rgb), ROWS_AT_ONCE):

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageFilter
 
+from pipeline.arrays import Bools, Int64s, Rgb
 from pipeline.tiling.params import TilingParams
 from pipeline.tiling.tissue.mask_operations import (
     ROWS_AT_ONCE,
@@ -22,7 +23,6 @@ from pipeline.tiling.tissue.mask_operations import (
 )
 from pipeline.tiling.tissue.tissue_colours import (
     STAINED_HUES_DEG,
-    Rgb,
     all_colours,
     colour_counts,
     hue_between,
@@ -92,7 +92,7 @@ def without_glass_tint(rgb: Rgb) -> Rgb:
 
 
 @cache
-def _can_be_glass() -> npt.NDArray[np.bool_]:
+def _can_be_glass() -> Bools:
     """Whether each colour of the palette is a tint of glass."""
     colours = palette()
     is_tinted = np.ptp(all_colours(), axis=1) >= GLASS_MIN_CHROMA
@@ -135,7 +135,7 @@ def _coloured(rgb: Rgb, possible: Mask, params: TilingParams) -> Mask:
     return np.asarray((chroma > threshold) & possible, np.bool_)
 
 
-def otsu_threshold(counts: npt.NDArray[np.int64]) -> float:
+def otsu_threshold(counts: Int64s) -> float:
     """Threshold that maximises the variance between the two classes (Otsu 1979).
 
     Parameters
@@ -160,7 +160,7 @@ def otsu_threshold(counts: npt.NDArray[np.int64]) -> float:
     return float(best.mean())
 
 
-def _histogram(values: npt.NDArray[np.uint8], where: Mask) -> npt.NDArray[np.int64]:
+def _histogram(values: npt.NDArray[np.uint8], where: Mask) -> Int64s:
     """How often each of 256 levels occurs ``where`` is true."""
     counts = np.zeros(256, np.int64)
     for top in range(0, len(values), ROWS_AT_ONCE):

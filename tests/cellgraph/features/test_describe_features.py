@@ -3,7 +3,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from pipeline.artefacts.features import FeatureStore, open_features, write_features
+from pipeline.artefacts.feature_parts import open_features
+from pipeline.artefacts.features import FeatureStore, write_features
 from pipeline.cellgraph.features.describe_features import describe_features, lazy_array
 from pipeline.errors import ArtefactError, CohortError
 

@@ -1,0 +1,1 @@
+"""Coordinates of tiles in the files of other tools."""
