@@ -73,6 +73,8 @@ class TileHeader:
         Pixels at ``mpp`` that neighbouring tiles share.
     n_unreadable
         Tiles dropped because their pixels could not be read.
+    cautions
+        What is odd about the slide and did not keep it from being tiled, one clause each.
     """
 
     slide_id: str
@@ -85,11 +87,13 @@ class TileHeader:
     bounds_l0: Sequence[int] | None = None
     overlap_px: int = 0
     n_unreadable: int = 0
+    cautions: Sequence[str] = ()
 
     def plain(self) -> dict[str, Any]:
         """Ready for JSON, with the kind of table."""
         bounds = (0, 0, self.width_l0, self.height_l0) if self.bounds_l0 is None else self.bounds_l0
-        return {"kind": KIND, **vars(self), "bounds_l0": list(bounds), "provenance": dict(self.provenance)}
+        lists = {"bounds_l0": list(bounds), "cautions": list(self.cautions)}
+        return {"kind": KIND, **vars(self), **lists, "provenance": dict(self.provenance)}
 
 
 def write_tiles(path: str | Path, frame: pd.DataFrame, header: TileHeader) -> None:

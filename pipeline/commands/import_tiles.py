@@ -29,6 +29,7 @@ def command(
 ) -> None:
     """Make the tile table of a slide from coordinates of TRIDENT or CLAM."""
     from pipeline.artefacts.tiles import read_tiles
+    from pipeline.commands.tile_summary import tile_summary
     from pipeline.slides.slide_input import SlideInput
     from pipeline.tiling.import_tiles import import_tiles
     from pipeline.tiling.params import TilingParams
@@ -39,5 +40,4 @@ def command(
     source = source_digest("pipeline.tiling.import_tiles")
     tiling = params(config, "tiling", TilingParams)
     import_tiles(coords_path, TilingJob(slide, tiles_path, overview_path, tiling, source))
-    frame = read_tiles(tiles_path).frame
-    click.echo(f"{tiles_path}: {int(frame['kept'].sum())} of {len(frame)} tiles kept")
+    click.echo(tile_summary(tiles_path, read_tiles(tiles_path)))

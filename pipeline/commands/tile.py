@@ -31,6 +31,7 @@ def command(
 ) -> None:
     """Find the tissue of a slide and lay the grid of tiles."""
     from pipeline.artefacts.tiles import read_tiles
+    from pipeline.commands.tile_summary import tile_summary
     from pipeline.tiling.params import TilingParams
     from pipeline.tiling.tile_slide import tile_slide
 
@@ -48,11 +49,4 @@ def command(
         reader=config["reader"],
         source=source_digest("pipeline.tiling.tile_slide"),
     )
-    table = read_tiles(tiles_path)
-    click.echo(
-        f"{tiles_path}: {int(table.frame['kept'].sum())} of {len(table.frame)} tiles kept" + _because(table.reason)
-    )
-
-
-def _because(reason: str | None) -> str:
-    return f" ({reason})" if reason else ""
+    click.echo(tile_summary(tiles_path, read_tiles(tiles_path)))

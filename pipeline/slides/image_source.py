@@ -47,6 +47,7 @@ class ImageSource:
 
     reader: PixelReader = "image"
     vendor = "image"
+    cautions: tuple[str, ...] = ()
 
     def __init__(self, path: Path) -> None:
         self.file_mpp: tuple[float, float] | None = None

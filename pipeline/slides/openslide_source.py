@@ -58,6 +58,7 @@ class OpenSlideSource:
     """
 
     reader: PixelReader = "openslide"
+    cautions: tuple[str, ...] = ()
 
     def __init__(self, path: Path) -> None:
         self._path = str(_followed(path))

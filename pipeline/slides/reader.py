@@ -59,6 +59,8 @@ class SlideReader:
         OpenSlide's name of the format, or ``image``.
     reader
         What decodes the pixels: ``tifffile``, ``openslide`` or ``image``.
+    cautions
+        What is odd about the slide; see ``PixelSource.cautions``.
     """
 
     def __init__(self, source: PixelSource, path: Path, *, slide_id: str, mpp: float) -> None:
@@ -70,6 +72,7 @@ class SlideReader:
         self.mpp = mpp
         self.vendor = source.vendor
         self.reader: PixelReader = source.reader
+        self.cautions = source.cautions
         self._source = source
 
     @property

@@ -29,6 +29,7 @@ class TiffPyramidSource:
 
     reader: PixelReader = "tifffile"
     vendor = "generic-tiff"
+    cautions: tuple[str, ...] = ()
 
     def __init__(self, path: Path) -> None:
         with tifffile.TiffFile(path) as file:

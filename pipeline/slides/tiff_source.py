@@ -71,6 +71,7 @@ class TiffSource:
         self.levels = slide.levels
         self.file_mpp = slide.file_mpp
         self.bounds_l0 = slide.bounds_l0
+        self.cautions: tuple[str, ...] = slide.cautions
         self.slide = slide
         self.tiles = StoredTiles(path, _stored_levels(path, slide))
 

@@ -6,7 +6,6 @@ import pandas as pd
 
 from pipeline.artefacts.tiles import PEN_COLUMNS
 from pipeline.errors import OnBadSlide, OnBadTile
-from pipeline.logs import get_logger
 from pipeline.slides.reader import SlideReader
 from pipeline.slides.reader_names import Reader
 from pipeline.slides.slide_input import SlideInput
@@ -29,8 +28,6 @@ from pipeline.tiling.params import TilingParams
 from pipeline.tiling.quality.focus import with_focus
 from pipeline.tiling.tile_table.slide_map import SlideMap, map_slide, unmeasured, with_quality
 from pipeline.tiling.tile_table.tiling_job import TiledSlide, TilingJob
-
-logger = get_logger("tiling")
 
 
 def tile_slide(
@@ -87,7 +84,6 @@ def tile_open_slide(
 ) -> TiledSlide:
     """Tiles of an open slide, judged in the order of ``tile_rejection``; writes nothing."""
     slide_map = map_slide(slide, params, mask_path=mask_path, on_bad_tile=on_bad_tile)
-    _say_if_padded(slide, params)
     tiles = unmeasured(make_grid(slide_map.size, slide.mpp, params))
     tiles = _drop_outside(tiles.assign(tissue_fraction=slide_map.share(slide_map.usable, tiles)), slide_map, params)
     tiles = drop_unreadable(tiles, slide_map.share(slide_map.unreadable, tiles) > 0)
@@ -97,7 +93,7 @@ def tile_open_slide(
     tiles = drop_off_stain(drop_folded(tiles, params), params)
     tiles = with_focus(slide, tiles, params, on_bad_tile)
     tiles = decided(drop_unsampled(drop_blurred(tiles, params), params))
-    return TiledSlide(tiles, slide_map, params, _reason(slide, tiles, slide_map, params))
+    return TiledSlide(tiles, slide_map, params, _reason(slide, tiles, slide_map, params), _padding(slide, params))
 
 
 def _drop_outside(tiles: pd.DataFrame, slide_map: SlideMap, params: TilingParams) -> pd.DataFrame:
@@ -110,14 +106,14 @@ def _drop_outside(tiles: pd.DataFrame, slide_map: SlideMap, params: TilingParams
     return dropped(tiles, is_outside | ((tissue >= least) & (usable < least)), OPENING_WORDS["outside the mask"])
 
 
-def _say_if_padded(slide: SlideReader, params: TilingParams) -> None:
+def _padding(slide: SlideReader, params: TilingParams) -> tuple[str, ...]:
+    """The caution of a slide that shifted tiles do not fit into."""
     side_l0 = params.tile_um / slide.mpp
-    if params.edge == "shift" and min(slide.width_l0, slide.height_l0) < side_l0:
-        logger.warning(
-            "%s: smaller than a tile of %.0f level-0 px, which edge: shift cannot move inwards; it is padded",
-            slide.slide_id,
-            side_l0,
-        )
+    if params.edge != "shift" or min(slide.width_l0, slide.height_l0) >= side_l0:
+        return ()
+    return (
+        f"smaller than a tile of {side_l0:.0f} level-0 px, which tiling.edge: shift cannot move inwards; it is padded",
+    )
 
 
 def _reason(slide: SlideReader, tiles: pd.DataFrame, slide_map: SlideMap, params: TilingParams) -> str | None:

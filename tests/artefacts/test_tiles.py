@@ -90,6 +90,8 @@ def test_header_holds_the_whole_slide_where_no_bounds_are_stated():
     stated = TileHeader(**facts, reader="tifffile", bounds_l0=(4, 5, 6, 7), overlap_px=8, n_unreadable=9).plain()
     assert (stated["reader"], stated["bounds_l0"]) == ("tifffile", [4, 5, 6, 7])
     assert (stated["overlap_px"], stated["n_unreadable"]) == (8, 9)
+    assert stated["cautions"] == []
+    assert TileHeader(**facts, cautions=("odd",)).plain()["cautions"] == ["odd"]
 
 
 def test_kept_tiles_survive_the_round_trip_in_order(tmp_path):

@@ -211,6 +211,7 @@ def test_a_slide_smaller_than_a_shifted_tile_is_padded_and_says_so(
     slide = make_slide("a.tif", 100, 300, (0, 0, 300, 100))
     params = TilingParams(tile_px=128, edge="shift", overview_px=400)
     with caplog.at_level("WARNING"):
-        frame = run(slide, tmp_path / "t.parquet", params=params).frame
-    assert frame[["x_l0", "y_l0"]].to_numpy().tolist() == [[0, 0], [128, 0], [172, 0]]
-    assert "smaller than a tile" in caplog.text
+        table = run(slide, tmp_path / "t.parquet", params=params)
+    assert table.frame[["x_l0", "y_l0"]].to_numpy().tolist() == [[0, 0], [128, 0], [172, 0]]
+    assert [caution.split(" of ")[0] for caution in table.header["cautions"]] == ["smaller than a tile"]
+    assert "s1: smaller than a tile of 128 level-0 px" in caplog.text

@@ -48,6 +48,8 @@ class SlideSummary:
         Nuclei segmented in kept tiles.
     n_patches
         Nodes of the slide's patch graph.
+    cautions
+        What its tiling found odd about it.
     records
         Provenance of its artefacts.
     """
@@ -62,6 +64,7 @@ class SlideSummary:
     n_kept: int | None = None
     n_nuclei: int | None = None
     n_patches: int | None = None
+    cautions: tuple[str, ...] = ()
     records: tuple[StageRecord, ...] = ()
 
 
@@ -113,6 +116,8 @@ def _grid_facts(path: Path | None) -> dict[str, Any]:
         "n_tiles": len(table.frame),
         "n_kept": int(table.frame["kept"].sum()),
         "reason": table.reason,
+        # Tables written before cautions were recorded have none.
+        "cautions": tuple(table.header.get("cautions", ())),
         "record": StageRecord("tile_slide", str(table.header["provenance"].get("source", ""))),
     }
 

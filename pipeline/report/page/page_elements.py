@@ -37,10 +37,11 @@ class Cards:
 
 @dataclass(frozen=True)
 class Caution:
-    """Something that limits what the numbers mean, and what can be done about it."""
+    """Something that limits what the numbers mean, and what can be done about it; ``items`` are listed below it."""
 
     headline: str
     text: str
+    items: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,9 @@ from pipeline.report.contents.wording import decimal, listed, plural, title
 from pipeline.report.page.page_elements import Block, Caution, Cautions, Section, Text
 from pipeline.report.params import LOWER_IS_BETTER
 
+MOST_SLIDES = 20
+"""Slides whose cautions are written out; of the others only the number."""
+
 
 def cautions(contents: ReportContents) -> Section:
     """All cautions that apply, or a sentence that none does."""
@@ -58,6 +61,20 @@ def _excluded(contents: ReportContents) -> Caution | None:
         f"{plural(len(excluded), 'labelled slide')} of {len(contents.labelled)} excluded",
         f"In no fold: {listed([slide.row.slide_id for slide in excluded])}. {plural(len(reasons), 'reason')}; see "
         "Cohort. Results speak for the other slides only.",
+    )
+
+
+def _odd_slides(contents: ReportContents) -> Caution | None:
+    odd = [slide for slide in contents.cohort if slide.cautions]
+    if not odd:
+        return None
+    shown = [f"{slide.row.slide_id}: {'; '.join(slide.cautions)}" for slide in odd[:MOST_SLIDES]]
+    rest = len(odd) - len(shown)
+    return Caution(
+        f"{plural(len(odd), 'slide is', 'slides are')} not as expected",
+        "What the tiling found odd and went on with. Look at these slides before believing their results; cautions of "
+        "every slide stand in its log and in the header of its tile table.",
+        [*shown, f"and {plural(rest, 'more slide')}"] if rest else shown,
     )
 
 
@@ -146,6 +163,7 @@ CHECKS: tuple[Callable[[ReportContents], Caution | None], ...] = (
     _small_graphs,
     _no_patients,
     _excluded,
+    _odd_slides,
     _lost_classes,
     _small_classes,
     _folds_left_out,

@@ -31,12 +31,25 @@ FINGERPRINT_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class TiledSlide:
-    """Tiles of one slide, the maps they were judged by, the parameters that hold for them, and why none is kept."""
+    """Tiles of one slide.
+
+    Attributes
+    ----------
+    tiles, slide_map
+        The tiles, and the maps they were judged by.
+    params
+        Parameters that hold for them.
+    reason
+        Why none is kept, else None.
+    cautions
+        What is odd about the slide with these parameters, beside ``SlideReader.cautions``.
+    """
 
     tiles: pd.DataFrame
     slide_map: SlideMap
     params: TilingParams
     reason: str | None
+    cautions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -82,7 +95,7 @@ class TilingJob:
                 if self.overview_path is not None:
                     write_overview(self.overview_path, self._picture(slide, tiled, header.plain()), header.plain())
                 tile_table.write_tiles(self.tiles_path, tiled.tiles, header)
-                _report(slide.slide_id, tiled)
+                _report(tiled, header)
         except SlideError as error:
             reason = reason_to_exclude(error, self.slide.path, self.slide.on_bad_slide)
             logger.warning("%s is excluded: %s", self.slide.slide_id, error)
@@ -101,6 +114,7 @@ class TilingJob:
             bounds_l0=slide.bounds_l0,
             overlap_px=tiled.params.overlap_px,
             n_unreadable=0 if unreadable is None else int(unreadable.sum()),
+            cautions=(*slide.cautions, *tiled.cautions),
         )
 
     def _write_excluded(self, reason: str) -> None:
@@ -137,9 +151,15 @@ def _fingerprint(path: Path) -> str:
     return digest.hexdigest()[:16]
 
 
-def _report(slide_id: str, tiled: TiledSlide) -> None:
+def _report(tiled: TiledSlide, header: tile_table.TileHeader) -> None:
+    for caution in header.cautions:
+        logger.warning("%s: %s", header.slide_id, caution)
     n_kept = int(tiled.tiles["kept"].sum())
     dropped = ", ".join(f"{int(flags.sum())} {cause}" for cause, flags in causes(tiled.tiles).items())
     logger.info(
-        "%s: %d of %d tiles kept%s", slide_id, n_kept, len(tiled.tiles), f"; dropped: {dropped}" if dropped else ""
+        "%s: %d of %d tiles kept%s",
+        header.slide_id,
+        n_kept,
+        len(tiled.tiles),
+        f"; dropped: {dropped}" if dropped else "",
     )

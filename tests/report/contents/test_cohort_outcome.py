@@ -1,9 +1,12 @@
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from pipeline.artefacts.sheet import SlideRow
+from pipeline.artefacts.tables import write_table
+from pipeline.artefacts.tiles import COLUMNS, read_tiles
 from pipeline.errors import ArtefactError
 from pipeline.report.contents.cohort_outcome import SlideSummary, class_names, in_folds, labelled, patients, read_cohort
 from pipeline.report.contents.report_sources import ReportSources
@@ -17,6 +20,17 @@ def test_every_slide_has_its_numbers_and_its_status(standard_run: ReportSources)
     assert [record.stage for record in first.records] == ["tile_slide", "segment_nuclei", "cache_features"]
     assert (cohort["x00"].status, cohort["x00"].reason) == ("excluded", "no tissue")
     assert (cohort["u00"].status, cohort["u00"].reason) == ("no label", "")
+
+
+def test_cautions_come_from_the_table_of_tiles_or_are_none(standard_run: ReportSources, tmp_path: Path) -> None:
+    table = read_tiles(standard_run.tiles["s00"])
+    odd, old = tmp_path / "odd.parquet", tmp_path / "old.parquet"
+    without = {key: value for key, value in table.header.items() if key != "cautions"}
+    write_table(odd, table.frame, COLUMNS, {**without, "cautions": ["grey", "large"]})
+    write_table(old, table.frame, COLUMNS, without)
+    sources = replace(standard_run, tiles={**standard_run.tiles, "s00": odd, "s01": old})
+    cohort = {slide.row.slide_id: slide.cautions for slide in read_cohort(sources)}
+    assert (cohort["s00"], cohort["s01"], cohort["s02"]) == (("grey", "large"), (), ())
 
 
 def test_a_labelled_slide_that_nobody_accounts_for_says_so(standard_run: ReportSources) -> None:

@@ -70,6 +70,8 @@ def test_cards_say_a_number_what_it_counts_and_what_it_means() -> None:
 
 def test_cautions_and_details_are_escaped() -> None:
     assert "<li><b>few &lt; 3</b><span>a &amp; b</span></li>" in shown(Cautions([Caution("few < 3", "a & b")]))
+    listed = shown(Cautions([Caution("odd", "these", ["s<1>", "s2"])]))
+    assert "<span>these</span><ul><li>s&lt;1&gt;</li><li>s2</li></ul></li>" in listed
     assert "<details><summary>Config</summary><pre>a: &lt;b&gt;\n</pre></details>" in shown(
         Details("Config", "a: <b>\n")
     )

@@ -81,6 +81,20 @@ def test_excluded_slides_are_named(standard_run: ReportSources, sound: ReportCon
     assert "In no fold: x00." in caution.text
 
 
+def test_cautions_of_slides_are_listed_by_slide_and_the_rest_counted(
+    sound: ReportContents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second, third, *others = sound.cohort
+    odd = [replace(slide, cautions=("pixels of 5 um", "no focus")) for slide in (first, second)]
+    (caution,) = said(replace(sound, cohort=(*odd, third, *others)))
+    assert caution.headline == "2 slides are not as expected"
+    assert caution.items == [f"{slide.row.slide_id}: pixels of 5 um; no focus" for slide in odd]
+    monkeypatch.setattr("pipeline.report.page.section_cautions.MOST_SLIDES", 1)
+    (caution,) = said(replace(sound, cohort=(*odd, replace(third, cautions=("grey",)), *others)))
+    assert caution.headline == "3 slides are not as expected"
+    assert caution.items == [f"{first.row.slide_id}: pixels of 5 um; no focus", "and 2 more slides"]
+
+
 def test_small_classes_and_few_folds(sound: ReportContents) -> None:
     headlines = [c.headline for c in said(replace(sound, params=ReportParams()))]
     assert "2 classes have fewer than 20 images in the folds" in headlines

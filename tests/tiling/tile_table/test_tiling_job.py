@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -6,6 +7,7 @@ import pytest
 
 from pipeline.artefacts.tiles import read_tiles
 from pipeline.errors import OnBadSlide, SlideError
+from pipeline.slides.image_source import ImageSource
 from pipeline.slides.reader import SlideReader
 from pipeline.slides.slide_input import SlideInput
 from pipeline.tiling.grid.tile_grid import SlideSize, make_grid
@@ -57,6 +59,22 @@ def test_a_failing_slide_writes_nothing_or_an_empty_table_with_the_files_name(ma
     job(slide, out, "exclude").run(failing, {})
     assert read_tiles(out).reason == "slide s1 (a.png): broken"
     assert out.with_suffix(".png").exists()
+
+
+def test_cautions_of_file_and_tiling_are_logged_and_kept(
+    make_slide: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(ImageSource, "cautions", ("odd file",))
+    out = tmp_path / "t.parquet"
+    with caplog.at_level("WARNING"):
+        job(make_slide("a.png", 100, 100), out).run(lambda slide: replace(one_tile(slide), cautions=("odd grid",)), {})
+    assert read_tiles(out).header["cautions"] == ["odd file", "odd grid"]
+    assert [record.getMessage() for record in caplog.records] == ["s1: odd file", "s1: odd grid"]
+
+
+def test_a_slide_as_expected_has_none(make_slide: Any, tmp_path: Path) -> None:
+    job(make_slide("a.png", 100, 100), tmp_path / "t.parquet").run(one_tile, {})
+    assert read_tiles(tmp_path / "t.parquet").header["cautions"] == []
 
 
 def test_other_errors_are_never_excluded(make_slide: Any, tmp_path: Path) -> None:
