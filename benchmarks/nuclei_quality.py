@@ -11,7 +11,7 @@ percentile, of all nuclei and of elongated ones (minor below 0.75 of the major a
 
 The methods are the weights named by ``--weights``, with ``--compare`` another CPnet at its own
 nucleus diameter, and the segmenter ``watershed`` as a classical baseline.  All go through the
-same ``Finder`` as slides do, with white around the tiles as beyond the border of a slide.
+same ``Segmenter`` as slides do, with white around the tiles as beyond the border of a slide.
 
 DIR holds ``nuclei_cpm15`` and ``nuclei_tcga_lgg``, each with ``images/*.webp`` and
 ``masks/*.png`` (instance labels), and ``crchistophenotypes`` with ``images/*.webp`` and
@@ -38,10 +38,10 @@ from PIL import Image
 from scipy import ndimage
 
 from pipeline.nuclei.learning.detection_scores import Matches, axis_errors, match_centres, match_nuclei
-from pipeline.nuclei.network.inference_engine import open_finder
+from pipeline.nuclei.network.inference_engine import open_cpnet
 from pipeline.nuclei.network.weights_files import resolve_weights
 from pipeline.nuclei.params import SHIPPED_WEIGHTS, NucleiParams
-from pipeline.nuclei.segmentation.segmenters import Finder, open_segmenter
+from pipeline.nuclei.segmentation.segmenters import Segmenter, open_segmenter
 from pipeline.nuclei.stain.stain_channels import estimate_stain_scale
 
 OUTLINED = (
@@ -100,15 +100,15 @@ def centred_tiles(
         yield _resized(rgb, size), (centres - 0.5) * mpp / to_mpp
 
 
-def by_finder(finder: Finder) -> Method:
+def by_segmenter(segmenter: Segmenter) -> Method:
     """Nuclei of one image, as ``segment_image`` finds them in an image of one tile."""
 
-    def find(rgb: Rgb, mpp: float) -> Labels:
-        rim = math.ceil(finder.params.halo_um / mpp)
+    def segment(rgb: Rgb, mpp: float) -> Labels:
+        rim = math.ceil(segmenter.params.halo_um / mpp)
         framed = np.pad(rgb, ((rim, rim), (rim, rim), (0, 0)), constant_values=255)
-        return finder.find([framed], mpp, estimate_stain_scale([rgb]))[0][rim:-rim, rim:-rim]
+        return segmenter.segment([framed], mpp, estimate_stain_scale([rgb]))[0][rim:-rim, rim:-rim]
 
-    return find
+    return segment
 
 
 def score_outlines(find: Method, tiles: Iterator[tuple[Rgb, Labels]], mpp: float) -> Score:
@@ -171,9 +171,9 @@ def methods(options: argparse.Namespace) -> dict[str, Method]:
     for weights, diameter_um in asked:
         params = NucleiParams(weights=weights, nucleus_diameter_um=diameter_um, threads=options.threads)
         path = resolve_weights(weights)
-        found[path.stem] = by_finder(open_finder(path, params, device="auto"))
+        found[path.stem] = by_segmenter(open_cpnet(path, params, device="auto"))
     classical = open_segmenter(NucleiParams(segmenter="watershed"), device="cpu")
-    return {**found, "watershed": by_finder(classical)}
+    return {**found, "watershed": by_segmenter(classical)}
 
 
 def main() -> None:

@@ -33,12 +33,12 @@ import torch
 
 from pipeline.nuclei.learning.detection_scores import match_nuclei
 from pipeline.nuclei.measures.nucleus_morphology import measure_nuclei
-from pipeline.nuclei.network import flow_dynamics as dynamics
-from pipeline.nuclei.network.inference_engine import NucleusFinder, open_finder, steps_of
+from pipeline.nuclei.network.flow_dynamics import follow_flows, labels_from_ends
+from pipeline.nuclei.network.inference_engine import CpnetSegmenter, open_cpnet, steps_of
 from pipeline.nuclei.network.weights import load_weights
 from pipeline.nuclei.network.weights_files import resolve_weights
 from pipeline.nuclei.params import SHIPPED_WEIGHTS, NucleiParams
-from pipeline.nuclei.segmentation.watershed import WatershedFinder
+from pipeline.nuclei.segmentation.watershed import WatershedSegmenter
 from pipeline.nuclei.stain.stain_channels import StainScale, estimate_stain_scale, network_input
 from pipeline.slides.reader import open_slide
 from pipeline.synthetic.painting.tissue import TissueSpec, paint_tissue
@@ -78,22 +78,22 @@ def cellpose_eval(weights: Path, rgb: Rgb, stain: StainScale) -> Callable[[], La
     return lambda: np.asarray(model.eval(image, **settings)[0], np.int32)
 
 
-def same_weights(weights: Path, options: argparse.Namespace, runtime: str) -> NucleusFinder:
+def same_weights(weights: Path, options: argparse.Namespace, runtime: str) -> CpnetSegmenter:
     """The engine with Cellpose's weights, which see the tile as it is."""
     diameter_um = load_weights(weights).diameter_px * MPP
     params = NucleiParams(threads=options.threads, min_area_um2=0, nucleus_diameter_um=diameter_um, runtime=runtime)
-    return open_finder(weights, params, device="cpu")
+    return open_cpnet(weights, params, device="cpu")
 
 
-def compact(options: argparse.Namespace, runtime: str) -> NucleusFinder:
+def compact(options: argparse.Namespace, runtime: str) -> CpnetSegmenter:
     """The engine with the shipped weights, as in use."""
     params = NucleiParams(threads=options.threads, runtime=runtime)
-    return open_finder(resolve_weights(SHIPPED_WEIGHTS), params, device="cpu")
+    return open_cpnet(resolve_weights(SHIPPED_WEIGHTS), params, device="cpu")
 
 
-def find_in(finder: NucleusFinder, rgb: Rgb, stain: StainScale) -> Labels:
+def find_in(segmenter: CpnetSegmenter, rgb: Rgb, stain: StainScale) -> Labels:
     """The nuclei of one tile."""
-    return finder.find([rgb], MPP, stain)[0]
+    return segmenter.segment([rgb], MPP, stain)[0]
 
 
 def timed(run: Callable[[], Labels]) -> tuple[float, float, Labels]:
@@ -103,15 +103,14 @@ def timed(run: Callable[[], Labels]) -> tuple[float, float, Labels]:
     return time.process_time() - processor, time.perf_counter() - wall, labels
 
 
-def print_parts(name: str, finder: NucleusFinder, rgb: Rgb, stain: StainScale) -> None:
+def print_parts(name: str, segmenter: CpnetSegmenter, rgb: Rgb, stain: StainScale) -> None:
     """Processor seconds of the network, of the dynamics and of the measures of one tile."""
-    inputs = network_input(rgb, stain, finder.weights.input)[None]
+    inputs = network_input(rgb, stain, segmenter.weights.input)[None]
     clock = [time.process_time()]
-    output = np.asarray(finder.forward(inputs)[0])
+    output = np.asarray(segmenter.forward(inputs)[0])
     clock.append(time.process_time())
-    labels = dynamics.labels_from_flows(
-        output[:2], output[2], steps=steps_of(finder.weights.diameter_px), cellprob_threshold=0.0, flow_threshold=0.4
-    )
+    ends = follow_flows(output, steps=steps_of(segmenter.weights.diameter_px), cellprob_threshold=0.0)
+    labels = labels_from_ends(*ends, output[:2], flow_threshold=0.4)
     clock.append(time.process_time())
     measure_nuclei(labels, rgb, MPP)
     clock.append(time.process_time())
@@ -137,14 +136,14 @@ def main() -> None:
     torch.set_num_threads(options.threads)
 
     ways: dict[str, Callable[[], Labels]] = {"CellposeModel.eval": cellpose_eval(weights, rgb, stain)}
-    finders: dict[str, NucleusFinder] = {}
+    segmenters: dict[str, CpnetSegmenter] = {}
     for runtime in ("torch", "openvino") if importlib.util.find_spec("openvino") else ("torch",):
-        finders |= {
+        segmenters |= {
             f"same weights, {runtime}": same_weights(weights, options, runtime),
             f"compact, {runtime}": compact(options, runtime),
         }
-    ways |= {name: partial(find_in, finder, rgb, stain) for name, finder in finders.items()}
-    ways["watershed"] = lambda: WatershedFinder(NucleiParams()).find([rgb], MPP, stain)[0]
+    ways |= {name: partial(find_in, segmenter, rgb, stain) for name, segmenter in segmenters.items()}
+    ways["watershed"] = lambda: WatershedSegmenter(NucleiParams()).segment([rgb], MPP, stain)[0]
 
     times: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
     found: dict[str, Labels] = {}
@@ -164,8 +163,8 @@ def main() -> None:
         shown = f"{agreement:8.3f}" if name.startswith("same") else ""
         print(f"{name:32}{processor:9.2f}{wall:10.2f}{ratio:10.1f}{shown}", flush=True)
     print(f"\n{'parts, cpu s':32}{'network':>9}{'dynamics':>10}{'measures':>10}")
-    for name, finder in finders.items():
-        print_parts(name, finder, rgb, stain)
+    for name, segmenter in segmenters.items():
+        print_parts(name, segmenter, rgb, stain)
     print(f"\npeak memory of all together: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.1f} GiB")
 
 

@@ -80,8 +80,9 @@ def command(
 
     A training that was cut off goes on from its last checkpoint beside the weights.
     """
-    from pipeline.nuclei.learning.train_nuclei import TrainingPictures, train_nuclei
+    from pipeline.nuclei.learning.train_nuclei import train_nuclei
     from pipeline.nuclei.learning.training_params import NucleiTrainingParams
+    from pipeline.nuclei.learning.training_pictures import TrainingPictures
     from pipeline.nuclei.network.weights import load_weights
     from pipeline.nuclei.network.weights_files import resolve_weights
     from pipeline.provenance import file_digest

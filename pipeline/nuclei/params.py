@@ -7,7 +7,7 @@ from pipeline.errors import ConfigError
 from pipeline.tunables import Tunables, choice, number, random_seed, text, whole
 
 StainMethod = Literal["none", "macenko", "reinhard"]
-Segmenter = Literal["cellpose", "cellpose_sam", "watershed"]
+SegmenterName = Literal["cellpose", "cellpose_sam", "watershed"]
 RuntimeName = Literal["auto", "torch", "openvino"]
 Precision = Literal["float32", "float16"]
 
@@ -19,9 +19,9 @@ SHIPPED_WEIGHTS = "he-nuclei-compact"
 class NucleiParams(Tunables, section="nuclei"):
     """How nuclei are found in tiles."""
 
-    segmenter: Segmenter = choice(
+    segmenter: SegmenterName = choice(
         "cellpose",
-        Segmenter,
+        SegmenterName,
         "cellpose: networks of cellpose 2 and 3 by our engine; cellpose_sam: cellpose 4, in an environment of its own; "
         "watershed: classical, no network",
     )

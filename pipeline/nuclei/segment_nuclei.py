@@ -15,7 +15,7 @@ from pipeline.logs import get_logger
 from pipeline.nuclei.params import NucleiParams
 from pipeline.nuclei.segmentation.finished_blocks import FinishedBlocks
 from pipeline.nuclei.segmentation.nucleus_headers import SegmentedSlide, nucleus_header
-from pipeline.nuclei.segmentation.segmenters import Finder, open_segmenter
+from pipeline.nuclei.segmentation.segmenters import Segmenter, open_segmenter
 from pipeline.slides.exclusion import reason_to_exclude
 from pipeline.slides.reader import SlideReader
 from pipeline.slides.reader_names import Reader
@@ -109,17 +109,17 @@ def segment_nuclei(
 
 
 def _nuclei_of_table(
-    slide: SlideInput, table: HeadedTable, open_finder: Callable[[], Finder], finished: FinishedBlocks
+    slide: SlideInput, table: HeadedTable, opened: Callable[[], Segmenter], finished: FinishedBlocks
 ) -> SlideNuclei:
     """Nuclei of the kept tiles of a table; none, with the reason, where there is no tile or the slide is excluded."""
     if table.reason is not None:
         return SlideNuclei(empty_frame(COLUMNS), table.reason)
     tiles = kept_tiles(table)
     check_single_ownership(tiles, slide.slide_id)
-    finder = open_finder()
+    segmenter = opened()
     try:
         with slide.open() as pixels:
-            return _nuclei_of_slide(pixels, tiles, finder, slide.on_bad_tile, finished)
+            return _nuclei_of_slide(pixels, tiles, segmenter, slide.on_bad_tile, finished)
     except SlideError as error:
         return SlideNuclei(empty_frame(COLUMNS), reason_to_exclude(error, slide.path, slide.on_bad_slide))
 
@@ -132,23 +132,25 @@ def _mpp(table: HeadedTable) -> float:
 def _nuclei_of_slide(
     slide: SlideReader,
     tiles: pd.DataFrame,
-    finder: Finder,
+    segmenter: Segmenter,
     on_bad_tile: OnBadTile,
     finished: FinishedBlocks,
 ) -> SlideNuclei:
-    from pipeline.nuclei.segmentation.nuclei_in_tiles import blocks_of, nuclei_by_block, slide_stain
+    from pipeline.nuclei.segmentation.nuclei_in_tiles import blocks_of, nuclei_by_block
     from pipeline.nuclei.segmentation.ownership import nucleus_table
+    from pipeline.nuclei.segmentation.slide_stain import slide_stain
 
     tile_ids = tiles["tile_id"].tolist()
-    block_of = {row: number for number, block in enumerate(blocks_of(tiles, finder.params)) for row in block.rows}
+    block_of = {row: number for number, block in enumerate(blocks_of(tiles, segmenter.params)) for row in block.rows}
 
     def leave_out(row: int, error: UnreadableRegionError) -> None:
         finished.unreadable[row] = block_of[row]
         logger.warning("%s: tile %d is left out: %s", slide.slide_id, tile_ids[row], error)
 
-    told = leave_out if on_bad_tile == "exclude" else None
-    stain = slide_stain(slide, tiles, finder.params, on_unreadable=told)
-    for block in nuclei_by_block(slide, tiles, finder, stain, first_block=finished.n_blocks, on_unreadable=told):
+    on_unreadable = leave_out if on_bad_tile == "exclude" else None
+    stain = slide_stain(slide, tiles, segmenter.params, on_bad_tile=on_bad_tile)
+    blocks = nuclei_by_block(slide, tiles, segmenter, stain, first_block=finished.n_blocks, on_unreadable=on_unreadable)
+    for block in blocks:
         finished.add(block.owned, block.n_finished)
     frame = nucleus_table(finished.owned)
     unreadable = tuple(tile_ids[row] for row in sorted(finished.unreadable))

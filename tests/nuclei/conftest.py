@@ -7,7 +7,8 @@ import torch
 from PIL import Image
 
 from pipeline.nuclei.learning.cellpose_cpnet import build_network, state_of
-from pipeline.nuclei.network.weights import Weights, save_weights
+from pipeline.nuclei.learning.save_weights import save_weights
+from pipeline.nuclei.network.weights import Weights
 from pipeline.synthetic.painting.tissue import PaintedTissue, TissueSpec, paint_tissue
 
 TINY = (2, 4, 8, 8, 8)

@@ -16,11 +16,11 @@ from PIL import Image
 from pipeline.nuclei.labels.whole_nuclei import whole_nuclei
 from pipeline.nuclei.learning.detection_scores import Matches, match_nuclei
 from pipeline.nuclei.learning.training_params import NucleiTrainingParams
-from pipeline.nuclei.network import flow_dynamics as dynamics
 from pipeline.nuclei.network.cpnet_folding import fold
 from pipeline.nuclei.network.cpnet_torch import FoldedNetwork
+from pipeline.nuclei.network.flow_dynamics import labels_from_ends
 from pipeline.nuclei.network.flow_dynamics_on_device import follow_flows_on_device
-from pipeline.nuclei.network.inference_engine import open_finder, steps_of
+from pipeline.nuclei.network.inference_engine import open_cpnet, steps_of
 from pipeline.nuclei.network.resizing import rescaled_size, resized, resized_labels
 from pipeline.nuclei.network.torch_runtime import TorchRuntime
 from pipeline.nuclei.network.weights import load_weights
@@ -54,8 +54,8 @@ def params(weights, **more):
     return NucleiParams(runtime="torch", min_area_um2=0, **{"threads": options.threads, **more})
 
 
-def finder_of(weights, **more):
-    return open_finder(weights, params(weights, **more), device=options.device)
+def segmenter_of(weights, **more):
+    return open_cpnet(weights, params(weights, **more), device=options.device)
 
 
 def agreement(a, b, side=512):
@@ -104,10 +104,10 @@ def run(name, call, repeats=3):
 
 
 def whole(weights, name, reference=None, **more):
-    finder, (rgb, mpp) = finder_of(weights, **more), PICTURE[weights]
-    found = run(name, lambda: finder.find([rgb], mpp, STAIN)[0])
+    segmenter, (rgb, mpp) = segmenter_of(weights, **more), PICTURE[weights]
+    found = run(name, lambda: segmenter.segment([rgb], mpp, STAIN)[0])
     if GPU:
-        again = finder.find([rgb], mpp, STAIN)[0]
+        again = segmenter.segment([rgb], mpp, STAIN)[0]
         found["same_again"] = bool(np.array_equal(again, FOUND[name]))
         if reference:
             found |= against_reference(reference, FOUND[name])
@@ -154,8 +154,8 @@ def no_tf32():
                     "off": float((small - exact).abs().max() / exact.abs().max()),
                 }
             torch.backends.cudnn.allow_tf32 = False
-            finder = finder_of(weights)
-            labels = finder.find([rgb], mpp, STAIN)[0]
+            segmenter = segmenter_of(weights)
+            labels = segmenter.segment([rgb], mpp, STAIN)[0]
             if name in FOUND:
                 found[f"{name} ap tf32"] = agreement(labels, FOUND[name])
             found |= {f"{name} {key} float32": value for key, value in against_reference(name, labels).items()}
@@ -168,16 +168,16 @@ def parts():
     """Wall milliseconds of the parts of one image of 2048 px."""
     found = {}
     for weights, name in ((COMPACT, "compact"), (FULL, "full")):
-        finder, (rgb, mpp) = finder_of(weights, precision="float32"), PICTURE[weights]
-        size = rescaled_size(rgb.shape[:2], mpp / finder.network_mpp())
-        steps = steps_of(finder.weights.diameter_px)
+        segmenter, (rgb, mpp) = segmenter_of(weights, precision="float32"), PICTURE[weights]
+        size = rescaled_size(rgb.shape[:2], mpp / segmenter.network_mpp())
+        steps = steps_of(segmenter.weights.diameter_px)
         wall = lambda call: timed(DEVICE, call, 3, warm=1)
         small = wall(lambda: resized(rgb, size))
-        inputs = wall(lambda: network_input(small[2], STAIN, finder.weights.input)[None])
-        network = wall(lambda: finder.forward(inputs[2]))
+        inputs = wall(lambda: network_input(small[2], STAIN, segmenter.weights.input)[None])
+        network = wall(lambda: segmenter.forward(inputs[2]))
         follow = wall(lambda: follow_flows_on_device(torch.as_tensor(network[2]), steps=steps, cellprob_threshold=0.0))
         flows = wall(lambda: torch.as_tensor(network[2])[:, :2].cpu().numpy())
-        labels = wall(lambda: dynamics.labels_from_ends(*follow[2][0], flows[2][0], flow_threshold=0.4))
+        labels = wall(lambda: labels_from_ends(*follow[2][0], flows[2][0], flow_threshold=0.4))
         back = wall(lambda: whole_nuclei(resized_labels(labels[2], rgb.shape[:2]), 0))
         names = ("resize", "input", "network", "follow", "to_host", "labels", "back")
         timings = (small, inputs, network, follow, flows, labels, back)
@@ -195,29 +195,29 @@ def squares(weights, side=1024, count=24):
 
 
 def throughput():
-    """Squares of 1024 px a second through ``find_batches``, as slides are segmented."""
+    """Squares of 1024 px a second through ``segment_batches``, as slides are segmented."""
     found = {}
     count = 2 if REHEARSE else 24
     cases = [("compact", COMPACT, 2, 1, "float32"), ("compact", COMPACT, 2, 8, "float32"), ("compact", COMPACT, 8, 8, "float32"),
              ("compact", COMPACT, 8, 16, "float32"), ("compact", COMPACT, 8, 16, "float16"),
              ("full", FULL, 2, 1, "float32"), ("full", FULL, 8, 16, "float32"), ("full", FULL, 8, 16, "float16")]  # fmt: skip
     for name, weights, batch, threads, precision in cases[:2] if REHEARSE else cases:
-        finder, mpp, pictures = (
-            finder_of(weights, threads=threads, precision=precision),
+        segmenter, mpp, pictures = (
+            segmenter_of(weights, threads=threads, precision=precision),
             PICTURE[weights][1],
             squares(weights, count=count),
         )
         reset_peak(DEVICE)
 
-        def through(finder=finder, batch=batch, pictures=pictures, mpp=mpp):
+        def through(segmenter=segmenter, batch=batch, pictures=pictures, mpp=mpp):
             batches = ((first, pictures[first : first + batch]) for first in range(0, count, batch))
             return sum(
                 int(labels.max())
-                for _, batch_labels in finder.find_batches(batches, mpp, STAIN)
+                for _, batch_labels in segmenter.segment_batches(batches, mpp, STAIN)
                 for labels in batch_labels
             )
 
-        next(finder.find_batches([(0, pictures[:batch])], mpp, STAIN))
+        next(segmenter.segment_batches([(0, pictures[:batch])], mpp, STAIN))
         t0 = time.time()
         wall, cpu, nuclei = timed(DEVICE, through)
         found[f"{name} b{batch} t{threads} {precision}"] = {
@@ -231,8 +231,8 @@ def too_little_memory():
     import logging
 
     pictures, mpp = squares(FULL, count=8), PICTURE[FULL][1]
-    finder = finder_of(FULL)
-    want = finder.find(pictures, mpp, STAIN)
+    segmenter = segmenter_of(FULL)
+    want = segmenter.segment(pictures, mpp, STAIN)
     said = []
     handler = logging.Handler()
     handler.emit = lambda record: said.append(record.getMessage())
@@ -244,7 +244,7 @@ def too_little_memory():
         for mib in (1500, 700, 150):
             torch.cuda.set_per_process_memory_fraction(mib * 2**20 / total)
             try:
-                got = finder_of(FULL).find(pictures, mpp, STAIN)
+                got = segmenter_of(FULL).segment(pictures, mpp, STAIN)
                 found[f"{mib} MiB"] = all(np.array_equal(a, b) for a, b in zip(want, got, strict=True)) or [
                     match_nuclei(a, b, 0.5).average_precision for a, b in islice(zip(want, got, strict=True), 2)
                 ]
@@ -260,7 +260,8 @@ def too_little_memory():
 def training():
     """Steps of ``train-nuclei`` a second, and that the loss falls and stays finite."""
     from pipeline.commands.train_nuclei import painted_images
-    from pipeline.nuclei.learning.train_nuclei import TrainingPictures, train_nuclei
+    from pipeline.nuclei.learning.train_nuclei import train_nuclei
+    from pipeline.nuclei.learning.training_pictures import TrainingPictures
 
     found, painted = {}, painted_images(2 if REHEARSE else 10, 0)
     steps = 4 if REHEARSE else 60
@@ -286,14 +287,17 @@ def profile_share():
 
     found = {}
     for name, weights, threads in (("compact", COMPACT, 16), ("full", FULL, 16)):
-        finder, pictures, mpp = (
-            finder_of(weights, threads=threads),
+        segmenter, pictures, mpp = (
+            segmenter_of(weights, threads=threads),
             squares(weights, count=2 if REHEARSE else 16),
             PICTURE[weights][1],
         )
-        next(finder.find_batches([(0, pictures[:2])], mpp, STAIN))
+        next(segmenter.segment_batches([(0, pictures[:2])], mpp, STAIN))
         go = lambda: sum(
-            1 for _ in finder.find_batches(((i, pictures[i : i + 2]) for i in range(0, len(pictures), 2)), mpp, STAIN)
+            1
+            for _ in segmenter.segment_batches(
+                ((i, pictures[i : i + 2]) for i in range(0, len(pictures), 2)), mpp, STAIN
+            )
         )
         wall, _, _ = timed(DEVICE, go)
         with profile(activities=[ProfilerActivity.CPU] + ([ProfilerActivity.CUDA] if GPU else [])) as traced:

@@ -3,15 +3,13 @@
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from pipeline.arrays import Int64s
 from pipeline.compiled import compiled
-
-Labels = npt.NDArray[np.int32]
-Boxes = npt.NDArray[np.int64]
+from pipeline.nuclei.labels import Labels
 
 
-def bounding_boxes(labels: Labels, n_nuclei: int) -> Boxes:
+def bounding_boxes(labels: Labels, n_nuclei: int) -> Int64s:
     """Half-open boxes (n, 4) as row0, col0, row1, col1; every label 1 to n must occur.
 
     The boxes of ``scipy.ndimage.find_objects`` in a quarter of its time: 0.6 ms against 2.3 ms for 786 nuclei on

@@ -7,11 +7,10 @@ The pieces are those of ``skimage.measure.label`` with their areas and first pix
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from pipeline.arrays import Int32s
 from pipeline.compiled import compiled
-
-Labels = npt.NDArray[np.int32]
+from pipeline.nuclei.labels import Labels
 
 
 def whole_nuclei(labels: Labels, min_area_px: float) -> Labels:
@@ -30,7 +29,7 @@ def whole_nuclei(labels: Labels, min_area_px: float) -> Labels:
     return np.asarray(number[pieces], np.int32)
 
 
-def largest_pieces(labels: Labels, n_nuclei: int) -> tuple[npt.NDArray[np.int32], Labels]:
+def largest_pieces(labels: Labels, n_nuclei: int) -> tuple[Int32s, Labels]:
     """First pixel (n, 2), row and column, of the largest piece of each nucleus, and the number of each pixel's piece.
 
     Pixels are connected by their sides and corners; every label 1 to n must occur.

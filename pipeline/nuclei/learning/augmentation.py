@@ -1,5 +1,7 @@
 """Training crops from outlined images: turned, rescaled, restained, blurred; arrays in, arrays out.
 
+Numbers without another source were chosen by judgement; none was measured.
+
 Frame: pixels of the rescaled image, (row, col) in arrays and (x, y) in warp matrices.
 """
 
@@ -13,63 +15,85 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from pipeline.nuclei.stain.stain_channels import (
-    Floats,
-    Rgb,
-    StainScale,
-    estimate_stain_scale,
-    hed_from_rgb,
-    network_input,
-    rgb_from_hed,
-)
+from pipeline.arrays import Float32s, Float64s, Rgb
+from pipeline.nuclei.labels import Labels
+from pipeline.nuclei.learning.restaining import hed_from_rgb, rgb_from_hed
+from pipeline.nuclei.stain.stain_channels import NetworkInput, StainScale, estimate_stain_scale, network_input
 
-Labels = npt.NDArray[np.int32]
+NETWORK_INPUT: NetworkInput = "haematoxylin_luminance"
+"""What the networks that are trained here see."""
 
 SCALE_RANGE = (0.55, 1.8)
-"""Factors of size over the training scale, drawn on a logarithmic scale: nuclei of lymphocytes to those of tumours."""
-STAIN_GAIN = 0.3
-"""Largest relative change of a stain's concentration (HED augmentation, Tellez et al. 2018)."""
-STAIN_SHIFT = 0.06
-"""Largest change of a stain's concentration by addition."""
-COUNTERSTAIN = 0.9
-"""Largest concentration of eosin painted around nuclei, for images stained with haematoxylin alone."""
-STAIN_SPAN_LOG = (-0.4, 0.5)
-"""Range of the logarithm of the slide's stain span over the crop's: other tissue is darker or paler."""
-THICKNESS_LOG = 0.35
-"""Largest logarithm of the one gain of all stains that stands for the thickness of the section."""
+"""Factors on an image's size, drawn on a logarithmic scale: from lymphocytes to tumour nuclei."""
+
 CENTRE_REACH = 0.8
 """Share of half a crop by which its centre stays inside the image, so that little white is seen."""
-BLANK_GREY = (200.0, 255.0)
-"""Grey levels of empty glass."""
-BLANK_TINT = 6.0
-"""SD of its colours about the grey."""
-BLANK_GRAIN = (0.5, 6.0)
-"""SD of its noise, grey levels."""
-BLANK_BLUR_PX = (0.3, 3.0)
-"""Gaussian radius of that noise."""
-BLANK_STAIN_LOW, BLANK_STAIN_HIGH = (0.0, 0.1), (0.6, 1.6)
-"""Stain scales that a slide with such glass may have."""
+
+STAIN_GAIN = 0.3
+"""Largest relative change of a stain's concentration (HED augmentation, Tellez et al. 2018, IEEE TMI 37:2126)."""
+
+STAIN_SHIFT = 0.06
+"""Largest change of a stain's concentration by addition (of the same)."""
+
+THICKNESS_LOG = 0.35
+"""Largest logarithm of the one gain of all stains that stands for the thickness of the section."""
+
+STAIN_SPAN_LOG = (-0.4, 0.5)
+"""Range of the logarithm of the slide's stain span over the crop's: other tissue is darker or paler."""
+
 LEAST_SPAN = 0.1
 """Guard: least span of a stain scale."""
-COARSE_CELLS, FINE_CELLS = (3, 10), (12, 50)
-"""Cells a side of the two noises that make eosin uneven."""
-EOSIN_MEAN, EOSIN_COARSE, EOSIN_FINE = 0.6, 0.3, 0.2
-"""Mean of painted eosin and the shares of its two noises."""
-NUCLEAR_PALENESS = (0.3, 1.0)
-"""Share of that eosin which nuclei do not take."""
-BRIGHTNESS = 0.1
-"""Largest relative change of contrast, and largest loss of light."""
-BLUR_SIGMA_PX = (0.3, 2.0)
-"""Gaussian radius of a scanner out of focus."""
-NOISE_SIGMA = (1.0, 8.0)
-"""SD of a camera's noise, grey levels."""
-JPEG_QUALITY = (25, 95)
-"""Of the compression."""
-P_COUNTERSTAIN, P_BLUR, P_NOISE, P_JPEG = 0.4, 0.3, 0.25, 0.3
-"""Shares of the crops that are changed so.
 
-All numbers without a source were chosen by eye on crops of DSB 2018 beside other laboratories' slides.
-"""
+P_COUNTERSTAIN = 0.4
+"""Share of the crops that are given eosin, for images stained with haematoxylin alone."""
+
+COUNTERSTAIN = 0.9
+"""Largest concentration of that eosin."""
+
+EOSIN_MEAN = 0.6
+"""Mean of uneven eosin, as a share of its concentration."""
+
+EOSIN_COARSE, COARSE_CELLS = 0.3, (3, 10)
+"""SD of its coarse unevenness, and the range of the cells a side of that noise."""
+
+EOSIN_FINE, FINE_CELLS = 0.2, (12, 50)
+"""The same of its fine unevenness."""
+
+NUCLEAR_PALENESS = (0.3, 1.0)
+"""Range of the share of eosin that nuclei do not take."""
+
+NUCLEAR_EDGE_PX = 1.0
+"""Gaussian radius of the edge between eosin and nucleus."""
+
+CONTRAST = 0.1
+"""Largest relative change of a scanner's contrast."""
+
+LIGHT_LOSS = 0.1
+"""Largest share of light lost."""
+
+P_BLUR, BLUR_SIGMA_PX = 0.3, (0.3, 2.0)
+"""Share of the crops out of focus, and the range of the Gaussian radius."""
+
+P_NOISE, NOISE_SIGMA = 0.25, (1.0, 8.0)
+"""Share of the crops with a camera's noise, and the range of its SD, grey levels."""
+
+P_JPEG, JPEG_QUALITY = 0.3, (25, 95)
+"""Share of the crops that are compressed, and the range of the quality."""
+
+GLASS_GREY = (200.0, 255.0)
+"""Range of the grey level of empty glass."""
+
+GLASS_TINT = 6.0
+"""SD of each of its colours about that grey."""
+
+GLASS_GRAIN = (0.5, 6.0)
+"""Range of the SD of its noise, grey levels."""
+
+GLASS_BLUR_PX = (0.3, 3.0)
+"""Range of the Gaussian radius over that noise."""
+
+GLASS_STAIN_LOW, GLASS_STAIN_HIGH = (0.0, 0.1), (0.6, 1.6)
+"""Ranges of the two ends of the stain scale of a slide with such glass."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +133,7 @@ def rescaled(rgb: Rgb, labels: npt.NDArray[np.integer[Any]], diameter_px: float)
     return OutlinedImage(image.astype(np.uint8), outlines.astype(np.int32), estimate_stain_scale([rgb]))
 
 
-def random_crop(image: OutlinedImage, size_px: int, generator: np.random.Generator) -> tuple[Floats, Labels]:
+def random_crop(image: OutlinedImage, size_px: int, generator: np.random.Generator) -> tuple[Float32s, Labels]:
     """One augmented crop as network channels (2, size, size) and labels (size, size).
 
     What lies outside the image is white and without nuclei.
@@ -121,21 +145,21 @@ def random_crop(image: OutlinedImage, size_px: int, generator: np.random.Generat
     labels = np.asarray(outlines, np.int32)
     coloured, stain = _restain(np.asarray(rgb, np.uint8), labels, image.stain, generator)
     degraded = _degrade(coloured, generator)
-    return network_input(degraded, stain, "haematoxylin_luminance"), labels
+    return network_input(degraded, stain, NETWORK_INPUT), labels
 
 
-def blank_crop(size_px: int, generator: np.random.Generator) -> tuple[Floats, Labels]:
+def blank_crop(size_px: int, generator: np.random.Generator) -> tuple[Float32s, Labels]:
     """Empty glass or faint even stain with noise: network channels, and labels without a nucleus."""
-    colour = generator.uniform(*BLANK_GREY) + generator.normal(0, BLANK_TINT, 3)
-    tint = np.clip(generator.normal(colour, generator.uniform(*BLANK_GRAIN), (size_px, size_px, 3)), 0, 255)
-    sigma = generator.uniform(*BLANK_BLUR_PX)
+    colour = generator.uniform(*GLASS_GREY) + generator.normal(0, GLASS_TINT, 3)
+    tint = np.clip(generator.normal(colour, generator.uniform(*GLASS_GRAIN), (size_px, size_px, 3)), 0, 255)
+    sigma = generator.uniform(*GLASS_BLUR_PX)
     rgb = cv2.GaussianBlur(tint.astype(np.float32), (0, 0), sigma)
-    scale = StainScale(generator.uniform(*BLANK_STAIN_LOW), generator.uniform(*BLANK_STAIN_HIGH))
-    channels = network_input(np.clip(rgb, 0, 255).astype(np.uint8), scale, "haematoxylin_luminance")
+    scale = StainScale(generator.uniform(*GLASS_STAIN_LOW), generator.uniform(*GLASS_STAIN_HIGH))
+    channels = network_input(np.clip(rgb, 0, 255).astype(np.uint8), scale, NETWORK_INPUT)
     return channels, np.zeros((size_px, size_px), dtype=np.int32)
 
 
-def _random_warp(shape: Sequence[int], size_px: int, generator: np.random.Generator) -> npt.NDArray[np.float64]:
+def _random_warp(shape: Sequence[int], size_px: int, generator: np.random.Generator) -> Float64s:
     height, width = shape
     factor = np.exp(generator.uniform(*np.log(SCALE_RANGE)))
     angle = generator.uniform(0, 2 * np.pi)
@@ -171,30 +195,27 @@ def _restain(rgb: Rgb, labels: Labels, stain: StainScale, generator: np.random.G
     return coloured, StainScale(low, high)
 
 
-def _counterstain(labels: Labels, generator: np.random.Generator) -> Floats:
+def _counterstain(labels: Labels, generator: np.random.Generator) -> Float32s:
     """Uneven eosin (h, w), fainter in nuclei."""
-    coarse, fine = (
-        _smooth_noise(labels.shape, int(cells), generator)
-        for cells in generator.integers(*np.transpose([COARSE_CELLS, FINE_CELLS]))
-    )
+    n_cells = generator.integers(*np.transpose([COARSE_CELLS, FINE_CELLS]))
+    coarse, fine = (_smooth_noise(labels.shape, int(n), generator) for n in n_cells)
     strength = generator.uniform(0, COUNTERSTAIN)
-    outside = 1 - generator.uniform(*NUCLEAR_PALENESS) * cv2.GaussianBlur((labels > 0).astype(np.float32), (0, 0), 1.0)
-    field: Floats = (
-        strength * np.clip(EOSIN_MEAN + EOSIN_COARSE * coarse + EOSIN_FINE * fine, 0, None) * outside
-    ).astype(np.float32)
-    return field
+    uneven = np.clip(EOSIN_MEAN + EOSIN_COARSE * coarse + EOSIN_FINE * fine, 0, None)
+    nuclear = cv2.GaussianBlur((labels > 0).astype(np.float32), (0, 0), NUCLEAR_EDGE_PX)
+    outside = 1 - generator.uniform(*NUCLEAR_PALENESS) * nuclear
+    return np.asarray(strength * uneven * outside, np.float32)
 
 
-def _smooth_noise(shape: Sequence[int], cells: int, generator: np.random.Generator) -> Floats:
+def _smooth_noise(shape: Sequence[int], cells: int, generator: np.random.Generator) -> Float32s:
     grid = generator.standard_normal((cells, cells)).astype(np.float32)
-    smooth: Floats = cv2.resize(grid, (shape[1], shape[0]), interpolation=cv2.INTER_CUBIC).astype(np.float32)
+    smooth: Float32s = cv2.resize(grid, (shape[1], shape[0]), interpolation=cv2.INTER_CUBIC).astype(np.float32)
     return smooth
 
 
 def _degrade(rgb: Rgb, generator: np.random.Generator) -> Rgb:
-    contrast = generator.uniform(1 - BRIGHTNESS, 1 + BRIGHTNESS)
+    contrast = generator.uniform(1 - CONTRAST, 1 + CONTRAST)
     light = 255 - (255 - rgb.astype(np.float32)) * contrast
-    light *= generator.uniform(1 - BRIGHTNESS, 1)
+    light *= generator.uniform(1 - LIGHT_LOSS, 1)
     chances = generator.random(3)
     if chances[0] < P_BLUR:
         light = np.asarray(cv2.GaussianBlur(light, (0, 0), generator.uniform(*BLUR_SIGMA_PX)))

@@ -1,5 +1,7 @@
 """Outlined nuclei cut out of real images and laid, crowded, onto real tissue; arrays in, arrays out.
 
+Numbers without another source were chosen by judgement; none was measured.
+
 Frame: pixels at the training scale, (row, col) in arrays and (x, y) in warp matrices.
 """
 
@@ -9,18 +11,13 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 from scipy import ndimage
 
-from pipeline.nuclei.learning.augmentation import Labels, OutlinedImage
-from pipeline.nuclei.stain.stain_channels import (
-    Floats,
-    Rgb,
-    estimate_stain_scale,
-    haematoxylin,
-    hed_from_rgb,
-    rgb_from_hed,
-)
+from pipeline.arrays import Bools, Float32s, Float64s, Rgb
+from pipeline.nuclei.labels import Labels
+from pipeline.nuclei.learning.augmentation import OutlinedImage
+from pipeline.nuclei.learning.restaining import hed_from_rgb, rgb_from_hed
+from pipeline.nuclei.stain.stain_channels import estimate_stain_scale, haematoxylin
 
 MARGIN_PX = 4
 """Rim of a cutout, which holds the nucleus' blurred edge."""
@@ -28,8 +25,17 @@ MARGIN_PX = 4
 MIN_AREA_PX = 30
 """Smaller pieces are parts of nuclei cut by the image's border."""
 
-MAX_HIDDEN = 0.4
-"""Share of a nucleus that others may hide."""
+DENSE_PERCENTILE = 95
+"""Percentile of the haematoxylin of an image's nuclei that becomes 1 in a cutout."""
+
+LEAST_SPAN = 0.1
+"""Guard: it is at least so far above the background."""
+
+MAX_DENSITY = 1.5
+"""Denser pixels of a cutout count as this: pigment and folds."""
+
+CANVAS_BLUR_PX = 1.0
+"""Gaussian radius before a canvas' nuclei are looked for."""
 
 SURROUNDINGS_PX = 24.0
 """Gaussian radius over which a canvas' haematoxylin is compared: some nuclei wide."""
@@ -37,68 +43,80 @@ SURROUNDINGS_PX = 24.0
 NUCLEUS_Z = 0.7
 """Standard deviations above its surroundings' haematoxylin from which a pixel may be a nucleus."""
 
-MIN_TISSUE = 0.5
-"""Share of a picture that is tissue, if it can be found."""
+RIM_PX = 5
+"""Side of the square by which what is filled on a canvas is widened."""
+
+INPAINT_RADIUS_PX = 4
+"""Distance from which it is filled (Telea 2004)."""
 
 GLASS_DENSITY = 0.15
 """Haematoxylin and eosin together below which a pixel is empty glass."""
 
-P_OFF_TISSUE = 0.9
-"""Share of the nuclei meant for empty glass that are left out."""
+TISSUE_BLUR_PX = 4.0
+"""Gaussian radius over which tissue is told from glass."""
+
+MIN_TISSUE = 0.5
+"""Share of a picture that is tissue, if it can be had."""
+
+PLACES_TRIED = 20
+"""Places on a canvas that are looked at for so much tissue."""
+
+P_MIRRORED = 0.5
+"""Share of the pictures whose canvas is mirrored."""
 
 CANVAS_GAIN = (0.35, 1.25)
 """Range of the factors on a canvas' haematoxylin and eosin."""
 
-VEIL_SIGMA_PX = 6.0
-"""Reach of the cytoplasm's haematoxylin around nuclei."""
+P_OFF_TISSUE = 0.9
+"""Share of the nuclei meant for empty glass that are left out."""
+
+DENSITY, DENSITY_LOG_SD = (0.9, 2.2), 0.15
+"""Range of the density of a picture's nuclei, and the logarithmic SD of single ones about it."""
+
+SIZE, SIZE_LOG_SD = (0.6, 1.3), 0.1
+"""The same of their size over that of the cutouts."""
+
+N_KINDS = (5, 60)
+"""Range of the number of cutouts that a picture's nuclei are copies of: few kinds, as in tissue."""
+
+N_SCATTERED, N_ROWS, N_CLUSTERS = (5, 160), (0, 7), (0, 4)
+"""Ranges of a picture's nuclei that lie alone, of its rows (palisades) and of its clusters."""
+
+ROW_NUCLEI = (10, 60)
+"""Range of the nuclei of a row."""
+
+ROW_PITCH_PX = (4.0, 13.0)
+"""Range of the distance between two of them."""
+
+ROW_BEND = 0.01
+"""Largest bend of a row for each pixel of that distance, rad."""
+
+ROW_DEPTHS_PX = (4, 20, 40)
+"""Depths of a row: one layer or several."""
+
+ROW_AXIS_SD = 0.15
+"""SD of the axes of a row's nuclei about the normal of the row, rad."""
+
+CLUSTER_NUCLEI = (10, 90)
+"""Range of the nuclei of a cluster."""
+
+CLUSTER_PITCH_PX = (4.5, 8.0)
+"""Range of a cluster's SD over the square root of its nuclei."""
+
+CLUSTER_AXIS_SD = (0.2, 3.0)
+"""Range of the SD of the axes of a cluster's nuclei, rad: from aligned to any direction."""
+
+MAX_HIDDEN = 0.4
+"""Share of a nucleus that others may hide."""
 
 EDGE_SIGMA_PX = 0.8
 """Softness of a nucleus' edge in the collage."""
 
-DENSE_PERCENTILE, LEAST_SPAN, DENSEST = 95, 0.1, 1.5
-"""A nucleus' haematoxylin is given over this percentile of its image's nuclei, which is at least so far above the
-background (guard), and cut at this many times it."""
+HIDDEN_HAEMATOXYLIN, HIDDEN_EOSIN = 0.25, 0.6
+"""Shares of a canvas' stains that a nucleus on it hides."""
 
-CANVAS_BLUR_PX = 1.0
-"""Gaussian radius before a canvas' nuclei are sought."""
-
-RIM_PX, INPAINT_RADIUS_PX = 5, 4
-"""What is filled on a canvas is widened by a square of this side, and filled from so far (Telea 2004)."""
-
-TISSUE_BLUR_PX = 4.0
-"""Gaussian radius over which tissue is told from glass."""
-
-STRENGTH = (0.9, 2.2)
-"""Range of the density of a picture's nuclei, and of single ones about it (logarithmic SD):"""
-STRENGTH_SPREAD = 0.15
-
-SIZE, SIZE_SPREAD = (0.6, 1.3), 0.1
-"""The same of their size."""
-
-KINDS = (5, 60)
-"""Nuclei of which a picture's are copies, as in tissue."""
-
-VEIL = 0.8
-"""Largest share of a nucleus' density that its cytoplasm takes."""
-
-PIECES_TRIED = 20
-"""Places on a canvas that are looked at for enough tissue."""
-
-N_SCATTERED, N_ROWS, N_CLUSTERS = (5, 160), (0, 7), (0, 4)
-"""Nuclei alone, rows (palisades) and clusters of a picture."""
-
-ROW_NUCLEI, ROW_PITCH_PX, ROW_BEND, ROW_DEPTHS_PX, ROW_AXIS_SD = (10, 60), (4.0, 13.0), 0.01, (4, 20, 40), 0.15
-"""Nuclei of a row, their distance, its largest bend a pixel of it (rad), its depth (one layer to several) and the SD of
-its axes about the normal, rad."""
-
-CLUSTER_NUCLEI, CLUSTER_PITCH_PX, CLUSTER_AXIS_SD = (10, 90), (4.5, 8.0), (0.2, 3.0)
-"""Nuclei of a cluster, its spread over the root of their number, and the SD of its axes, rad."""
-
-UNDER_HAEMATOXYLIN, UNDER_EOSIN = 0.25, 0.6
-"""Shares of a canvas' stains that a nucleus on it hides.
-
-All numbers without a source were chosen by eye beside palisaded and crowded epithelium.
-"""
+VEIL, VEIL_SIGMA_PX = 0.8, 6.0
+"""Largest share of the nuclei's density that the cytoplasm around them takes, and how far it reaches."""
 
 
 @dataclass(frozen=True)
@@ -116,8 +134,8 @@ class Cutout:
         Its centroid, pixels, and the angle of its major axis from +x towards +y.
     """
 
-    density: Floats
-    mask: npt.NDArray[np.bool_]
+    density: Float32s
+    mask: Bools
     centre_xy: tuple[float, float]
     axis_rad: float
 
@@ -141,7 +159,7 @@ def cutouts(image: OutlinedImage) -> list[Cutout]:
         return []
     background = float(np.median(stain[~inside])) if (~inside).any() else 0.0
     span = max(float(np.percentile(stain[inside], DENSE_PERCENTILE)) - background, LEAST_SPAN)
-    relative = (np.clip((stain - background) / span, 0, DENSEST)).astype(np.float32)
+    relative = (np.clip((stain - background) / span, 0, MAX_DENSITY)).astype(np.float32)
     height, width = image.labels.shape
     whole = []
     for label, box in enumerate(ndimage.find_objects(image.labels), start=1):
@@ -153,7 +171,7 @@ def cutouts(image: OutlinedImage) -> list[Cutout]:
     return whole
 
 
-def _cutout(density: Floats, mask: npt.NDArray[np.bool_]) -> Cutout:
+def _cutout(density: Float32s, mask: Bools) -> Cutout:
     nearest = ndimage.distance_transform_edt(~mask, return_distances=False, return_indices=True)
     rows, cols = np.nonzero(mask)
     spread = np.cov(np.stack([cols, rows]))
@@ -190,37 +208,36 @@ def collage(canvas: Rgb, nuclei: Sequence[Cutout], size_px: int, generator: np.r
     hed = _piece(canvas, size_px, generator)
     tissue = cv2.GaussianBlur(hed[..., :2].sum(axis=2), (0, 0), TISSUE_BLUR_PX) > GLASS_DENSITY
     labels = np.zeros((size_px, size_px), np.int32)
-    strength = generator.uniform(*STRENGTH)
+    density = generator.uniform(*DENSITY)
     scale = float(np.exp(generator.uniform(*np.log(SIZE))))
-    # Few kinds of nuclei a picture, as in tissue.
-    kinds = generator.choice(len(nuclei), size=int(generator.integers(*KINDS)))
+    kinds = generator.choice(len(nuclei), size=int(generator.integers(*N_KINDS)))
     for x, y, angle in _places(size_px, generator):
         inside = 0 <= x < size_px and 0 <= y < size_px
         if inside and not tissue[int(y), int(x)] and generator.random() < P_OFF_TISSUE:
             continue
         kind = nuclei[int(generator.choice(kinds))]
-        gain = strength * np.exp(generator.normal(0, STRENGTH_SPREAD))
-        _paste(hed, labels, kind, _Pose(x, y, angle, scale * np.exp(generator.normal(0, SIZE_SPREAD)), gain))
+        gain = density * np.exp(generator.normal(0, DENSITY_LOG_SD))
+        _paste(hed, labels, kind, _Pose(x, y, angle, scale * np.exp(generator.normal(0, SIZE_LOG_SD)), gain))
     nuclear = (labels > 0).astype(np.float32)
     veil = cv2.GaussianBlur(nuclear, (0, 0), VEIL_SIGMA_PX) * (1 - cv2.GaussianBlur(nuclear, (0, 0), EDGE_SIGMA_PX))
-    hed[..., 0] += generator.uniform(0, VEIL) * strength * veil
+    hed[..., 0] += generator.uniform(0, VEIL) * density * veil
     return rgb_from_hed(hed), labels
 
 
-def _piece(canvas: Rgb, size_px: int, generator: np.random.Generator) -> Floats:
+def _piece(canvas: Rgb, size_px: int, generator: np.random.Generator) -> Float32s:
     """Stain concentrations of a piece of ``canvas`` with enough tissue, mirrored and restained."""
-    for _ in range(PIECES_TRIED):
+    for _ in range(PLACES_TRIED):
         row, col = (int(generator.integers(0, side - size_px + 1)) for side in canvas.shape[:2])
         hed = hed_from_rgb(canvas[row : row + size_px, col : col + size_px])
         if (hed[..., :2].sum(axis=2) > GLASS_DENSITY).mean() > MIN_TISSUE:
             break
-    if generator.random() < 0.5:
+    if generator.random() < P_MIRRORED:
         hed = hed[:, ::-1].copy()
     hed[..., :2] *= generator.uniform(*CANVAS_GAIN, 2)
     return hed
 
 
-def _places(size_px: int, generator: np.random.Generator) -> npt.NDArray[np.float64]:
+def _places(size_px: int, generator: np.random.Generator) -> Float64s:
     """Positions x, y and turns of the major axis (n, 3), in the order of laying."""
     parts = [_scattered(size_px, int(generator.integers(*N_SCATTERED)), generator)]
     parts += [_row(size_px, generator) for _ in range(int(generator.integers(*N_ROWS)))]
@@ -228,11 +245,11 @@ def _places(size_px: int, generator: np.random.Generator) -> npt.NDArray[np.floa
     return np.concatenate(parts[::-1])
 
 
-def _scattered(size_px: int, count: int, generator: np.random.Generator) -> npt.NDArray[np.float64]:
+def _scattered(size_px: int, count: int, generator: np.random.Generator) -> Float64s:
     return np.column_stack([generator.uniform(0, size_px, (count, 2)), generator.uniform(0, np.pi, count)])
 
 
-def _row(size_px: int, generator: np.random.Generator) -> npt.NDArray[np.float64]:
+def _row(size_px: int, generator: np.random.Generator) -> Float64s:
     """Nuclei side by side along an arc, in one layer or several, their major axes across it."""
     count, pitch = int(generator.integers(*ROW_NUCLEI)), generator.uniform(*ROW_PITCH_PX)
     bend = generator.uniform(-ROW_BEND, ROW_BEND) * pitch
@@ -243,7 +260,7 @@ def _row(size_px: int, generator: np.random.Generator) -> npt.NDArray[np.float64
     return np.column_stack([xy, direction + np.pi / 2 + generator.normal(0, ROW_AXIS_SD, count)])
 
 
-def _cluster(size_px: int, generator: np.random.Generator) -> npt.NDArray[np.float64]:
+def _cluster(size_px: int, generator: np.random.Generator) -> Float64s:
     count = int(generator.integers(*CLUSTER_NUCLEI))
     spread = generator.uniform(*CLUSTER_PITCH_PX) * np.sqrt(count)
     xy = generator.uniform(0, size_px, 2) + generator.normal(0, spread, (count, 2))
@@ -251,7 +268,7 @@ def _cluster(size_px: int, generator: np.random.Generator) -> npt.NDArray[np.flo
     return np.column_stack([xy, axis])
 
 
-def _paste(hed: Floats, labels: Labels, nucleus: Cutout, pose: _Pose) -> None:
+def _paste(hed: Float32s, labels: Labels, nucleus: Cutout, pose: _Pose) -> None:
     """Lay one nucleus, in place, unless it would hide or be hidden by others too much."""
     mask, density = _turned(nucleus, pose.angle_rad, pose.scale)
     top, left = round(pose.y) - mask.shape[0] // 2, round(pose.x) - mask.shape[1] // 2
@@ -264,11 +281,11 @@ def _paste(hed: Floats, labels: Labels, nucleus: Cutout, pose: _Pose) -> None:
     free = mask & (under == 0)
     under[free] = labels.max() + 1
     cover = cv2.GaussianBlur(free.astype(np.float32), (0, 0), EDGE_SIGMA_PX)
-    hed[window][..., 0] += cover * (pose.gain * density - UNDER_HAEMATOXYLIN * hed[window][..., 0])
-    hed[window][..., 1] *= 1 - UNDER_EOSIN * cover
+    hed[window][..., 0] += cover * (pose.gain * density - HIDDEN_HAEMATOXYLIN * hed[window][..., 0])
+    hed[window][..., 1] *= 1 - HIDDEN_EOSIN * cover
 
 
-def _turned(nucleus: Cutout, angle: float, scale: float) -> tuple[npt.NDArray[np.bool_], Floats]:
+def _turned(nucleus: Cutout, angle: float, scale: float) -> tuple[Bools, Float32s]:
     """Mask and density with the major axis at ``angle`` from +x towards +y."""
     side = int(np.ceil(math.hypot(*nucleus.mask.shape) * scale)) + 2
     turn = angle - nucleus.axis_rad

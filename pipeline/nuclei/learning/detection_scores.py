@@ -1,6 +1,5 @@
 """How well predicted nuclei match outlined ones."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,8 +8,10 @@ import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 from skimage.measure import regionprops_table
 
-Labels = npt.NDArray[np.integer[Any]]
-Floats = npt.NDArray[np.float64]
+from pipeline.arrays import Float64s
+
+AnyLabels = npt.NDArray[np.integer[Any]]
+"""Label image of any whole type, whose numbers may have gaps; 0 = background."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Matches:
         return 2 * self.true_positives / total if total else 1.0
 
 
-def overlap_iou(truth: Labels, predicted: Labels) -> Floats:
+def overlap_iou(truth: AnyLabels, predicted: AnyLabels) -> Float64s:
     """Intersection over union (n_truth, n_predicted) of every pair of nuclei.
 
     Parameters
@@ -55,17 +56,17 @@ def overlap_iou(truth: Labels, predicted: Labels) -> Floats:
     shape = (len(truth_ids), len(predicted_ids))
     pairs = np.bincount(true.ravel() * shape[1] + pred.ravel(), minlength=shape[0] * shape[1]).reshape(shape)
     union = pairs.sum(axis=1, keepdims=True) + pairs.sum(axis=0, keepdims=True) - pairs
-    iou: Floats = (pairs / union)[truth_ids != 0][:, predicted_ids != 0]
+    iou: Float64s = (pairs / union)[truth_ids != 0][:, predicted_ids != 0]
     return iou
 
 
-def match_nuclei(truth: Labels, predicted: Labels, threshold: float) -> Matches:
+def match_nuclei(truth: AnyLabels, predicted: AnyLabels, threshold: float) -> Matches:
     """Counts when each nucleus may be matched once, to one overlapping it by ``threshold`` or more."""
     iou = overlap_iou(truth, predicted)
     return _counts(len(_best_pairs(iou, threshold)[0]), iou.shape)
 
 
-def match_centres(truth_xy: Floats, predicted_xy: Floats, reach: float) -> Matches:
+def match_centres(truth_xy: Float64s, predicted_xy: Float64s, reach: float) -> Matches:
     """Counts when each centre may be matched once, to one no further than ``reach``.
 
     Parameters
@@ -77,7 +78,7 @@ def match_centres(truth_xy: Floats, predicted_xy: Floats, reach: float) -> Match
     return _counts(len(_best_pairs(np.clip(nearness, 0, 1), 0.5)[0]), nearness.shape)
 
 
-def axis_errors(truth: Labels, predicted: Labels, threshold: float) -> tuple[Floats, Floats]:
+def axis_errors(truth: AnyLabels, predicted: AnyLabels, threshold: float) -> tuple[Float64s, Float64s]:
     """How far the axes of matched nuclei are turned against each other.
 
     Returns
@@ -91,7 +92,7 @@ def axis_errors(truth: Labels, predicted: Labels, threshold: float) -> tuple[Flo
     return np.minimum(turned, 180 - turned), true_axes[:, 1]
 
 
-def _best_pairs(similarity: Floats, threshold: float) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+def _best_pairs(similarity: Float64s, threshold: float) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
     """Rows and columns of as many pairs of at least ``threshold`` as can be, of these the most similar."""
     if not similarity.size:
         return np.empty(0, np.intp), np.empty(0, np.intp)
@@ -105,13 +106,8 @@ def _counts(hits: int, shape: tuple[int, ...]) -> Matches:
     return Matches(hits, shape[1] - hits, shape[0] - hits)
 
 
-def _axes(labels: Labels) -> Floats:
+def _axes(labels: AnyLabels) -> Float64s:
     """Angle of the major axis, radians, and minor over major axis (n, 2), in the order of the labels."""
     table = regionprops_table(labels, properties=("orientation", "axis_major_length", "axis_minor_length"))
     major = np.maximum(table["axis_major_length"], np.finfo(float).tiny)
     return np.column_stack([table["orientation"], table["axis_minor_length"] / major])
-
-
-def match_images(pairs: Sequence[tuple[Labels, Labels]], threshold: float) -> list[Matches]:
-    """``match_nuclei`` of each (truth, predicted) pair."""
-    return [match_nuclei(truth, predicted, threshold) for truth, predicted in pairs]

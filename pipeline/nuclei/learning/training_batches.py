@@ -6,13 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
+from pipeline.arrays import Float32s, Float64s
 from pipeline.nuclei.learning.augmentation import OutlinedImage, blank_crop, random_crop
 from pipeline.nuclei.learning.training_params import NucleiTrainingParams
-from pipeline.nuclei.network.flow_dynamics import flows_from_labels
-from pipeline.nuclei.stain.stain_channels import Floats, optical_density
+from pipeline.nuclei.network.nucleus_flows import flows_from_labels
+from pipeline.nuclei.stain.stain_channels import optical_density
 
 SAME_COLOUR_DENSITY = 0.15
 """Images whose mean optical densities are nearer than this are counted as one kind of stain."""
@@ -34,7 +34,7 @@ class ImagePool:
     """
 
     images: Sequence[OutlinedImage]
-    shares: npt.NDArray[np.float64]
+    shares: Float64s
 
 
 def image_pool(images: Sequence[OutlinedImage]) -> ImagePool:
@@ -95,7 +95,7 @@ def training_batch(pools: Pools, params: NucleiTrainingParams, step: int) -> Bat
 
 def _one_crop(
     pools: Pools, params: NucleiTrainingParams, generator: np.random.Generator
-) -> tuple[Floats, Floats, Floats]:
+) -> tuple[Float32s, Float32s, Float32s]:
     if generator.random() < params.blank_fraction:
         inputs, labels = blank_crop(params.crop_px, generator)
         return inputs, flows_from_labels(labels), (labels > 0).astype(np.float32)

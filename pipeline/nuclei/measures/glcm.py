@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.arrays import Float64s, Int64s
 from pipeline.compiled import compiled
-
-Labels = npt.NDArray[np.int32]
-Floats = npt.NDArray[np.float64]
+from pipeline.nuclei.labels import Labels
 
 LEVELS = 8
 """Grey levels of ABiG-Net's texture measures: 0 to 255 in steps of 32."""
@@ -22,7 +21,7 @@ def quantise(grey: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     return (grey // (256 // LEVELS)).astype(np.uint8)
 
 
-def cooccurrence(labels: Labels, levels: npt.NDArray[np.uint8], boxes: npt.NDArray[np.int64]) -> Floats:
+def cooccurrence(labels: Labels, levels: npt.NDArray[np.uint8], boxes: Int64s) -> Float64s:
     """Symmetric, normed co-occurrence of horizontal neighbours within each nucleus' bounding box.
 
     Pixels of the box outside the nucleus count as level 0, as in ABiG-Net.
@@ -45,11 +44,11 @@ def cooccurrence(labels: Labels, levels: npt.NDArray[np.uint8], boxes: npt.NDArr
     pairs = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1] - 1)
     counts[:, 0, 0] += pairs - counts.sum(axis=(1, 2))
     symmetric = counts + counts.transpose(0, 2, 1)
-    normed: Floats = symmetric / np.maximum(symmetric.sum(axis=(1, 2), keepdims=True), 1)
+    normed: Float64s = symmetric / np.maximum(symmetric.sum(axis=(1, 2), keepdims=True), 1)
     return normed
 
 
-def glcm_measures(matrices: Floats) -> dict[str, Floats]:
+def glcm_measures(matrices: Float64s) -> dict[str, Float64s]:
     """Contrast, energy, correlation, homogeneity and angular second moment (n,) of normed matrices (n, L, L).
 
     Definitions as in ``skimage.feature.graycoprops``; the correlation of an even field is 1.
@@ -82,12 +81,12 @@ def _count_pairs(labels: Any, levels: Any, boxes: Any, counts: Any) -> None:
                 counts[label - 1, 0, own] += 1
 
 
-def _correlation(matrices: Floats, level: Floats) -> Floats:
+def _correlation(matrices: Float64s, level: Float64s) -> Float64s:
     # A symmetric matrix has the same mean and variance along rows and columns.
     marginal = matrices.sum(axis=2)
     mean = marginal @ level
     variance = marginal @ level**2 - mean**2
     product = np.einsum("nij,i,j->n", matrices, level, level)
     even = variance < 1e-12
-    correlation: Floats = np.where(even, 1.0, (product - mean**2) / np.where(even, 1.0, variance))
+    correlation: Float64s = np.where(even, 1.0, (product - mean**2) / np.where(even, 1.0, variance))
     return correlation

@@ -11,14 +11,13 @@ import numpy.typing as npt
 import pandas as pd
 import shapely
 
+from pipeline.arrays import Float64s, Rgb
 from pipeline.compiled import compiled
+from pipeline.nuclei.labels import Labels
 from pipeline.nuclei.labels.bounding_boxes import bounding_boxes
 from pipeline.nuclei.measures.glcm import cooccurrence, glcm_measures, quantise
 from pipeline.nuclei.measures.outlines import convex_hulls, convexities, hull_areas, outline_polygons, trace
-from pipeline.nuclei.stain.stain_channels import LUMINANCE, Rgb, haematoxylin
-
-Labels = npt.NDArray[np.int32]
-Floats = npt.NDArray[np.float64]
+from pipeline.nuclei.stain.stain_channels import LUMINANCE, haematoxylin
 
 _RING = ((-1, -1, 10), (-1, 0, 2), (-1, 1, 10), (0, -1, 2), (0, 1, 2), (1, -1, 10), (1, 0, 2), (1, 1, 10))
 _RING_LENGTHS = np.zeros(50)
@@ -87,7 +86,7 @@ def measure_nuclei(labels: Labels, rgb: Rgb, mpp: float) -> pd.DataFrame:
     )
 
 
-def perimeters(labels: Labels, n_nuclei: int) -> Floats:
+def perimeters(labels: Labels, n_nuclei: int) -> Float64s:
     """Perimeters (n,) in pixels: border pixels weighed by how the border runs on (Benkrid et al. 2000).
 
     The same as ``skimage.measure.perimeter`` of each nucleus alone.
@@ -120,7 +119,7 @@ def _add_lengths(labels: Any, lengths: Any) -> None:
             lengths[own] += _RING_LENGTHS[code]
 
 
-def _moments(labels: Labels, grey: npt.NDArray[np.uint8], rgb: Rgb, n_nuclei: int) -> dict[str, Floats]:
+def _moments(labels: Labels, grey: npt.NDArray[np.uint8], rgb: Rgb, n_nuclei: int) -> dict[str, Float64s]:
     """Area, centroid, central second moments, and mean and spread of grey and stain of each nucleus, pixels."""
     inside = labels > 0
     sums = np.zeros((len(_SUMS), n_nuclei))
@@ -164,7 +163,7 @@ def _add_sums(labels: Any, grey: Any, stain: Any, sums: Any) -> None:
     stain_sd[:] = np.sqrt(stain_sd)
 
 
-def _ellipse(moments: dict[str, Floats]) -> dict[str, Floats]:
+def _ellipse(moments: dict[str, Float64s]) -> dict[str, Float64s]:
     """Axes, eccentricity and orientation of the ellipses with these second moments."""
     half_sum = (moments["xx"] + moments["yy"]) / 2
     half_difference = (moments["xx"] - moments["yy"]) / 2

@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
+from pipeline.arrays import Bools, Float64s, Int64s
 from pipeline.compiled import compiled
+from pipeline.nuclei.labels import Labels
 from pipeline.nuclei.labels.whole_nuclei import largest_pieces
 
-Labels = npt.NDArray[np.int32]
-Floats = npt.NDArray[np.float64]
 Polygons = npt.NDArray[Any]
 
 HALF_PX = 0.5
@@ -37,15 +37,15 @@ class Borders:
         (n + 1,): the points of nucleus i are ``starts[i]`` to ``starts[i + 1]``.
     """
 
-    points: Floats
-    starts: npt.NDArray[np.int64]
+    points: Float64s
+    starts: Int64s
 
     @property
-    def owner(self) -> npt.NDArray[np.int64]:
+    def owner(self) -> Int64s:
         """Nucleus (k,) of each point."""
         return np.repeat(np.arange(len(self.starts) - 1), np.diff(self.starts))
 
-    def closed(self, which: npt.NDArray[np.bool_] | None = None) -> "Borders":
+    def closed(self, which: Bools | None = None) -> "Borders":
         """The same, with the first point of each nucleus, or of those in ``which`` (n,), again at its end."""
         again = np.ones(len(self.starts) - 1, dtype=bool) if which is None else which
         points = np.insert(self.points, self.starts[1:][again], self.points[self.starts[:-1][again]], axis=0)
@@ -104,7 +104,7 @@ def convex_hulls(borders: Borders) -> Polygons:
     return hulls
 
 
-def hull_areas(hulls: Polygons) -> Floats:
+def hull_areas(hulls: Polygons) -> Float64s:
     """Number (n,) of pixels whose centres lie in or on each of the ``convex_hulls``.
 
     By Pick's theorem, so that a nucleus without a hollow has exactly its own area.
@@ -115,11 +115,11 @@ def hull_areas(hulls: Polygons) -> Floats:
     on_border = np.bincount(hull[1:][same_hull], weights=np.gcd(*steps.T)[same_hull], minlength=len(hulls))
     # The hull of pixels in one line is a line, walked along once instead of there and back.
     on_border[shapely.get_dimensions(hulls) < 2] *= 2
-    areas: Floats = shapely.area(hulls) + on_border / 2 + 1
+    areas: Float64s = shapely.area(hulls) + on_border / 2 + 1
     return areas
 
 
-def convexities(hulls: Polygons, borders: Borders) -> Floats:
+def convexities(hulls: Polygons, borders: Borders) -> Float64s:
     """Perimeter of each hull over the length of the border (n,), both through pixel centres: 1 where convex."""
     closed = borders.closed()
     owner = closed.owner
@@ -128,16 +128,16 @@ def convexities(hulls: Polygons, borders: Borders) -> Floats:
     border = np.bincount(owner[1:][same], weights=steps[same], minlength=len(hulls))
     around = shapely.length(hulls) * np.where(shapely.get_dimensions(hulls) < 2, 2, 1)
     # A nucleus of one pixel has a border without length and counts as convex.
-    convexity: Floats = np.where(border > 0, around, 1.0) / np.where(border > 0, border, 1.0)
+    convexity: Float64s = np.where(border > 0, around, 1.0) / np.where(border > 0, border, 1.0)
     return convexity
 
 
-def _ranked(owner: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def _ranked(owner: Int64s) -> Int64s:
     """The same owners numbered 0 to n - 1 without gaps."""
     return np.concatenate([[0], np.cumsum(np.diff(owner) > 0)])[: len(owner)]
 
 
-def _is_line(borders: Borders) -> npt.NDArray[np.bool_]:
+def _is_line(borders: Borders) -> Bools:
     closed = borders.closed()
     (x, y), owner = closed.points.T, closed.owner
     same = owner[1:] == owner[:-1]

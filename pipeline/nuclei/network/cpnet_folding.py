@@ -17,34 +17,33 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
 
+from pipeline.arrays import Float32s
 from pipeline.errors import WeightsError
 from pipeline.nuclei.network.weights import Weights
 
-Floats = npt.NDArray[np.float32]
-State = Mapping[str, Floats]
+State = Mapping[str, Float32s]
 
 BATCH_NORM_EPS = 1e-5
 
 OUTPUTS = 3
-"""Flow along y, flow along x (both times ``flow_dynamics.FLOW_FACTOR``), logit of being a nucleus."""
+"""Flow along y, flow along x (both times ``nucleus_flows.FLOW_FACTOR``), logit of being a nucleus."""
 
 
 @dataclass(frozen=True)
 class Conv:
     """Kernel and bias (out,) of a convolution or a dense layer (out, in)."""
 
-    weight: Floats
-    bias: Floats
+    weight: Float32s
+    bias: Float32s
 
 
 @dataclass(frozen=True)
 class Affine:
     """Scale and offset (C,) of each channel."""
 
-    scale: Floats
-    offset: Floats
+    scale: Float32s
+    offset: Float32s
 
 
 @dataclass(frozen=True)
@@ -81,8 +80,8 @@ class UpLevel(Level):
     """
 
     upsampled: bool
-    scale_1: Floats
-    scale_3: Floats
+    scale_1: Float32s
+    scale_3: Float32s
     styles: tuple[Conv, ...]
 
 

@@ -9,7 +9,8 @@ import numpy as np
 from openvino import Model
 from openvino import opset13 as ops
 
-from pipeline.nuclei.network.cpnet_folding import Affine, Conv, Floats, Folded, Level, UpLevel
+from pipeline.arrays import Float32s
+from pipeline.nuclei.network.cpnet_folding import Affine, Conv, Folded, Level, UpLevel
 
 
 def openvino_model(folded: Folded) -> Model:
@@ -52,7 +53,7 @@ def _style(deepest: Any) -> Any:
     return ops.divide(mean, ops.sqrt(ops.reduce_sum(ops.multiply(mean, mean), np.array([1]), keep_dims=True)))
 
 
-def _per_channel(values: Floats) -> Any:
+def _per_channel(values: Float32s) -> Any:
     return ops.constant(np.ascontiguousarray(values.reshape(1, -1, 1, 1)))
 
 

@@ -4,7 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pipeline.nuclei.network.cpnet_folding import Affine, Conv, Floats, Folded, Level, UpLevel
+from pipeline.arrays import Float32s
+from pipeline.nuclei.network.cpnet_folding import Affine, Conv, Folded, Level, UpLevel
 
 
 class FoldedNetwork(nn.Module):
@@ -86,11 +87,11 @@ def _style(deepest: Tensor) -> Tensor:
     return mean / torch.sqrt((mean**2).sum(1, keepdim=True))
 
 
-def _tensor(values: Floats) -> nn.Parameter:
+def _tensor(values: Float32s) -> nn.Parameter:
     return nn.Parameter(torch.from_numpy(values.copy()), requires_grad=False)
 
 
-def _per_channel(values: Floats) -> nn.Parameter:
+def _per_channel(values: Float32s) -> nn.Parameter:
     return _tensor(values.reshape(1, -1, 1, 1))
 
 

@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline.nuclei.network.network_runtime import Floats, Runtime
+from pipeline.arrays import Float32s
+from pipeline.nuclei.network.network_runtime import Runtime
 
 FIELD_PX = 224
 OVERLAP = 0.1
@@ -32,7 +33,7 @@ SOFTNESS_PX = 7.5
 FIELDS_PER_PASS = 64
 
 
-def forward_in_fields(run: Runtime, inputs: Floats) -> Tensor:
+def forward_in_fields(run: Runtime, inputs: Float32s) -> Tensor:
     """Output (n, 3, h, w) of inputs (n, 2, h, w) of any h and w, field by field."""
     height, width = inputs.shape[2:]
     rows, columns = _padding(height), _padding(width)

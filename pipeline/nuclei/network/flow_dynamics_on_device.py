@@ -7,10 +7,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline.nuclei.network.flow_dynamics import FLOW_FACTOR, Ends
+from pipeline.arrays import Int32s
+from pipeline.nuclei.network.nucleus_flows import FLOW_FACTOR
 
 
-def follow_flows_on_device(outputs: Tensor, *, steps: int, cellprob_threshold: float) -> list[tuple[Ends, Ends]]:
+def follow_flows_on_device(outputs: Tensor, *, steps: int, cellprob_threshold: float) -> list[tuple[Int32s, Int32s]]:
     """Pixels inside nuclei and where they end, of each image.
 
     Parameters
@@ -18,7 +19,7 @@ def follow_flows_on_device(outputs: Tensor, *, steps: int, cellprob_threshold: f
     outputs
         (n, 3, h, w), float32, on any device: flows along rows and columns, logits.
     steps, cellprob_threshold
-        See ``flow_dynamics.labels_from_flows``.
+        See ``flow_dynamics.follow_flows``.
 
     Returns
     -------

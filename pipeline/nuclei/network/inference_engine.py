@@ -12,16 +12,17 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
 
+from pipeline.arrays import Float32s, Int32s, Rgb
 from pipeline.devices import DeviceName, device_name
+from pipeline.nuclei.labels import Labels
 from pipeline.nuclei.labels.whole_nuclei import whole_nuclei
-from pipeline.nuclei.network import flow_dynamics as dynamics
 from pipeline.nuclei.network.cpnet_folding import fold
-from pipeline.nuclei.network.flow_dynamics import Labels
+from pipeline.nuclei.network.flow_dynamics import follow_flows, labels_from_ends
 from pipeline.nuclei.network.network_runtime import Runtime, open_runtime
 from pipeline.nuclei.network.resizing import Size, rescaled_size, resized, resized_labels
 from pipeline.nuclei.network.weights import Weights, load_weights
 from pipeline.nuclei.params import NucleiParams
-from pipeline.nuclei.stain.stain_channels import Floats, Rgb, StainScale, network_input
+from pipeline.nuclei.stain.stain_channels import StainScale, network_input
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -36,7 +37,7 @@ STEPS_PER_DIAMETER = 200 / 30
 """Steps of the dynamics per pixel of nucleus diameter (cellpose: 200 at 30 px)."""
 
 
-def forward_whole(run: Runtime, inputs: Floats) -> "Floats | Tensor":
+def forward_whole(run: Runtime, inputs: Float32s) -> "Float32s | Tensor":
     """Output (n, 3, h, w) of inputs (n, 2, h, w) of any h and w, whole; edges are mirrored to the stride."""
     height, width = inputs.shape[2:]
     padding = ((0, 0), (0, 0), (0, -height % STRIDE_PX), (0, -width % STRIDE_PX))
@@ -48,17 +49,17 @@ def steps_of(diameter_px: float) -> int:
     return int(np.ceil(diameter_px * STEPS_PER_DIAMETER))
 
 
-class NucleusFinder:
+class CpnetSegmenter:
     """A network ready to find nuclei in pixels.
 
     Parameters
     ----------
     weights
-        See ``weights.load_weights``.
+        See ``load_weights``.
     params
         Thresholds, the nucleus diameter, runtime, precision and number of threads.
     device
-        See ``devices.device_name``.
+        See ``pipeline.devices.device_name``.
 
     Notes
     -----
@@ -76,7 +77,7 @@ class NucleusFinder:
         if weights.style:
             from pipeline.nuclei.network.field_of_view import forward_in_fields
 
-            self.forward: Callable[[Floats], Floats | Tensor] = partial(forward_in_fields, run)
+            self.forward: Callable[[Float32s], Float32s | Tensor] = partial(forward_in_fields, run)
         else:
             self.forward = partial(forward_whole, run)
 
@@ -84,28 +85,14 @@ class NucleusFinder:
         """Resolution at which nuclei of ``nucleus_diameter_um`` have the training diameter, um/px."""
         return self.params.nucleus_diameter_um / self.weights.diameter_px
 
-    def find(self, rgbs: Sequence[Rgb], mpp: float, stain: StainScale) -> list[Labels]:
-        """Nuclei of each image, labelled 1 to n without gaps, 0 = background.
+    def segment(self, rgbs: Sequence[Rgb], mpp: float, stain: StainScale) -> list[Labels]:
+        """Nuclei of each image, labelled 1 to n without gaps, 0 = background; see ``segmenters.Segmenter``."""
+        return next(labels for _, labels in self.segment_batches([(None, rgbs)], mpp, stain))
 
-        Parameters
-        ----------
-        rgbs
-            Images of one size (h, w, 3).
-        mpp
-            Their resolution, um/px.
-        stain
-            The slide's stain scale.
-
-        Returns
-        -------
-        Label images of the images' own size.
-        """
-        return next(labels for _, labels in self.find_batches([(None, rgbs)], mpp, stain))
-
-    def find_batches(
+    def segment_batches(
         self, batches: Iterable[tuple[Key, Sequence[Rgb]]], mpp: float, stain: StainScale
     ) -> Iterator[tuple[Key, list[Labels]]]:
-        """``find`` of each batch, in order, with the key that came with it.
+        """``segment`` of each batch, in order, with the key that came with it.
 
         The network works on a batch on the GPU while processor threads finish the one before,
         so one batch more than has been asked for is taken from ``batches``.
@@ -121,7 +108,7 @@ class NucleusFinder:
             if running is not None:
                 yield running.key, self._labelled(self._traced(running, pool), mpp, pool)
 
-    def _input(self, rgb: Rgb, *, mpp: float, stain: StainScale) -> Floats:
+    def _input(self, rgb: Rgb, *, mpp: float, stain: StainScale) -> Float32s:
         size = rescaled_size((rgb.shape[0], rgb.shape[1]), mpp / self.network_mpp())
         return network_input(resized(rgb, size), stain, self.weights.input)
 
@@ -134,22 +121,22 @@ class NucleusFinder:
             ends = follow_flows_on_device(outputs, steps=steps, cellprob_threshold=threshold)
             return _Traced(running.key, ends, outputs[:, :2].cpu().numpy(), running.size)
         arrays = np.asarray(outputs)
-        follow = partial(dynamics.follow_flows, steps=steps, cellprob_threshold=threshold)
+        follow = partial(follow_flows, steps=steps, cellprob_threshold=threshold)
         return _Traced(running.key, list(pool.map(follow, arrays)), arrays[:, :2], running.size)
 
     def _labelled(self, traced: "_Traced[Key]", mpp: float, pool: ThreadPoolExecutor) -> list[Labels]:
         min_area_px = self.params.min_area_um2 / mpp**2
 
-        def labels_of(ends: tuple[dynamics.Ends, dynamics.Ends], flows: Floats) -> Labels:
-            nuclei = dynamics.labels_from_ends(*ends, flows, flow_threshold=self.params.flow_threshold)
+        def labels_of(ends: tuple[Int32s, Int32s], flows: Float32s) -> Labels:
+            nuclei = labels_from_ends(*ends, flows, flow_threshold=self.params.flow_threshold)
             return whole_nuclei(resized_labels(nuclei, traced.size), min_area_px)
 
         return list(pool.map(labels_of, traced.ends, traced.flows))
 
 
-def open_finder(path: Path, params: NucleiParams, *, device: str) -> NucleusFinder:
-    """Finder with the weights file at ``path``; sets torch's threads where torch runs it."""
-    return NucleusFinder(load_weights(path), params, device_name(device))
+def open_cpnet(path: Path, params: NucleiParams, *, device: str) -> CpnetSegmenter:
+    """Segmenter with the weights file at ``path``; sets torch's threads where torch runs it."""
+    return CpnetSegmenter(load_weights(path), params, device_name(device))
 
 
 @dataclass(frozen=True)
@@ -157,7 +144,7 @@ class _Running(Generic[Key]):
     """A batch whose output (n, 3, h, w) a device may still compute, and the images' own height and width."""
 
     key: Key
-    outputs: "Floats | Tensor"
+    outputs: "Float32s | Tensor"
     size: Size
 
 
@@ -166,6 +153,6 @@ class _Traced(Generic[Key]):
     """Pixels inside nuclei and their ends of each image, flows (n, 2, h, w), and the images' own height and width."""
 
     key: Key
-    ends: list[tuple[dynamics.Ends, dynamics.Ends]]
-    flows: Floats
+    ends: list[tuple[Int32s, Int32s]]
+    flows: Float32s
     size: Size

@@ -6,8 +6,8 @@ Frame: network pixels; images are (n, channels, row, col).
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
+from pipeline.arrays import Float32s
 from pipeline.devices import DeviceName
 from pipeline.errors import DeviceError
 from pipeline.nuclei.network.cpnet_folding import Folded
@@ -16,13 +16,11 @@ from pipeline.nuclei.params import Precision, RuntimeName
 if TYPE_CHECKING:
     from torch import Tensor
 
-Floats = npt.NDArray[np.float32]
-
 
 class Runtime(Protocol):
     """Runs a network on images."""
 
-    def __call__(self, inputs: Floats) -> "Floats | Tensor":
+    def __call__(self, inputs: Float32s) -> "Float32s | Tensor":
         """Output (n, 3, h, w), float32, of inputs (n, 2, h, w); a tensor on the runtime's device where it is torch."""
 
 
@@ -59,7 +57,7 @@ class OpenVinoRuntime:
         }
         self.request = openvino.Core().compile_model(openvino_model(folded), "CPU", settings).create_infer_request()
 
-    def __call__(self, inputs: Floats) -> Floats:
+    def __call__(self, inputs: Float32s) -> Float32s:
         """One image after the other."""
         images = np.ascontiguousarray(inputs)
         return np.concatenate([self.request.infer([image[None]])[0] for image in images])

@@ -1,12 +1,11 @@
-"""Images to a finder's resolution, and its labels back."""
+"""Images to a segmenter's resolution, and its labels back."""
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from pipeline.nuclei.stain.stain_channels import Rgb
+from pipeline.arrays import Rgb
+from pipeline.nuclei.labels import Labels
 
-Labels = npt.NDArray[np.int32]
 Size = tuple[int, int]
 """Height and width, pixels."""
 

@@ -3,16 +3,13 @@
 Frame: network pixels; images are (n, channels, row, col).
 """
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from pipeline.arrays import Float32s
 from pipeline.errors import DeviceError
 from pipeline.logs import get_logger
 from pipeline.nuclei.params import Precision
-
-Floats = npt.NDArray[np.float32]
 
 logger = get_logger("nuclei")
 
@@ -52,7 +49,7 @@ class TorchRuntime:
         self.precision = precision
         self.images_per_pass = images_per_pass
 
-    def __call__(self, inputs: Floats | Tensor) -> Tensor:
+    def __call__(self, inputs: Float32s | Tensor) -> Tensor:
         """Output on the device; halves the images in a pass, for good, while the device's memory is too small.
 
         Raises

@@ -1,4 +1,4 @@
-"""Files of network weights: found by name or path, read with checks, never replaced by others."""
+"""Files of network weights, read with checks and never replaced by others."""
 
 import pickle
 import re
@@ -6,22 +6,20 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.artefacts.torch_file import write_torch
 from pipeline.errors import WeightsError
 from pipeline.nuclei.network.torch_archive import read_archive
+from pipeline.nuclei.stain.stain_channels import NetworkInput
 from pipeline.provenance import file_digest
 
 Array = npt.NDArray[Any]
 
 FORMAT = "abignet-cpnet-1"
-
-NetworkInput = Literal["haematoxylin_luminance", "haematoxylin"]
-"""Channels a network sees; see ``stain_channels.network_input``."""
+"""Of files of ours; ``learning.save_weights`` writes them."""
 
 
 @dataclass(frozen=True)
@@ -73,28 +71,6 @@ def load_weights(path: str | Path) -> Weights:
     if content.get("format") == FORMAT:
         return _of_ours(content, name, digest, str(path))
     return _of_cellpose(content, name, digest, str(path))
-
-
-def save_weights(path: str | Path, weights: Weights, *, half: bool = False) -> None:
-    """Write weights in our format; ``half`` stores floating tensors in 16 bits."""
-    import torch
-
-    kind = np.float16 if half else np.float32
-    state = {
-        name: torch.from_numpy(values.astype(kind if _is_real(values) else values.dtype))
-        for name, values in weights.state.items()
-    }
-    content = {
-        "format": FORMAT,
-        "state_dict": state,
-        "channels": list(weights.channels),
-        "input": weights.input,
-        "diameter_px": float(weights.diameter_px),
-        "style": weights.style,
-        "licence": weights.licence,
-        "training": dict(weights.training),
-    }
-    write_torch(path, content)
 
 
 def read_state(path: Path) -> dict[str, Any]:

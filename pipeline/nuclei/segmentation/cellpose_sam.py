@@ -1,7 +1,7 @@
-"""Cellpose-SAM (Pachitariu et al. 2025) behind the interface of ``segmenters.Finder``.
+"""Cellpose-SAM (Pachitariu et al. 2025) as a ``segmenters.Segmenter``.
 
 It comes with cellpose 4, which no longer holds the CPnet of cellpose 2 and 3: the two live
-in separate environments, and only one of ``inference_engine`` and this module works in each.
+in separate environments, and only one of ``network.inference_engine`` and this module works in each.
 """
 
 from collections.abc import Sequence
@@ -10,16 +10,15 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
+from pipeline.arrays import Rgb
 from pipeline.errors import ConfigError, WeightsError
+from pipeline.nuclei.labels import Labels
 from pipeline.nuclei.labels.whole_nuclei import whole_nuclei
 from pipeline.nuclei.network.weights import read_state, says_cpnet
 from pipeline.nuclei.params import NucleiParams
-from pipeline.nuclei.segmentation.segmenters import Finder
-from pipeline.nuclei.stain.stain_channels import Rgb, StainScale
-
-Labels = npt.NDArray[np.int32]
+from pipeline.nuclei.segmentation.segmenters import Segmenter
+from pipeline.nuclei.stain.stain_channels import StainScale
 
 DIAMETER_PX = 30.0
 """Images are brought to nuclei of this diameter, the mean of its training images."""
@@ -37,7 +36,7 @@ class SamModel(Protocol):
         """Masks of each image, then other things."""
 
 
-class CellposeSamFinder(Finder):
+class CellposeSamSegmenter(Segmenter):
     """Cellpose-SAM ready to find nuclei in pixels.
 
     Parameters
@@ -56,8 +55,8 @@ class CellposeSamFinder(Finder):
         """Resolution at which nuclei of ``nucleus_diameter_um`` are ``DIAMETER_PX`` across, um/px."""
         return self.params.nucleus_diameter_um / DIAMETER_PX
 
-    def find(self, rgbs: Sequence[Rgb], mpp: float, stain: StainScale) -> list[Labels]:
-        """Nuclei of each image, labelled 1 to n without gaps, 0 = background; see ``Finder.find``.
+    def segment(self, rgbs: Sequence[Rgb], mpp: float, stain: StainScale) -> list[Labels]:
+        """Nuclei of each image; see ``Segmenter``.
 
         ``stain`` is not used: the network sees colours and is given each image scaled by its
         own percentiles, as it was trained.
@@ -75,8 +74,8 @@ class CellposeSamFinder(Finder):
         return [whole_nuclei(np.asarray(mask, np.int32), min_area_px) for mask in masks]
 
 
-def open_cellpose_sam(path: Path, params: NucleiParams, *, device: str) -> CellposeSamFinder:
-    """Finder with the Cellpose-SAM file at ``path``.
+def open_cellpose_sam(path: Path, params: NucleiParams, *, device: str) -> CellposeSamSegmenter:
+    """Segmenter with the Cellpose-SAM file at ``path``.
 
     Raises
     ------
@@ -85,7 +84,7 @@ def open_cellpose_sam(path: Path, params: NucleiParams, *, device: str) -> Cellp
     ConfigError
         If cellpose 4 is not installed.
     DeviceError
-        See ``devices.choose_device``.
+        See ``pipeline.devices.choose_device``.
     """
     from pipeline.devices import choose_device
 
@@ -99,7 +98,7 @@ def open_cellpose_sam(path: Path, params: NucleiParams, *, device: str) -> Cellp
     # cellpose loads its default model where the file is missing; read_state has seen that it is not.
     where = choose_device(device)
     model = CellposeModel(gpu=where.type == "cuda", pretrained_model=str(path), device=where)
-    return CellposeSamFinder(model, params)
+    return CellposeSamSegmenter(model, params)
 
 
 def _check_cellpose() -> None:

@@ -5,78 +5,24 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice, repeat
+from itertools import islice
 
-import numpy as np
 import pandas as pd
 
+from pipeline.arrays import Rgb
 from pipeline.artefacts.tiles import ownership_l0
 from pipeline.errors import UnreadableRegionError
 from pipeline.logs import get_logger, progress
-from pipeline.nuclei.measures.nucleus_morphology import Labels
+from pipeline.nuclei.labels import Labels
 from pipeline.nuclei.params import NucleiParams
 from pipeline.nuclei.segmentation.ownership import BlockPlace, block_places, owned_nuclei
-from pipeline.nuclei.segmentation.segmenters import Finder
+from pipeline.nuclei.segmentation.segmenters import Segmenter
+from pipeline.nuclei.segmentation.slide_stain import SlideStain
 from pipeline.nuclei.segmentation.tile_blocks import Block, batches, tile_blocks
-from pipeline.nuclei.stain.stain_channels import Rgb, StainScale, estimate_stain_scale
-from pipeline.nuclei.stain.stain_normalisation import SAMPLE_MPP, StainNormaliser, Unchanged, fit_stain_normaliser
 from pipeline.slides.reader import SlideReader
 from pipeline.slides.tiles_in_order import BadTile, iterate_tiles
 
 logger = get_logger("nuclei")
-
-
-@dataclass(frozen=True)
-class SlideStain:
-    """How the pixels of one slide are made comparable.
-
-    Attributes
-    ----------
-    normaliser
-        Applied to every tile when it is read, before anything else sees it.
-    scale
-        Haematoxylin of the normalised tiles that becomes 0 and 1 for the network.
-    """
-
-    normaliser: StainNormaliser
-    scale: StainScale
-
-
-def slide_stain(
-    slide: SlideReader, tiles: pd.DataFrame, params: NucleiParams, *, on_unreadable: BadTile | None = None
-) -> SlideStain:
-    """Stain of a slide from ``stain_tiles`` of its tiles, drawn by ``seed``.
-
-    The normalisation is fitted at ``SAMPLE_MPP``, the scale estimated on the normalised
-    tiles at their own resolution.  A tile that cannot be read raises unless ``on_unreadable``
-    is given; that is not called here, since the tile is read again when nuclei are looked for.
-    """
-    order = np.random.default_rng(params.seed).permutation(len(tiles))
-    drawn = tiles.iloc[np.sort(order[: params.stain_tiles])]
-    pass_over = None if on_unreadable is None else _pass_over
-    normaliser: StainNormaliser = Unchanged()
-    if params.stain_normalisation != "none" and len(drawn):
-        coarse_px = np.maximum(1, np.rint(drawn["tile_px"] * drawn["mpp"] / SAMPLE_MPP)).astype(np.int64)
-        coarse = drawn.assign(tile_px=np.minimum(coarse_px, drawn["tile_px"]))
-        pixels = [rgb.reshape(-1, 3) for _, rgb in iterate_tiles(slide, coarse, on_unreadable=pass_over)]
-        normaliser = fitted_normaliser(np.concatenate([np.empty((0, 3), np.uint8), *pixels]), params, slide.slide_id)
-    samples = [normaliser.apply(rgb) for _, rgb in iterate_tiles(slide, drawn, on_unreadable=pass_over)]
-    return SlideStain(normaliser, stain_scale(samples, params))
-
-
-def fitted_normaliser(rgb_sample: Rgb, params: NucleiParams, slide_id: str) -> StainNormaliser:
-    """``fit_stain_normaliser`` as ``params`` ask; why a slide is left as it is goes to the log."""
-    normaliser = fit_stain_normaliser(params.stain_normalisation, rgb_sample)
-    if isinstance(normaliser, Unchanged) and normaliser.reason:
-        logger.warning("%s: colours are not normalised: %s", slide_id, normaliser.reason)
-    return normaliser
-
-
-def stain_scale(samples: list[Rgb], params: NucleiParams) -> StainScale:
-    """``estimate_stain_scale`` with the percentiles of ``params``."""
-    return estimate_stain_scale(
-        samples, low_percentile=params.stain_low_percentile, high_percentile=params.stain_high_percentile
-    )
 
 
 @dataclass(frozen=True)
@@ -110,7 +56,7 @@ def blocks_of(tiles: pd.DataFrame, params: NucleiParams) -> list[Block]:
 def nuclei_by_block(
     slide: SlideReader,
     tiles: pd.DataFrame,
-    finder: Finder,
+    segmenter: Segmenter,
     stain: SlideStain,
     *,
     first_block: int = 0,
@@ -124,7 +70,7 @@ def nuclei_by_block(
     ----------
     tiles
         Rows of a tile table, of one ``tile_px`` and ``mpp``; may be none.
-    finder
+    segmenter
         Network and thresholds.
     stain
         See ``slide_stain``; nuclei are found and measured on normalised pixels.
@@ -144,9 +90,9 @@ def nuclei_by_block(
     started, n_tiles, n_nuclei = time.monotonic(), 0, 0
     passes = (
         replace(each, pictures=[stain.normaliser.apply(rgb) for rgb in each.pictures])
-        for each in _passes(_Reading(slide, tiles, finder.params, on_unreadable), first_block)
+        for each in _passes(_Reading(slide, tiles, segmenter.params, on_unreadable), first_block)
     )
-    for done, nuclei in finder.find_batches(((each, each.pictures) for each in passes), mpp, stain.scale):
+    for done, nuclei in segmenter.segment_batches(((each, each.pictures) for each in passes), mpp, stain.scale):
         last = len(done.places) - 1
         for index, (place, rgb, labels) in enumerate(zip(done.places, done.pictures, nuclei, strict=True)):
             owned = owned_nuclei(labels, rgb, mpp, place)
@@ -182,24 +128,21 @@ class _Reading:
     def places(self, blocks: Sequence[Block]) -> list[BlockPlace]:
         return block_places(self.tiles, self.boxes_l0, blocks, halo_px=self.halo_px, slide_mpp=self.slide.mpp)
 
-    def pixels(self, blocks: Sequence[Block]) -> Iterator[Rgb | None]:
-        """Pixels of each block; None of one that cannot be read."""
+    def read(self, blocks: Sequence[Block]) -> Iterator[tuple[Block, Rgb | None]]:
+        """Each block with its pixels; with None where they cannot be read whole."""
         squares = [(block.x_l0, block.y_l0, block.width_l0, block.side_px) for block in blocks]
         table = pd.DataFrame(squares, columns=["x_l0", "y_l0", "width_l0", "tile_px"])
-        n_damaged = 0
-
-        def count(position: int, error: UnreadableRegionError) -> None:
-            nonlocal n_damaged
-            n_damaged += 1
-
         ahead = self.batch_size + 2
-        for _, rgb in iterate_tiles(self.slide, table, halo_px=self.halo_px, prefetch=ahead, on_unreadable=count):
-            yield from repeat(None, n_damaged)
-            n_damaged = 0
-            yield rgb
-        yield from repeat(None, n_damaged)
+        n_read = 0
+        for position, rgb in iterate_tiles(
+            self.slide, table, halo_px=self.halo_px, prefetch=ahead, on_unreadable=_pass_over
+        ):
+            yield from ((block, None) for block in blocks[n_read:position])
+            yield blocks[position], rgb
+            n_read = position + 1
+        yield from ((block, None) for block in blocks[n_read:])
 
-    def apart(self, block: Block) -> Iterator[tuple[Block, Rgb]]:
+    def tile_by_tile(self, block: Block) -> Iterator[tuple[Block, Rgb]]:
         """Tiles of a block that can be read, each as a block."""
         alone = self.tiles.iloc[list(block.rows)]
         singles = tile_blocks(alone, block_px=0, halo_px=self.halo_px)
@@ -219,13 +162,9 @@ def _passes(reading: _Reading, first_block: int) -> Iterator[_Pass]:
     blocks = reading.blocks[first_block:]
     n_tiles = sum(len(block.rows) for block in blocks)
     shown = iter(progress(range(n_tiles), description=f"nuclei of {reading.slide.slide_id}", unit="tile"))
-    pixels = reading.pixels(blocks)
+    read = reading.read(blocks)
     for batch in batches(blocks, reading.batch_size):
-        read = list(zip(batch, pixels, strict=False))
-        groups = [[(block, rgb) for block, rgb in read if rgb is not None]]
-        singles = [tile for block, rgb in read if rgb is None for tile in reading.apart(block)]
-        groups += [singles[at : at + reading.batch_size] for at in range(0, len(singles), reading.batch_size)]
-        groups = [group for group in groups if group]
+        groups = _readable(reading, list(islice(read, len(batch))))
         end += len(batch)
         for index, group in enumerate(groups):
             n_before, finished = finished, end if index == len(groups) - 1 else finished
@@ -235,9 +174,18 @@ def _passes(reading: _Reading, first_block: int) -> Iterator[_Pass]:
     deque(shown, maxlen=0)
 
 
+def _readable(reading: _Reading, batch: Sequence[tuple[Block, Rgb | None]]) -> list[list[tuple[Block, Rgb]]]:
+    """What can be read of a batch, each group of one size and up to ``batch_size``: whole blocks, then single tiles."""
+    whole = [(block, rgb) for block, rgb in batch if rgb is not None]
+    singles = [tile for block, rgb in batch if rgb is None for tile in reading.tile_by_tile(block)]
+    size = reading.batch_size
+    groups = [whole, *(singles[first : first + size] for first in range(0, len(singles), size))]
+    return [group for group in groups if group]
+
+
 def _halo_px(tiles: pd.DataFrame, params: NucleiParams) -> int:
     return math.ceil(params.halo_um / float(tiles["mpp"].iloc[0]))
 
 
 def _pass_over(position: int, error: UnreadableRegionError) -> None:
-    """Let a tile that cannot be read stay out of a sample."""
+    """Let a block that cannot be read whole be; it is read tile by tile."""

@@ -8,18 +8,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import shapely
 from scipy.spatial import cKDTree
 
+from pipeline.arrays import Bools, Float64s, Int64s, Rgb
 from pipeline.artefacts.nuclei import COLUMNS
 from pipeline.artefacts.tables import empty_frame
 from pipeline.logs import get_logger
+from pipeline.nuclei.labels import Labels
 from pipeline.nuclei.labels.bounding_boxes import bounding_boxes
-from pipeline.nuclei.measures.nucleus_morphology import Floats, Labels, measure_nuclei
+from pipeline.nuclei.measures.nucleus_morphology import measure_nuclei
 from pipeline.nuclei.segmentation.tile_blocks import Block
-from pipeline.nuclei.stain.stain_channels import Rgb
 
 logger = get_logger("nuclei")
 
@@ -48,7 +48,7 @@ class BlockPlace:
 
 def block_places(
     tiles: pd.DataFrame,
-    boxes_l0: npt.NDArray[np.int64],
+    boxes_l0: Int64s,
     blocks: Sequence[Block],
     *,
     halo_px: int,
@@ -98,7 +98,7 @@ def owned_nuclei(labels: Labels, rgb: Rgb, mpp: float, place: BlockPlace) -> pd.
     return owned
 
 
-def _owner(x_um: Floats, y_um: Floats, place: BlockPlace) -> npt.NDArray[np.int64]:
+def _owner(x_um: Float64s, y_um: Float64s, place: BlockPlace) -> Int64s:
     """tile_id (n,) of the tile that owns each point; -1 of one that none does."""
     x0, y0, x1, y1 = np.array(place.boxes_um).T
     x, y = x_um[:, None], y_um[:, None]
@@ -129,13 +129,13 @@ def nucleus_table(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
     return once[list(COLUMNS)]
 
 
-def _at_edge(labels: Labels, n_nuclei: int) -> npt.NDArray[np.bool_]:
+def _at_edge(labels: Labels, n_nuclei: int) -> Bools:
     boxes = bounding_boxes(labels, n_nuclei)
-    at_edge: npt.NDArray[np.bool_] = (boxes[:, :2] == 0).any(axis=1) | (boxes[:, 2:] == labels.shape).any(axis=1)
+    at_edge: Bools = (boxes[:, :2] == 0).any(axis=1) | (boxes[:, 2:] == labels.shape).any(axis=1)
     return at_edge
 
 
-def _seen_before(nuclei: pd.DataFrame) -> npt.NDArray[np.bool_]:
+def _seen_before(nuclei: pd.DataFrame) -> Bools:
     centroids = nuclei[["x_um", "y_um"]].to_numpy()
     reach = SAME_NUCLEUS * nuclei["minor_axis_um"].to_numpy()
     pairs = cKDTree(centroids).query_pairs(float(reach.max()), output_type="ndarray")

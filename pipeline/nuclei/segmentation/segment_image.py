@@ -6,7 +6,6 @@ Frames: ``_um`` and ``_l0`` as in ``pipeline.units``; masks are (row, col) in le
 import math
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -18,17 +17,10 @@ from pipeline.artefacts.nuclei import write_nuclei
 from pipeline.nuclei.params import NucleiParams
 from pipeline.nuclei.segmentation.nucleus_headers import SegmentedSlide, nucleus_header
 from pipeline.nuclei.segmentation.segmenters import open_segmenter
-from pipeline.nuclei.stain.stain_normalisation import SAMPLE_MPP, StainNormaliser, Unchanged
 from pipeline.slides.reader import SlideReader
 from pipeline.slides.slide_input import SlideInput
 
-if TYPE_CHECKING:
-    from pipeline.nuclei.segmentation.nuclei_in_tiles import SlideStain
-
 Masks = npt.NDArray[np.uint32]
-
-STAIN_SIDE_PX = 4096
-"""The stain scale of a larger image is estimated from one shrunk to this side."""
 
 
 def segment_image(
@@ -65,15 +57,16 @@ def segment_image(
     """
     from pipeline.nuclei.segmentation.nuclei_in_tiles import nuclei_by_block
     from pipeline.nuclei.segmentation.ownership import nucleus_table
+    from pipeline.nuclei.segmentation.slide_stain import image_stain
 
     with source_image.open() as image:
-        finder = open_segmenter(params, device=device)
-        working_mpp = finder.network_mpp()
+        segmenter = open_segmenter(params, device=device)
+        working_mpp = segmenter.network_mpp()
         masks = None if masks_path is None else np.zeros((image.height_l0, image.width_l0), dtype=np.uint32)
         parts: list[pd.DataFrame] = []
         n_before = 0
         tiles = image_tiles(image, working_mpp, params.block_px)
-        for block in nuclei_by_block(image, tiles, finder, _image_stain(image, working_mpp, params)):
+        for block in nuclei_by_block(image, tiles, segmenter, image_stain(image, working_mpp, params)):
             n_owned = len(block.owned)
             if masks is not None:
                 numbers = np.zeros(int(block.labels.max(initial=0)) + 1, dtype=np.uint32)
@@ -88,7 +81,7 @@ def segment_image(
         reason = None if len(nuclei) else f"no nucleus found in {len(tiles)} tiles"
         header = replace(nucleus_header(segmented, params, source), reason=reason, reader=image.reader)
     if masks is not None and masks_path is not None:
-        _write_masks(masks_path, _renumbered(masks, nuclei.index.to_numpy(), n_before))
+        _write_masks(masks_path, _consecutive(masks, nuclei.index.to_numpy(), n_before))
     write_nuclei(nuclei_path, nuclei, header)
     return len(nuclei)
 
@@ -147,17 +140,7 @@ def _nearest(origin_l0: float, n_px: int, scale: float, size_l0: int) -> tuple[i
     return first, np.clip(covered, 0, n_px - 1)
 
 
-def _image_stain(image: SlideReader, mpp: float, params: NucleiParams) -> "SlideStain":
-    from pipeline.nuclei.segmentation.nuclei_in_tiles import SlideStain, fitted_normaliser, stain_scale
-
-    finest = max(image.width_l0, image.height_l0) * image.mpp / STAIN_SIDE_PX
-    normaliser: StainNormaliser = Unchanged()
-    if params.stain_normalisation != "none":
-        normaliser = fitted_normaliser(image.thumbnail(max(SAMPLE_MPP, mpp, finest)), params, image.slide_id)
-    return SlideStain(normaliser, stain_scale([normaliser.apply(image.thumbnail(max(mpp, finest)))], params))
-
-
-def _renumbered(masks: Masks, kept: npt.NDArray[np.intp], n_before: int) -> Masks:
+def _consecutive(masks: Masks, kept: npt.NDArray[np.intp], n_before: int) -> Masks:
     numbers = np.zeros(n_before + 1, dtype=np.uint32)
     numbers[kept + 1] = np.arange(1, len(kept) + 1)
     renumbered: Masks = numbers[masks]

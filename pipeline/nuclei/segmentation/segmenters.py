@@ -3,34 +3,45 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol, TypeVar
 
-from pipeline.arrays import Int32s
+from pipeline.arrays import Rgb
+from pipeline.nuclei.labels import Labels
 from pipeline.nuclei.network.weights_files import weights_of
 from pipeline.nuclei.params import NucleiParams
-from pipeline.nuclei.stain.stain_channels import Rgb, StainScale
+from pipeline.nuclei.stain.stain_channels import StainScale
 
 Key = TypeVar("Key")
 
 
-class Finder(Protocol):
-    """Finds nuclei in pixels; see ``inference_engine.NucleusFinder``."""
+class Segmenter(Protocol):
+    """Finds nuclei in pixels."""
 
     params: NucleiParams
 
     def network_mpp(self) -> float:
         """Resolution at which it works, um/px."""
 
-    def find(self, rgbs: Sequence[Rgb], mpp: float, stain: StainScale) -> list[Int32s]:
-        """Nuclei of each image of one size (h, w, 3), labelled 1 to n without gaps, 0 = background."""
+    def segment(self, rgbs: Sequence[Rgb], mpp: float, stain: StainScale) -> list[Labels]:
+        """Nuclei of each image, labelled 1 to n without gaps, 0 = background, in the images' own pixels.
 
-    def find_batches(
+        Parameters
+        ----------
+        rgbs
+            Images of one size (h, w, 3).
+        mpp
+            Their resolution, um/px.
+        stain
+            The slide's stain scale.
+        """
+
+    def segment_batches(
         self, batches: Iterable[tuple[Key, Sequence[Rgb]]], mpp: float, stain: StainScale
-    ) -> Iterator[tuple[Key, list[Int32s]]]:
-        """``find`` of each batch, in order, with the key that came with it."""
-        return ((key, self.find(rgbs, mpp, stain)) for key, rgbs in batches)
+    ) -> Iterator[tuple[Key, list[Labels]]]:
+        """``segment`` of each batch, in order, with the key that came with it; a batch or two may be taken ahead."""
+        return ((key, self.segment(rgbs, mpp, stain)) for key, rgbs in batches)
 
 
-def open_segmenter(params: NucleiParams, *, device: str) -> Finder:
-    """Finder that ``params`` ask for.
+def open_segmenter(params: NucleiParams, *, device: str) -> Segmenter:
+    """Segmenter that ``params`` ask for.
 
     Parameters
     ----------
@@ -46,13 +57,13 @@ def open_segmenter(params: NucleiParams, *, device: str) -> Finder:
     """
     weights_path = weights_of(params)
     if weights_path is None:
-        from pipeline.nuclei.segmentation.watershed import WatershedFinder
+        from pipeline.nuclei.segmentation.watershed import WatershedSegmenter
 
-        return WatershedFinder(params)
+        return WatershedSegmenter(params)
     if params.segmenter == "cellpose_sam":
         from pipeline.nuclei.segmentation.cellpose_sam import open_cellpose_sam
 
         return open_cellpose_sam(weights_path, params, device=device)
-    from pipeline.nuclei.network.inference_engine import open_finder
+    from pipeline.nuclei.network.inference_engine import open_cpnet
 
-    return open_finder(weights_path, params, device=device)
+    return open_cpnet(weights_path, params, device=device)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from itertools import groupby
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from pipeline.arrays import Int64s
 from pipeline.artefacts.tiles import ROUNDING_L0
 
 
@@ -77,7 +77,7 @@ def batches(blocks: Sequence[Block], size: int) -> Iterator[list[Block]]:
         yield from (of_one_side[first : first + size] for first in range(0, len(of_one_side), size))
 
 
-def _levels(place: npt.NDArray[np.int64], n_levels: int, tile_px: int, halo_px: int) -> npt.NDArray[np.int64]:
+def _levels(place: Int64s, n_levels: int, tile_px: int, halo_px: int) -> Int64s:
     """Logarithm to base 2 of the side, in tiles, of the block of each tile at ``place`` (n, 2)."""
     level = np.zeros(len(place), dtype=np.int64)
     cost_px = np.full(len(place), float((tile_px + 2 * halo_px) ** 2))

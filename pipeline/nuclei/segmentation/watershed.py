@@ -16,13 +16,13 @@ from scipy import ndimage
 from skimage.feature import peak_local_max
 from skimage.segmentation import watershed
 
+from pipeline.arrays import Float32s, Rgb
+from pipeline.nuclei.labels import Labels
 from pipeline.nuclei.labels.whole_nuclei import whole_nuclei
 from pipeline.nuclei.network.resizing import rescaled_size, resized, resized_labels
 from pipeline.nuclei.params import NucleiParams
-from pipeline.nuclei.segmentation.segmenters import Finder
-from pipeline.nuclei.stain.stain_channels import Floats, Rgb, StainScale, haematoxylin
-
-Labels = npt.NDArray[np.int32]
+from pipeline.nuclei.segmentation.segmenters import Segmenter
+from pipeline.nuclei.stain.stain_channels import StainScale, haematoxylin
 
 DIAMETER_PX = 16.0
 """Nuclei of ``nucleus_diameter_um`` are brought to this diameter."""
@@ -52,7 +52,7 @@ STAIN_WEIGHT_PX = 2.0
 """Full haematoxylin counts as much as this distance to the background."""
 
 
-class WatershedFinder(Finder):
+class WatershedSegmenter(Segmenter):
     """Finds nuclei by thresholds and a watershed.
 
     Parameters
@@ -68,11 +68,11 @@ class WatershedFinder(Finder):
         """Resolution at which nuclei of ``nucleus_diameter_um`` are ``DIAMETER_PX`` across, um/px."""
         return self.params.nucleus_diameter_um / DIAMETER_PX
 
-    def find(self, rgbs: Sequence[Rgb], mpp: float, stain: StainScale) -> list[Labels]:
-        """Nuclei of each image, labelled 1 to n without gaps, 0 = background; see ``Finder.find``."""
-        return [self._find(rgb, mpp, stain) for rgb in rgbs]
+    def segment(self, rgbs: Sequence[Rgb], mpp: float, stain: StainScale) -> list[Labels]:
+        """Nuclei of each image; see ``Segmenter``."""
+        return [self._segment(rgb, mpp, stain) for rgb in rgbs]
 
-    def _find(self, rgb: Rgb, mpp: float, stain: StainScale) -> Labels:
+    def _segment(self, rgb: Rgb, mpp: float, stain: StainScale) -> Labels:
         size = (rgb.shape[0], rgb.shape[1])
         seen = resized(rgb, rescaled_size(size, mpp / self.network_mpp()))
         stained = (haematoxylin(seen) - stain.low) / (stain.high - stain.low)
@@ -80,7 +80,7 @@ class WatershedFinder(Finder):
         return whole_nuclei(resized_labels(found, size), self.params.min_area_um2 / mpp**2)
 
 
-def watershed_labels(stained: Floats) -> Labels:
+def watershed_labels(stained: Float32s) -> Labels:
     """Nuclei (h, w) in haematoxylin (h, w) scaled to 0 to 1, of about ``DIAMETER_PX``."""
     smooth = np.asarray(cv2.GaussianBlur(stained, (0, 0), SMOOTHING_PX), np.float32)
     inside = _foreground(smooth)
@@ -92,7 +92,7 @@ def watershed_labels(stained: Floats) -> Labels:
     return np.asarray(watershed(-surface, markers, mask=inside > 0), np.int32)
 
 
-def _foreground(smooth: Floats) -> npt.NDArray[np.uint8]:
+def _foreground(smooth: Float32s) -> npt.NDArray[np.uint8]:
     surroundings = cv2.blur(smooth, (SURROUNDINGS_PX, SURROUNDINGS_PX))
     inside = ((smooth > surroundings + CONTRAST) & (smooth > LEAST_STAIN)).astype(np.uint8)
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (OPENING_PX, OPENING_PX))

@@ -6,12 +6,14 @@ and black is finite.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
-import numpy.typing as npt
 
-Rgb = npt.NDArray[np.uint8]
-Floats = npt.NDArray[np.float32]
+from pipeline.arrays import Float32s, Rgb
+
+NetworkInput = Literal["haematoxylin_luminance", "haematoxylin"]
+"""Channels that a network sees: scaled haematoxylin, and darkness or zeros."""
 
 HED_VECTORS = np.array([[0.65, 0.70, 0.29], [0.07, 0.99, 0.11], [0.27, 0.57, 0.78]])
 """Optical density of haematoxylin, eosin and DAB in red, green and blue (Ruifrok & Johnston 2001)."""
@@ -36,29 +38,18 @@ class StainScale:
     high: float
 
 
-def optical_density(rgb: Rgb) -> Floats:
+def optical_density(rgb: Rgb) -> Float32s:
     """Optical density of each channel of ``rgb`` (..., 3)."""
     return np.asarray(_OPTICAL_DENSITY[rgb], np.float32)
 
 
-def hed_from_rgb(rgb: Rgb) -> Floats:
-    """Concentrations (..., 3) of haematoxylin, eosin and residual by colour deconvolution."""
-    return optical_density(rgb) @ HED_FROM_RGB
-
-
-def rgb_from_hed(hed: Floats) -> Rgb:
-    """Colours (..., 3) of the concentrations ``hed``; inverse of ``hed_from_rgb`` but for rounding."""
-    intensity = np.exp(-(hed @ RGB_FROM_HED)) * 256 - 1
-    return np.asarray(np.clip(np.rint(intensity), 0, 255), np.uint8)
-
-
-def haematoxylin(rgb: Rgb) -> Floats:
+def haematoxylin(rgb: Rgb) -> Float32s:
     """Concentration (...) of haematoxylin in ``rgb`` (..., 3), never below 0."""
     red, green, blue = (_OPTICAL_DENSITY * weight for weight in HED_FROM_RGB[:, 0])
     return np.asarray(np.maximum(red[rgb[..., 0]] + green[rgb[..., 1]] + blue[rgb[..., 2]], 0), np.float32)
 
 
-def darkness(rgb: Rgb) -> Floats:
+def darkness(rgb: Rgb) -> Float32s:
     """One minus luminance, 0 (white) to 1 (black)."""
     return 1 - (rgb @ LUMINANCE) / 255
 
@@ -77,7 +68,7 @@ def estimate_stain_scale(
     return StainScale(low, max(high, low + MIN_STAIN_SPAN))
 
 
-def network_input(rgb: Rgb, scale: StainScale, kind: str) -> Floats:
+def network_input(rgb: Rgb, scale: StainScale, kind: NetworkInput) -> Float32s:
     """Channels (2, h, w) that a network was trained on.
 
     Parameters
@@ -87,17 +78,16 @@ def network_input(rgb: Rgb, scale: StainScale, kind: str) -> Floats:
     scale
         The slide's stain scale.
     kind
-        ``"haematoxylin_luminance"``: scaled haematoxylin and darkness;
-        ``"haematoxylin"``: scaled haematoxylin and zeros.
+        ``haematoxylin_luminance``: scaled haematoxylin and darkness;
+        ``haematoxylin``: scaled haematoxylin and zeros.
 
     Raises
     ------
     ValueError
         If ``kind`` is another.
     """
+    if kind not in get_args(NetworkInput):
+        raise ValueError(f"kind: expected {' or '.join(get_args(NetworkInput))}, found {kind!r}")
     stain = (haematoxylin(rgb) - scale.low) / (scale.high - scale.low)
-    if kind == "haematoxylin_luminance":
-        return np.asarray(np.stack([stain, darkness(rgb)]), np.float32)
-    if kind == "haematoxylin":
-        return np.asarray(np.stack([stain, np.zeros_like(stain)]), np.float32)
-    raise ValueError(f"kind: expected haematoxylin_luminance or haematoxylin, found {kind!r}")
+    second = darkness(rgb) if kind == "haematoxylin_luminance" else np.zeros_like(stain)
+    return np.asarray(np.stack([stain, second]), np.float32)

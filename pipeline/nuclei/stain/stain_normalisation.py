@@ -12,13 +12,10 @@ the fit leaves the slide as it is, with the reason: a guess would change colours
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from pipeline.arrays import Bools, Float32s, Float64s, Rgb
 from pipeline.nuclei.params import StainMethod
-from pipeline.nuclei.stain.stain_channels import Rgb, optical_density
-
-Doubles = npt.NDArray[np.float64]
-Floats = npt.NDArray[np.float32]
+from pipeline.nuclei.stain.stain_channels import optical_density
 
 MACENKO_STAINS = np.array([[0.5626, 0.7201, 0.4062], [0.2159, 0.8012, 0.5581]])
 """Optical density of haematoxylin and eosin in red, green and blue, and ..."""
@@ -103,9 +100,9 @@ class MacenkoNormaliser:
         transmittance of channel j.  In optical density the exchange is linear, hence a product here.
     """
 
-    stains: Doubles
-    concentrations: Doubles
-    factors: Floats
+    stains: Float64s
+    concentrations: Float64s
+    factors: Float32s
 
     def apply(self, rgb: Rgb) -> Rgb:
         """Normalised colours of ``rgb`` (h, w, 3)."""
@@ -128,8 +125,8 @@ class ReinhardNormaliser:
         float64 (3,), l, alpha and beta of the slide's stained pixels.
     """
 
-    mean: Doubles
-    sd: Doubles
+    mean: Float64s
+    sd: Float64s
 
     def apply(self, rgb: Rgb) -> Rgb:
         """Normalised colours of ``rgb`` (h, w, 3).
@@ -196,7 +193,7 @@ def _fit_macenko(stained: Rgb) -> StainNormaliser:
     return MacenkoNormaliser(stains, concentrations, _factors(stains, concentrations))
 
 
-def _stain_vectors(density: Doubles) -> Doubles:
+def _stain_vectors(density: Float64s) -> Float64s:
     """Unit vectors (2, 3) of haematoxylin and eosin: the robust extremes of colour in the plane of most variance."""
     _, axes = np.linalg.eigh(np.cov(density, rowvar=False))
     # Of eigenvectors the sign is free: densities are positive, so the first axis shall point to them.
@@ -208,7 +205,7 @@ def _stain_vectors(density: Doubles) -> Doubles:
     return np.asarray(pair if red_share[0] >= red_share[1] else pair[::-1], np.float64)
 
 
-def _factors(stains: Doubles, concentrations: Doubles) -> Floats:
+def _factors(stains: Float64s, concentrations: Float64s) -> Float32s:
     """``MacenkoNormaliser.factors``; what the two stains cannot explain is lost, as in the paper."""
     reference = MACENKO_STAINS / np.linalg.norm(MACENKO_STAINS, axis=1, keepdims=True)
     gain = MACENKO_CONCENTRATIONS / concentrations
@@ -217,26 +214,26 @@ def _factors(stains: Doubles, concentrations: Doubles) -> Floats:
     return np.asarray(np.exp(-exchange[:, :, None] * levels), np.float32)
 
 
-def _is_stained(pixels: Rgb) -> npt.NDArray[np.bool_]:
+def _is_stained(pixels: Rgb) -> Bools:
     density = optical_density(pixels)
-    stained: npt.NDArray[np.bool_] = (density.mean(axis=1) >= STAINED_DENSITY) & (density.min(axis=1) < MAX_DENSITY)
+    stained: Bools = (density.mean(axis=1) >= STAINED_DENSITY) & (density.min(axis=1) < MAX_DENSITY)
     return stained
 
 
-def _mean_density(rgb: Rgb) -> Floats:
+def _mean_density(rgb: Rgb) -> Float32s:
     return np.asarray(optical_density(rgb).mean(axis=-1), np.float32)
 
 
-def _log_lms(rgb: Rgb) -> Floats:
+def _log_lms(rgb: Rgb) -> Float32s:
     # As for optical density: black stays finite.
     return np.asarray(np.log(_mixed(rgb.astype(np.float32) + 1, LMS_FROM_RGB)), np.float32)
 
 
-def _mixed(channels: Floats, matrix: Doubles) -> Floats:
+def _mixed(channels: Float32s, matrix: Float64s) -> Float32s:
     return np.asarray(channels @ matrix.T.astype(np.float32), np.float32)
 
 
-def _grey_levels(transmittance: Floats) -> Rgb:
+def _grey_levels(transmittance: Float32s) -> Rgb:
     transmittance *= 256
     transmittance -= 0.5  # one for the offset of optical density, half for rounding
     np.clip(transmittance, 0, 255.5, out=transmittance)

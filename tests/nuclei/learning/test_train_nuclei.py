@@ -7,8 +7,9 @@ import torch
 
 from pipeline.errors import ArtefactError, CohortError, WeightsError
 from pipeline.nuclei.learning import train_nuclei as module
-from pipeline.nuclei.learning.train_nuclei import TrainingPictures, flow_loss, learning_rate_factor, train_nuclei
+from pipeline.nuclei.learning.train_nuclei import flow_loss, learning_rate_factor, train_nuclei
 from pipeline.nuclei.learning.training_params import NucleiTrainingParams
+from pipeline.nuclei.learning.training_pictures import TrainingPictures
 from pipeline.nuclei.network.weights import load_weights
 from pipeline.synthetic.painting.tissue import PaintedTissue
 
@@ -80,10 +81,23 @@ def test_resumed_equals_uninterrupted(
     assert all(np.array_equal(uncut[name], cut[name]) for name in uncut)
 
 
-def test_checkpoint_of_another_training(pairs: list[tuple[np.ndarray, np.ndarray]], tmp_path: Path) -> None:
-    train_nuclei(TrainingPictures(pairs), tmp_path / "w.pt", params=replace(SMALL, steps=4))
-    with pytest.raises(ArtefactError, match="made with other parameters"):
-        train_nuclei(TrainingPictures(pairs), tmp_path / "w.pt", params=SMALL)
+@pytest.mark.parametrize("changed", ["parameters", "pictures", "first weights", "source"])
+def test_what_was_cut_off_is_not_gone_on_with_as_another_training(
+    pairs: list[tuple[np.ndarray, np.ndarray]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changed: str
+) -> None:
+    """Whatever the weights depend on makes another training of it."""
+    short = replace(SMALL, steps=2, warmup_steps=1, validate_every=2)
+    train_nuclei(TrainingPictures(pairs), tmp_path / "w.pt", params=short)
+    written = (tmp_path / "w.pt").read_bytes()
+    params = replace(short, steps=4) if changed == "parameters" else short
+    start = load_weights(tmp_path / "w.pt") if changed == "first weights" else None
+    rgb, labels = pairs[0]
+    pictures = [(rgb, np.where(labels == 1, 0, labels).astype(np.int32))] if changed == "pictures" else pairs
+    if changed == "source":
+        monkeypatch.setattr(module, "source_digest", lambda name: "another")
+    with pytest.raises(ArtefactError, match=f"with other {changed}; remove it"):
+        train_nuclei(TrainingPictures(pictures), tmp_path / "w.pt", params=params, start=start)
+    assert (tmp_path / "w.pt").read_bytes() == written
 
 
 def test_held_out_images_choose_the_weights(pairs: list[tuple[np.ndarray, np.ndarray]], tmp_path: Path) -> None:
@@ -127,7 +141,9 @@ def test_weights_that_no_step_betters_are_kept(
     train_nuclei(TrainingPictures(pairs), tmp_path / "first.pt", params=replace(SMALL, steps=4))
     first = load_weights(tmp_path / "first.pt")
     scores = iter([0.5, 0.4, 0.3, 0.4, 0.45, 0.3])
-    monkeypatch.setattr(module, "validate", lambda *_: {"average_precision": next(scores)})
+    monkeypatch.setattr(
+        "pipeline.nuclei.learning.best_weights.validate", lambda *_: {"average_precision": next(scores)}
+    )
     result = train_nuclei(TrainingPictures(pairs * 2), tmp_path / "second.pt", params=HALF_HELD_OUT, start=first)
     assert (result.best_step, result.average_precision) == (0, 0.5)
     assert [row["step"] for row in result.history] == [0, 4, 8, 8, 8, 8]
@@ -141,7 +157,9 @@ def test_a_mean_with_the_first_weights_is_kept_where_it_is_better(
     train_nuclei(TrainingPictures(pairs), tmp_path / "first.pt", params=replace(SMALL, steps=4))
     first = load_weights(tmp_path / "first.pt")
     scores = iter([0.5, 0.6, 0.7, 0.75, 0.8, 0.75])
-    monkeypatch.setattr(module, "validate", lambda *_: {"average_precision": next(scores)})
+    monkeypatch.setattr(
+        "pipeline.nuclei.learning.best_weights.validate", lambda *_: {"average_precision": next(scores)}
+    )
     result = train_nuclei(TrainingPictures(pairs * 2), tmp_path / "second.pt", params=HALF_HELD_OUT, start=first)
     assert result.average_precision == 0.8
     last = torch.load(tmp_path / "second.pt.checkpoint", weights_only=True)["network"]

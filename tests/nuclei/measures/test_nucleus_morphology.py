@@ -4,8 +4,8 @@ import shapely
 from skimage.measure import regionprops_table
 
 from pipeline.artefacts.nuclei import PAPER_MEASURES
+from pipeline.nuclei.learning.restaining import rgb_from_hed
 from pipeline.nuclei.measures.nucleus_morphology import measure_nuclei
-from pipeline.nuclei.stain.stain_channels import rgb_from_hed
 from pipeline.synthetic.painting.tissue import PaintedTissue
 
 

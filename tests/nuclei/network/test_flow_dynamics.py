@@ -1,10 +1,9 @@
 import numpy as np
 import pytest
-import torch
 
 from pipeline.nuclei.learning.detection_scores import match_nuclei
-from pipeline.nuclei.network.flow_dynamics import flows_from_labels, follow_flows, labels_from_ends, labels_from_flows
-from pipeline.nuclei.network.flow_dynamics_on_device import follow_flows_on_device
+from pipeline.nuclei.network.flow_dynamics import follow_flows, labels_from_ends
+from pipeline.nuclei.network.nucleus_flows import flows_from_labels
 from pipeline.synthetic.painting.tissue import PaintedTissue
 
 
@@ -15,8 +14,9 @@ def output_of(labels: np.ndarray, *, noise: float = 0.0) -> np.ndarray:
     return np.concatenate([flows, np.where(labels > 0, 5, -5)[None]]).astype(np.float32)
 
 
-def found_in(output: np.ndarray, *, flow_threshold: float = 0.4) -> np.ndarray:
-    return labels_from_flows(output[:2], output[2], steps=120, cellprob_threshold=0.0, flow_threshold=flow_threshold)
+def nuclei_of(output: np.ndarray, *, flow_threshold: float = 0.4) -> np.ndarray:
+    pixels, ends = follow_flows(output, steps=120, cellprob_threshold=0.0)
+    return labels_from_ends(pixels, ends, output[:2], flow_threshold=flow_threshold)
 
 
 def squares(n: int, *, side: int, pitch: int) -> np.ndarray:
@@ -28,44 +28,30 @@ def squares(n: int, *, side: int, pitch: int) -> np.ndarray:
     return labels
 
 
-def test_flows_of_three_pixels_in_a_row() -> None:
-    """The middle pixel is the source: its neighbours point at it; it points nowhere, by symmetry."""
-    labels = np.zeros((5, 7), np.int32)
-    labels[2, 2:5] = 1
-    flows = flows_from_labels(labels)
-    assert flows[1, 2].tolist() == [0, 0, 1, 0, -1, 0, 0]
-    assert not flows[0].any()
-
-
-def test_label_numbers_may_have_gaps() -> None:
-    labels = squares(2, side=5, pitch=8)
-    assert np.array_equal(flows_from_labels(labels * 1000), flows_from_labels(labels))
-
-
 def test_touching_nuclei_come_back_in_reading_order(tissue: PaintedTissue) -> None:
-    found = found_in(output_of(tissue.labels))
-    assert match_nuclei(tissue.labels, found, 0.8).average_precision > 0.97
-    _, firsts = np.unique(found, return_index=True)
-    assert np.array_equal(np.argsort(firsts[1:]), np.arange(found.max()))
+    nuclei = nuclei_of(output_of(tissue.labels))
+    assert match_nuclei(tissue.labels, nuclei, 0.8).average_precision > 0.97
+    _, firsts = np.unique(nuclei, return_index=True)
+    assert np.array_equal(np.argsort(firsts[1:]), np.arange(nuclei.max()))
 
 
 def test_twenty_thousand_nuclei_in_one_tile() -> None:
     labels = squares(142, side=5, pitch=7)
     assert labels.max() > 20_000
-    assert np.array_equal(found_in(output_of(labels)), labels)
+    assert np.array_equal(nuclei_of(output_of(labels)), labels)
 
 
 @pytest.mark.parametrize("logit", [-5.0, 5.0])
 def test_pixels_that_flow_nowhere_never_gather(logit: float) -> None:
     output = np.zeros((3, 24, 24), np.float32)
     output[2] = logit
-    assert not found_in(output).any()
+    assert not nuclei_of(output).any()
 
 
 @pytest.mark.parametrize(("side", "n_nuclei"), [(15, 1), (16, 0)])
 def test_a_nucleus_of_more_than_two_fifths_of_the_image_is_dropped(side: int, n_nuclei: int) -> None:
     """225 and 256 of 576 pixels are 0.39 and 0.44 of them."""
-    assert found_in(output_of(squares(1, side=side, pitch=24))).max() == n_nuclei
+    assert nuclei_of(output_of(squares(1, side=side, pitch=24))).max() == n_nuclei
 
 
 def test_a_nucleus_against_its_flows_is_dropped() -> None:
@@ -84,31 +70,12 @@ def test_a_hole_is_filled() -> None:
     labels = squares(1, side=13, pitch=24)
     output = output_of(labels)
     output[2, 3, 3] = -5
-    assert np.array_equal(found_in(output), labels)
+    assert np.array_equal(nuclei_of(output), labels)
 
 
 def test_same_bytes_again(tissue: PaintedTissue) -> None:
     output = output_of(tissue.labels, noise=0.5)
-    assert found_in(output).tobytes() == found_in(output).tobytes()
-
-
-def test_torch_follows_to_the_same_places(tissue: PaintedTissue) -> None:
-    outputs = np.stack([output_of(tissue.labels, noise=0.5), -np.ones((3, *tissue.labels.shape), np.float32)])
-    on_device = follow_flows_on_device(torch.from_numpy(outputs), steps=40, cellprob_threshold=0.0)
-    pixels, ends = follow_flows(outputs[0], steps=40, cellprob_threshold=0.0)
-    assert len(pixels) > 1000
-    assert np.array_equal(on_device[0][0], pixels)
-    assert (on_device[0][1] == ends).all(axis=1).mean() > 0.999
-    assert [len(part) for part in on_device[1]] == [0, 0]
-
-
-@pytest.mark.gpu
-def test_a_gpu_follows_to_the_same_places(tissue: PaintedTissue) -> None:
-    output = output_of(tissue.labels, noise=0.5)
-    (pixels, ends), *_ = follow_flows_on_device(torch.from_numpy(output[None]).cuda(), steps=40, cellprob_threshold=0.0)
-    expected = follow_flows(output, steps=40, cellprob_threshold=0.0)
-    assert np.array_equal(pixels, expected[0])
-    assert (ends == expected[1]).all(axis=1).mean() > 0.99
+    assert nuclei_of(output).tobytes() == nuclei_of(output).tobytes()
 
 
 @pytest.mark.slow
@@ -121,8 +88,8 @@ def test_same_nuclei_as_cellpose(noise: float, flow_threshold: float, tissue: Pa
     expected = compute_masks(
         output[:2], output[2], niter=120, cellprob_threshold=0.0, flow_threshold=flow_threshold, min_size=1
     )
-    found = found_in(output, flow_threshold=flow_threshold)
-    assert found.max() > 20
+    nuclei = nuclei_of(output, flow_threshold=flow_threshold)
+    assert nuclei.max() > 20
     _, first, inverse = np.unique(expected, return_index=True, return_inverse=True)
     in_reading_order = np.argsort(np.argsort(first[1:])) + 1
-    assert np.array_equal(found, np.concatenate([[0], in_reading_order])[inverse.reshape(found.shape)])
+    assert np.array_equal(nuclei, np.concatenate([[0], in_reading_order])[inverse.reshape(nuclei.shape)])

@@ -1,8 +1,11 @@
 import numpy as np
+import pytest
 import torch
 
-from pipeline.nuclei.network.flow_dynamics import FLOW_FACTOR
+from pipeline.nuclei.network.flow_dynamics import follow_flows
 from pipeline.nuclei.network.flow_dynamics_on_device import follow_flows_on_device
+from pipeline.nuclei.network.nucleus_flows import FLOW_FACTOR, flows_from_labels
+from pipeline.synthetic.painting.tissue import PaintedTissue
 
 
 def output(
@@ -36,3 +39,29 @@ def test_images_of_a_batch_do_not_meet() -> None:
     for alone, part in zip((first, second), together, strict=True):
         [expected] = follow_flows_on_device(alone[None], steps=3, cellprob_threshold=0.0)
         assert all(np.array_equal(a, b) for a, b in zip(part, expected, strict=True))
+
+
+def noisy_output(labels: np.ndarray) -> np.ndarray:
+    """What a network that knows ``labels`` but for noise would say, (3, h, w)."""
+    noise = np.random.default_rng(0).normal(0, 0.5, (2, *labels.shape)).astype(np.float32)
+    flows = FLOW_FACTOR * flows_from_labels(labels) + noise
+    return np.concatenate([flows, np.where(labels > 0, 5, -5)[None]]).astype(np.float32)
+
+
+def test_torch_follows_to_the_same_places(tissue: PaintedTissue) -> None:
+    outputs = np.stack([noisy_output(tissue.labels), -np.ones((3, *tissue.labels.shape), np.float32)])
+    on_device = follow_flows_on_device(torch.from_numpy(outputs), steps=40, cellprob_threshold=0.0)
+    pixels, ends = follow_flows(outputs[0], steps=40, cellprob_threshold=0.0)
+    assert len(pixels) > 1000
+    assert np.array_equal(on_device[0][0], pixels)
+    assert (on_device[0][1] == ends).all(axis=1).mean() > 0.999
+    assert [len(part) for part in on_device[1]] == [0, 0]
+
+
+@pytest.mark.gpu
+def test_a_gpu_follows_to_the_same_places(tissue: PaintedTissue) -> None:
+    said = noisy_output(tissue.labels)
+    (pixels, ends), *_ = follow_flows_on_device(torch.from_numpy(said[None]).cuda(), steps=40, cellprob_threshold=0.0)
+    expected = follow_flows(said, steps=40, cellprob_threshold=0.0)
+    assert np.array_equal(pixels, expected[0])
+    assert (ends == expected[1]).all(axis=1).mean() > 0.99

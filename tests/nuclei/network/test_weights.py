@@ -1,14 +1,13 @@
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from cellpose.resnet_torch import CPnet
 
 from pipeline.errors import WeightsError
 from pipeline.nuclei.learning.cellpose_cpnet import load_network
-from pipeline.nuclei.network.weights import Weights, load_weights, save_weights
+from pipeline.nuclei.network.weights import Weights, load_weights
 from pipeline.nuclei.network.weights_files import resolve_weights
 from pipeline.nuclei.params import SHIPPED_WEIGHTS
 
@@ -21,26 +20,6 @@ def test_shipped_weights_are_small_and_say_what_they_are() -> None:
     assert weights.licence == "BSD-3-Clause"
     assert weights.training["params"]["seed"] == 0
     load_network(weights, torch.device("cpu"))
-
-
-def test_round_trip(tiny_weights: Weights, tmp_path: Path) -> None:
-    save_weights(tmp_path / "w.pt", tiny_weights)
-    back = load_weights(tmp_path / "w.pt")
-    assert (back.channels, back.input, back.diameter_px, back.style) == (
-        (2, 4, 8, 8, 8),
-        "haematoxylin_luminance",
-        16.0,
-        False,
-    )
-    assert all(np.array_equal(back.state[name], tensor) for name, tensor in tiny_weights.state.items())
-
-
-def test_half_precision_is_read_as_single(tiny_weights: Weights, tmp_path: Path) -> None:
-    save_weights(tmp_path / "w.pt", tiny_weights, half=True)
-    back = load_weights(tmp_path / "w.pt")
-    name = "output.2.weight"
-    assert back.state[name].dtype == np.float32
-    assert np.allclose(back.state[name], tiny_weights.state[name], rtol=1e-3, atol=1e-6)
 
 
 @pytest.mark.parametrize("content", [b"", b"not a network", b"PK\x03\x04 half a zip"])

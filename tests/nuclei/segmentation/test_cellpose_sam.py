@@ -9,7 +9,7 @@ import torch
 from pipeline.errors import ConfigError, WeightsError
 from pipeline.nuclei.network.weights import load_weights
 from pipeline.nuclei.params import NucleiParams
-from pipeline.nuclei.segmentation.cellpose_sam import CellposeSamFinder, open_cellpose_sam
+from pipeline.nuclei.segmentation.cellpose_sam import CellposeSamSegmenter, open_cellpose_sam
 from pipeline.nuclei.stain.stain_channels import StainScale
 
 
@@ -60,11 +60,11 @@ def test_images_in_labels_out() -> None:
     images[0][5:15, 5:15] = 0
     images[0][30:32, 30:32] = 0
     model = DarkPixels()
-    finder = CellposeSamFinder(model, NucleiParams(flow_threshold=0.3, cellprob_threshold=-1.0))
-    key, found = next(finder.find_batches([("key", images)], 0.5, StainScale(0, 1)))
+    segmenter = CellposeSamSegmenter(model, NucleiParams(flow_threshold=0.3, cellprob_threshold=-1.0))
+    key, found = next(segmenter.segment_batches([("key", images)], 0.5, StainScale(0, 1)))
     assert key == "key"
     assert model.settings == (-1, 16.0, 0.3, -1.0, 1)
-    assert finder.network_mpp() == pytest.approx(8 / 30)
+    assert segmenter.network_mpp() == pytest.approx(8 / 30)
     expected = np.zeros((40, 50), np.int32)
     expected[5:15, 5:15] = 1
     assert np.array_equal(found[0], expected)

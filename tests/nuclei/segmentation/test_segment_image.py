@@ -28,7 +28,9 @@ class DarkSpots:
     def network_mpp(self) -> float:
         return 0.5
 
-    def find_batches(self, batches: Iterable[tuple[Any, list[np.ndarray]]], mpp: float, stain: StainScale) -> Iterator:
+    def segment_batches(
+        self, batches: Iterable[tuple[Any, list[np.ndarray]]], mpp: float, stain: StainScale
+    ) -> Iterator:
         for key, rgbs in batches:
             yield key, [ndimage.label(rgb[..., 0] < 128)[0].astype(np.int32) for rgb in rgbs]
 

@@ -5,20 +5,20 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import DeviceError, WeightsError
-from pipeline.nuclei.network.inference_engine import NucleusFinder
+from pipeline.nuclei.network.inference_engine import CpnetSegmenter
 from pipeline.nuclei.params import NucleiParams
 from pipeline.nuclei.segmentation.segmenters import open_segmenter
 
 
 def test_cellpose(tiny_weights_path: Path) -> None:
-    finder = open_segmenter(NucleiParams(weights=str(tiny_weights_path)), device="cpu")
-    assert isinstance(finder, NucleusFinder)
-    assert finder.network_mpp() == 0.5
+    segmenter = open_segmenter(NucleiParams(weights=str(tiny_weights_path)), device="cpu")
+    assert isinstance(segmenter, CpnetSegmenter)
+    assert segmenter.network_mpp() == 0.5
 
 
 def test_watershed_has_the_same_resolution() -> None:
-    finder = open_segmenter(NucleiParams(segmenter="watershed"), device="cpu")
-    assert finder.network_mpp() == 0.5
+    segmenter = open_segmenter(NucleiParams(segmenter="watershed"), device="cpu")
+    assert segmenter.network_mpp() == 0.5
 
 
 def test_cellpose_sam_of_a_cpnet(tiny_weights_path: Path) -> None:
@@ -44,7 +44,7 @@ from pipeline.nuclei.segmentation.segmenters import open_segmenter
 from pipeline.nuclei.stain.stain_channels import StainScale
 
 rgb = np.asarray(Image.open(sys.argv[1]))[:96, :96]
-labels = open_segmenter(NucleiParams(runtime="openvino"), device="cpu").find([rgb], 0.5, StainScale(0.0, 1.0))[0]
+labels = open_segmenter(NucleiParams(runtime="openvino"), device="cpu").segment([rgb], 0.5, StainScale(0.0, 1.0))[0]
 print(labels.max() > 0, sorted({"torch", "cellpose"} & set(sys.modules)))
 """
     done = subprocess.run([sys.executable, "-c", script, tissue_png], check=True, capture_output=True, text=True)

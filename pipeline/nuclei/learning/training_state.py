@@ -1,0 +1,75 @@
+"""The state from which a training goes on after it was cut off; it stands beside the weights."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.nn import Module
+
+from pipeline.artefacts.torch_file import read_torch, write_torch
+from pipeline.errors import ArtefactError
+from pipeline.logs import get_logger
+from pipeline.nuclei.learning.best_weights import BestWeights
+
+logger = get_logger("nuclei")
+
+
+class TrainingState:
+    """A training's network and optimiser on disk.
+
+    Parameters
+    ----------
+    path
+        The file; need not exist.
+    made_by
+        Everything that the training's result depends on, by name.
+    """
+
+    def __init__(self, path: Path, made_by: Mapping[str, Any]) -> None:
+        self.path = path
+        self.made_by = dict(made_by)
+
+    def save(self, network: Module, optimiser: torch.optim.Optimizer, best: BestWeights, *, step: int) -> None:
+        """Write the state after ``step`` steps."""
+        content = {
+            "made_by": self.made_by,
+            "step": step,
+            "best": best.score,
+            "history": best.history,
+            "network": network.state_dict(),
+            "optimiser": optimiser.state_dict(),
+        }
+        write_torch(self.path, content)
+
+    def restore(self, network: Module, optimiser: torch.optim.Optimizer, best: BestWeights) -> int:
+        """Fill network, optimiser and scores with the stored ones; returns the steps done, 0 without a file.
+
+        A file that cannot be read is removed and costs the work in it, never the result.
+
+        Raises
+        ------
+        ArtefactError
+            If the state was made by another training; an hour's work is not thrown away unasked.
+        """
+        if not self.path.exists():
+            return 0
+        try:
+            stored = read_torch(self.path, "the state of a training", "The training starts anew.")
+        except ArtefactError as error:
+            logger.warning("%s", error)
+            self.path.unlink(missing_ok=True)
+            return 0
+        self._check(stored.get("made_by", {}))
+        network.load_state_dict(stored["network"])
+        optimiser.load_state_dict(stored["optimiser"])
+        best.score, best.history = stored["best"], stored["history"]
+        logger.info("going on after step %d", stored["step"])
+        return int(stored["step"])
+
+    def _check(self, made_by: Mapping[str, Any]) -> None:
+        other = sorted(name for name, value in self.made_by.items() if made_by.get(name) != value)
+        if other:
+            raise ArtefactError(
+                f"{self.path}: left by a training with other {', '.join(other)}; remove it, or go on with what made it."
+            )
