@@ -6,12 +6,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from pipeline.artefacts.feature_files import feature_path
 from pipeline.artefacts.sheet import SlideRow, read_sheet
 from pipeline.commands.options import configured
 from pipeline.config import params
 from pipeline.errors import ArtefactError, SheetError
 from pipeline.logs import get_logger
-from pipeline.training.cohort.feature_files import feature_path
 from pipeline.training.cohort.fold_plan import fold_faults, labelled_slides, require_folds, require_select_share
 from pipeline.training.params import SplitParams, TrainingParams
 

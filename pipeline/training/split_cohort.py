@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from pipeline.artefacts.feature_files import feature_path
 from pipeline.artefacts.feature_parts import read_patch_places
 from pipeline.artefacts.features import read_features
 from pipeline.artefacts.json_files import write_provenance
@@ -14,7 +15,6 @@ from pipeline.artefacts.splits import EXCLUDED_COLUMNS, write_excluded, write_sp
 from pipeline.errors import CohortError
 from pipeline.logs import get_logger, progress
 from pipeline.provenance import file_digest, record
-from pipeline.training.cohort.feature_files import feature_path
 from pipeline.training.cohort.fold_plan import LabelledSlide, fold_faults, labelled_slides, planned_folds
 from pipeline.training.cohort.role_tables import split_table
 from pipeline.training.params import SplitParams

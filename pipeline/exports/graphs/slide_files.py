@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from pipeline.artefacts.cell_graphs import CellGraphs, read_cell_graphs
+from pipeline.artefacts.feature_files import features_in
 from pipeline.artefacts.features import FeatureStore, read_features
 from pipeline.artefacts.nuclei import read_nuclei
 from pipeline.artefacts.tiles import read_tiles
@@ -55,13 +56,12 @@ class SlideFiles:
         Raises
         ------
         ArtefactError
-            If no folder was given that could hold it.
+            If no folder was given that could hold it, or one holds the slide's features twice.
         """
         if kind == "features" and slide_id in self.given:
             return self.given[slide_id]
         if kind == "features" and self.features is not None:
-            other = self.features / f"{slide_id}.h5"
-            return other if other.exists() else self.features / f"{slide_id}.zarr"
+            return features_in(self.features, slide_id) or self.features / f"{slide_id}.zarr"
         if self.results is None:
             raise ArtefactError(f"slide {slide_id}: nothing was given that could hold its {kind}; give a folder.")
         return self.results / self._layout()[kind].format(slide=slide_id)

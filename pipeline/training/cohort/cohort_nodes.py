@@ -14,10 +14,10 @@ import numpy as np
 from scipy.spatial import KDTree
 
 from pipeline.arrays import Float32s, Int64s
+from pipeline.artefacts.feature_files import feature_path
 from pipeline.artefacts.features import FeatureStore, read_features
 from pipeline.errors import CohortError
 from pipeline.logs import progress
-from pipeline.training.cohort.feature_files import feature_path
 from pipeline.training.cohort.feature_names import common_feature_names
 
 MOST_HELD_BYTES = 4 * 2**30

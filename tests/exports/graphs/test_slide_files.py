@@ -35,6 +35,13 @@ def test_features_of_their_own_folder_and_single_files_come_first(tmp_path):
     assert files.path("nuclei", "u") == tmp_path / "results/nuclei/u.parquet"
 
 
+def test_features_of_a_slide_lie_once_in_a_folder(tmp_path):
+    for name in ("s.h5", "s.zarr"):
+        (tmp_path / name).touch()
+    with pytest.raises(ArtefactError, match=r"slide s: expected s.zarr or s.h5 in .*, found s.zarr and s.h5"):
+        SlideFiles(features=tmp_path).path("features", "s")
+
+
 def test_what_no_folder_can_hold_is_an_error(tmp_path):
     with pytest.raises(ArtefactError, match="slide s: nothing was given that could hold its nuclei"):
         SlideFiles(features=tmp_path).path("nuclei", "s")

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.artefacts.feature_files import feature_path
 from pipeline.errors import ArtefactError
-from pipeline.training.cohort.feature_files import feature_path
 
 
 @pytest.fixture
