@@ -10,6 +10,7 @@ import numpy.typing as npt
 import openslide
 
 from pipeline.arrays import Rgb
+from pipeline.artefacts.input_files import FOLDER_FORMATS
 from pipeline.slides.resolution import ome_mpp
 from pipeline.slides.source import (
     Box,
@@ -21,9 +22,6 @@ from pipeline.slides.source import (
 
 OpenSlideError = openslide.OpenSlideError
 """What OpenSlide raises; a handle that raised once raises ever after."""
-
-FOLDER_FORMATS = frozenset({".mrxs", ".vms", ".vmu", ".dcm"})
-"""Formats whose file stands beside its data, so that a link to it has to be followed."""
 
 Argb = npt.NDArray[np.uint32]
 """OpenSlide's pixels (row, col): 0xAARRGGBB, colours multiplied by alpha."""

@@ -1,6 +1,5 @@
 """From an open slide to its table and picture on disk, whatever makes the tiles."""
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ import pandas as pd
 from PIL import Image
 
 from pipeline.artefacts import tiles as tile_table
+from pipeline.artefacts.fingerprint import fingerprint
 from pipeline.artefacts.tables import empty_frame
 from pipeline.errors import SlideError
 from pipeline.logs import get_logger
@@ -24,9 +24,6 @@ from pipeline.tiling.tile_table.overview import draw_overview, draw_unreadable, 
 from pipeline.tiling.tile_table.slide_map import SlideMap
 
 logger = get_logger("tiling")
-
-FINGERPRINT_BYTES = 1 << 20
-"""Bytes at either end of a slide that its fingerprint covers; hashing gigabytes would cost more than tiling."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +86,7 @@ class TilingJob:
         try:
             with self.slide.open() as slide:
                 tiled = tile(slide)
-                inputs = {"slide": _fingerprint(self.slide.path), **digests(upstream)}
+                inputs = {"slide": fingerprint(self.slide.path), **digests(upstream)}
                 header = self._header(slide, tiled, inputs)
                 # The picture first: a slide that fails here must not leave a table that says it is fine.
                 if self.overview_path is not None:
@@ -138,17 +135,6 @@ class TilingJob:
             on_unreadable=None if self.slide.on_bad_tile == "stop" else bad_boxes.append,
         )
         return draw_overview(thumbnail, tiled.slide_map, tiled.tiles, header)
-
-
-def _fingerprint(path: Path) -> str:
-    """SHA-256 of size, first and last ``FINGERPRINT_BYTES`` of a file, 16 hex digits."""
-    size = path.stat().st_size
-    digest = hashlib.sha256(str(size).encode())
-    with path.open("rb") as stream:
-        digest.update(stream.read(FINGERPRINT_BYTES))
-        stream.seek(max(size - FINGERPRINT_BYTES, 0))
-        digest.update(stream.read(FINGERPRINT_BYTES))
-    return digest.hexdigest()[:16]
 
 
 def _report(tiled: TiledSlide, header: tile_table.TileHeader) -> None:
