@@ -25,6 +25,9 @@ import numpy.typing as npt
 from pipeline.arrays import Float32s, Float64s, Int64s
 from pipeline.artefacts.tile_coords import tile_size
 from pipeline.errors import ArtefactError
+from pipeline.logs import get_logger
+
+logger = get_logger("features")
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,9 @@ def read_features_h5(path: str | Path, *, slide_mpp: float | None = None) -> Fea
         ) from error
     if stamp:
         return _stamp(path, features, coords, attributes, slide_mpp)
-    size = tile_size(attributes, path)
+    size = tile_size(attributes)
+    if size.caution is not None:
+        logger.warning("%s: %s", path, size.caution)
     return FeaturesH5(
         features=features,
         coords=coords.astype(np.int64),

@@ -27,14 +27,11 @@ import numpy as np
 
 from pipeline.arrays import Int64s
 from pipeline.errors import ArtefactError
-from pipeline.logs import get_logger
 
 Style = Literal["trident", "clam", "other"]
 
 SAME_WIDTH_L0 = 1.0
 """Two statements of a tile's side agree within this many level-0 pixels: TRIDENT cuts its side to a whole number."""
-
-logger = get_logger("tiles")
 
 
 @dataclass(frozen=True)
@@ -44,6 +41,26 @@ class TileSize:
     width_l0: float | None
     tile_px: int | None
     mpp: float | None
+    caution: str | None = None
+
+
+@dataclass(frozen=True)
+class SlideOfCoords:
+    """What a file says of the slide that its tiles lie on; None what it does not tell.
+
+    Attributes
+    ----------
+    mpp
+        um per level-0 pixel.
+    power
+        Magnification of level 0.
+    size_l0
+        Width and height of level 0 in pixels.
+    """
+
+    mpp: float | None = None
+    power: float | None = None
+    size_l0: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -65,6 +82,10 @@ class TileCoords:
         Pixels that neighbours share, at the tiles' resolution; None where the file does not tell.
     style
         Whose attributes the file carries.
+    slide
+        What the file says of the slide.
+    cautions
+        What of it contradicts itself, one clause each.
     """
 
     coords: Int64s
@@ -73,6 +94,8 @@ class TileCoords:
     mpp: float | None = None
     overlap_px: int | None = None
     style: Style = "other"
+    slide: SlideOfCoords = SlideOfCoords()
+    cautions: tuple[str, ...] = ()
 
 
 def read_tile_coords(path: str | Path) -> TileCoords:
@@ -89,7 +112,7 @@ def read_tile_coords(path: str | Path) -> TileCoords:
         attributes do not tell how much tissue a tile shows.
     """
     coords, attributes = _read(Path(path))
-    size = tile_size(attributes, path)
+    size = tile_size(attributes)
     if size.width_l0 is None:
         raise ArtefactError(
             f"{path}: how much tissue a tile shows cannot be known: expected the attribute patch_size_level0, or "
@@ -105,16 +128,20 @@ def read_tile_coords(path: str | Path) -> TileCoords:
         mpp=size.mpp,
         overlap_px=None if overlap is None else round(overlap),
         style=_style(attributes),
+        slide=_slide(attributes),
+        cautions=() if size.caution is None else (size.caution,),
     )
 
 
-def tile_size(attributes: Mapping[str, Any], path: str | Path) -> TileSize:
-    """What the attributes of ``coords`` of the file at ``path`` tell of a tile's size; see ``read_tile_coords``."""
+def tile_size(attributes: Mapping[str, Any]) -> TileSize:
+    """What the attributes of ``coords`` tell of a tile's size; see ``read_tile_coords``."""
+    width_l0, caution = _width_l0(attributes)
     tile_px = _positive(attributes, "target_patch_size") or _positive(attributes, "patch_size")
     return TileSize(
-        width_l0=_width_l0(attributes, path),
+        width_l0=width_l0,
         tile_px=None if tile_px is None else round(tile_px),
         mpp=_positive(attributes, "target_mpp"),
+        caution=caution,
     )
 
 
@@ -137,7 +164,8 @@ def _read(path: Path) -> tuple[Int64s, dict[str, Any]]:
     return coords.astype(np.int64), attributes
 
 
-def _width_l0(attributes: Mapping[str, Any], path: str | Path) -> float | None:
+def _width_l0(attributes: Mapping[str, Any]) -> tuple[float | None, str | None]:
+    """Side of a tile in level-0 pixels, and what contradicts it."""
     patch_px = _positive(attributes, "patch_size")
     ratios = {
         "resolutions": _ratio(attributes, "target_mpp", "level0_mpp"),
@@ -147,12 +175,24 @@ def _width_l0(attributes: Mapping[str, Any], path: str | Path) -> float | None:
     stated = {name: patch_px * ratio for name, ratio in ratios.items() if patch_px and ratio}
     whole = _positive(attributes, "patch_size_level0")
     if whole is None:
-        return next(iter(stated.values()), None)
+        return next(iter(stated.values()), None), None
     close = [width for width in stated.values() if abs(width - whole) < SAME_WIDTH_L0]
-    if stated and not close:
-        name, width = next(iter(stated.items()))
-        logger.warning("%s: patch_size_level0 is %g px, the %s say %g; taking the former", path, whole, name, width)
-    return close[0] if close else whole
+    if close or not stated:
+        return (close[0] if close else whole), None
+    name, width = next(iter(stated.items()))
+    return whole, (
+        f"the coordinates file says tiles of {whole:g} level-0 px (patch_size_level0) and by its {name} {width:g}; "
+        "the former is taken"
+    )
+
+
+def _slide(attributes: Mapping[str, Any]) -> SlideOfCoords:
+    width, height = (_positive(attributes, name) for name in ("level0_width", "level0_height"))
+    return SlideOfCoords(
+        mpp=_positive(attributes, "level0_mpp"),
+        power=_positive(attributes, "level0_magnification"),
+        size_l0=None if width is None or height is None else (round(width), round(height)),
+    )
 
 
 def _level_downsample(attributes: Mapping[str, Any]) -> float | None:

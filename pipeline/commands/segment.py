@@ -37,10 +37,17 @@ def command(
     from pipeline.nuclei.segmentation.segment_image import segment_image
     from pipeline.report.export_geojson import nuclei_geojson
     from pipeline.slides.slide_input import SlideInput
+    from pipeline.tiling.params import TilingParams
 
     config = configured(config_path, settings, nuclei__weights=weights, device=device)
     n_nuclei = segment_image(
-        SlideInput(image_path.stem, image_path, mpp, config["reader"]),
+        SlideInput(
+            image_path.stem,
+            image_path,
+            mpp,
+            config["reader"],
+            mpp_range=params(config, "tiling", TilingParams).slide_mpp_range,
+        ),
         nuclei_path,
         masks_path,
         params=params(config, "nuclei", NucleiParams),

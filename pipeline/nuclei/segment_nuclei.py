@@ -17,6 +17,7 @@ from pipeline.nuclei.segmentation.finished_blocks import FinishedBlocks
 from pipeline.nuclei.segmentation.nucleus_headers import SegmentedSlide, nucleus_header
 from pipeline.nuclei.segmentation.segmenters import Segmenter, open_segmenter
 from pipeline.slides.exclusion import reason_to_exclude
+from pipeline.slides.mpp_ranges import ANY_MPP
 from pipeline.slides.reader import SlideReader
 from pipeline.slides.reader_names import Reader
 from pipeline.slides.slide_input import SlideInput
@@ -95,7 +96,9 @@ def segment_nuclei(
         If the weights or the device cannot be had.
     """
     table = read_tiles(tiles_path)
-    slide = SlideInput(slide_id, Path(slide_path), table.header["slide_mpp"], reader, on_bad_slide, on_bad_tile)
+    slide = SlideInput(
+        slide_id, Path(slide_path), table.header["slide_mpp"], reader, on_bad_slide, on_bad_tile, ANY_MPP
+    )
     segmented = SegmentedSlide(slide_id, slide.mpp, _mpp(table), {"tiles": tiles_path}, table.header["bounds_l0"])
     header = nucleus_header(segmented, params, source)
     state = None if partial_dir is None else Path(partial_dir) / slide_id

@@ -7,6 +7,7 @@ from pipeline.artefacts.tiles import read_tiles
 from pipeline.logs import get_logger
 from pipeline.report.coordinates.coords_files import write_clam_coords, write_trident_coords
 from pipeline.report.qupath.geojson import origin_l0, patch_features, write_collection
+from pipeline.slides.mpp_ranges import ANY_MPP
 from pipeline.slides.reader import open_slide
 
 log = get_logger("report")
@@ -58,5 +59,5 @@ def _levels(slide_path: str | Path | None, table: HeadedTable) -> list[tuple[int
     header = table.header
     if slide_path is None or header["slide_mpp"] is None:
         return []
-    with open_slide(slide_path, slide_id=header["slide_id"], mpp=header["slide_mpp"]) as slide:
+    with open_slide(slide_path, slide_id=header["slide_id"], mpp=header["slide_mpp"], mpp_range=ANY_MPP) as slide:
         return [(level.width, level.height) for level in slide.levels]

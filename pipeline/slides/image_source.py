@@ -47,6 +47,7 @@ class ImageSource:
 
     reader: PixelReader = "image"
     vendor = "image"
+    objective_power: float | None = None
     cautions: tuple[str, ...] = ()
 
     def __init__(self, path: Path) -> None:

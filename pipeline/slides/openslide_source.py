@@ -11,7 +11,8 @@ import openslide
 
 from pipeline.arrays import Rgb
 from pipeline.artefacts.input_files import FOLDER_FORMATS
-from pipeline.slides.resolution import ome_mpp
+from pipeline.slides.resolution import ome_mpp, ome_objective_power, stated_number, tiff_mpp
+from pipeline.slides.slide_scale import resolution_cautions
 from pipeline.slides.source import (
     Box,
     Level,
@@ -25,6 +26,11 @@ OpenSlideError = openslide.OpenSlideError
 
 Argb = npt.NDArray[np.uint32]
 """OpenSlide's pixels (row, col): 0xAARRGGBB, colours multiplied by alpha."""
+
+FIRST_IMAGE_IS_LEVEL_0 = frozenset({"aperio", "generic-tiff"})
+"""Vendors whose TIFF properties are those of level 0."""
+
+TIFF_RESOLUTION = ("XResolution", "YResolution", "ResolutionUnit")
 
 OPAQUE = 0xFF000000
 """The least value of a pixel that nothing shows through."""
@@ -56,7 +62,6 @@ class OpenSlideSource:
     """
 
     reader: PixelReader = "openslide"
-    cautions: tuple[str, ...] = ()
 
     def __init__(self, path: Path) -> None:
         self._path = str(_followed(path))
@@ -72,6 +77,8 @@ class OpenSlideSource:
             for size, stated in zip(sizes, self.stated_downsamples, strict=True)
         )
         self.file_mpp = _stated_mpp(properties)
+        self.objective_power = _stated_power(properties)
+        self.cautions = _resolution_cautions(self.vendor, properties, self.file_mpp)
         self.bounds_l0 = _stated_bounds(properties, sizes[0])
 
     def read(self, level: int, x: int, y: int, width: int, height: int) -> Rgb:
@@ -145,6 +152,20 @@ def _stated_mpp(properties: Mapping[str, str]) -> tuple[float, float] | None:
         return float(properties[openslide.PROPERTY_NAME_MPP_X]), float(properties[openslide.PROPERTY_NAME_MPP_Y])
     except (KeyError, ValueError):
         return None
+
+
+def _stated_power(properties: Mapping[str, str]) -> float | None:
+    stated = stated_number(properties.get(openslide.PROPERTY_NAME_OBJECTIVE_POWER))
+    return ome_objective_power(properties.get("tiff.ImageDescription")) if stated is None else stated
+
+
+def _resolution_cautions(
+    vendor: str, properties: Mapping[str, str], taken: tuple[float, float] | None
+) -> tuple[str, ...]:
+    """What is odd about TIFF's own resolution; of other vendors it is that of any image in the file."""
+    if vendor not in FIRST_IMAGE_IS_LEVEL_0:
+        return ()
+    return resolution_cautions(tiff_mpp(*(properties.get(f"tiff.{name}") for name in TIFF_RESOLUTION)), taken)
 
 
 def _stated_bounds(properties: Mapping[str, str], size_l0: tuple[int, int]) -> Box:

@@ -9,12 +9,13 @@ import numpy as np
 from PIL import Image
 
 from pipeline.arrays import Rgb
-from pipeline.errors import ConfigError, MissingMppError, SlideError, UnreadableRegionError
+from pipeline.errors import ConfigError, SlideError, UnreadableRegionError
 from pipeline.logs import get_logger
 from pipeline.slides.image_source import UNREADABLE, ImageSource
+from pipeline.slides.mpp_ranges import MPP_RANGE, MppRange
 from pipeline.slides.openslide_source import OpenSlideError, OpenSlideSource, detect_vendor
 from pipeline.slides.reader_names import Reader
-from pipeline.slides.resolution import is_square, plausible_mpp
+from pipeline.slides.slide_scale import SlideScale, slide_scale
 from pipeline.slides.source import Level, PixelReader, PixelSource, UnreadablePixelsError
 from pipeline.slides.stored_tiles import NotDirectlyReadableError
 from pipeline.slides.thumbnail import BadBox, Thumbnail
@@ -60,19 +61,19 @@ class SlideReader:
     reader
         What decodes the pixels: ``tifffile``, ``openslide`` or ``image``.
     cautions
-        What is odd about the slide; see ``PixelSource.cautions``.
+        What is odd about the file and about the pixel size, one clause each.
     """
 
-    def __init__(self, source: PixelSource, path: Path, *, slide_id: str, mpp: float) -> None:
+    def __init__(self, source: PixelSource, path: Path, *, slide_id: str, scale: SlideScale) -> None:
         self.slide_id = slide_id
         self.path = path
         self.width_l0 = source.levels[0].width
         self.height_l0 = source.levels[0].height
         self.bounds_l0 = source.bounds_l0
-        self.mpp = mpp
+        self.mpp = scale.mpp
         self.vendor = source.vendor
         self.reader: PixelReader = source.reader
-        self.cautions = source.cautions
+        self.cautions = (*source.cautions, *scale.cautions)
         self._source = source
 
     @property
@@ -171,7 +172,14 @@ class SlideReader:
             ) from error
 
 
-def open_slide(path: str | Path, *, slide_id: str, mpp: float | None = None, reader: Reader = "auto") -> SlideReader:
+def open_slide(
+    path: str | Path,
+    *,
+    slide_id: str,
+    mpp: float | None = None,
+    reader: Reader = "auto",
+    mpp_range: MppRange = MPP_RANGE,
+) -> SlideReader:
     """Open a slide or an image for reading.
 
     Parameters
@@ -187,6 +195,8 @@ def open_slide(path: str | Path, *, slide_id: str, mpp: float | None = None, rea
         than OpenSlide and with the same pixels; ``auto`` does so wherever that is proven
         and leaves the rest to OpenSlide.  Images that OpenSlide does not know are held in
         memory whatever is given here.
+    mpp_range
+        What a pixel size can be, whoever states it; ``ANY_MPP`` for one that was judged before.
 
     Raises
     ------
@@ -195,14 +205,16 @@ def open_slide(path: str | Path, *, slide_id: str, mpp: float | None = None, rea
     MissingMppError
         If neither ``mpp`` nor the file gives a pixel size that a microscope can have.
     ConfigError
-        If ``mpp`` is not a positive number, or ``reader`` is ``tifffile`` and cannot read this slide.
+        If ``mpp`` is not a positive number inside ``mpp_range``; if ``reader`` is ``tifffile`` and cannot read this
+        slide.
     """
     if mpp is not None and not (math.isfinite(mpp) and mpp > 0):
         raise ConfigError(f"slide {slide_id}: mpp is {mpp}; expected a positive number of micrometres per pixel.")
     file = Path(path)
     source = _open_source(file, slide_id, reader)
     try:
-        return SlideReader(source, file, slide_id=slide_id, mpp=_choose_mpp(source, slide_id, file, mpp))
+        scale = slide_scale(source, mpp, mpp_range, f"slide {slide_id} ({file})")
+        return SlideReader(source, file, slide_id=slide_id, scale=scale)
     except BaseException:
         source.close()
         raise
@@ -250,24 +262,6 @@ def _faster(slide: OpenSlideSource, path: Path, slide_id: str, reader: Reader) -
             ) from reason
         log.info("slide %s: pixels are read by OpenSlide, because %s", slide_id, reason)
         return slide
-
-
-def _choose_mpp(source: PixelSource, slide_id: str, path: Path, mpp: float | None) -> float:
-    if mpp is not None:
-        return float(mpp)
-    stated = plausible_mpp(source.file_mpp)
-    if stated is None:
-        says = "no pixel size" if source.file_mpp is None else f"{source.file_mpp[0]:g} um/px, not a microscope's"
-        raise MissingMppError(
-            f"slide {slide_id} ({path}): the file states {says}. Write its um/px in column `mpp` of the sheet "
-            "(or give --mpp-slide to `abignet tile`, --mpp to `abignet segment`)."
-        )
-    if not is_square(stated):
-        raise SlideError(
-            f"slide {slide_id} ({path}): pixels are not square, {stated[0]:g} um in x and {stated[1]:g} um in y. "
-            "Expected a difference of at most 1 %: resample the image, or write the right um/px in column `mpp`."
-        )
-    return (stated[0] + stated[1]) / 2
 
 
 def _whole(*lengths_px: float) -> bool:

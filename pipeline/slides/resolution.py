@@ -1,4 +1,4 @@
-"""Pixel size as files state it, and what of it can be believed."""
+"""Pixel size and objective as files state them."""
 
 import math
 import xml.etree.ElementTree as ElementTree
@@ -6,19 +6,14 @@ import xml.etree.ElementTree as ElementTree
 MICROMETRES_IN = {"µm": 1.0, "μm": 1.0, "um": 1.0, "nm": 1e-3, "mm": 1e3, "cm": 1e4, "m": 1e6}
 """Units of OME's PhysicalSizeXUnit; the micro sign and the Greek letter both occur."""
 
-PLAUSIBLE_MPP = (0.01, 20.0)
-"""Range of a microscope's um/px; 72, 96, 300 and 600 dpi of screens and printers are 353, 265, 85 and 42."""
+UM_IN_TIFF_UNIT = {"inch": 25_400.0, "centimeter": 10_000.0}
+"""Units of TIFF's resolution, by OpenSlide's names."""
 
 MAX_ANISOTROPY = 0.01
 """Relative difference of x and y up to which pixels count as square."""
 
-
-def plausible_mpp(mpp_xy: tuple[float, float] | None) -> tuple[float, float] | None:
-    """``mpp_xy`` when both can come from a microscope, else None."""
-    if mpp_xy is None:
-        return None
-    low, high = PLAUSIBLE_MPP
-    return mpp_xy if all(math.isfinite(mpp) and low <= mpp <= high for mpp in mpp_xy) else None
+SAME_MPP = 0.03
+"""Relative difference up to which two statements of a pixel size agree: nominal 0.25 and 0.5 um/px are rounded ones."""
 
 
 def is_square(mpp_xy: tuple[float, float]) -> bool:
@@ -26,21 +21,53 @@ def is_square(mpp_xy: tuple[float, float]) -> bool:
     return abs(mpp_xy[0] - mpp_xy[1]) <= MAX_ANISOTROPY * min(mpp_xy)
 
 
+def same_mpp(one: float, other: float) -> bool:
+    """Whether two pixel sizes differ by at most ``SAME_MPP``."""
+    return abs(one - other) <= SAME_MPP * min(one, other)
+
+
+def tiff_mpp(x: str | None, y: str | None, unit: str | None) -> tuple[float, float] | None:
+    """um/px in x and y of TIFF's resolution in pixels per ``unit``; None where one of the three is missing or odd."""
+    um_in_unit = UM_IN_TIFF_UNIT.get(unit or "")
+    per_unit = stated_number(x), stated_number(y)
+    if um_in_unit is None or per_unit[0] is None or per_unit[1] is None:
+        return None
+    return um_in_unit / per_unit[0], um_in_unit / per_unit[1]
+
+
+def stated_number(text: str | None) -> float | None:
+    """A finite number above 0 as files write it; None of anything else."""
+    try:
+        value = float(text or "")
+    except ValueError:
+        return None
+    return value if math.isfinite(value) and value > 0 else None
+
+
 def ome_mpp(description: str | None) -> tuple[float, float] | None:
     """Pixel size (x, y) in um of the first image in an OME-XML description; None when it states none."""
+    pixels = _first("Pixels", description)
+    if pixels is None:
+        return None
+    x, y = _physical_size(pixels, "X"), _physical_size(pixels, "Y")
+    return None if x is None or y is None else (x, y)
+
+
+def ome_objective_power(description: str | None) -> float | None:
+    """Nominal magnification of the first objective in an OME-XML description; None when it states none."""
+    objective = _first("Objective", description)
+    return None if objective is None else stated_number(objective.get("NominalMagnification"))
+
+
+def _first(tag: str, description: str | None) -> ElementTree.Element | None:
+    """The first element of a name in an OME-XML description."""
     if not description or "OME" not in description:
         return None
     try:
         root = ElementTree.fromstring(description)
     except ElementTree.ParseError:
         return None
-    pixels = next(
-        (element for element in root.iter() if element.tag.endswith("}Pixels") or element.tag == "Pixels"), None
-    )
-    if pixels is None:
-        return None
-    x, y = _physical_size(pixels, "X"), _physical_size(pixels, "Y")
-    return None if x is None or y is None else (x, y)
+    return next((each for each in root.iter() if each.tag == tag or each.tag.endswith(f"}}{tag}")), None)
 
 
 def _physical_size(pixels: ElementTree.Element, axis: str) -> float | None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import OnBadSlide, OnBadTile
+from pipeline.slides.mpp_ranges import MPP_RANGE, MppRange
 from pipeline.slides.reader import SlideReader, open_slide
 from pipeline.slides.reader_names import Reader
 
@@ -27,6 +28,8 @@ class SlideInput:
         ``stop`` raises ``SlideError``.
     on_bad_tile
         ``exclude`` leaves out tiles that cannot be read, ``stop`` raises ``UnreadableRegionError``.
+    mpp_range
+        What its pixel size can be; see ``open_slide``.
     """
 
     slide_id: str
@@ -35,13 +38,14 @@ class SlideInput:
     reader: Reader = "auto"
     on_bad_slide: OnBadSlide = "stop"
     on_bad_tile: OnBadTile = "stop"
+    mpp_range: MppRange = MPP_RANGE
 
     def open(self) -> SlideReader:
         """The open slide; a context manager.
 
         Raises
         ------
-        SlideError
+        SlideError, MissingMppError, ConfigError
             See ``open_slide``.
         """
-        return open_slide(self.path, slide_id=self.slide_id, mpp=self.mpp, reader=self.reader)
+        return open_slide(self.path, slide_id=self.slide_id, mpp=self.mpp, reader=self.reader, mpp_range=self.mpp_range)

@@ -50,6 +50,9 @@ class PixelSource(Protocol):
     file_mpp: tuple[float, float] | None
     """um per level-0 pixel in x and y as the file says, None when it does not."""
 
+    objective_power: float | None
+    """Magnification of the objective as the file says, None when it does not."""
+
     cautions: tuple[str, ...]
     """What is odd about the file and does not keep it from being read; one clause each, without the slide's name."""
 

@@ -8,7 +8,7 @@ from tifffile import COMPRESSION, PHOTOMETRIC, RESUNIT
 
 from pipeline.arrays import Rgb
 from pipeline.slides.image_source import UNREADABLE
-from pipeline.slides.resolution import ome_mpp
+from pipeline.slides.resolution import ome_mpp, ome_objective_power
 from pipeline.slides.source import Level, PixelReader, UnreadablePixelsError, true_downsample
 from pipeline.slides.stored_tiles import NotDirectlyReadableError, StoredTiles, check_layout, stored_level
 
@@ -37,6 +37,7 @@ class TiffPyramidSource:
             for page in pages:
                 _check(page)
             ome = ome_mpp(file.ome_metadata)
+            self.objective_power = ome_objective_power(file.ome_metadata)
             self.file_mpp = ome if ome is not None else _stated_mpp(pages[0])
             self.tiles = StoredTiles(path, [stored_level(page) for page in pages])
         sizes = [(page.imagewidth, page.imagelength) for page in pages]

@@ -70,6 +70,7 @@ class TiffSource:
         self.vendor = slide.vendor
         self.levels = slide.levels
         self.file_mpp = slide.file_mpp
+        self.objective_power = slide.objective_power
         self.bounds_l0 = slide.bounds_l0
         self.cautions: tuple[str, ...] = slide.cautions
         self.slide = slide

@@ -15,6 +15,7 @@ from pipeline.tiling.grid.tile_grid import SlideSize
 from pipeline.tiling.grid.tile_rejection import OPENING_WORDS, causes, decided, drop_unreadable, dropped
 from pipeline.tiling.params import TilingParams
 from pipeline.tiling.quality.focus import with_focus
+from pipeline.tiling.tile_table.scale_cautions import coords_cautions, scale_cautions
 from pipeline.tiling.tile_table.slide_map import map_slide, unmeasured, with_quality
 from pipeline.tiling.tile_table.tiling_job import TiledSlide, TilingJob
 
@@ -60,7 +61,8 @@ def _import(slide: SlideReader, coords: TileCoords, params: TilingParams, on_bad
     tiles = drop_unreadable(tiles, slide_map.share(slide_map.unreadable, tiles) > 0)
     tiles = with_quality(tiles, slide_map, (*PEN_COLUMNS, "qc_fold", "qc_off_stain"), params)
     tiles = decided(with_focus(slide, tiles, params, on_bad_tile))
-    return TiledSlide(tiles, slide_map, params, _reason(tiles))
+    cautions = (*coords_cautions(slide, coords, params.mpp), *scale_cautions(slide.mpp, params))
+    return TiledSlide(tiles, slide_map, params, _reason(tiles), cautions)
 
 
 def _placed(coords: TileCoords, params: TilingParams) -> pd.DataFrame:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pipeline.errors import ConfigError
+from pipeline.slides.mpp_ranges import MPP_RANGE, MppRange
 from pipeline.tunables import Tunables, choice, number, random_seed, whole
 
 Edge = Literal["skip", "pad", "shift"]
@@ -35,6 +36,15 @@ class TilingParams(Tunables, section="tiling"):
     )
     min_tissue_fraction: float = number(
         0.15, 0, 1, "a tile whose tissue covers a smaller share is left out (paper: 0.15); 0 keeps every tile"
+    )
+    slide_mpp_low: float = number(
+        MPP_RANGE[0], 0.001, 1000, "least um/px that the pixels of a slide can have; finer ones are an error"
+    )
+    slide_mpp_high: float = number(
+        MPP_RANGE[1],
+        0.001,
+        1000,
+        "and the largest; inside, what is unusual or contradicts the objective, the sheet or the file is a caution",
     )
     max_tiles: int = whole(
         0,
@@ -83,10 +93,20 @@ class TilingParams(Tunables, section="tiling"):
             raise ConfigError(
                 f"tiling.overlap_px: expected less than tile_px ({self.tile_px}), found {self.overlap_px}."
             )
+        if self.slide_mpp_low >= self.slide_mpp_high:
+            raise ConfigError(
+                f"tiling.slide_mpp_low: expected less than slide_mpp_high ({self.slide_mpp_high:g}), "
+                f"found {self.slide_mpp_low:g}."
+            )
         if self.chroma_low > self.chroma_high:
             raise ConfigError(
                 f"tiling.chroma_low: expected at most chroma_high ({self.chroma_high:g}), found {self.chroma_low:g}."
             )
+
+    @property
+    def slide_mpp_range(self) -> MppRange:
+        """Pixel sizes that a slide can have, um/px."""
+        return self.slide_mpp_low, self.slide_mpp_high
 
     @property
     def tile_um(self) -> float:

@@ -26,6 +26,7 @@ from pipeline.tiling.grid.tile_rejection import (
 )
 from pipeline.tiling.params import TilingParams
 from pipeline.tiling.quality.focus import with_focus
+from pipeline.tiling.tile_table.scale_cautions import scale_cautions
 from pipeline.tiling.tile_table.slide_map import SlideMap, map_slide, unmeasured, with_quality
 from pipeline.tiling.tile_table.tiling_job import TiledSlide, TilingJob
 
@@ -69,8 +70,8 @@ def tile_slide(
     ------
     SlideError
         If the slide cannot be read and ``on_bad_slide`` is ``stop``.
-    MissingMppError, SheetError
-        If the slide has no pixel size; if the mask cannot be read.
+    MissingMppError, ConfigError, SheetError
+        If the slide has no pixel size, or is given one outside ``params.slide_mpp_range``; if the mask cannot be read.
     """
     slide_input = SlideInput(slide_id, Path(slide_path), mpp, reader, on_bad_slide, on_bad_tile)
     TilingJob(slide_input, tiles_path, overview_path, params, source).run(
@@ -93,7 +94,8 @@ def tile_open_slide(
     tiles = drop_off_stain(drop_folded(tiles, params), params)
     tiles = with_focus(slide, tiles, params, on_bad_tile)
     tiles = decided(drop_unsampled(drop_blurred(tiles, params), params))
-    return TiledSlide(tiles, slide_map, params, _reason(slide, tiles, slide_map, params), _padding(slide, params))
+    cautions = (*_padding(slide, params), *scale_cautions(slide.mpp, params))
+    return TiledSlide(tiles, slide_map, params, _reason(slide, tiles, slide_map, params), cautions)
 
 
 def _drop_outside(tiles: pd.DataFrame, slide_map: SlideMap, params: TilingParams) -> pd.DataFrame:

@@ -4,7 +4,7 @@ import h5py
 import numpy as np
 import pytest
 
-from pipeline.artefacts.tile_coords import read_tile_coords
+from pipeline.artefacts.tile_coords import SlideOfCoords, read_tile_coords
 from pipeline.errors import ArtefactError
 
 
@@ -75,11 +75,20 @@ def test_a_size_that_cannot_be_known_is_refused(tmp_path, attrs):
         read_tile_coords(path)
 
 
-def test_a_side_that_contradicts_the_magnifications_is_taken_and_told(tmp_path, caplog):
+def test_a_side_that_contradicts_the_magnifications_is_taken_and_told(tmp_path):
     attrs = {"patch_size": 512, "patch_size_level0": 966, "level0_magnification": 40, "target_magnification": 20}
     read = read_tile_coords(write_coords(tmp_path / "s.h5", TWO, **attrs))
     assert read.width_l0 == 966
-    assert "patch_size_level0 is 966 px, the magnifications say 1024" in caplog.text
+    (caution,) = read.cautions
+    assert "966 level-0 px (patch_size_level0) and by its magnifications 1024" in caution
+
+
+def test_what_a_file_says_of_its_slide(tmp_path):
+    attrs = {"patch_size_level0": 512, "level0_mpp": 0.25, "level0_magnification": 40.0, "level0_width": 900}
+    read = read_tile_coords(write_coords(tmp_path / "s.h5", TWO, **attrs, level0_height=700))
+    assert read.slide == SlideOfCoords(0.25, 40.0, (900, 700))
+    assert read.cautions == ()
+    assert read_tile_coords(write_coords(tmp_path / "t.h5", TWO, **attrs)).slide.size_l0 is None
 
 
 @pytest.mark.parametrize("coords", [[[0.5, 0]], [0, 1, 2], [[1, 2, 3]], [[b"a", b"b"]]])

@@ -106,7 +106,9 @@ def test_missing_mpp_names_slide_and_remedy(tmp_path: Path, picture: np.ndarray)
 def test_screen_resolution_is_no_mpp(tmp_path: Path, picture: np.ndarray) -> None:
     path = tmp_path / "screen.tif"
     write_pyramid(path, picture, 25_400 / 72)
-    with pytest.raises(MissingMppError, match=re.escape("352.778 um/px, not a microscope's")):
+    with pytest.raises(
+        MissingMppError, match=re.escape("352.778 um/px (72 dpi, which programs write by default), not a")
+    ):
         open_slide(path, slide_id="a")
 
 

@@ -49,6 +49,26 @@ def test_tiles_are_measured_kept_and_in_reading_order(make_slide: Any, tmp_path:
     assert (tmp_path / "t.png").exists()
 
 
+@pytest.mark.parametrize(
+    ("stated", "told"),
+    [
+        ({}, []),
+        ({"target_mpp": 1.0, "level0_mpp": 0.5, "level0_magnification": 20, "target_magnification": 10}, []),
+        ({"target_mpp": 0.25}, ["tiles of 0.25 um/px"]),
+        ({"level0_mpp": 0.25}, ["level 0 of 0.25 um/px"]),
+        ({"level0_magnification": 80, "target_magnification": 40}, ["a magnification of 80"]),
+        ({"level0_width": 300, "level0_height": 300}, ["a slide of 300 x 300 px, this one has 600 x 400"]),
+        ({"patch_size": 256, "patch_size_level0": 64}, ["magnified 4 times"]),
+    ],
+)
+def test_coordinates_that_contradict_their_slide_are_told(
+    make_slide: Any, tmp_path: Path, stated: dict[str, Any], told: list[str]
+) -> None:
+    slide = make_slide("a.tif", 400, 600, (0, 0, 600, 400))
+    cautions = run(slide, coords_file(tmp_path / "c.h5", [(0, 0)], **stated), tmp_path / "t.parquet").header["cautions"]
+    assert [words in caution for words, caution in zip(told, cautions, strict=True)] == [True] * len(told)
+
+
 def test_overlapping_tiles_come_in_but_are_not_owned_once(make_slide: Any, tmp_path: Path) -> None:
     slide = make_slide("a.tif", 600, 600, (0, 0, 600, 600))
     coords = coords_file(tmp_path / "c.h5", [(0, 0), (128, 0), (256, 0)], overlap=64)

@@ -31,6 +31,8 @@ def test_contradictions() -> None:
         TilingParams(edge="cut")  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="chroma_low"):
         TilingParams(chroma_low=30, chroma_high=20)
+    with pytest.raises(ConfigError, match=r"slide_mpp_low: expected less than slide_mpp_high \(0\.2\), found 0\.2"):
+        TilingParams(slide_mpp_low=0.2, slide_mpp_high=0.2)
     with pytest.raises(ConfigError, match=r"overlap_px: expected less than tile_px \(128\), found 128"):
         TilingParams(tile_px=128, overlap_px=128)
 

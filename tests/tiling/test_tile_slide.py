@@ -127,6 +127,25 @@ def test_missing_file_can_be_excluded_but_missing_mpp_cannot(make_slide: Any, tm
         run(make_slide("a.png", 300, 300), tmp_path / "t.parquet", on_bad_slide="exclude")
 
 
+@pytest.mark.parametrize(
+    ("mpp", "given", "n_told"), [(0.5, None, 0), (0.5, 0.5, 0), (0.6, None, 1), (0.5, 0.4, 1), (5.0, None, 3)]
+)
+def test_contradictory_statements_of_scale_stand_in_the_header(
+    make_slide: Any, tmp_path: Path, mpp: float, given: float | None, n_told: int
+) -> None:
+    slide = make_slide("a.tif", 300, 300, (0, 0, 300, 300), mpp=mpp)
+    assert len(run(slide, tmp_path / "t.parquet", mpp=given).header["cautions"]) == n_told
+
+
+def test_a_pixel_size_of_no_microscope_is_refused_unless_the_range_is_wider(make_slide: Any, tmp_path: Path) -> None:
+    slide = make_slide("a.tif", 300, 300, (0, 0, 300, 300))
+    for given in (0.04, 11.0):
+        with pytest.raises(ConfigError, match=r"change tiling\.slide_mpp_low"):
+            run(slide, tmp_path / "t.parquet", mpp=given, on_bad_slide="exclude")
+    wider = TilingParams(tile_px=128, slide_mpp_high=12.0, overview_px=400)
+    assert run(slide, tmp_path / "t.parquet", mpp=11.0, params=wider).header["slide_mpp"] == 11.0
+
+
 def test_without_overview(make_slide: Any, tmp_path: Path) -> None:
     run(make_slide("a.png", 300, 300), tmp_path / "t.parquet", mpp=0.5, overview=None)
     assert not (tmp_path / "t.png").exists()

@@ -14,13 +14,18 @@ import tifffile
 
 from pipeline.artefacts.atomic import writing
 from pipeline.artefacts.nuclei import write_nuclei
+from pipeline.logs import get_logger
 from pipeline.nuclei.params import NucleiParams
 from pipeline.nuclei.segmentation.nucleus_headers import SegmentedSlide, nucleus_header
 from pipeline.nuclei.segmentation.segmenters import open_segmenter
 from pipeline.slides.reader import SlideReader
 from pipeline.slides.slide_input import SlideInput
+from pipeline.slides.slide_scale import magnification_caution
 
 Masks = npt.NDArray[np.uint32]
+
+
+logger = get_logger("nuclei")
 
 
 def segment_image(
@@ -62,6 +67,8 @@ def segment_image(
     with source_image.open() as image:
         segmenter = open_segmenter(params, device=device)
         working_mpp = segmenter.network_mpp()
+        for caution in (*image.cautions, *magnification_caution(image.mpp, working_mpp, "the segmenter's pixels")):
+            logger.warning("%s: %s", image.slide_id, caution)
         masks = None if masks_path is None else np.zeros((image.height_l0, image.width_l0), dtype=np.uint32)
         parts: list[pd.DataFrame] = []
         n_before = 0

@@ -21,6 +21,7 @@ from pipeline.report.figures.charts_graphs import strength_scale, weight_histogr
 from pipeline.report.figures.figure_style import Figure, plot_figure
 from pipeline.report.figures.graph_overlay import graph_field, graph_picture
 from pipeline.report.page.page_elements import Block, Gallery, Section, Table, Text, number_columns, text_columns
+from pipeline.slides.mpp_ranges import ANY_MPP
 from pipeline.slides.reader import SlideReader, open_slide
 
 ALL = "all classes"
@@ -159,7 +160,7 @@ def _open(contents: ReportContents, slide_id: str, faults: list[str]) -> SlideRe
     if slide.row.path is None:
         return None
     try:
-        return open_slide(slide.row.path, slide_id=slide_id, mpp=slide.slide_mpp or slide.row.mpp)
+        return open_slide(slide.row.path, slide_id=slide_id, mpp=slide.slide_mpp or slide.row.mpp, mpp_range=ANY_MPP)
     except (SlideError, MissingMppError) as error:
         faults.append(f"{slide_id} ({error})")
         return None

@@ -13,6 +13,7 @@ from pipeline.report.figures.colour_wheel import orientation_wheel
 from pipeline.report.figures.figure_style import Figure, plot_figure
 from pipeline.report.figures.nuclei_closeup import densest_field, nuclei_picture
 from pipeline.report.page.page_elements import Block, Gallery, Section, Text
+from pipeline.slides.mpp_ranges import ANY_MPP
 from pipeline.slides.reader import open_slide
 
 
@@ -72,7 +73,7 @@ def _closeup(slide: SlideSummary, contents: ReportContents) -> list[Figure]:
     slide_id, params = slide.row.slide_id, contents.params
     table = read_nuclei(contents.sources.nuclei[slide_id]).frame
     tiles = read_tiles(contents.sources.tiles[slide_id]).frame
-    with open_slide(str(slide.row.path), slide_id=slide_id, mpp=slide.slide_mpp) as reader:
+    with open_slide(str(slide.row.path), slide_id=slide_id, mpp=slide.slide_mpp, mpp_range=ANY_MPP) as reader:
         field = densest_field(reader, tiles, table, side_um=params.closeup_um, side_px=params.closeup_px)
         if field is None:
             return []

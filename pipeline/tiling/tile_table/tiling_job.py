@@ -1,7 +1,7 @@
 """From an open slide to its table and picture on disk, whatever makes the tiles."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -80,11 +80,11 @@ class TilingJob:
         ------
         SlideError
             If the slide cannot be read and ``on_bad_slide`` is ``stop``.
-        MissingMppError
-            If the slide has no pixel size.
+        MissingMppError, ConfigError
+            If the slide has no pixel size, or is given one outside ``params.slide_mpp_range``.
         """
         try:
-            with self.slide.open() as slide:
+            with replace(self.slide, mpp_range=self.params.slide_mpp_range).open() as slide:
                 tiled = tile(slide)
                 inputs = {"slide": fingerprint(self.slide.path), **digests(upstream)}
                 header = self._header(slide, tiled, inputs)

@@ -55,6 +55,16 @@ def segment(image: Path, out: Path, *, mpp: float | None, params: NucleiParams, 
     return segment_image(SlideInput(image.stem, image, mpp), out, masks, params=params, device="cpu", source="abc")
 
 
+@pytest.mark.parametrize(("mpp", "told"), [(0.5, []), (0.25, []), (2.0, ["magnified 4 times"])])
+def test_an_image_coarser_than_the_segmenter_is_told(
+    spots: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, mpp: float, told: list[str]
+) -> None:
+    with caplog.at_level("WARNING", "abignet.nuclei"):
+        segment(spots, tmp_path / "n.parquet", mpp=mpp, params=NucleiParams(block_px=256))
+    said = [record.getMessage() for record in caplog.records if "halo" not in record.getMessage()]
+    assert [words in message for words, message in zip(told, said, strict=True)] == [True] * len(told)
+
+
 def test_cut_into_tiles_equals_whole(spots: Path, tmp_path: Path) -> None:
     whole = NucleiParams(block_px=512)
     tiled = NucleiParams(block_px=64, halo_um=8.0)
