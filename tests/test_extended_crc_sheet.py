@@ -22,10 +22,10 @@ def make_sheet(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def images(tmp_path):
-    for name in NAMES:
+    for number, name in enumerate(NAMES):
         folder = tmp_path / "images" / name[:6]
         folder.mkdir(parents=True, exist_ok=True)
-        Image.new("RGB", (1, 1)).save(folder / name)
+        Image.new("RGB", (1, 1), (number % 256, number // 256, 0)).save(folder / name)
     return tmp_path / "images"
 
 

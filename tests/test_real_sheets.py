@@ -38,8 +38,8 @@ def data(tmp_path):
         images = tmp_path / "sets" / name / "images"
         images.mkdir(parents=True)
         (images.parent / "labels.csv").write_text(table)
-        for line in table.splitlines()[1:]:
-            Image.new("RGB", (4, 3)).save(images / line.partition(",")[0])
+        for number, line in enumerate(table.splitlines()[1:]):
+            Image.new("RGB", (4, 3), (40 * number, 0, 0)).save(images / line.partition(",")[0])
     return tmp_path / "sets"
 
 

@@ -3,17 +3,21 @@
 Rows are numbered as a spreadsheet shows them: the header is row 1.
 """
 
-import csv
-import io
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+import stat
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pipeline.artefacts.regular_files import read_user_text
+from pipeline.artefacts.plain_numbers import plain_number
+from pipeline.artefacts.same_content import FingerprintsOf, taken_fingerprints
+from pipeline.artefacts.sheet_cells import Cells, read_cells
 from pipeline.artefacts.sheet_columns import COLUMNS
-from pipeline.errors import SheetError
+from pipeline.artefacts.sheet_identity import PlacedRow, listed, same_slide_faults, spelling_faults
+from pipeline.artefacts.spelling import look, spelled
+from pipeline.errors import AbignetError, SheetError
+from pipeline.tunables import Number
 
 FILE_COLUMNS = ("path", "features", "mask", "tiles")
 """Columns that name a file, relative to the sheet."""
@@ -73,89 +77,98 @@ def _row_from_plain(values: Mapping[str, Any]) -> SlideRow:
     return SlideRow(**{**values, **paths})
 
 
-def read_sheet(path: str | Path) -> tuple[SlideRow, ...]:
+def read_sheet(path: str | Path, fingerprints_of: FingerprintsOf | None = taken_fingerprints) -> tuple[SlideRow, ...]:
     """Read and check a sheet of slides.
+
+    Parameters
+    ----------
+    fingerprints_of
+        Of slides, by which one slide under two ids is found; None compares no contents, for
+        a sheet that has been checked.
 
     Raises
     ------
     SheetError
         With every fault of the sheet: unreadable file, unknown or repeated column, cell
-        that breaks the schema, duplicate id, missing file, patient in two folds, fold
-        given for some labelled slides only.
+        that breaks the schema, duplicate id, names that look the same, one slide under two
+        ids, missing file, patient in two folds, fold given for some labelled slides only.
     """
-    sheet = Path(path)
-    numbered = _read_cells(sheet)
-    faults: list[str] = []
-    rows: list[tuple[int, SlideRow]] = []
+    rows, faults = _checked(Path(path), fingerprints_of)
+    if faults:
+        raise SheetError(str(path), faults)
+    return tuple(_row(placed) for placed in rows)
+
+
+def read_sheets(
+    path: str | Path, new_path: str | Path | None, fingerprints_of: FingerprintsOf | None = taken_fingerprints
+) -> tuple[tuple[SlideRow, ...], tuple[SlideRow, ...]]:
+    """Read and check the sheet of a cohort and, where there is one, that of new slides.
+
+    Raises
+    ------
+    AbignetError
+        With the faults of both, each as of ``read_sheet``, and with slides and names that
+        the sheets share or spell in two ways.
+    """
+    if new_path is None:
+        return read_sheet(path, fingerprints_of), ()
+    rows, faults = _checked(Path(path), fingerprints_of)
+    new_rows, new_faults = _checked(Path(new_path), fingerprints_of)
+    elsewhere = [replace(placed, sheet=str(path)) for placed in rows]
+    new_faults = _in_order([*new_faults, *_identity_faults([*elsewhere, *new_rows], fingerprints_of)])
+    errors = [SheetError(str(sheet), found) for sheet, found in ((path, faults), (new_path, new_faults)) if found]
+    if errors:
+        raise errors[0] if len(errors) == 1 else AbignetError("\n".join(map(str, errors)))
+    return tuple(map(_row, rows)), tuple(map(_row, new_rows))
+
+
+def _checked(sheet: Path, fingerprints_of: FingerprintsOf | None) -> tuple[list[PlacedRow], list[str]]:
+    """Rows of a sheet and all its faults, in their order."""
+    try:
+        numbered, faults = read_cells(sheet)
+    except SheetError as error:
+        return [], list(error.faults)
+    rows, sound = [], []
     for number, cells in numbered:
-        typed = {column: _typed(column, text) for column, text in cells.items()}
-        broken = _cell_faults(number, typed)
-        faults += broken
-        if not broken:
-            rows.append((number, _row(typed, sheet.parent)))
-    faults += [fault for number, row in rows for fault in _file_faults(number, row)]
-    faults += _duplicate_faults(numbered)
-    faults += _fold_faults(rows)
-    if not numbered:
+        values, broken = _typed(number, cells)
+        broken += _row_faults(number, cells)
+        named = [c for c in FILE_COLUMNS if c in cells and COLUMNS[c].rule.allows(cells[c])]
+        files = {column: sheet.parent / cells[column] for column in named}
+        rows.append(PlacedRow(number, values, files))
+        sound += [] if broken else rows[-1:]
+        faults += [*broken, *_file_faults(rows[-1])]
+    faults += [*_identity_faults(rows, fingerprints_of), *_fold_faults(sound)]
+    if not numbered and not faults:
         faults.append("no slide: expected at least one row below the header")
-    if faults:
-        raise SheetError(str(path), sorted(faults, key=_row_number))
-    return tuple(row for _, row in rows)
+    return rows, _in_order(faults)
 
 
-def _read_cells(sheet: Path) -> list[tuple[int, dict[str, str]]]:
-    try:
-        lines = list(csv.reader(io.StringIO(read_user_text(sheet), newline="")))
-    except FileNotFoundError as error:
-        raise SheetError(
-            str(sheet), ["no such file; write a sheet with at least the columns slide_id and path"]
-        ) from error
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise SheetError(str(sheet), [f"expected a CSV file in UTF-8, found: {error}"]) from error
-    columns = [name.strip() for name in lines[0]] if lines else []
-    if faults := _header_faults(columns):
-        raise SheetError(str(sheet), faults)
-    cells = []
+def _identity_faults(rows: Sequence[PlacedRow], fingerprints_of: FingerprintsOf | None) -> list[str]:
+    contents = [] if fingerprints_of is None else same_slide_faults(rows, fingerprints_of)
+    return [*spelling_faults(rows), *contents]
+
+
+def _typed(number: int, cells: Cells) -> tuple[dict[str, Any], list[str]]:
+    """Values of a row's cells, numbers as numbers, and the cells that hold what their column does not allow."""
+    values: dict[str, Any] = {}
     faults = []
-    for number, line in enumerate(lines[1:], start=2):
-        if not any(text.strip() for text in line):
-            continue
-        if len(line) > len(columns):
-            faults.append(
-                f"row {number}: expected {len(columns)} cells, found {len(line)}; quote cells that hold a comma"
-            )
-        cells.append((number, {c: t.strip() for c, t in zip(columns, line, strict=False) if t.strip()}))
-    if faults:
-        raise SheetError(str(sheet), faults)
-    return cells
+    for name, text in cells.items():
+        rule, remedy = COLUMNS[name].rule, ""
+        values[name] = text
+        if isinstance(rule, Number):
+            try:
+                values[name] = plain_number(text, is_whole=rule.is_whole)
+            except ValueError as error:
+                remedy = f"; {error}"
+        if not rule.allows(values[name]):
+            expected = COLUMNS[name].description
+            faults.append(f"row {number}, column {name}: expected {expected}; found {spelled(text)}{remedy}")
+    return values, faults
 
 
-def _header_faults(columns: list[str]) -> list[str]:
-    known = list(COLUMNS)
-    faults = [f"row 1: column {name!r} stands {n} times" for name, n in Counter(columns).items() if n > 1]
-    if len(columns) == 1 and any(mark in columns[0] for mark in ";\t"):
-        return ["row 1: cells are not separated by commas; save the sheet as comma-separated CSV"]
-    if "slide_id" not in columns:
-        faults.append(f"row 1: column slide_id is missing; found {', '.join(columns) or 'nothing'}")
-    faults += [f"row 1: unknown column {name!r}; known are {', '.join(known)}" for name in columns if name not in known]
-    return faults
-
-
-def _typed(column: str, text: str) -> Any:
-    number = {"mpp": float, "fold": int}.get(column)
-    if number is None:
-        return text
-    try:
-        return number(text)
-    except ValueError:
-        return text
-
-
-def _cell_faults(number: int, cells: Mapping[str, Any]) -> list[str]:
+def _row_faults(number: int, cells: Cells) -> list[str]:
+    """What the cells of a row lack or contradict together."""
     faults = [] if "slide_id" in cells else [f"row {number}: slide_id is empty"]
-    for name, value in cells.items():
-        if not COLUMNS[name].rule.allows(value):
-            faults.append(f"row {number}, column {name}: expected {COLUMNS[name].description}; found {value!r}")
     if not ({"path", "features"} & cells.keys()):
         faults.append(f"row {number}: expected a path or features, found neither")
     if "tiles" in cells:
@@ -163,7 +176,7 @@ def _cell_faults(number: int, cells: Mapping[str, Any]) -> list[str]:
     return faults
 
 
-def _tiles_faults(number: int, cells: Mapping[str, Any]) -> list[str]:
+def _tiles_faults(number: int, cells: Cells) -> list[str]:
     """What stands in the way of the coordinates in column ``tiles``."""
     where = f"row {number}, column tiles: coordinates of tiles"
     faults = []
@@ -176,65 +189,75 @@ def _tiles_faults(number: int, cells: Mapping[str, Any]) -> list[str]:
     return faults
 
 
-def _row(cells: Mapping[str, Any], folder: Path) -> SlideRow:
-    paths = {name: folder / cells[name] for name in FILE_COLUMNS if name in cells}
+def _file_faults(placed: PlacedRow) -> list[str]:
+    found = {column: _missing(file) for column, file in placed.files.items()}
+    return [f"row {placed.number}, column {column}: {fault}" for column, fault in found.items() if fault]
+
+
+def _missing(file: Path) -> str | None:
+    """Why there is no file or folder of a name, or None where there is one."""
+    try:
+        kind = file.stat().st_mode
+    except FileNotFoundError:
+        return f"no such file: {spelled(str(file))}{_alike_beside(file)}"
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        return f"no such file can be looked at ({reason}): {spelled(str(file))}"
+    if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
+        return f"expected a file or a folder, found a pipe or a device: {spelled(str(file))}"
+    return None
+
+
+def _alike_beside(file: Path) -> str:
+    """The file in the same folder whose name looks the same, where there is one, as the end of a fault."""
+    try:
+        names = [other.name for other in file.parent.iterdir()]
+    except OSError:
+        return ""
+    meant = [name for name in names if look(name) == look(file.name)]
+    return f"; beside it lies {spelled(meant[0], file.name)}, which only looks the same" if meant else ""
+
+
+def _row(placed: PlacedRow) -> SlideRow:
+    cells = placed.cells
     return SlideRow(
         slide_id=cells["slide_id"],
         label=cells.get("label"),
-        case_id=cells.get("case_id", cells["slide_id"]),
+        case_id=placed.case_id,
         case_given="case_id" in cells,
         mpp=cells.get("mpp"),
         fold=cells.get("fold"),
-        **paths,
+        **placed.files,
     )
 
 
-def _file_faults(number: int, row: SlideRow) -> list[str]:
-    named = {column: getattr(row, column) for column in FILE_COLUMNS}
-    return [
-        f"row {number}, column {column}: no such file: {file}"
-        for column, file in named.items()
-        if file is not None and not file.exists()
-    ]
-
-
-def _duplicate_faults(numbered: list[tuple[int, dict[str, str]]]) -> list[str]:
-    places = defaultdict(list)
-    for number, cells in numbered:
-        if "slide_id" in cells:
-            places[cells["slide_id"]].append(number)
-    return [
-        f"row {numbers[1]}, column slide_id: {slide_id!r} stands in rows {', '.join(map(str, numbers))}; "
-        "ids must be unique"
-        for slide_id, numbers in places.items()
-        if len(numbers) > 1
-    ]
-
-
-def _fold_faults(rows: list[tuple[int, SlideRow]]) -> list[str]:
-    labelled = [(number, row) for number, row in rows if row.label is not None]
-    without = [number for number, row in labelled if row.fold is None]
+def _fold_faults(rows: Sequence[PlacedRow]) -> list[str]:
+    labelled = [placed for placed in rows if "label" in placed.cells]
+    without = [placed.number for placed in labelled if "fold" not in placed.cells]
     faults = []
     if without and len(without) < len(labelled):
         faults.append(
-            f"row {without[0]}, column fold: given for some labelled slides only; "
-            f"missing in row{'s' if len(without) > 1 else ''} {', '.join(map(str, without))}"
+            f"row {without[0]}, column fold: given for some labelled slides only; missing in {listed(without)}"
         )
-    folds: dict[str, dict[int, int]] = defaultdict(dict)
-    for number, row in labelled:
-        if row.fold is not None:
-            folds[row.case_id].setdefault(row.fold, number)
+    folds: dict[str, dict[Any, int]] = defaultdict(dict)
+    for placed in labelled:
+        if "fold" in placed.cells:
+            folds[placed.case_id].setdefault(placed.cells["fold"], placed.number)
     for case_id, places in folds.items():
         if len(places) > 1:
             where = ", ".join(f"fold {fold} (row {number})" for fold, number in places.items())
             faults.append(
-                f"row {max(places.values())}, column fold: patient {case_id!r} is in {where}; "
+                f"row {max(places.values())}, column fold: patient {spelled(case_id)} is in {where}; "
                 "a patient must be in one fold"
             )
-    given = {row.fold for _, row in labelled if row.fold is not None}
+    given = {placed.cells["fold"] for placed in labelled if "fold" in placed.cells}
     if len(given) == 1:
         faults.append(f"column fold: expected at least two folds, found only fold {given.pop()}")
     return faults
+
+
+def _in_order(faults: Iterable[str]) -> list[str]:
+    return sorted(faults, key=_row_number)
 
 
 def _row_number(fault: str) -> int:

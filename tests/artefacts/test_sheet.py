@@ -3,13 +3,13 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.artefacts.sheet import SlideRow, read_sheet, rows_from_plain
-from pipeline.errors import SheetError
+from pipeline.artefacts.sheet import SlideRow, read_sheet, read_sheets, rows_from_plain
+from pipeline.errors import AbignetError, SheetError
 
 
 @pytest.fixture
 def write_sheet(tmp_path):
-    for name in ("a.svs", "b.png", "c.tif"):
+    for name in ("a.svs", "b.png", "c.tif", "d.svs", "e.svs"):
         (tmp_path / name).touch()
 
     def write(text: str) -> Path:
@@ -116,8 +116,8 @@ def test_faults_of_tiles_name_their_row_and_what_to_do(write_sheet, tmp_path):
             "slide_id,path,features,mask,tiles\n"
             "s1,a.svs,,m.geojson,t.h5\n"
             "s2,,f.h5,,t.h5\n"
-            "s3,a.svs,,,t.csv\n"
-            "s4,a.svs,,,gone.h5\n"
+            "s3,d.svs,,,t.csv\n"
+            "s4,e.svs,,,gone.h5\n"
         )
     )
     assert [fault.split(":")[0] for fault in found] == [
@@ -142,3 +142,111 @@ def test_a_sheet_in_another_encoding_is_named(tmp_path):
     path = tmp_path / "slides.csv"
     path.write_bytes("slide_id,label\ns1,gr\xf6\xdfe\n".encode("latin-1"))
     assert "UTF-8" in faults(path)[0]
+
+
+IDENTITY = [
+    (
+        "s1,a.svs,Tumor,p1",
+        "s2,b.png,tumor,p2",
+        "column label: 'Tumor' (row 2) and 'tumor' (row 3) differ only in capital",
+    ),
+    (
+        "s1,a.svs,x y,p1",
+        "s2,b.png,x\u00a0y,p2",
+        r"column label: 'x y' (row 2) and 'x\xa0y' (row 3) differ only in spaces",
+    ),
+    ("s1,a.svs,x,P0", "s2,b.png,y,p0", "column case_id: 'P0' (row 2) and 'p0' (row 3) differ only in capital letters"),
+    ("S1,a.svs,x,p1", "s1,b.png,y,p2", "column slide_id: 'S1' (row 2) and 's1' (row 3) differ only in capital letters"),
+    (
+        "s1,a.svs,x,p1",
+        "s2,./a.svs,y,p2",
+        "column path: rows 2, 3 name one file, a.svs, ./a.svs; one slide under several",
+    ),
+    ("s1,a.svs,x,p1", "s2,b.png,y\u00a0,p2", r"column label: 'y\xa0' begins or ends with U+00A0 (no-break space)"),
+    (
+        "s1,a.svs,x,p1",
+        "s2,b.png,y,\u200bp2",
+        r"column case_id: '\u200bp2' begins or ends with U+200B (zero width space)",
+    ),
+]
+
+
+@pytest.mark.parametrize(("one", "other", "expected"), IDENTITY)
+def test_names_that_look_the_same_and_one_slide_under_two_ids_are_faults(write_sheet, one, other, expected):
+    found = faults(write_sheet(f"slide_id,path,label,case_id\n{one}\n{other}\n"))
+    assert [fault for fault in found if fault.startswith(f"row 3, {expected}")]
+
+
+def test_copies_of_a_slide_are_found_by_their_bytes_and_regions_of_it_are_no_fault(write_sheet, tmp_path):
+    for name in ("a.svs", "b.png"):
+        (tmp_path / name).write_bytes(b"the same slide")
+    for name, content in (("m.json", "{}"), ("n.json", "[]")):
+        (tmp_path / name).write_text(content)
+    (fault,) = faults(write_sheet("slide_id,path,case_id\ns1,a.svs,p1\ns2,b.png,p1\n"))
+    assert "rows 2, 3 name files with the same bytes, a.svs, b.png" in fault
+    regions = write_sheet("slide_id,path,case_id,mask\ns1,a.svs,p1,m.json\ns2,b.png,p1,n.json\n")
+    assert len(read_sheet(regions)) == 2
+
+
+def test_a_sheet_that_was_checked_is_read_without_comparing_contents(write_sheet):
+    assert len(read_sheet(write_sheet("slide_id,path\ns1,a.svs\ns2,a.svs\n"), None)) == 2
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ("slide_id,path\u00a0", r"unknown column 'path\xa0'; write path"),
+        ("slide_id,Path", "unknown column 'Path'; write path"),
+        ("slide_id\u200b,path", r"unknown column 'slide_id\u200b'; write slide_id"),
+        ("slide_id,path,", "column 3 has no name; name it or delete it"),
+    ],
+)
+def test_columns_that_look_like_known_ones_say_what_to_write(write_sheet, header, expected):
+    assert f"row 1: {expected}" in faults(write_sheet(f"{header}\ns1,a.svs\n"))
+
+
+def test_a_missing_file_names_the_one_that_looks_the_same(write_sheet, tmp_path):
+    (tmp_path / "cafe\u0301.svs").touch()
+    found = faults(write_sheet("slide_id,path\ns1,A.svs\ns2,caf\u00e9.svs\ns3,none.svs\n"))
+    assert "beside it lies 'a.svs', which only looks the same" in found[0]
+    assert r"beside it lies 'cafe\u0301.svs', which only looks the same" in found[1]
+    assert "beside" not in found[2]
+
+
+@pytest.fixture
+def write_new(tmp_path):
+    def write(text: str) -> Path:
+        path = tmp_path / "new.csv"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
+def test_a_sheet_of_new_slides_stands_beside_that_of_the_cohort(write_sheet, write_new):
+    sheet = write_sheet("slide_id,path,label\ns1,a.svs,x\n")
+    cohort, new = read_sheets(sheet, write_new("slide_id,path\nn1,b.png\n"))
+    assert ([row.slide_id for row in cohort], [row.slide_id for row in new]) == (["s1"], ["n1"])
+    assert read_sheets(sheet, None) == (cohort, ())
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ("s1,b.png,,p9", "column slide_id: 's1' stands in row 2 of {sheet} and row 2; ids must be unique"),
+        ("S1,b.png,,p9", "column slide_id: 's1' (row 2 of {sheet}) and 'S1' (row 2) differ only in capital letters"),
+        ("n1,b.png,,p0", "column case_id: 'P0' (row 2 of {sheet}) and 'p0' (row 2) differ only in capital letters"),
+        ("n1,b.png,X,p9", "column label: 'x' (row 2 of {sheet}) and 'X' (row 2) differ only in capital letters"),
+        ("n1,a.svs,,p9", "column path: row 2 of {sheet} and row 2 name one file, a.svs"),
+    ],
+)
+def test_what_two_sheets_share_or_spell_in_two_ways_is_a_fault_of_the_new_one(write_sheet, write_new, row, expected):
+    sheet = write_sheet("slide_id,path,label,case_id\ns1,a.svs,x,P0\n")
+    with pytest.raises(SheetError) as caught:
+        read_sheets(sheet, write_new(f"slide_id,path,label,case_id\n{row}\n"))
+    assert caught.value.faults[0].startswith("row 2, " + expected.format(sheet=sheet))
+
+
+def test_faults_of_both_sheets_are_told_at_once(write_sheet, write_new):
+    with pytest.raises(AbignetError, match=r"(?s)slides.csv: 1 fault.*new.csv: 2 faults"):
+        read_sheets(write_sheet("slide_id,path\ns1,gone.svs\n"), write_new("slide_id,path\ns1,none.svs\n"))

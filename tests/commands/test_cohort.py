@@ -19,10 +19,11 @@ def folder(tmp_path):
 @pytest.fixture
 def sheet(tmp_path):
     """Three patients of each of two classes, and a slide without label."""
-    (tmp_path / "slide.tif").touch()
-    rows = [f"s{i},slide.tif,{'xy'[i % 2]}" for i in range(6)]
+    for name in ("new", *(f"s{i}" for i in range(6))):
+        (tmp_path / f"{name}.tif").touch()
+    rows = [f"s{i},s{i}.tif,{'xy'[i % 2]}" for i in range(6)]
     path = tmp_path / "slides.csv"
-    path.write_text("\n".join(["slide_id,path,label", *rows, "new,slide.tif,"]) + "\n")
+    path.write_text("\n".join(["slide_id,path,label", *rows, "new,new.tif,"]) + "\n")
     return path
 
 

@@ -51,9 +51,11 @@ def test_train_refuses_what_cannot_be(tmp_path, cohort, capsys, arguments, expec
     assert expected in capsys.readouterr().err
 
 
-def test_both_kinds_of_feature_file_for_a_slide_is_an_error(tmp_path, cohort, capsys):
+def test_both_kinds_of_feature_file_for_a_slide_is_an_error(tmp_path, capsys):
     sheet = tmp_path / "slides.csv"
-    rows = [f"i{i},{cohort}/slides.csv,{'ab'[i % 2]}" for i in range(8)]
+    for i in range(8):
+        (tmp_path / f"i{i}.svs").touch()
+    rows = [f"i{i},i{i}.svs,{'ab'[i % 2]}" for i in range(8)]
     sheet.write_text("\n".join(["slide_id,path,label", *rows]) + "\n")
     features = tmp_path / "features"
     features.mkdir()

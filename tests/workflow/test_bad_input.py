@@ -71,3 +71,21 @@ def test_predicting_without_a_slide_to_predict_says_so(fresh):
     done = fresh.snakemake("predict", "--dry-run", changed=changed)
     assert done.returncode != 0
     assert "nothing to predict" in output(done)
+
+
+def test_names_that_look_the_same_and_one_slide_in_two_sheets_are_refused(fresh):
+    changed = with_sheet(
+        fresh, "slide_id,path,label,case_id\na,slides/slides/s01.tif,x,P0\nb,slides/slides/s02.tif,y,P1\n"
+    )
+    new = fresh.folder / "new.csv"
+    new.write_text(
+        "slide_id,path,case_id\nc,slides/slides/s03.tif,p0\nd,slides/slides/s02.tif,P9\nb,slides/slides/s04.tif,\n"
+    )
+    changed["prediction"] = {"sheet": "new.csv"}
+    done = fresh.snakemake("tiles", "--dry-run", changed=changed)
+    assert done.returncode != 0
+    assert "row 2, column case_id: 'P0' (row 2 of other.csv) and 'p0' (row 2) differ only in capital" in output(done)
+    assert "row 3, column path: row 3 of other.csv and row 3 name one file" in output(done)
+    assert "row 4, column slide_id: 'b' stands in row 3 of other.csv and row 4; ids must be unique" in output(done)
+    new.write_text("slide_id,path,case_id\nc,slides/slides/s03.tif,P0\n")
+    assert fresh.snakemake("tiles", "--dry-run", changed=changed).returncode == 0

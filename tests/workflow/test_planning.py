@@ -76,8 +76,10 @@ def test_such_a_launcher_holds_no_scientific_package(launcher):
 
 def test_a_run_is_planned(launcher, tmp_path):
     sheet = Path(tmp_path / "slides.csv")
-    rows = [f"s{i},slides.csv,{'xy'[i % 2]}" for i in range(8)]
-    sheet.write_text("\n".join(["slide_id,path,label", *rows, "new,slides.csv,"]) + "\n")
+    for name in ("new", *(f"s{i}" for i in range(8))):
+        (tmp_path / f"{name}.svs").write_text(name)
+    rows = [f"s{i},s{i}.svs,{'xy'[i % 2]}" for i in range(8)]
+    sheet.write_text("\n".join(["slide_id,path,label", *rows, "new,new.svs,"]) + "\n")
     code = "from snakemake.cli import main\nmain(sys.argv[1:])"
     where = ["-s", str(ROOT / "Snakefile"), "--configfile", str(ROOT / "config/test/config.yaml")]
     planned = launcher(code, *where, "--config", f"sheet={sheet}", "--dry-run", "--cores", "1")

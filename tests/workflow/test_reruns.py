@@ -64,7 +64,8 @@ def test_a_new_row_leaves_the_other_slides_alone(finished, exclude):
     sheet = finished.folder / "slides/slides.csv"
     text = sheet.read_text()
     fields = dict(zip(text.splitlines()[0].split(","), text.splitlines()[1].split(","), strict=True))
-    fields["slide_id"] = "added"
+    fields |= {"slide_id": "added", "path": "slides/added.tif"}
+    (sheet.parent / "slides/added.tif").write_bytes(b"another slide")
     sheet.write_text(text + ",".join(fields.values()) + "\n")
     try:
         planned = finished.planned(changed=exclude)

@@ -2,7 +2,8 @@
 
 from snakemake.exceptions import WorkflowError
 
-from pipeline.artefacts.sheet import read_sheet
+from pipeline.artefacts.fingerprint_cache import CACHE_NAME, FingerprintCache
+from pipeline.artefacts.sheet import read_sheets
 from pipeline.artefacts.sheet_columns import NAME as SLIDE_ID_PATTERN
 from pipeline.config import check_config, params
 from pipeline.errors import AbignetError
@@ -27,17 +28,10 @@ def stopping(function, *arguments):
         raise WorkflowError(str(error)) from error
 
 
-def new_slides():
-    """Rows of the sheet of new slides; a label that one has is carried to its prediction and not trained on."""
-    if config["prediction"]["sheet"] is None:
-        return ()
-    rows = stopping(read_sheet, config["prediction"]["sheet"])
-    repeated = sorted({row.slide_id for row in rows} & {row.slide_id for row in COHORT})
-    if repeated:
-        raise WorkflowError(
-            f"prediction.sheet: {', '.join(repeated)} also in the cohort's sheet; ids must be unique"
-        )
-    return rows
+def kept_fingerprints(files):
+    """Fingerprints of files, from those kept beside the results where no date has changed."""
+    kept = FingerprintCache(f"{OUT}/{CACHE_NAME}", files)
+    return [kept.of(file) for file in files]
 
 
 def section(name):
@@ -119,9 +113,14 @@ stopping(check_config, config)
 
 OUT = config["outdir"].rstrip("/")
 RUN = config["run"]
-COHORT = stopping(read_sheet, config["sheet"])
+# Jobs plan again what has been planned: contents are compared once a run.
+COHORT, NEW = stopping(
+    read_sheets,
+    config["sheet"],
+    config["prediction"]["sheet"],
+    kept_fingerprints if workflow.is_main_process else None,
+)
 LABELLED = tuple(row for row in COHORT if row.label is not None)
-NEW = new_slides()
 PREDICTED = tuple(row for row in COHORT if row.label is None) + NEW
 SLIDES = {row.slide_id: row for row in (*LABELLED, *PREDICTED)}
 # Slides whose imported features go beside computed ones instead of taking their place.
