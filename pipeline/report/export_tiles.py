@@ -55,9 +55,13 @@ def export_tiles(
 
 
 def _levels(slide_path: str | Path | None, table: HeadedTable) -> list[tuple[int, int]]:
-    """Sizes of the slide's stored levels; none of a slide that is not given or could not be opened for tiling."""
+    """Sizes of the slide's levels by their number in OpenSlide, (0, 0) for images that are not levels of it.
+
+    None of a slide that is not given or could not be opened for tiling.
+    """
     header = table.header
     if slide_path is None or header["slide_mpp"] is None:
         return []
     with open_slide(slide_path, slide_id=header["slide_id"], mpp=header["slide_mpp"], mpp_range=ANY_MPP) as slide:
-        return [(level.width, level.height) for level in slide.levels]
+        sizes = {level.number: (level.width, level.height) for level in slide.levels if level.number is not None}
+    return [sizes.get(number, (0, 0)) for number in range(max(sizes) + 1)]

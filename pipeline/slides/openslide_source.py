@@ -2,7 +2,7 @@
 
 import ctypes
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,15 +11,10 @@ import openslide
 
 from pipeline.arrays import Rgb
 from pipeline.artefacts.input_files import FOLDER_FORMATS
+from pipeline.slides.levels import ProvenLevels, StoredImage, proven_levels
 from pipeline.slides.resolution import ome_mpp, ome_objective_power, stated_number, tiff_mpp
 from pipeline.slides.slide_scale import resolution_cautions
-from pipeline.slides.source import (
-    Box,
-    Level,
-    PixelReader,
-    UnreadablePixelsError,
-    true_downsample,
-)
+from pipeline.slides.source import Box, Level, PixelReader, UnreadablePixelsError, true_downsample, white_beyond
 
 OpenSlideError = openslide.OpenSlideError
 """What OpenSlide raises; a handle that raised once raises ever after."""
@@ -34,6 +29,9 @@ TIFF_RESOLUTION = ("XResolution", "YResolution", "ResolutionUnit")
 
 OPAQUE = 0xFF000000
 """The least value of a pixel that nothing shows through."""
+
+GUESSED = frozenset({"aperio", "generic-tiff"})
+"""Formats whose levels OpenSlide takes from the marks of TIFF directories; the others name theirs."""
 
 BOUNDS = (
     openslide.PROPERTY_NAME_BOUNDS_X,
@@ -59,33 +57,58 @@ class OpenSlideSource:
     OpenSlide takes corners as whole level-0 pixels, and states a level's downsample as the
     ratio of sizes: 4.0001 where a quarter was rounded down.  Its box is therefore off by up
     to half a level-0 pixel from the one asked for, and interpolated when it is off.
+
+    Parameters
+    ----------
+    size_l0
+        Size of level 0, pixels (width, height), where it need not be OpenSlide's widest level.
+
+    Attributes
+    ----------
+    stored_sizes
+        Size of the image stored for each level, pixels (width, height); larger than the level where it is padded.
+    stated_downsamples
+        What OpenSlide says and reads by.
     """
 
     reader: PixelReader = "openslide"
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, size_l0: tuple[int, int] | None = None) -> None:
         self._path = str(_followed(path))
         self._lock = threading.Lock()
         slide = openslide.OpenSlide(self._path)
         self._slide: openslide.OpenSlide | None = slide
-        properties = slide.properties
+        # All that is asked is asked before the first box, which may be damaged and kill the handle.
+        properties = dict(slide.properties)
         self.vendor: str = properties[openslide.PROPERTY_NAME_VENDOR]
         sizes: tuple[tuple[int, int], ...] = slide.level_dimensions
-        self.stated_downsamples: tuple[float, ...] = slide.level_downsamples
-        self.levels: tuple[Level, ...] = tuple(
-            Level(size[0], size[1], true_downsample(sizes[0], size, stated))
-            for size, stated in zip(sizes, self.stated_downsamples, strict=True)
-        )
+        self._stored_downsamples: tuple[float, ...] = slide.level_downsamples
+        if self.vendor in GUESSED:
+            images = [StoredImage(*size, *_tile_size(properties, number)) for number, size in enumerate(sizes)]
+            proven = proven_levels(images, self._read_stored, 0 if size_l0 is None else sizes.index(size_l0))
+        else:
+            proven = _named_levels(sizes, self._stored_downsamples)
+        self._numbers = proven.numbers
+        self.levels: tuple[Level, ...] = proven.levels
+        self.cautions: tuple[str, ...] = proven.cautions
+        self.stored_sizes: tuple[tuple[int, int], ...] = tuple(sizes[i] for i in proven.numbers)
+        self.stated_downsamples: tuple[float, ...] = tuple(self._stored_downsamples[i] for i in proven.numbers)
         self.file_mpp = _stated_mpp(properties)
         self.objective_power = _stated_power(properties)
-        self.cautions = _resolution_cautions(self.vendor, properties, self.file_mpp)
-        self.bounds_l0 = _stated_bounds(properties, sizes[0])
+        self.cautions += _resolution_cautions(self.vendor, properties, self.file_mpp)
+        self.bounds_l0 = _stated_bounds(properties, self.stored_sizes[0])
 
     def read(self, level: int, x: int, y: int, width: int, height: int) -> Rgb:
         """See ``PixelSource.read``."""
-        downsample = self.stated_downsamples[level]
+        box = self._read_stored(self._numbers[level], x, y, width, height)
+        is_padded = self.stored_sizes[level] != (self.levels[level].width, self.levels[level].height)
+        return white_beyond(box, self.levels[level], x, y) if is_padded else box
+
+    def _read_stored(self, number: int, x: int, y: int, width: int, height: int) -> Rgb:
+        """A box of one of OpenSlide's levels, in its pixels."""
+        downsample = self._stored_downsamples[number]
         corner = (round(x * downsample), round(y * downsample))
-        return _rgb_over_white(self._argb(corner, level, (width, height)))
+        return _rgb_over_white(self._argb(corner, number, (width, height)))
 
     def _argb(self, corner: tuple[int, int], level: int, size: tuple[int, int]) -> Argb:
         """A box, read once more through a handle of its own when the shared one has failed.
@@ -141,6 +164,21 @@ def _rgb_over_white(argb: Argb) -> Rgb:
     if argb.size and argb.min() < OPAQUE:
         rgb += ~blue_green_red_alpha[..., 3:]
     return rgb
+
+
+def _named_levels(sizes: Sequence[tuple[int, int]], downsamples: Sequence[float]) -> ProvenLevels:
+    """The levels of a format that says which they are."""
+    levels = (
+        Level(*size, true_downsample(sizes[0], size, stated), number)
+        for number, (size, stated) in enumerate(zip(sizes, downsamples, strict=True))
+    )
+    return ProvenLevels(tuple(range(len(sizes))), tuple(levels))
+
+
+def _tile_size(properties: Mapping[str, str], level: int) -> tuple[int, int]:
+    """Width and height of the stored tiles of one of OpenSlide's levels, a pixel where it does not say."""
+    width, height = (int(properties.get(f"openslide.level[{level}].tile-{side}", 1)) for side in ("width", "height"))
+    return width, height
 
 
 def _stated_mpp(properties: Mapping[str, str]) -> tuple[float, float] | None:

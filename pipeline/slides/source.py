@@ -24,11 +24,22 @@ class UnreadablePixelsError(Exception):
 
 @dataclass(frozen=True)
 class Level:
-    """One resolution of a slide: size in its own pixels, and level-0 pixels per pixel of it."""
+    """One resolution of a slide.
+
+    Attributes
+    ----------
+    width, height
+        Size in its own pixels.
+    downsample
+        Level-0 pixels per pixel of it.
+    number
+        Its number in OpenSlide, by which other tools ask for it; None where they would misplace it.
+    """
 
     width: int
     height: int
     downsample: float
+    number: int | None = 0
 
 
 class PixelSource(Protocol):
@@ -79,6 +90,13 @@ class PixelSource(Protocol):
 def blank(width: int, height: int) -> Rgb:
     """White, uint8 (height, width, 3)."""
     return np.full((height, width, 3), WHITE, np.uint8)
+
+
+def white_beyond(box: Rgb, level: Level, x: int, y: int) -> Rgb:
+    """``box``, whose corner is (x, y) of ``level``, made white where the level ends and a padded image goes on."""
+    box[max(level.height - y, 0) :] = WHITE
+    box[:, max(level.width - x, 0) :] = WHITE
+    return box
 
 
 def true_downsample(size_l0: tuple[int, int], size: tuple[int, int], stated: float) -> float:

@@ -8,8 +8,9 @@ from tifffile import COMPRESSION, PHOTOMETRIC, RESUNIT
 
 from pipeline.arrays import Rgb
 from pipeline.slides.image_source import UNREADABLE
+from pipeline.slides.levels import StoredImage, proven_levels
 from pipeline.slides.resolution import ome_mpp, ome_objective_power
-from pipeline.slides.source import Level, PixelReader, UnreadablePixelsError, true_downsample
+from pipeline.slides.source import Level, PixelReader, UnreadablePixelsError, white_beyond
 from pipeline.slides.stored_tiles import NotDirectlyReadableError, StoredTiles, check_layout, stored_level
 
 BEYOND_OPENSLIDE = frozenset(
@@ -29,7 +30,6 @@ class TiffPyramidSource:
 
     reader: PixelReader = "tifffile"
     vendor = "generic-tiff"
-    cautions: tuple[str, ...] = ()
 
     def __init__(self, path: Path) -> None:
         with tifffile.TiffFile(path) as file:
@@ -40,17 +40,20 @@ class TiffPyramidSource:
             self.objective_power = ome_objective_power(file.ome_metadata)
             self.file_mpp = ome if ome is not None else _stated_mpp(pages[0])
             self.tiles = StoredTiles(path, [stored_level(page) for page in pages])
-        sizes = [(page.imagewidth, page.imagelength) for page in pages]
-        width, height = sizes[0]
-        self.bounds_l0 = (0, 0, width, height)
-        self.levels: tuple[Level, ...] = tuple(
-            Level(w, h, true_downsample((width, height), (w, h), (width / w + height / h) / 2)) for w, h in sizes
-        )
+        images = [StoredImage(page.imagewidth, page.imagelength, page.tilewidth, page.tilelength) for page in pages]
+        proven = proven_levels(images, self._read_stored)
+        self._numbers = proven.numbers
+        self.levels: tuple[Level, ...] = proven.levels
+        self.cautions: tuple[str, ...] = proven.cautions
+        self.bounds_l0 = (0, 0, self.levels[0].width, self.levels[0].height)
 
     def read(self, level: int, x: int, y: int, width: int, height: int) -> Rgb:
         """See ``PixelSource.read``."""
+        return white_beyond(self._read_stored(self._numbers[level], x, y, width, height), self.levels[level], x, y)
+
+    def _read_stored(self, number: int, x: int, y: int, width: int, height: int) -> Rgb:
         try:
-            return self.tiles.read(level, x, y, width, height)
+            return self.tiles.read(number, x, y, width, height)
         except UNREADABLE as error:
             raise UnreadablePixelsError(str(error)) from error
 

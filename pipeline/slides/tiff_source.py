@@ -16,7 +16,7 @@ from pipeline.arrays import Rgb
 from pipeline.logs import get_logger
 from pipeline.slides.image_source import UNREADABLE
 from pipeline.slides.openslide_source import OpenSlideSource
-from pipeline.slides.source import Level, PixelReader
+from pipeline.slides.source import PixelReader, white_beyond
 from pipeline.slides.stored_tiles import (
     NotDirectlyReadableError,
     StoredLevel,
@@ -83,7 +83,8 @@ class TiffSource:
         """
         if self._is_aligned(level, x) and self._is_aligned(level, y):
             try:
-                return self.tiles.read(level, x, y, width, height)
+                box = self.tiles.read(level, x, y, width, height)
+                return white_beyond(box, self.levels[level], x, y)
             except UNREADABLE as error:
                 log.debug("level %d at (%d, %d) is left to OpenSlide: %s", level, x, y, error)
         return self.slide.read(level, x, y, width, height)
@@ -105,9 +106,9 @@ def _stored_levels(path: Path, slide: OpenSlideSource) -> tuple[StoredLevel | No
     try:
         with tifffile.TiffFile(path) as file:
             tiled = [page for page in file.pages if page.is_tiled]
-            for level in slide.levels:
+            for size in slide.stored_sizes:
                 try:
-                    stored.append(stored_level(_page_of(level, tiled, slide.vendor)))
+                    stored.append(stored_level(_page_of(size, tiled, slide.vendor)))
                 except NotDirectlyReadableError:
                     if not stored:
                         raise
@@ -117,12 +118,12 @@ def _stored_levels(path: Path, slide: OpenSlideSource) -> tuple[StoredLevel | No
     return tuple(stored)
 
 
-def _page_of(level: Level, pages: Sequence[Any], vendor: str) -> Any:
-    """The image of a level, when it is of a kind read directly."""
-    same_size = [page for page in pages if (page.imagewidth, page.imagelength) == (level.width, level.height)]
+def _page_of(size: tuple[int, int], pages: Sequence[Any], vendor: str) -> Any:
+    """The image of a level of that width and height, when it is of a kind read directly."""
+    same_size = [page for page in pages if (page.imagewidth, page.imagelength) == size]
     if len(same_size) != 1:
         raise NotDirectlyReadableError(
-            f"{len(same_size)} of its tiled images, expected one, are {level.width} x {level.height} px"
+            f"{len(same_size)} of its tiled images, expected one, are {size[0]} x {size[1]} px"
         )
     page = same_size[0]
     if (vendor, page.compression, page.photometric) not in DIRECT:

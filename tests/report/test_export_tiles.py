@@ -3,6 +3,8 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+import openslide
+from PIL import Image
 
 from pipeline.artefacts.tables import empty_frame
 from pipeline.artefacts.tile_coords import read_tile_coords
@@ -12,6 +14,7 @@ from pipeline.report.export_geojson import export_geojson
 from pipeline.report.export_tiles import export_tiles
 from pipeline.synthetic.painting.pyramid import write_pyramid
 from tests.report.slide_tables import SLIDE_MPP, SLIDE_PX, TILE_PX, tile_frame, write_tile_table
+from tests.slides.slide_files import tissue, write_images
 
 
 def features(path: Path) -> list[dict]:
@@ -41,6 +44,19 @@ def test_clam_reads_the_stored_level_at_which_a_tile_has_its_own_pixels(tmp_path
         with h5py.File(tmp_path / name) as file:
             attributes = file["coords"].attrs
             assert (attributes["patch_level"], attributes["patch_size"]) == (level, patch_px)
+
+
+def test_clam_is_told_a_level_by_openslides_number_whatever_is_no_level_before_it(tmp_path: Path) -> None:
+    rgb = np.full((SLIDE_PX, SLIDE_PX, 3), 246, np.uint8)
+    rgb[:400, :400] = tissue(400, 400)
+    label = np.full((SLIDE_PX // 2 + 64, SLIDE_PX * 3 // 4, 3), 250, np.uint8)
+    write_images(tmp_path / "slide.tif", [rgb, label, np.asarray(Image.fromarray(rgb).reduce(2))])
+    write_tile_table(tmp_path / "t.parquet", tile_frame(np.arange(25) == 0).assign(width_l0=2.0 * TILE_PX), "s")
+    with openslide.OpenSlide(tmp_path / "slide.tif") as slide:
+        assert slide.level_dimensions[2] == (SLIDE_PX // 2, SLIDE_PX // 2)
+    export_tiles(tmp_path / "t.parquet", clam_path=tmp_path / "c.h5", slide_path=tmp_path / "slide.tif")
+    with h5py.File(tmp_path / "c.h5") as file:
+        assert file["coords"].attrs["patch_level"] == 2
 
 
 def test_a_slide_that_could_not_be_opened_for_tiling_is_not_opened_again(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Slides of the kinds that scanners and converters write, made in a test from a picture."""
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -121,3 +121,20 @@ def write_svs(path: Path, rgb: np.ndarray, *, mpp: float = 0.499, factor: int = 
     height, width = rgb.shape[:2]
     words = APERIO.format(width=width, height=height, mpp=mpp)
     write_slide(path, rgb, mpp=mpp, factor=factor, description=words, **settings)
+
+
+def write_images(path: Path, images: Sequence[np.ndarray], *, description: str | None = None, **settings: Any) -> None:
+    """Tiled RGB images of one file, those after the first marked as reduced; ``description`` makes them an SVS's."""
+    layout = {"tile": (256, 256), "photometric": "rgb", "compression": "deflate", "metadata": None, **settings}
+    resolution = {"resolution": (20_000, 20_000), "resolutionunit": "CENTIMETER"}
+    with tifffile.TiffWriter(path) as file:
+        for number, image in enumerate(images):
+            mark = int(number > 0 and description is None)
+            words = None if number else description
+            file.write(image, subfiletype=mark, description=words, **layout, **resolution)
+
+
+def padded(rgb: np.ndarray, side: int, value: int = 0) -> np.ndarray:
+    """A picture filled up to whole tiles, as some scanners store every level."""
+    height, width = rgb.shape[:2]
+    return np.pad(rgb, [(0, -height % side), (0, -width % side), (0, 0)], constant_values=value)

@@ -3,6 +3,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 from scipy import ndimage
@@ -15,6 +16,7 @@ from pipeline.synthetic.painting.pyramid import truncate, write_pyramid
 from pipeline.synthetic.painting.tissue import TissueSpec, paint_tissue
 from pipeline.tiling.params import TilingParams
 from pipeline.tiling.tile_slide import tile_slide
+from tests.slides.slide_files import APERIO, levels_of, write_images
 
 PARAMS = TilingParams(tile_px=128, mpp=0.5, overview_px=400)
 
@@ -234,3 +236,34 @@ def test_a_slide_smaller_than_a_shifted_tile_is_padded_and_says_so(
     assert table.frame[["x_l0", "y_l0"]].to_numpy().tolist() == [[0, 0], [128, 0], [172, 0]]
     assert [caution.split(" of ")[0] for caution in table.header["cautions"]] == ["smaller than a tile"]
     assert "s1: smaller than a tile of 128 level-0 px" in caplog.text
+
+
+@pytest.fixture(scope="module")
+def half_tissue() -> np.ndarray:
+    """A square slide, tissue in the upper left quarter."""
+    rgb = np.full((1024, 1024, 3), 246, np.uint8)
+    rng = np.random.default_rng(0)
+    rgb[:512, :512] = paint_tissue(TissueSpec(), width_px=512, height_px=512, mpp=0.5, rng=rng).rgb
+    return rgb
+
+
+@pytest.mark.parametrize("colour", [(250, 250, 250), (230, 120, 180), (20, 20, 20)])
+@pytest.mark.parametrize("size", [(64, 128), (128, 128), (60, 200)])
+@pytest.mark.parametrize("reader", ["auto", "openslide"])
+def test_a_label_stored_like_a_level_changes_no_tile_and_is_a_caution(
+    tmp_path: Path, half_tissue: np.ndarray, size: tuple[int, int], colour, reader
+) -> None:
+    levels, label = list(levels_of(half_tissue, 2)), np.full((*size, 3), colour, np.uint8)
+    svs = APERIO.format(width=1024, height=1024, mpp=0.5)
+    write_images(tmp_path / "clean.tif", levels)
+    write_images(tmp_path / "label.tif", [*levels, label])
+    write_images(tmp_path / "label.svs", [*levels, label], description=svs)
+    clean = run(tmp_path / "clean.tif", tmp_path / "clean.parquet", reader=reader)
+    assert int(clean.frame["kept"].sum()) == 16
+    assert clean.header["cautions"] == []
+    for name in ("label.tif", "label.svs"):
+        table = run(tmp_path / name, tmp_path / f"{name}.parquet", reader=reader)
+        pd.testing.assert_frame_equal(table.frame, clean.frame)
+        assert f"an image of {size[1]} x {size[0]} px is stored like a level" in table.header["cautions"][0]
+    pictures = [np.asarray(Image.open(tmp_path / name)) for name in ("clean.png", "label.tif.png")]
+    np.testing.assert_array_equal(*pictures)

@@ -73,7 +73,8 @@ def write_clam_coords(
     tiles, header
         A tile table and its header; see ``pipeline.artefacts.tiles``.
     levels
-        Width and height of the slide's stored levels, finest first; none = level 0 only.
+        Width and height of the slide's stored levels as OpenSlide numbers them, (0, 0) for one not to be named;
+        none = level 0 only.
 
     Raises
     ------
@@ -134,9 +135,10 @@ def _level_that_fits(
     width_l0: float, tile_px: int, levels: Sequence[tuple[int, int]]
 ) -> tuple[int, tuple[int, int], tuple[float, float]]:
     """Level, its size and its downsamples in x and y at which a tile has ``tile_px`` pixels, else level 0."""
-    # The size of a slide that could not be opened is 0.
-    known = [size for size in levels if 0 not in size]
-    for level, size in enumerate(known):
+    for level, size in enumerate(levels):
+        # The size of a slide that could not be opened is 0, too.
+        if 0 in size:
+            continue
         downsample = (levels[0][0] / size[0], levels[0][1] / size[1])
         if all(abs(width_l0 / factor - tile_px) < EXACT_LEVEL_PX for factor in downsample):
             return level, size, downsample

@@ -1,0 +1,127 @@
+"""Whether a small image shows the slide: its colours compared with those of a finer level.
+
+Frame: pixels of the small image; pixel edge ``x`` lies at ``x * step`` of the finer level.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.arrays import Float64s, Int64s, Rgb
+from pipeline.slides.source import UnreadablePixelsError
+
+GRID = 24
+"""Places along a side at which colours are compared."""
+
+LEAST_PX, PATCH_PX = 8, 16
+"""Sides of the least and of the usual patch whose mean colour is taken, pixels of the small image."""
+
+SAMPLED_PX = 32
+"""Rows or columns of a patch from which its mean colour is taken, at least, where it has more."""
+
+N_STRIKING, N_SPREAD = 24, 24
+"""Patches compared: those that depart most from the image's usual colour, and others spread evenly."""
+
+DEPARTS = 24.0
+"""Distance in grey levels from the usual colour, in any channel, from which a patch can tell two pictures apart."""
+
+SAME = 12.0
+"""Distance of mean colours up to which two images show the same; coarser JPEG and nearest-neighbour sampling move the
+means of patches by less than half of that."""
+
+
+MOST_PX = 2**25
+"""Pixels of the finer level up to which all of it is compared with an image of one colour; that takes a second."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An image that boxes (x, y, width, height) are read from, in its own pixels."""
+
+    read: Callable[[int, int, int, int], Rgb]
+    width: int
+    height: int
+
+
+def difference(small: Picture, finer: Picture, step: float) -> float | None:
+    """Median distance in grey levels of the colours of two images, where they show something.
+
+    An image of one colour is compared at every place, and in whole where that is quick, because what it lacks may be
+    small.
+
+    Parameters
+    ----------
+    step
+        Pixels of ``finer`` per pixel of ``small``.
+
+    Returns
+    -------
+    None when both are blank, or no patch can be read.
+    """
+    boxes = _patches(small, PATCH_PX)
+    colours = _mean_colours(small, boxes)
+    if np.isnan(colours).all():
+        return None
+    usual = np.nanmedian(colours, axis=0)
+    departure = np.nan_to_num(_distance(colours, usual))
+    if departure.max() >= DEPARTS:
+        chosen = _chosen(departure)
+        boxes, colours = boxes[chosen], colours[chosen]
+    elif finer.width * finer.height <= MOST_PX:
+        boxes = _patches(small, max(small.width, small.height))
+        colours = _mean_colours(small, boxes)
+    finer_colours = _mean_colours(finer, _inside(boxes * step, finer))
+    tells = np.fmax(_distance(colours, usual), _distance(finer_colours, usual)) >= DEPARTS
+    apart = _distance(colours, finer_colours)[tells]
+    apart = apart[~np.isnan(apart)]
+    return float(np.median(apart)) if apart.size else None
+
+
+def _patches(picture: Picture, side_px: int) -> Float64s:
+    """Patches of at most ``side_px`` in the middle of each place of the grid: (n, 4), left, top, right, bottom."""
+    lefts, rights = _spans(picture.width, side_px)
+    tops, bottoms = _spans(picture.height, side_px)
+    left, top = np.meshgrid(lefts, tops)
+    right, bottom = np.meshgrid(rights, bottoms)
+    patches: Float64s = np.stack([left, top, right, bottom], axis=-1).reshape(-1, 4)
+    return patches
+
+
+def _spans(length: int, side_px: int) -> tuple[Float64s, Float64s]:
+    edges = np.linspace(0, length, min(max(length // LEAST_PX, 1), GRID) + 1)
+    spare = np.maximum(np.diff(edges) - side_px, 0) / 2
+    return np.floor(edges[:-1] + spare), np.floor(edges[1:] - spare)
+
+
+def _chosen(departure: Float64s) -> Int64s:
+    striking = np.argsort(-departure, kind="stable")[:N_STRIKING]
+    spread = np.linspace(0, len(departure) - 1, N_SPREAD).astype(np.int64)
+    chosen: Int64s = np.unique(np.concatenate([striking, spread]))
+    return chosen
+
+
+def _inside(boxes: Float64s, picture: Picture) -> Float64s:
+    """Boxes cut at the borders, at least a pixel wide and high."""
+    ends = np.array([picture.width, picture.height])
+    corners = np.clip(np.rint(boxes[:, :2]), 0, ends - 1)
+    cut: Float64s = np.hstack([corners, np.clip(np.rint(boxes[:, 2:]), corners + 1, ends)])
+    return cut
+
+
+def _mean_colours(picture: Picture, boxes: Float64s) -> Float64s:
+    """(n, 3), NaN where the file is damaged."""
+    colours = np.full((len(boxes), 3), np.nan)
+    for row, (left, top, right, bottom) in enumerate(boxes.astype(np.int64).tolist()):
+        try:
+            box = picture.read(left, top, right - left, bottom - top)
+        except UnreadablePixelsError:
+            continue
+        skip = max(1, min(box.shape[:2]) // SAMPLED_PX)
+        colours[row] = box[::skip, ::skip].mean(axis=(0, 1))
+    return colours
+
+
+def _distance(one: Float64s, other: Float64s) -> Float64s:
+    distance: Float64s = np.abs(one - other).max(axis=1)
+    return distance
