@@ -42,7 +42,8 @@ class RunKeys(Tunables):
     on_bad_slide: OnBadSlide = choice(
         "stop",
         OnBadSlide,
-        "stop: an unreadable slide fails its job; exclude: it goes on as an empty artefact with the error as reason",
+        "stop: an unreadable slide, or imported file of it, fails its job; exclude: it goes on as an empty artefact "
+        "with the error as reason",
     )
     on_bad_tile: OnBadTile = choice(
         "stop",

@@ -43,7 +43,7 @@ class SheetError(AbignetError):
 class SlideError(AbignetError):
     """A slide or image cannot be read or lacks what is needed.
 
-    ``on_bad_slide: exclude`` applies to this error and to no other.
+    ``on_bad_slide: exclude`` applies to this error, with those below it, and to no other.
     """
 
 
@@ -60,6 +60,13 @@ class MissingMppError(AbignetError):
 
 class ArtefactError(AbignetError):
     """A file of the pipeline is missing, foreign, half-written or of another version."""
+
+
+class ImportedFileError(ArtefactError, SlideError):
+    """A file that another tool made of a slide is damaged, or does not hold what it must.
+
+    It stands for the slide that it was made of: ``on_bad_slide: exclude`` applies.
+    """
 
 
 class OutputError(AbignetError):

@@ -18,14 +18,31 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.arrays import Float32s, Float64s, Int64s
-from pipeline.artefacts.tile_coords import tile_size
-from pipeline.errors import ArtefactError
+from pipeline.arrays import Float32s, Int64s
+from pipeline.artefacts.foreign_coords import (
+    as_stored,
+    check_on_slide,
+    level_0_coords,
+    rows_in_words,
+    without_batch,
+)
+from pipeline.artefacts.hdf5_attributes import pixels_of, positive_number_of
+from pipeline.artefacts.hdf5_files import read_hdf5, unlike
+from pipeline.artefacts.tile_coords import slide_of_coords, tile_size
+from pipeline.errors import ArtefactError, ImportedFileError
 from pipeline.logs import get_logger
+
+EXPECTED = (
+    "an HDF5 file of TRIDENT or CLAM with datasets 'features' (N, D) and 'coords' (N, 2), or of STAMP with 'feats' and "
+    "'coords'"
+)
+
+OTHER_FILE = "Take the file of features that one of them wrote"
+
+REMEDY = " Write one row a tile."
 
 logger = get_logger("features")
 
@@ -67,48 +84,69 @@ def read_features_h5(path: str | Path, *, slide_mpp: float | None = None) -> Fea
 
     Raises
     ------
+    ImportedFileError
+        If the file is none of these tools' or damaged, features are not finite numbers (n, d), one row a tile, or
+        coordinates are not those of tiles; see ``pipeline.artefacts.foreign_coords``.
     ArtefactError
-        If the file is none of these tools', or ``slide_mpp`` is needed and missing.
+        If ``slide_mpp`` is needed and missing.
     """
-    try:
-        with h5py.File(path, "r") as file:
-            stamp = "feats" in file
-            features = _without_batch(np.asarray(file["feats" if stamp else "features"], np.float32))
-            coords = _without_batch(np.asarray(file["coords"], np.float64))
-            attributes = dict(file.attrs if stamp else file["coords"].attrs)
-    except (OSError, KeyError) as error:
-        raise ArtefactError(
-            f"{path}: expected an HDF5 file of TRIDENT or CLAM with datasets 'features' (N, D) and 'coords' (N, 2), or "
-            f"of STAMP with 'feats' and 'coords'; {error}."
-        ) from error
-    if stamp:
-        return _stamp(path, features, coords, attributes, slide_mpp)
-    size = tile_size(attributes)
+    contents = read_hdf5(path, {"features": np.float32, "feats": np.float32, "coords": None}, EXPECTED)
+    names = [name for name in ("feats", "features") if name in contents.arrays]
+    if len(names) != 1 or "coords" not in contents.arrays:
+        raise unlike(path, EXPECTED, f"it holds {' and '.join(contents.arrays) or 'none of them'}", OTHER_FILE)
+    stored = contents.arrays["coords"]
+    features = _finite(without_batch(contents.arrays[names[0]]), path)
+    if names == ["feats"]:
+        file = _stamp(path, features, stored, contents.attributes[""], slide_mpp)
+    else:
+        file = _trident_or_clam(path, features, stored, contents.attributes["coords"])
+    if len(file.features) != len(file.coords):
+        raise ImportedFileError(
+            f"{path}: expected one row of features a tile, found {len(file.features)} rows of features and "
+            f"{len(file.coords)} of coordinates. Extract the features of this slide again."
+        )
+    return file
+
+
+def _finite(features: Float32s, path: str | Path) -> Float32s:
+    if features.size == 0:
+        return features.reshape(0, features.shape[-1] if features.ndim else 0)
+    if features.ndim != 2:
+        alone = " One row for the whole slide is no use here; extract features of tiles." if features.ndim == 1 else ""
+        raise ImportedFileError(
+            f"{path}: expected features (N, D), one row a tile, found shape {features.shape}.{alone or REMEDY}"
+        )
+    # Rows are looked at once, of what can be gigabytes.
+    finite = np.isfinite(features).all(axis=1)
+    if not finite.all():
+        what = "NaN" if np.isnan(features[~finite]).any() else "infinity, as beyond what float16 or float32 holds,"
+        raise ImportedFileError(
+            f"{path}: expected finite features, found {what} in {rows_in_words(~finite)}. Extract them again (in "
+            "float32), or leave these rows out of features and coords; on_bad_slide: exclude leaves out the slide."
+        )
+    return features
+
+
+def _trident_or_clam(
+    path: str | Path, features: Float32s, stored: npt.NDArray[Any], attributes: Mapping[str, Any]
+) -> FeaturesH5:
+    size, coords = tile_size(attributes, path), level_0_coords(stored, path)
+    check_on_slide(coords, size.width_l0, slide_of_coords(attributes, path).size_l0, path)
     if size.caution is not None:
         logger.warning("%s: %s", path, size.caution)
-    return FeaturesH5(
-        features=features,
-        coords=coords.astype(np.int64),
-        tile_px=size.tile_px,
-        tile_width_l0=size.width_l0,
-        mpp=size.mpp,
-    )
-
-
-def _without_batch(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Some encoders' files carry a leading batch axis of one."""
-    return array[0] if array.ndim == 3 and array.shape[0] == 1 else array
+    return FeaturesH5(features=features, coords=coords, tile_px=size.tile_px, tile_width_l0=size.width_l0, mpp=size.mpp)
 
 
 def _stamp(
     path: str | Path,
     features: Float32s,
-    coords_um: Float64s,
+    stored: npt.NDArray[Any],
     attributes: Mapping[str, Any],
     slide_mpp: float | None,
 ) -> FeaturesH5:
-    if attributes.get("unit") != "um" or "tile_size_um" not in attributes:
-        raise ArtefactError(
+    tile_um = positive_number_of(attributes, "tile_size_um", path)
+    if attributes.get("unit") != "um" or tile_um is None:
+        raise ImportedFileError(
             f"{path}: expected a tile feature file of STAMP with attributes unit = 'um' and tile_size_um, found "
             f"{', '.join(sorted(attributes)) or 'none'}. Make it again with a present STAMP."
         )
@@ -117,11 +155,13 @@ def _stamp(
             f"{path}: coordinates are in um and need the slide's um per level-0 pixel to become pixels. "
             "Give it in the sheet's column mpp, or as --mpp."
         )
-    tile_um, tile_px = float(attributes["tile_size_um"]), attributes.get("tile_size_px")
+    tile_px = pixels_of(attributes, "tile_size_px", path)
+    coords = level_0_coords(np.rint(as_stored(stored, path) / slide_mpp), path)
+    check_on_slide(coords, tile_um / slide_mpp, None, path)
     return FeaturesH5(
         features=features,
-        coords=np.rint(coords_um / slide_mpp).astype(np.int64),
-        tile_px=None if tile_px is None else int(tile_px),
+        coords=coords,
+        tile_px=tile_px,
         tile_width_l0=tile_um / slide_mpp,
-        mpp=None if tile_px is None else tile_um / int(tile_px),
+        mpp=None if tile_px is None else tile_um / tile_px,
     )

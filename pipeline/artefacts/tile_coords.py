@@ -22,16 +22,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import h5py
-import numpy as np
-
 from pipeline.arrays import Int64s
-from pipeline.errors import ArtefactError
+from pipeline.artefacts.foreign_coords import MOST_PX, level_0_coords
+from pipeline.artefacts.hdf5_attributes import number_of, pixels_of, positive_number_of
+from pipeline.artefacts.hdf5_files import read_hdf5, unlike
+from pipeline.errors import ImportedFileError
 
 Style = Literal["trident", "clam", "other"]
 
 SAME_WIDTH_L0 = 1.0
 """Two statements of a tile's side agree within this many level-0 pixels: TRIDENT cuts its side to a whole number."""
+
+EXPECTED = "an HDF5 file of TRIDENT or CLAM with the dataset 'coords' (N, 2) in whole level-0 pixels"
 
 
 @dataclass(frozen=True)
@@ -107,73 +109,107 @@ def read_tile_coords(path: str | Path) -> TileCoords:
 
     Raises
     ------
-    ArtefactError
-        If the file is missing or foreign, coordinates are not whole numbers (n, 2), or the
-        attributes do not tell how much tissue a tile shows.
+    ImportedFileError
+        If the file is missing, foreign or damaged, coordinates are not whole numbers (n, 2) or
+        name a tile twice, or the attributes do not tell how much tissue a tile shows.
     """
-    coords, attributes = _read(Path(path))
-    size = tile_size(attributes)
+    contents = read_hdf5(path, {"coords": None}, EXPECTED)
+    if "coords" not in contents.arrays:
+        raise unlike(path, EXPECTED, "it holds no 'coords'", "Take the file of coordinates that one of them wrote")
+    coords, attributes = level_0_coords(contents.arrays["coords"], path), contents.attributes["coords"]
+    size = tile_size(attributes, path)
     if size.width_l0 is None:
-        raise ArtefactError(
+        raise ImportedFileError(
             f"{path}: how much tissue a tile shows cannot be known: expected the attribute patch_size_level0, or "
             "patch_size with level0_magnification and target_magnification (TRIDENT) or with patch_level and "
             f"downsample (CLAM), found {', '.join(sorted(attributes)) or 'none'}. "
             "Write the coordinates again with their attributes."
         )
-    overlap = _number(attributes, "overlap")
+    overlap = pixels_of(attributes, "overlap", path)
     return TileCoords(
         coords=coords,
         width_l0=size.width_l0,
         tile_px=size.tile_px,
         mpp=size.mpp,
-        overlap_px=None if overlap is None else round(overlap),
+        overlap_px=overlap,
         style=_style(attributes),
-        slide=_slide(attributes),
+        slide=slide_of_coords(attributes, path),
         cautions=() if size.caution is None else (size.caution,),
     )
 
 
-def tile_size(attributes: Mapping[str, Any]) -> TileSize:
-    """What the attributes of ``coords`` tell of a tile's size; see ``read_tile_coords``."""
-    width_l0, caution = _width_l0(attributes)
-    tile_px = _positive(attributes, "target_patch_size") or _positive(attributes, "patch_size")
-    return TileSize(
-        width_l0=width_l0,
-        tile_px=None if tile_px is None else round(tile_px),
-        mpp=_positive(attributes, "target_mpp"),
-        caution=caution,
+def tile_size(attributes: Mapping[str, Any], path: str | Path) -> TileSize:
+    """What the attributes of ``coords`` of the file at ``path`` tell of a tile's size; see ``read_tile_coords``.
+
+    Raises
+    ------
+    ImportedFileError
+        If an attribute is no number, or a tile would have no pixel, or more than any slide.
+    """
+    attribute = _Attributes(attributes, path)
+    width_l0, caution = _width_l0(attribute)
+    tile_px = attribute.pixels("target_patch_size") or attribute.pixels("patch_size")
+    for side in (width_l0, tile_px):
+        if side is not None and not 1 <= side <= MOST_PX:
+            raise ImportedFileError(
+                f"{path}: expected tiles of 1 to {MOST_PX} pixels, the attributes say {side:g}. "
+                "Write the coordinates again with their true attributes."
+            )
+    return TileSize(width_l0=width_l0, tile_px=tile_px, mpp=attribute.positive("target_mpp"), caution=caution)
+
+
+def slide_of_coords(attributes: Mapping[str, Any], path: str | Path) -> SlideOfCoords:
+    """What the attributes of ``coords`` of the file at ``path`` tell of the slide.
+
+    Raises
+    ------
+    ImportedFileError
+        If an attribute is no number.
+    """
+    attribute = _Attributes(attributes, path)
+    width, height = (attribute.pixels(name) for name in ("level0_width", "level0_height"))
+    return SlideOfCoords(
+        mpp=attribute.positive("level0_mpp"),
+        power=attribute.positive("level0_magnification"),
+        size_l0=None if width is None or height is None else (width, height),
     )
 
 
-def _read(path: Path) -> tuple[Int64s, dict[str, Any]]:
-    try:
-        with h5py.File(path, "r") as file:
-            stored, attributes = np.asarray(file["coords"]), dict(file["coords"].attrs)
-    except (OSError, KeyError) as error:
-        raise ArtefactError(
-            f"{path}: expected an HDF5 file of TRIDENT or CLAM with the dataset 'coords' (N, 2); {error}."
-        ) from error
-    # Some files carry a leading batch axis of one; a file of no tile may hold an array of any shape.
-    coords = stored[0] if stored.ndim == 3 and stored.shape[0] == 1 else stored
-    coords = coords.reshape(0, 2) if coords.size == 0 else coords
-    if coords.ndim != 2 or coords.shape[1] != 2 or coords.dtype.kind not in "iuf" or (coords % 1 != 0).any():
-        raise ArtefactError(
-            f"{path}: expected 'coords' (N, 2) in whole level-0 pixels, found {stored.dtype} {stored.shape}"
-            f"{' with fractions' if coords.dtype.kind == 'f' else ''}. Coordinates in micrometres cannot be used."
-        )
-    return coords.astype(np.int64), attributes
+@dataclass(frozen=True)
+class _Attributes:
+    """Attributes of ``coords`` of the file at ``path``, as numbers."""
+
+    stored: Mapping[str, Any]
+    path: str | Path
+
+    def positive(self, name: str) -> float | None:
+        return positive_number_of(self.stored, name, self.path)
+
+    def pixels(self, name: str) -> int | None:
+        return pixels_of(self.stored, name, self.path)
+
+    def ratio(self, over: str, under: str) -> float | None:
+        numerator, denominator = self.positive(over), self.positive(under)
+        return numerator / denominator if numerator and denominator else None
+
+    def level_downsample(self) -> float | None:
+        level = number_of(self.stored, "patch_level", self.path)
+        if level is None:
+            return None
+        stored = self.positive("downsample") or (1.0 if level == 0 else None)
+        return None if stored is None else stored * (self.positive("custom_downsample") or 1.0)
 
 
-def _width_l0(attributes: Mapping[str, Any]) -> tuple[float | None, str | None]:
+def _width_l0(attribute: _Attributes) -> tuple[float | None, str | None]:
     """Side of a tile in level-0 pixels, and what contradicts it."""
-    patch_px = _positive(attributes, "patch_size")
+    patch_px = attribute.positive("patch_size")
     ratios = {
-        "resolutions": _ratio(attributes, "target_mpp", "level0_mpp"),
-        "magnifications": _ratio(attributes, "level0_magnification", "target_magnification"),
-        "patch_level": _level_downsample(attributes),
+        "resolutions": attribute.ratio("target_mpp", "level0_mpp"),
+        "magnifications": attribute.ratio("level0_magnification", "target_magnification"),
+        "patch_level": attribute.level_downsample(),
     }
     stated = {name: patch_px * ratio for name, ratio in ratios.items() if patch_px and ratio}
-    whole = _positive(attributes, "patch_size_level0")
+    whole = attribute.positive("patch_size_level0")
     if whole is None:
         return next(iter(stated.values()), None), None
     close = [width for width in stated.values() if abs(width - whole) < SAME_WIDTH_L0]
@@ -184,40 +220,6 @@ def _width_l0(attributes: Mapping[str, Any]) -> tuple[float | None, str | None]:
         f"the coordinates file says tiles of {whole:g} level-0 px (patch_size_level0) and by its {name} {width:g}; "
         "the former is taken"
     )
-
-
-def _slide(attributes: Mapping[str, Any]) -> SlideOfCoords:
-    width, height = (_positive(attributes, name) for name in ("level0_width", "level0_height"))
-    return SlideOfCoords(
-        mpp=_positive(attributes, "level0_mpp"),
-        power=_positive(attributes, "level0_magnification"),
-        size_l0=None if width is None or height is None else (round(width), round(height)),
-    )
-
-
-def _level_downsample(attributes: Mapping[str, Any]) -> float | None:
-    if "patch_level" not in attributes:
-        return None
-    stored = _positive(attributes, "downsample") or (1.0 if int(attributes["patch_level"]) == 0 else None)
-    return None if stored is None else stored * (_positive(attributes, "custom_downsample") or 1.0)
-
-
-def _ratio(attributes: Mapping[str, Any], over: str, under: str) -> float | None:
-    numerator, denominator = _positive(attributes, over), _positive(attributes, under)
-    return numerator / denominator if numerator and denominator else None
-
-
-def _positive(attributes: Mapping[str, Any], name: str) -> float | None:
-    """Attribute as a number above 0; None where it is absent or unset."""
-    number = _number(attributes, name)
-    return number if number is not None and number > 0 else None
-
-
-def _number(attributes: Mapping[str, Any], name: str) -> float | None:
-    """Attribute as a finite number, the mean where it is given for x and y."""
-    values = np.asarray(attributes.get(name))
-    number = float(values.mean()) if values.dtype.kind in "iuf" and values.size else np.nan
-    return number if np.isfinite(number) else None
 
 
 def _style(attributes: Mapping[str, Any]) -> Style:

@@ -1,6 +1,6 @@
 """Rule ``cache_features``: from the cell graphs of a slide to one feature vector per tile."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,8 @@ from pipeline.cellgraph.features.imported_embeddings import with_embedding
 from pipeline.cellgraph.graphs.csr import offsets_of_counts, tile_of_each
 from pipeline.cellgraph.graphs.slide_tables import check_slide, unreadable_tiles
 from pipeline.cellgraph.params import FeatureParams
-from pipeline.errors import ArtefactError
+from pipeline.errors import ArtefactError, ImportedFileError, OnBadSlide
+from pipeline.exclusion import reason_to_exclude
 from pipeline.logs import get_logger
 from pipeline.provenance import digests, record
 
@@ -79,7 +80,13 @@ class _Upstream:
         return {stage: header["provenance"]["params"] for stage, header in headers.items()}
 
 
-def cache_features(artefacts: SlideArtefacts, features_path: str | Path, params: FeatureParams, source: str) -> None:
+def cache_features(
+    artefacts: SlideArtefacts,
+    features_path: str | Path,
+    params: FeatureParams,
+    source: str,
+    on_bad_slide: OnBadSlide = "stop",
+) -> None:
     """Write ``features/{slide}.zarr``.
 
     Tiles with fewer than ``params.min_nuclei`` nuclei, and those that could not be read, are left out and counted in
@@ -93,11 +100,16 @@ def cache_features(artefacts: SlideArtefacts, features_path: str | Path, params:
         Which tiles and which features.
     source
         Source digest of this room.
+    on_bad_slide
+        What is done about imported features that cannot be used: ``exclude`` writes a cache without tiles, with the
+        error as reason.
 
     Raises
     ------
     ArtefactError
         If an input is missing, damaged or of another slide, or they do not fit together.
+    ImportedFileError
+        If imported features cannot be used, and ``on_bad_slide`` is ``stop``.
     """
     upstream = _read(artefacts)
     provenance = record(params=params, source=source, upstream=digests(artefacts.paths))
@@ -127,9 +139,22 @@ def cache_features(artefacts: SlideArtefacts, features_path: str | Path, params:
     )
     if artefacts.imported is not None:
         slide_mpp = upstream.tiles.header["slide_mpp"]
-        store = with_embedding(store, artefacts.imported, name=params.embedding, slide_mpp=slide_mpp)
+        try:
+            store = with_embedding(store, artefacts.imported, name=params.embedding, slide_mpp=slide_mpp)
+        except ImportedFileError as error:
+            store = _excluded(store, reason_to_exclude(error, artefacts.imported, on_bad_slide))
+            LOG.warning("%s is excluded: %s", artefacts.slide_id, error)
     write_features(features_path, store)
-    LOG.info("%s: %d tiles, %d features, %d tiles dropped", artefacts.slide_id, *features.shape, sum(dropped.values()))
+    LOG.info(
+        "%s: %d tiles, %d features, %d tiles dropped", artefacts.slide_id, *store.features.shape, sum(dropped.values())
+    )
+
+
+def _excluded(store: FeatureStore, reason: str) -> FeatureStore:
+    """``store`` without any of its tiles."""
+    none = slice(0, 0)
+    features, coords, tile_id = store.features[none], store.coords[none], store.tile_id[none]
+    return replace(store, features=features, coords=coords, tile_id=tile_id, valid=None, reason=reason)
 
 
 def _read(artefacts: SlideArtefacts) -> _Upstream:

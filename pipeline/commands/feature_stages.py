@@ -87,6 +87,7 @@ class FeatureStages:
                 slide_id=row.slide_id,
                 source=source_digest(STAGES["import_features"]),
                 slide_mpp=row.mpp,
+                on_bad_slide=self.config["on_bad_slide"],
             )
         with writing(self.work(row.slide_id, "key")) as temporary:
             temporary.write_text(self.key(row))
@@ -124,7 +125,7 @@ class FeatureStages:
         )
         artefacts = SlideArtefacts(row.slide_id, tiles, nuclei, graphs, row.features)
         source = source_digest(STAGES["cache_features"])
-        cache_features(artefacts, self.cache(row.slide_id), feature_params, source)
+        cache_features(artefacts, self.cache(row.slide_id), feature_params, source, self.config["on_bad_slide"])
 
     def _tile(self, row: SlideRow, slide_path: Path, tiles_path: Path) -> None:
         from pipeline.slides.slide_input import SlideInput

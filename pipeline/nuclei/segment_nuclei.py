@@ -11,12 +11,12 @@ from pipeline.artefacts.nuclei import COLUMNS, write_nuclei
 from pipeline.artefacts.tables import HeadedTable, empty_frame
 from pipeline.artefacts.tiles import check_single_ownership, kept_tiles, read_tiles
 from pipeline.errors import OnBadSlide, OnBadTile, SlideError, UnreadableRegionError
+from pipeline.exclusion import reason_to_exclude
 from pipeline.logs import get_logger
 from pipeline.nuclei.params import NucleiParams
 from pipeline.nuclei.segmentation.finished_blocks import FinishedBlocks
 from pipeline.nuclei.segmentation.nucleus_headers import SegmentedSlide, nucleus_header
 from pipeline.nuclei.segmentation.segmenters import Segmenter, open_segmenter
-from pipeline.slides.exclusion import reason_to_exclude
 from pipeline.slides.mpp_ranges import ANY_MPP
 from pipeline.slides.reader import SlideReader
 from pipeline.slides.reader_names import Reader

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.arrays import Bools
+from pipeline.artefacts.foreign_coords import is_off_slide
 from pipeline.artefacts.tile_coords import TileCoords, read_tile_coords
 from pipeline.artefacts.tiles import PEN_COLUMNS
 from pipeline.errors import OnBadTile
@@ -25,7 +26,8 @@ def import_tiles(coords_path: str | Path, job: TilingJob) -> None:
 
     Tissue and quality are measured, but every tile is kept that lies on the slide and can
     be read: whoever chose them has judged them.  Tiles are put into reading order; their
-    row and col are the ranks of y_l0 and x_l0 among the distinct ones.
+    row and col are the ranks of y_l0 and x_l0 among the distinct ones.  Tiles beyond the slide,
+    and coordinates made of a slide of another size, are cautions.
 
     Parameters
     ----------
@@ -37,16 +39,19 @@ def import_tiles(coords_path: str | Path, job: TilingJob) -> None:
 
     Raises
     ------
-    ArtefactError
-        If the coordinates cannot be read.
+    ImportedFileError
+        If the coordinates cannot be used, and ``on_bad_slide`` is ``stop``.
     ConfigError
         If the file's tiles have a size or resolution that ``tiling`` does not allow.
     SlideError, MissingMppError
         See ``tile_slide``.
     """
-    coords = read_tile_coords(coords_path)
-    on_bad_tile = job.slide.on_bad_tile
-    job.run(lambda slide: _import(slide, coords, job.params, on_bad_tile), upstream={"coords": coords_path})
+
+    def tile(slide: SlideReader) -> TiledSlide:
+        # Read here, so that a file that cannot be used excludes its slide as an unreadable slide does.
+        return _import(slide, read_tile_coords(coords_path), job.params, job.slide.on_bad_tile)
+
+    job.run(tile, upstream={"coords": coords_path})
 
 
 def _import(slide: SlideReader, coords: TileCoords, params: TilingParams, on_bad_tile: OnBadTile) -> TiledSlide:
@@ -57,11 +62,16 @@ def _import(slide: SlideReader, coords: TileCoords, params: TilingParams, on_bad
     slide_map = map_slide(slide, params, on_bad_tile=on_bad_tile)
     tiles = unmeasured(_placed(coords, params))
     tiles = tiles.assign(tissue_fraction=slide_map.share(slide_map.tissue, tiles))
-    tiles = dropped(tiles, _is_beyond(tiles, slide_map.size), OPENING_WORDS["beyond the slide"])
+    beyond = _is_beyond(tiles, slide_map.size)
+    tiles = dropped(tiles, beyond, OPENING_WORDS["beyond the slide"])
     tiles = drop_unreadable(tiles, slide_map.share(slide_map.unreadable, tiles) > 0)
     tiles = with_quality(tiles, slide_map, (*PEN_COLUMNS, "qc_fold", "qc_off_stain"), params)
     tiles = decided(with_focus(slide, tiles, params, on_bad_tile))
-    cautions = (*coords_cautions(slide, coords, params.mpp), *scale_cautions(slide.mpp, params))
+    cautions = (
+        *_beyond_caution(beyond),
+        *coords_cautions(slide, coords, params.mpp),
+        *scale_cautions(slide.mpp, params),
+    )
     return TiledSlide(tiles, slide_map, params, _reason(tiles), cautions)
 
 
@@ -85,8 +95,14 @@ def _placed(coords: TileCoords, params: TilingParams) -> pd.DataFrame:
 
 def _is_beyond(tiles: pd.DataFrame, size: SlideSize) -> Bools:
     """Whether no part of a tile lies on the slide, (n_tiles,)."""
-    x, y, side = (tiles[name].to_numpy() for name in ("x_l0", "y_l0", "width_l0"))
-    return np.asarray((x >= size.width_l0) | (y >= size.height_l0) | (x + side <= 0) | (y + side <= 0), np.bool_)
+    sides = tiles["width_l0"].to_numpy()[:, None]
+    return is_off_slide(tiles[["x_l0", "y_l0"]].to_numpy(np.int64), sides, (size.width_l0, size.height_l0))
+
+
+def _beyond_caution(beyond: Bools) -> tuple[str, ...]:
+    if not beyond.any():
+        return ()
+    return (f"{int(beyond.sum())} of {len(beyond)} imported tiles lie beyond the slide and are left out",)
 
 
 def _reason(tiles: pd.DataFrame) -> str | None:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from pipeline.artefacts.tile_coords import SlideOfCoords, read_tile_coords
-from pipeline.errors import ArtefactError
+from pipeline.errors import ArtefactError, ImportedFileError
 
 
 def write_coords(path: Path, coords: object, **attrs: object) -> Path:
@@ -110,3 +110,33 @@ def test_a_missing_and_a_foreign_file_are_refused(tmp_path):
     for name in ("none.h5", "text.h5", "other.h5"):
         with pytest.raises(ArtefactError, match="TRIDENT or CLAM with the dataset 'coords'"):
             read_tile_coords(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("coords", "words"),
+    [
+        ([[0, 0], [0, 0]], "place .0, 0. of row 0 again in row 1 of 2"),
+        ([[0, 0], [np.nan, 0]], "NaN or infinity in row 1 of 2"),
+        ([[0, 0, 256, 256]], "look like boxes"),
+        (np.array([[2**64 - 256, 0]], np.uint64), "in an unsigned type"),
+    ],
+)
+def test_places_are_checked_as_those_of_features(tmp_path, coords, words):
+    with pytest.raises(ImportedFileError, match=words):
+        read_tile_coords(write_coords(tmp_path / "s.h5", coords, patch_size_level0=256))
+
+
+@pytest.mark.parametrize("level", ["None", b"None", h5py.Empty("i8"), [0, 3]])
+def test_a_level_that_is_none_says_so(tmp_path, level):
+    with pytest.raises(ImportedFileError, match=r"cannot be known|a number in attribute 'patch_level'"):
+        read_tile_coords(write_coords(tmp_path / "s.h5", TWO, patch_size=256, patch_level=level))
+
+
+def test_numbers_in_text_and_in_arrays_of_one_are_numbers(tmp_path):
+    read = read_tile_coords(write_coords(tmp_path / "s.h5", TWO, patch_size=b"256", patch_level=[0]))
+    assert (read.width_l0, read.tile_px) == (256, 256)
+
+
+def test_the_size_of_the_slide_may_be_text(tmp_path):
+    path = write_coords(tmp_path / "s.h5", TWO, patch_size_level0=256, level0_width=4000, level0_height="3000")
+    assert read_tile_coords(path).slide.size_l0 == (4000, 3000)

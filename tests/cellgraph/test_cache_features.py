@@ -1,3 +1,4 @@
+import h5py
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
@@ -17,7 +18,7 @@ from pipeline.cellgraph.cache_features import SlideArtefacts, cache_features
 from pipeline.cellgraph.features import feature_blocks
 from pipeline.cellgraph.features.feature_blocks import feature_names
 from pipeline.cellgraph.params import CellGraphParams, FeatureParams
-from pipeline.errors import ArtefactError
+from pipeline.errors import ArtefactError, SlideError
 from pipeline.provenance import digests, file_digest
 
 
@@ -201,3 +202,28 @@ def test_graphs_of_other_tables_are_refused(tile_frame, nucleus_frame, write_sli
     other = write_slide(tile_frame([True]), nucleus_frame([10], seed=5))
     with pytest.raises(ArtefactError, match="made from other tables"):
         cache_features(SlideArtefacts("S1", *other, tmp_path / "g.zarr"), tmp_path / "x.zarr", FeatureParams(), "")
+
+
+def test_imported_features_that_cannot_be_used_are_a_bad_slide(tile_frame, nucleus_frame, write_slide, tmp_path):
+    """NaN in the file, a file that is none, and one of another slide."""
+    tables, graphs = write_slide(tile_frame([True, True]), nucleus_frame([30, 40])), tmp_path / "g.zarr"
+    build_cell_graphs(*tables, graphs, slide_id="S1", params=CellGraphParams(), source="abc")
+    write_imported(tmp_path / "nan.h5", [[0, 0], [512, 0]], [[1, np.nan], [2, 3]])
+    (tmp_path / "text.h5").write_text("no HDF5")
+    write_imported(tmp_path / "far.h5", [[90_000, 0]], [[1, 2]])
+    for name, words in (("nan", "NaN in row 0"), ("text", "HDF5 file"), ("far", "none of its 1 tiles lies where")):
+        artefacts = SlideArtefacts("S1", *tables, graphs, tmp_path / f"{name}.h5")
+        params = FeatureParams(min_nuclei=5, embedding="uni")
+        with pytest.raises(SlideError, match=words):
+            cache_features(artefacts, tmp_path / "f.zarr", params, "def")
+        cache_features(artefacts, tmp_path / f"{name}.zarr", params, "def", "exclude")
+        store = read_features(tmp_path / f"{name}.zarr")
+        assert len(store.features) == len(store.coords) == len(store.tile_id) == 0
+        assert store.feature_names == feature_names(params)
+        assert store.reason.startswith(f"{name}.h5: ")
+        assert words in store.reason
+
+
+def write_imported(path, coords, values):
+    with h5py.File(path, "w") as file:
+        file["features"], file["coords"] = np.asarray(values, np.float32), np.asarray(coords)

@@ -4,7 +4,7 @@ import pytest
 
 from pipeline.artefacts.features import read_features
 from pipeline.cellgraph.import_features import import_features
-from pipeline.errors import ArtefactError
+from pipeline.errors import ArtefactError, SlideError
 from pipeline.provenance import file_digest
 
 
@@ -59,3 +59,37 @@ def test_a_cache_is_imported_under_another_name_with_all_it_holds(stamp_file, tm
     np.testing.assert_array_equal(second.features, first.features)
     np.testing.assert_array_equal(second.coords, first.coords)
     assert (second.slide_id, second.tile_width_l0) == ("b", 1024.0)
+
+
+@pytest.mark.parametrize(
+    ("values", "coords", "words"),
+    [
+        ([[1, 2], [np.nan, 4]], [[0, 0], [256, 0]], "found NaN in row 1 of 2"),
+        ([[1, 2], [3, 4]], [[0, 0], [0, 0]], "again in row 1 of 2"),
+        ([[1, 2]], [[0, 0], [256, 0]], "found 1 rows of features and 2"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_a_bad_slide(tmp_path, caplog, values, coords, words):
+    path = _stamp(tmp_path / "s.h5", coords, values)
+    job = {"slide_id": "s", "source": "x", "slide_mpp": 0.25}
+    with pytest.raises(SlideError, match=words):
+        import_features(path, tmp_path / "s.zarr", **job)
+    assert not (tmp_path / "s.zarr").exists()
+    import_features(path, tmp_path / "s.zarr", **job, on_bad_slide="exclude")
+    read = read_features(tmp_path / "s.zarr")
+    assert read.coords.shape == (0, 2)
+    assert read.reason.startswith("s.h5: expected")
+    assert words in read.reason
+    assert (read.slide_id, read.upstream) == ("s", {"imported": file_digest(path)})
+    assert "s is excluded" in caplog.text
+
+
+def test_a_cache_that_cannot_be_used_is_a_bad_slide(stamp_file, tmp_path):
+    (tmp_path / "a.zarr").mkdir()
+    import_features(tmp_path / "a.zarr", tmp_path / "s.zarr", slide_id="s", source="x", on_bad_slide="exclude")
+    assert "a.zarr: expected a Zarr store" in read_features(tmp_path / "s.zarr").reason
+
+
+def test_a_gap_in_the_sheet_is_no_bad_slide(stamp_file, tmp_path):
+    with pytest.raises(ArtefactError, match="column mpp"):
+        import_features(stamp_file, tmp_path / "s.zarr", slide_id="s", source="x", on_bad_slide="exclude")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.artefacts.tiles import QC_COLUMNS, check_single_ownership, kept_tiles, read_tiles
-from pipeline.errors import ArtefactError, ConfigError, SlideError
+from pipeline.errors import ConfigError, ImportedFileError, SlideError
 from pipeline.slides.slide_input import SlideInput
 from pipeline.synthetic.painting.pyramid import truncate
 from pipeline.tiling.import_tiles import import_tiles
@@ -105,16 +105,43 @@ def test_no_tile_left_is_an_empty_table_with_its_reason(make_slide: Any, tmp_pat
     assert run(slide, beyond, tmp_path / "t.parquet").reason == "no imported tile can be used: 1 beyond the slide"
 
 
-def test_bad_slide_is_excluded_but_a_bad_file_of_coordinates_is_not(make_slide: Any, tmp_path: Path) -> None:
+def test_a_bad_slide_is_excluded(make_slide: Any, tmp_path: Path) -> None:
     slide = make_slide("a.tif", 700, 700, (0, 0, 512, 512))
     truncate(slide)
     coords = coords_file(tmp_path / "c.h5", [(0, 0)])
     table = run(slide, coords, tmp_path / "t.parquet", mpp=0.5, on_bad_slide="exclude")
     assert table.frame.empty
     assert "slide s1 (a.tif)" in table.reason
-    (tmp_path / "c.h5").write_text("nonsense")
-    with pytest.raises(ArtefactError, match=r"c\.h5"):
-        run(slide, coords, tmp_path / "t.parquet", mpp=0.5, on_bad_slide="exclude")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda path: path.write_text("nonsense"), "c.h5: expected an HDF5 file of TRIDENT or CLAM"),
+        (lambda path: coords_file(path, [(0, 0), (0, 0)]), "c.h5: expected each tile once"),
+        (lambda path: coords_file(path, [(0, 0)], patch_size="large"), "c.h5: expected a number in attribute"),
+    ],
+)
+def test_coordinates_that_cannot_be_used_are_a_bad_slide(
+    make_slide: Any, tmp_path: Path, change: Any, words: str
+) -> None:
+    slide = make_slide("a.tif", 700, 700, (0, 0, 512, 512))
+    coords = tmp_path / "c.h5"
+    change(coords)
+    with pytest.raises(ImportedFileError, match=words):
+        run(slide, coords, tmp_path / "t.parquet", mpp=0.5)
+    assert not (tmp_path / "t.parquet").exists()
+    table = run(slide, coords, tmp_path / "t.parquet", mpp=0.5, on_bad_slide="exclude")
+    assert table.frame.empty
+    assert table.reason.startswith(words)
+    assert (tmp_path / "t.png").exists()
+
+
+def test_tiles_beyond_the_slide_are_a_caution(make_slide: Any, tmp_path: Path) -> None:
+    slide = make_slide("a.tif", 600, 600, (0, 0, 600, 600))
+    coords = coords_file(tmp_path / "c.h5", [(0, 0), (700, 0)])
+    (caution,) = run(slide, coords, tmp_path / "t.parquet").header["cautions"]
+    assert caution == "1 of 2 imported tiles lie beyond the slide and are left out"
 
 
 def test_same_input_same_bytes(make_slide: Any, tmp_path: Path) -> None:

@@ -130,7 +130,7 @@ def test_a_fold_of_the_sheet_may_lose_all_its_slides(split, stored, emptied):
 def test_imported_files_may_be_empty_too(tmp_path):
     for name, n in (("full", 2), ("bare", 0)):
         with h5py.File(tmp_path / f"{name}.h5", "w") as file:
-            file["features"], file["coords"] = np.ones((n, 3), np.float32), np.zeros((n, 2), np.int64)
+            file["features"], file["coords"] = np.ones((n, 3), np.float32), np.arange(2 * n).reshape(n, 2)
     assert empty_reason(tmp_path / "full.h5") is None
     assert empty_reason(tmp_path / "bare.h5") == "the imported file holds no tile"
 

@@ -23,6 +23,7 @@ rule cache_features:
         runtime=240,
     params:
         features=section("features"),
+        on_bad_slide=config["on_bad_slide"],
         source=source_digest("pipeline.cellgraph.cache_features"),
     script:
         "../scripts/cache_features.py"
@@ -47,6 +48,7 @@ rule import_features:
         runtime=30,
     params:
         slide_mpp=lambda wildcards: SLIDES[wildcards.slide].mpp,
+        on_bad_slide=config["on_bad_slide"],
         source=source_digest("pipeline.cellgraph.import_features"),
     script:
         "../scripts/import_features.py"

@@ -16,4 +16,5 @@ with job_log(snakemake.log[0]):
         snakemake.output.features,
         FeatureParams(**snakemake.params.features),
         snakemake.params.source,
+        snakemake.params.on_bad_slide,
     )

@@ -10,4 +10,5 @@ with job_log(snakemake.log[0]):
         slide_id=snakemake.wildcards.slide,
         source=snakemake.params.source,
         slide_mpp=snakemake.params.slide_mpp,
+        on_bad_slide=snakemake.params.on_bad_slide,
     )

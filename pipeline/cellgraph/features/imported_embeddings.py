@@ -12,8 +12,9 @@ from scipy.spatial import cKDTree
 
 from pipeline.arrays import Int64s
 from pipeline.artefacts.features import FeatureStore, read_features, write_features
+from pipeline.artefacts.imported_features import read_imported_features
 from pipeline.cellgraph.params import EMBEDDING_NAME
-from pipeline.errors import ArtefactError
+from pipeline.errors import ArtefactError, ImportedFileError
 from pipeline.logs import get_logger
 from pipeline.provenance import file_digest
 
@@ -61,18 +62,20 @@ def with_embedding(
 
     Raises
     ------
+    ImportedFileError
+        If the file cannot be used, tiles have another size, or no tile of a store that has some is matched.
     ArtefactError
-        If the file cannot be read, tiles have another size, or no tile of a store that has some is matched.
+        If ``slide_mpp`` is needed and missing, or ``name`` is none.
     """
     if not re.fullmatch(EMBEDDING_NAME, name):
         raise ArtefactError(f"embedding name: expected letters, digits, '.', '_' and '-', found {name!r}.")
-    imported = read_features(imported_path, slide_mpp=slide_mpp)
+    imported = read_imported_features(imported_path, slide_mpp=slide_mpp)
     width_l0 = _common_width(store, imported, imported_path)
     partner = match_tiles(store.coords, imported.coords, SAME_TILE * width_l0)
     matched = partner >= 0
     unmatched = {"tiles": int((~matched).sum()), "imported": len(imported.coords) - int(matched.sum())}
     if len(matched) and not matched.any():
-        raise ArtefactError(
+        raise ImportedFileError(
             f"{imported_path}: none of its {len(imported.coords)} tiles lies where one of the {len(matched)} tiles of "
             f"{store.slide_id} does. Expected features of the same slide on the same grid of tiles."
         )
@@ -111,7 +114,7 @@ def _common_width(store: FeatureStore, imported: FeatureStore, imported_path: st
     """Side of a tile in level-0 pixels, of both where both tell."""
     widths = [width for width in (store.tile_width_l0, imported.tile_width_l0) if width is not None]
     if len(widths) == 2 and abs(widths[0] - widths[1]) > SAME_TILE * widths[0]:
-        raise ArtefactError(
+        raise ImportedFileError(
             f"{imported_path}: expected tiles of {widths[0]:g} level-0 pixels as in the cache of {store.slide_id}, "
             f"found {widths[1]:g}. Tile both alike (tiling.tile_px, tiling.mpp)."
         )

@@ -11,10 +11,10 @@ from PIL import Image
 from pipeline.artefacts import tiles as tile_table
 from pipeline.artefacts.fingerprint import fingerprint
 from pipeline.artefacts.tables import empty_frame
-from pipeline.errors import SlideError
+from pipeline.errors import ImportedFileError, SlideError
+from pipeline.exclusion import reason_to_exclude
 from pipeline.logs import get_logger
 from pipeline.provenance import digests, record
-from pipeline.slides.exclusion import reason_to_exclude
 from pipeline.slides.reader import SlideReader
 from pipeline.slides.slide_input import SlideInput
 from pipeline.slides.source import Box
@@ -79,7 +79,7 @@ class TilingJob:
         Raises
         ------
         SlideError
-            If the slide cannot be read and ``on_bad_slide`` is ``stop``.
+            If the slide, or an imported file of it, cannot be read and ``on_bad_slide`` is ``stop``.
         MissingMppError, ConfigError
             If the slide has no pixel size, or is given one outside ``params.slide_mpp_range``.
         """
@@ -94,7 +94,8 @@ class TilingJob:
                 tile_table.write_tiles(self.tiles_path, tiled.tiles, header)
                 _report(tiled, header)
         except SlideError as error:
-            reason = reason_to_exclude(error, self.slide.path, self.slide.on_bad_slide)
+            at_fault = upstream.get("coords") if isinstance(error, ImportedFileError) else None
+            reason = reason_to_exclude(error, at_fault or self.slide.path, self.slide.on_bad_slide)
             logger.warning("%s is excluded: %s", self.slide.slide_id, error)
             self._write_excluded(reason)
 

@@ -1,7 +1,7 @@
 import pytest
 
 from pipeline.errors import SlideError
-from pipeline.slides.exclusion import reason_to_exclude
+from pipeline.exclusion import reason_to_exclude
 
 
 def test_stop_raises_the_error_itself():
