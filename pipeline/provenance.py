@@ -16,8 +16,20 @@ from typing import Any
 
 from pipeline.reachability import module_file, reached_modules
 
-FORMAT_VERSION = 1
-"""Version of every file contract of the pipeline; raised when any of them changes."""
+FORMAT_VERSIONS: Mapping[str, int] = {
+    "tiles": 2,
+    "nuclei": 2,
+    "cell_graphs": 2,
+    "features": 2,
+    "learned_graphs": 2,
+    "model": 2,
+    "provenance": 2,
+}
+"""Version of the format of each kind of file; raised when it changes.
+
+Version 2 of all of them carries a digest of itself, version 1 none.  ``provenance`` stands for what has no
+header of its own: CSV and JSON files.
+"""
 
 DIGESTED_SUFFIXES = frozenset({".html", ".css", ".js"})
 """Kinds of file beside a module that are part of its source; weights have digests of their own."""
@@ -140,7 +152,7 @@ def record(*, params: Any, source: str, upstream: Mapping[str, str] | None = Non
         Digest of each input artefact, by its role.
     """
     return {
-        "format_version": FORMAT_VERSION,
+        "format_version": FORMAT_VERSIONS["provenance"],
         "params": _plain(params),
         "source": source,
         "upstream": dict(upstream or {}),

@@ -17,6 +17,7 @@ import numpy as np
 from pipeline.arrays import Float32s, Int64s
 from pipeline.artefacts.zarr_store import open_headed_store, read_array, write_store
 from pipeline.errors import ArtefactError
+from pipeline.provenance import FORMAT_VERSIONS
 
 KIND = "cell_graphs"
 
@@ -84,7 +85,14 @@ def write_cell_graphs(
 ) -> None:
     """Write the cell graphs of a slide; ``reason`` says why there is none, else None."""
     arrays = {name: np.asarray(getattr(graphs, name), dtype) for name, dtype in ARRAYS.items()}
-    write_store(path, arrays, {"kind": KIND, "slide_id": slide_id, "reason": reason, "provenance": dict(provenance)})
+    header = {
+        "kind": KIND,
+        "format_version": FORMAT_VERSIONS[KIND],
+        "slide_id": slide_id,
+        "reason": reason,
+        "provenance": dict(provenance),
+    }
+    write_store(path, arrays, header)
 
 
 def read_cell_graphs(path: str | Path) -> tuple[CellGraphs, dict[str, Any]]:
@@ -96,7 +104,7 @@ def read_cell_graphs(path: str | Path) -> tuple[CellGraphs, dict[str, Any]]:
         If the store is missing, foreign, damaged or inconsistent.
     """
     group, header = open_headed_store(path, KIND)
-    graphs = CellGraphs(**{name: read_array(group, name, path) for name in ARRAYS})
+    graphs = CellGraphs(**{name: read_array(group, name, path, KIND) for name in ARRAYS})
     if graphs.node_offsets[-1] != len(graphs.nucleus_id) or graphs.edge_offsets[-1] != graphs.edge_index.shape[1]:
         raise ArtefactError(f"{path}: offsets do not match the arrays; the store is half-written. Make it again.")
     return graphs, header

@@ -8,9 +8,9 @@ import numpy as np
 import zarr
 
 from pipeline.arrays import Float32s, Int64s
-from pipeline.artefacts.features import feature_names_of, open_cache, slide_id_of
+from pipeline.artefacts.features import KIND, feature_names_of, open_cache, slide_id_of
+from pipeline.artefacts.remedies import damaged
 from pipeline.artefacts.zarr_store import expected_digests, read_array, read_values
-from pipeline.errors import ArtefactError
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class LazyFeatures:
         ArtefactError
             If they are damaged.
         """
-        return read_values(self.array, self.digest, "features", self.path).astype(np.float32)
+        return read_values(self.array, self.digest, self.path, KIND).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def read_patch_places(path: str | Path) -> PatchPlaces:
     attributes: dict[str, Any] = dict(group.attrs)
     side = attributes.get("tile_width_l0")
     return PatchPlaces(
-        coords=read_array(group, "coords", path).astype(np.int64),
+        coords=read_array(group, "coords", path, KIND).astype(np.int64),
         tile_width_l0=None if side is None else float(side),
         reason=attributes.get("reason"),
         source=str(attributes.get("source") or ""),
@@ -105,7 +105,7 @@ def open_features(path: str | Path) -> LazyFeatures:
     group = open_cache(path)
     features = group.get("features")
     if not isinstance(features, zarr.Array) or features.ndim != 2:
-        raise ArtefactError(f"{path}: array 'features' is missing; the store is half-written. Make it again.")
+        raise damaged(KIND, path, "array 'features' is missing; the store is half-written")
     return LazyFeatures(
         path=Path(path),
         slide_id=slide_id_of(group, path),

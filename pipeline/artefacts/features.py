@@ -1,4 +1,4 @@
-"""``features/{slide}.zarr``: the feature cache, version 1, which also reads the ``.h5`` files of other tools.
+"""``features/{slide}.zarr``: the feature cache, which also reads the ``.h5`` files of other tools.
 
 Frame of ``coords``: level-0 pixels, (x, y) of the tile's top-left corner, y down.
 """
@@ -14,9 +14,11 @@ import zarr
 
 from pipeline.arrays import Bools, Float32s, Int64s
 from pipeline.artefacts.feature_h5 import read_features_h5
-from pipeline.artefacts.zarr_store import open_store, read_array, write_store
+from pipeline.artefacts.header import check_version
+from pipeline.artefacts.unverified import FOREIGN, say_unverified
+from pipeline.artefacts.zarr_store import is_sealed, open_store, read_array, write_store
 from pipeline.errors import ArtefactError
-from pipeline.provenance import FORMAT_VERSION
+from pipeline.provenance import FORMAT_VERSIONS
 
 KIND = "features"
 EMBEDDINGS = "embeddings"
@@ -130,7 +132,7 @@ def write_features(path: str | Path, store: FeatureStore) -> None:
     arrays |= {f"{EMBEDDINGS}/{name}": np.asarray(values, np.float32) for name, values in store.embeddings.items()}
     attributes = {
         "kind": KIND,
-        "format_version": FORMAT_VERSION,
+        "format_version": FORMAT_VERSIONS[KIND],
         "slide_id": store.slide_id,
         "feature_names": list(store.feature_names),
         "mpp": store.mpp,
@@ -163,6 +165,7 @@ def read_features(path: str | Path, *, slide_mpp: float | None = None) -> Featur
         If the file is missing, of another kind or version, damaged or inconsistent.
     """
     if Path(path).suffix == ".h5":
+        say_unverified(path, FOREIGN)
         return check_features(_from_h5(Path(path), slide_mpp), path)
     return check_features(_read_zarr(path), path)
 
@@ -176,32 +179,27 @@ def open_cache(path: str | Path) -> zarr.Group:
         If there is no store, it is half-written, or of another version.
     """
     group = open_store(path, KIND)
-    version = group.attrs.get("format_version")
-    if version != FORMAT_VERSION:
-        raise ArtefactError(
-            f"{path}: expected a feature cache of format version {FORMAT_VERSION}, found {version}. "
-            "Make it again, or import it with `abignet import-h5`."
-        )
+    check_version(dict(group.attrs), KIND, path, sealed=is_sealed(group))
     return group
 
 
 def _read_zarr(path: str | Path) -> FeatureStore:
     group = open_cache(path)
     attributes: dict[str, Any] = dict(group.attrs)
-    features = read_array(group, "features", path).astype(np.float32)
+    features = read_array(group, "features", path, KIND).astype(np.float32)
     embeddings = group[EMBEDDINGS] if EMBEDDINGS in group else None
     embedding_names = sorted(embeddings.array_keys()) if isinstance(embeddings, zarr.Group) else []
     return FeatureStore(
         slide_id=slide_id_of(group, path),
         features=features,
         feature_names=feature_names_of(group, features.shape[-1]),
-        coords=read_array(group, "coords", path).astype(np.int64),
-        tile_id=read_array(group, "tile_id", path).astype(np.int64),
+        coords=read_array(group, "coords", path, KIND).astype(np.int64),
+        tile_id=read_array(group, "tile_id", path, KIND).astype(np.int64),
         mpp=attributes.get("mpp"),
         tile_px=attributes.get("tile_px"),
         tile_width_l0=attributes.get("tile_width_l0"),
-        valid=read_array(group, "valid", path).astype(np.bool_) if "valid" in group else None,
-        embeddings={name: read_array(group, f"{EMBEDDINGS}/{name}", path) for name in embedding_names},
+        valid=read_array(group, "valid", path, KIND).astype(np.bool_) if "valid" in group else None,
+        embeddings={name: read_array(group, f"{EMBEDDINGS}/{name}", path, KIND) for name in embedding_names},
         unmatched=attributes.get("unmatched") or {},
         reason=attributes.get("reason"),
         dropped=attributes.get("dropped") or {},

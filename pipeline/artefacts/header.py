@@ -4,12 +4,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pipeline.artefacts.remedies import damaged, remedy
+from pipeline.artefacts.unverified import BEFORE_DIGESTS, FOREIGN, say_unverified
 from pipeline.errors import ArtefactError
-from pipeline.provenance import FORMAT_VERSION
+from pipeline.provenance import FORMAT_VERSIONS
+
+WITHOUT_DIGEST = 1
+"""The format version of all kinds that carries no digest."""
 
 
-def check_header(header: Mapping[str, Any], kind: str, path: str | Path) -> None:
-    """Check kind and format version of an artefact's header.
+def check_header(header: Mapping[str, Any], kind: str, path: str | Path, *, sealed: bool) -> None:
+    """Check kind and format version of an artefact's header; see ``check_version``.
 
     Raises
     ------
@@ -18,8 +23,34 @@ def check_header(header: Mapping[str, Any], kind: str, path: str | Path) -> None
     """
     if header.get("kind") != kind:
         raise ArtefactError(f"{path}: expected {kind}, found {header.get('kind')!r}.")
-    version = header.get("provenance", {}).get("format_version")
-    if version != FORMAT_VERSION:
-        raise ArtefactError(
-            f"{path}: expected format version {FORMAT_VERSION}, found {version}. Make it again with this abignet."
-        )
+    check_version(header, kind, path, sealed=sealed)
+
+
+def check_version(header: Mapping[str, Any], kind: str, path: str | Path, *, sealed: bool) -> None:
+    """Check the format version that a header states.
+
+    Parameters
+    ----------
+    sealed
+        Whether the file carries a digest of itself, which has been checked; one that should and does not
+        is damaged, and one of version 1 is said to be read unverified.
+
+    Raises
+    ------
+    ArtefactError
+        If the version is not read by this version of abignet, or lacks its digest.
+    """
+    version, expected = stated_version(header), FORMAT_VERSIONS[kind]
+    if version == WITHOUT_DIGEST:
+        say_unverified(path, BEFORE_DIGESTS if header.get("provenance") or header.get("source") else FOREIGN)
+    elif version != expected:
+        raise ArtefactError(f"{path}: expected format version {expected}, found {version}. {remedy(kind, path)}")
+    elif not sealed:
+        raise damaged(kind, path, f"a file of format version {version} carries a digest of itself, and this one none")
+
+
+def stated_version(header: Mapping[str, Any]) -> object:
+    """Format version that a header states, of itself or (version 1) in its provenance; None where it does not."""
+    provenance = header.get("provenance")
+    within = provenance.get("format_version") if isinstance(provenance, Mapping) else None
+    return header.get("format_version", within)

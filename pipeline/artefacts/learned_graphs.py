@@ -14,6 +14,7 @@ import numpy as np
 
 from pipeline.arrays import Bools, Float32s, Int64s
 from pipeline.artefacts.zarr_store import open_headed_store, read_array, write_store
+from pipeline.provenance import FORMAT_VERSIONS
 
 KIND = "learned_graphs"
 
@@ -47,7 +48,8 @@ def write_learned_graphs(path: str | Path, graphs: Mapping[str, LearnedGraph], p
         for slide_id, graph in graphs.items()
         for name, dtype in ARRAYS.items()
     }
-    write_store(path, arrays, {"kind": KIND, "provenance": dict(provenance)})
+    header = {"kind": KIND, "format_version": FORMAT_VERSIONS[KIND], "provenance": dict(provenance)}
+    write_store(path, arrays, header)
 
 
 def read_learned_graph(path: str | Path, slide_id: str) -> LearnedGraph:
@@ -59,4 +61,4 @@ def read_learned_graph(path: str | Path, slide_id: str) -> LearnedGraph:
         If the store or the slide's arrays are missing, foreign or damaged.
     """
     group, _ = open_headed_store(path, KIND)
-    return LearnedGraph(**{name: read_array(group, f"{slide_id}/{name}", path) for name in ARRAYS})
+    return LearnedGraph(**{name: read_array(group, f"{slide_id}/{name}", path, KIND) for name in ARRAYS})

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.artefacts.csv_files import read_csv, write_csv
+from pipeline.artefacts.csv_files import read_sealed_csv, write_csv
 from pipeline.artefacts.json_files import read_json, write_json
 from pipeline.artefacts.metric_names import METRICS
 from pipeline.errors import ArtefactError
@@ -61,7 +61,7 @@ def read_comparison(path: str | Path) -> pd.DataFrame:
     ArtefactError
         If the file cannot be read.
     """
-    return read_csv(path, "comparison of methods", COMPARISON_COLUMNS)
+    return read_sealed_csv(path, "comparison of methods", COMPARISON_COLUMNS)
 
 
 def _checked(metrics: Mapping[str, Any], path: str | Path) -> Mapping[str, Any]:

@@ -13,6 +13,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from pipeline.artefacts.tables import HeadedTable, iterate_table, read_table, read_table_header, write_table
+from pipeline.provenance import FORMAT_VERSIONS
 
 KIND = "nuclei"
 
@@ -89,7 +90,13 @@ class NucleusHeader:
             "bounds_l0": None if self.bounds_l0 is None else list(self.bounds_l0),
             "unreadable_tiles": list(self.unreadable_tiles),
         }
-        return {"kind": KIND, **vars(self), **lists, "provenance": dict(self.provenance)}
+        return {
+            "kind": KIND,
+            "format_version": FORMAT_VERSIONS[KIND],
+            **vars(self),
+            **lists,
+            "provenance": dict(self.provenance),
+        }
 
 
 def write_nuclei(path: str | Path, frame: pd.DataFrame, header: NucleusHeader) -> None:
@@ -116,7 +123,7 @@ def count_nuclei(path: str | Path) -> int:
 
 def iterate_nuclei(path: str | Path) -> Iterator[pd.DataFrame]:
     """Rows of a nucleus table, ``tables.ROWS_AT_ONCE`` at a time."""
-    return iterate_table(path, COLUMNS)
+    return iterate_table(path, KIND, COLUMNS)
 
 
 def read_nuclei(path: str | Path) -> HeadedTable:

@@ -8,8 +8,11 @@ import pandas as pd
 
 from pipeline.arrays import Float64s
 from pipeline.artefacts.columns import typed_column
-from pipeline.artefacts.csv_files import read_csv, write_csv
+from pipeline.artefacts.csv_files import read_sealed_csv, write_csv
 from pipeline.errors import ArtefactError
+
+PREDICTIONS, HISTORY = "predictions.csv", "history.csv"
+"""Names of the files of a training job."""
 
 PROBABILITY_PREFIX = "p_"
 
@@ -80,7 +83,7 @@ def read_predictions(path: str | Path) -> pd.DataFrame:
     ArtefactError
         If the file cannot be read, holds no class, or a row's probabilities do not sum to 1.
     """
-    frame = read_csv(path, "predictions", COLUMNS)
+    frame = read_sealed_csv(path, "predictions", COLUMNS)
     probabilities = [f"{PROBABILITY_PREFIX}{name}" for name in class_names(frame)]
     if not probabilities:
         raise ArtefactError(f"{path}: expected one column {PROBABILITY_PREFIX}<class> a class, found none.")
@@ -114,4 +117,4 @@ def read_history(path: str | Path) -> pd.DataFrame:
     ArtefactError
         If the file cannot be read.
     """
-    return read_csv(path, "training history", HISTORY_COLUMNS)
+    return read_sealed_csv(path, "training history", HISTORY_COLUMNS)

@@ -9,7 +9,7 @@ from typing import Literal
 
 import pandas as pd
 
-from pipeline.artefacts.csv_files import read_csv, write_csv
+from pipeline.artefacts.csv_files import read_sealed_csv, write_csv
 from pipeline.errors import ArtefactError, CohortError
 
 Role = Literal["train", "structure", "select", "test"]
@@ -47,7 +47,7 @@ def read_splits(path: str | Path) -> pd.DataFrame:
     CohortError
         See ``check_splits``.
     """
-    frame = read_csv(path, "splits", COLUMNS)
+    frame = read_sealed_csv(path, "splits", COLUMNS)
     unknown = sorted(set(frame["role"]) - set(ROLES))
     if unknown:
         raise ArtefactError(f"{path}: column role: expected {', '.join(ROLES)}; found {', '.join(unknown)}.")
@@ -106,4 +106,4 @@ def read_excluded(path: str | Path) -> pd.DataFrame:
     ArtefactError
         If the file cannot be read.
     """
-    return read_csv(path, "excluded slides", EXCLUDED_COLUMNS)
+    return read_sealed_csv(path, "excluded slides", EXCLUDED_COLUMNS)

@@ -13,6 +13,8 @@ import pyarrow.parquet as pq
 from pipeline.artefacts.atomic import writing
 from pipeline.artefacts.columns import conform
 from pipeline.artefacts.header import check_header
+from pipeline.artefacts.parquet_seal import Seal, check_pages, read_seal, write_seal
+from pipeline.artefacts.remedies import damaged, remedy
 from pipeline.errors import ArtefactError
 
 HEADER_KEY = b"abignet"
@@ -62,8 +64,13 @@ def write_table(path: str | Path, frame: pd.DataFrame, columns: Mapping[str, str
     metadata = {**(table.schema.metadata or {}), HEADER_KEY: json.dumps(dict(header), sort_keys=True).encode()}
     with writing(path) as temporary:
         pq.write_table(
-            table.replace_schema_metadata(metadata), temporary, compression="zstd", row_group_size=ROWS_AT_ONCE
+            table.replace_schema_metadata(metadata),
+            temporary,
+            compression="zstd",
+            row_group_size=ROWS_AT_ONCE,
+            write_page_checksum=True,
         )
+        write_seal(temporary)
 
 
 def read_table(path: str | Path, kind: str, columns: Mapping[str, str]) -> HeadedTable:
@@ -72,10 +79,16 @@ def read_table(path: str | Path, kind: str, columns: Mapping[str, str]) -> Heade
     Raises
     ------
     ArtefactError
-        If the file is missing, is not ours, is of another kind or version, or lacks a column.
+        If the file is missing, damaged, not ours, of another kind or version, or lacks a column.
     """
-    header = read_table_header(path, kind)
-    return HeadedTable(conform(pq.read_table(path).to_pandas(), columns, path), header)
+    seal, header = _sealed_header(path, kind)
+    _check_pages(path, kind, seal)
+    try:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            frame = file.read().to_pandas()
+    except Exception as error:  # pages that no digest vouches for fail in any way
+        raise _unreadable(path, kind, error) from error
+    return HeadedTable(conform(frame, columns, path), header)
 
 
 def read_table_header(path: str | Path, kind: str) -> dict[str, Any]:
@@ -84,27 +97,60 @@ def read_table_header(path: str | Path, kind: str) -> dict[str, Any]:
     Raises
     ------
     ArtefactError
-        If the file is missing, is not ours, or is of another kind or version.
+        If the file is missing, its header damaged, not ours, or of another kind or version.
     """
+    return _sealed_header(path, kind)[1]
+
+
+def iterate_table(path: str | Path, kind: str, columns: Mapping[str, str]) -> Iterator[pd.DataFrame]:
+    """Rows of a table in order, at most ``ROWS_AT_ONCE`` in memory.
+
+    Raises
+    ------
+    ArtefactError
+        See ``read_table``.
+    """
+    seal, _ = _sealed_header(path, kind)
+    _check_pages(path, kind, seal)
+    # Without pre_buffer=False the whole file is read ahead and kept.
+    with pq.ParquetFile(path, pre_buffer=False, page_checksum_verification=True) as file:
+        batches = file.iter_batches(ROWS_AT_ONCE)
+        while (frame := _next_frame(batches, path, kind)) is not None:
+            yield conform(frame, columns, path)
+
+
+def _next_frame(batches: Iterator[pa.RecordBatch], path: str | Path, kind: str) -> pd.DataFrame | None:
     try:
-        metadata = pq.read_schema(path).metadata or {}
-    except (OSError, pa.ArrowInvalid) as error:
-        raise ArtefactError(
-            f"{path}: expected a table of {kind}; it cannot be read ({error}). Make it again."
-        ) from error
-    raw = metadata.get(HEADER_KEY)
+        batch = next(batches, None)
+        return None if batch is None else batch.to_pandas()
+    except Exception as error:  # pages that no digest vouches for fail in any way
+        raise _unreadable(path, kind, error) from error
+
+
+def _sealed_header(path: str | Path, kind: str) -> tuple[Seal | None, dict[str, Any]]:
+    """Seal of a table, its footer checked, and its header."""
+    try:
+        seal = read_seal(path)
+        raw = (pq.read_schema(path).metadata or {}).get(HEADER_KEY)
+        header: dict[str, Any] = {} if raw is None else dict(json.loads(raw))
+    except Exception as error:  # a footer that no digest vouches for fails in any way
+        raise _unreadable(path, kind, error) from error
     if raw is None:
         raise ArtefactError(
             f"{path}: expected a table of {kind} written by abignet; found a parquet file without its header."
         )
-    header: dict[str, Any] = json.loads(raw)
-    check_header(header, kind, path)
-    return header
+    check_header(header, kind, path, sealed=seal is not None)
+    return seal, header
 
 
-def iterate_table(path: str | Path, columns: Mapping[str, str]) -> Iterator[pd.DataFrame]:
-    """Rows of a table in order, at most ``ROWS_AT_ONCE`` in memory; see ``read_table``."""
-    # Without pre_buffer=False the whole file is read ahead and kept.
-    with pq.ParquetFile(path, pre_buffer=False) as file:
-        for batch in file.iter_batches(ROWS_AT_ONCE):
-            yield conform(batch.to_pandas(), columns, path)
+def _check_pages(path: str | Path, kind: str, seal: Seal | None) -> None:
+    try:
+        if seal is not None:
+            check_pages(path, seal)
+    except (OSError, ValueError) as error:
+        raise damaged(kind, path, f"the table is damaged: {error}") from error
+
+
+def _unreadable(path: str | Path, kind: str, error: Exception) -> ArtefactError:
+    first_line = str(error).partition("\n")[0] or type(error).__name__
+    return ArtefactError(f"{path}: expected a table of {kind}; it cannot be read ({first_line}). {remedy(kind, path)}")

@@ -18,6 +18,7 @@ from scipy.spatial import cKDTree
 from pipeline.arrays import Int64s
 from pipeline.artefacts.tables import HeadedTable, read_table, write_table
 from pipeline.errors import ConfigError
+from pipeline.provenance import FORMAT_VERSIONS
 
 KIND = "tiles"
 
@@ -92,8 +93,14 @@ class TileHeader:
     def plain(self) -> dict[str, Any]:
         """Ready for JSON, with the kind of table."""
         bounds = (0, 0, self.width_l0, self.height_l0) if self.bounds_l0 is None else self.bounds_l0
-        lists = {"bounds_l0": list(bounds), "cautions": list(self.cautions)}
-        return {"kind": KIND, **vars(self), **lists, "provenance": dict(self.provenance)}
+        return {
+            "kind": KIND,
+            "format_version": FORMAT_VERSIONS[KIND],
+            **vars(self),
+            "bounds_l0": list(bounds),
+            "cautions": list(self.cautions),
+            "provenance": dict(self.provenance),
+        }
 
 
 def write_tiles(path: str | Path, frame: pd.DataFrame, header: TileHeader) -> None:

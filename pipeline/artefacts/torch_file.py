@@ -1,7 +1,11 @@
-"""Files of ``torch.save``, written aside and renamed, and read without running what they might hold."""
+"""Files of ``torch.save``, written aside and renamed, and read without running what they might hold.
 
+Such a file is a ZIP archive; ours carries the SHA-256 of all that is before it as the
+archive's comment, which ``torch.load`` and every other reader of ZIP passes over.
+"""
+
+import hashlib
 import io
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +15,13 @@ from pipeline.errors import ArtefactError
 
 if TYPE_CHECKING:
     import torch
+
+COMMENT_LENGTH_BYTES = 2
+"""With the length of its comment ends a ZIP archive that has none."""
+
+NO_COMMENT = bytes(COMMENT_LENGTH_BYTES)
+COMMENT = b"sha256:"
+COMMENT_BYTES = len(COMMENT) + 64
 
 
 def write_torch(path: str | Path, content: Mapping[str, Any]) -> None:
@@ -27,7 +38,7 @@ def write_torch(path: str | Path, content: Mapping[str, Any]) -> None:
     buffer = io.BytesIO()
     torch.save(dict(content), buffer)
     with writing(path) as temporary:
-        temporary.write_bytes(buffer.getbuffer())
+        temporary.write_bytes(_sealed(buffer.getvalue()))
 
 
 def read_torch(path: str | Path, kind: str, remedy: str, device: "torch.device | str" = "cpu") -> Any:
@@ -41,6 +52,41 @@ def read_torch(path: str | Path, kind: str, remedy: str, device: "torch.device |
     import torch
 
     try:
-        return torch.load(path, map_location=device, weights_only=True)
-    except (OSError, EOFError, RuntimeError, ValueError, pickle.UnpicklingError) as error:
-        raise ArtefactError(f"{path}: expected {kind}; it cannot be read ({error}). {remedy}") from error
+        raw = Path(path).read_bytes()
+        _check_seal(raw)
+        return torch.load(io.BytesIO(raw), map_location=device, weights_only=True)
+    except Exception as error:  # content that no digest vouches for fails in any way
+        first_line = str(error).partition("\n")[0] or type(error).__name__
+        raise ArtefactError(f"{path}: expected {kind}; it cannot be read ({first_line}). {remedy}") from error
+
+
+def is_sealed(path: str | Path) -> bool:
+    """Whether a file that can be read carries its digest."""
+    with Path(path).open("rb") as stream:
+        stream.seek(-min(COMMENT_LENGTH_BYTES + COMMENT_BYTES, Path(path).stat().st_size), io.SEEK_END)
+        return _stated_digest(stream.read()) is not None
+
+
+def _sealed(archive: bytes) -> bytes:
+    if not archive.endswith(NO_COMMENT):
+        raise AssertionError("torch.save ends a file with the length of an empty comment")
+    body = archive[:-COMMENT_LENGTH_BYTES]
+    return body + COMMENT_BYTES.to_bytes(COMMENT_LENGTH_BYTES, "little") + COMMENT + _digest(body)
+
+
+def _check_seal(raw: bytes) -> None:
+    stated = _stated_digest(raw)
+    if stated is not None and stated != _digest(memoryview(raw)[: -COMMENT_LENGTH_BYTES - COMMENT_BYTES]):
+        raise ValueError("its content is not what was written")
+
+
+def _stated_digest(end: bytes) -> bytes | None:
+    comment = end[-COMMENT_BYTES:]
+    length = end[-COMMENT_BYTES - COMMENT_LENGTH_BYTES : -COMMENT_BYTES]
+    if not comment.startswith(COMMENT) or length != COMMENT_BYTES.to_bytes(COMMENT_LENGTH_BYTES, "little"):
+        return None
+    return comment[len(COMMENT) :]
+
+
+def _digest(body: "bytes | memoryview[int]") -> bytes:
+    return hashlib.sha256(body).hexdigest().encode()

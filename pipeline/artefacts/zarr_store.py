@@ -1,6 +1,7 @@
 """Zarr v3 stores, written whole by one writer, consolidated, with checksums of chunks and digests of arrays."""
 
 import hashlib
+import json
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +15,11 @@ from zarr.errors import ZarrUserWarning
 
 from pipeline.artefacts.atomic import writing
 from pipeline.artefacts.header import check_header
+from pipeline.artefacts.remedies import damaged, remedy
 from pipeline.errors import ArtefactError
+from pipeline.logs import get_logger
+
+log = get_logger("artefacts")
 
 DIGESTS = "digests"
 """Attribute of a store that holds the digest of each of its arrays.
@@ -23,8 +28,12 @@ Zarr's checksums cover the bytes that are there; an absent chunk reads as zeros,
 absent array as none.  The digests cover what must be there.
 """
 
-UNREADABLE = (OSError, ValueError, RuntimeError)
-"""What Zarr and its codecs raise on a damaged store."""
+DIGEST = "digest"
+"""Attribute of a store that holds the digest of its metadata: of all attributes, ``DIGESTS`` among them, and of the
+consolidated metadata of all arrays."""
+
+METADATA = "zarr.json"
+"""Name of the metadata of a store, and of an array or group in it."""
 
 CHUNK_ROWS = 1024
 """Rows in an inner chunk; a shard holds a whole array, since it has one writer."""
@@ -40,6 +49,20 @@ def write_store(path: str | Path, arrays: Mapping[str, npt.NDArray[Any]], attrib
             _create(group, name, np.ascontiguousarray(array))
         group.attrs.update({**attributes, DIGESTS: {name: array_digest(array) for name, array in arrays.items()}})
         zarr.consolidate_metadata(group.store)
+        _seal(temporary / METADATA)
+
+
+def _seal(metadata: Path) -> None:
+    document = json.loads(metadata.read_text(encoding="utf-8"))
+    document["attributes"][DIGEST] = metadata_digest(document)
+    metadata.write_text(json.dumps(document, indent=2), encoding="utf-8")
+
+
+def metadata_digest(document: Mapping[str, Any]) -> str:
+    """SHA-256 of a store's metadata but for the attribute ``DIGEST``, 16 hex digits, in any order of keys."""
+    attributes = {name: value for name, value in document["attributes"].items() if name != DIGEST}
+    plain = json.dumps({**document, "attributes": attributes}, sort_keys=True)
+    return hashlib.sha256(plain.encode()).hexdigest()[:16]
 
 
 def _create(group: zarr.Group, name: str, array: npt.NDArray[Any]) -> None:
@@ -70,27 +93,45 @@ def array_digest(array: npt.NDArray[Any]) -> str:
 
 
 def open_store(path: str | Path, kind: str) -> zarr.Group:
-    """Open a store for reading.
+    """Open a store for reading, its metadata checked where they carry a digest; see ``is_sealed``.
 
     Raises
     ------
     ArtefactError
-        If there is no readable Zarr group at ``path``, or one of the arrays that it names is missing.
+        If there is no readable Zarr group at ``path``, its metadata are not those that were written, or one of
+        the arrays that it names is missing.
     """
     if not Path(path).is_dir():
         raise ArtefactError(f"{path}: expected a Zarr store of {kind}; there is no such folder.")
     try:
+        metadata_holds = _metadata_hold(Path(path) / METADATA)
         group = zarr.open_group(Path(path), mode="r")
-    except (OSError, ValueError, KeyError) as error:
+    except Exception as error:  # metadata that no digest vouches for fail in any way
         raise ArtefactError(
-            f"{path}: expected a Zarr store of {kind}; it cannot be opened ({error}). Make it again."
+            f"{path}: expected a Zarr store of {kind}; it cannot be opened ({_first_line(error)}). {remedy(kind, path)}"
         ) from error
-    missing = [name for name in expected_digests(group) if not (Path(path) / name / "zarr.json").is_file()]
-    if missing:
-        raise ArtefactError(
-            f"{path}: array {missing[0]!r} is missing; the store is half-written or damaged. Make it again."
+    if not metadata_holds:
+        raise damaged(
+            kind, path, f"the store is half-written, damaged or edited: its {METADATA} is not the one that was written"
         )
+    missing = [name for name in expected_digests(group) if not (Path(path) / name / METADATA).is_file()]
+    if missing:
+        raise damaged(kind, path, f"array {missing[0]!r} is missing; the store is half-written or damaged")
     return group
+
+
+def _metadata_hold(metadata: Path) -> bool:
+    """Whether a store's metadata are what their digest says; so are those without one, and those of another Zarr."""
+    if not metadata.is_file():
+        return True
+    document = json.loads(metadata.read_text(encoding="utf-8"))
+    stated = document["attributes"].get(DIGEST)
+    return stated is None or stated == metadata_digest(document)
+
+
+def is_sealed(group: zarr.Group) -> bool:
+    """Whether an open store carries digests of its metadata and arrays."""
+    return DIGEST in group.attrs
 
 
 def open_headed_store(path: str | Path, kind: str) -> tuple[zarr.Group, dict[str, Any]]:
@@ -103,7 +144,7 @@ def open_headed_store(path: str | Path, kind: str) -> tuple[zarr.Group, dict[str
     """
     group = open_store(path, kind)
     header: dict[str, Any] = dict(group.attrs)
-    check_header(header, kind, path)
+    check_header(header, kind, path, sealed=is_sealed(group))
     return group, header
 
 
@@ -113,8 +154,8 @@ def expected_digests(group: zarr.Group) -> dict[str, str]:
     return {str(name): str(digest) for name, digest in digests.items()} if isinstance(digests, dict) else {}
 
 
-def read_array(group: zarr.Group, name: str, path: str | Path) -> npt.NDArray[Any]:
-    """Read one whole array of an open store.
+def read_array(group: zarr.Group, name: str, path: str | Path, kind: str) -> npt.NDArray[Any]:
+    """Read one whole array of an open store of ``kind``.
 
     Raises
     ------
@@ -123,14 +164,14 @@ def read_array(group: zarr.Group, name: str, path: str | Path) -> npt.NDArray[An
     """
     try:
         array = group.get(name)
-    except UNREADABLE as error:
-        raise _damaged(path, name, str(error)) from error
+    except Exception as error:  # metadata that no digest vouches for fail in any way
+        raise _damaged_array(path, kind, name, _first_line(error)) from error
     if not isinstance(array, zarr.Array):
-        raise ArtefactError(f"{path}: array {name!r} is missing.")
-    return read_values(array, expected_digests(group).get(name), name, path)
+        raise damaged(kind, path, f"array {name!r} is missing")
+    return read_values(array, expected_digests(group).get(name), path, kind)
 
 
-def read_values(array: "zarr.Array[Any]", expected: str | None, name: str, path: str | Path) -> npt.NDArray[Any]:
+def read_values(array: "zarr.Array[Any]", expected: str | None, path: str | Path, kind: str) -> npt.NDArray[Any]:
     """Read one whole array and check that it holds what was written; ``expected`` is None where nothing was said.
 
     Raises
@@ -138,14 +179,37 @@ def read_values(array: "zarr.Array[Any]", expected: str | None, name: str, path:
     ArtefactError
         If it is damaged, or holds anything else, such as the zeros of a chunk that is gone.
     """
+    name = array.path
     try:
         values = np.asarray(array[...])
-    except (*UNREADABLE, KeyError) as error:
-        raise _damaged(path, name, str(error)) from error
+        if expected is None:
+            _warn_of_missing_chunks(array, path)
+    except Exception as error:  # a damaged chunk fails in its codecs in any way
+        raise _damaged_array(path, kind, name, _first_line(error)) from error
     if expected is not None and array_digest(values) != expected:
-        raise _damaged(path, name, "its values are not those that were written; a chunk may be missing")
+        why = "its values are not those that were written; a chunk may be missing"
+        raise _damaged_array(path, kind, name, why)
     return values
 
 
-def _damaged(path: str | Path, name: str, why: str) -> ArtefactError:
-    return ArtefactError(f"{path}: array {name!r} is damaged ({why}). Make the store again.")
+def _warn_of_missing_chunks(array: "zarr.Array[Any]", path: str | Path) -> None:
+    """Say that chunks are not there, which may be damage; Zarr leaves out those that hold nothing but zeros."""
+    there, all_chunks = array.nchunks_initialized, array.nchunks
+    if array.size and there < all_chunks:
+        log.warning(
+            "%s: %d of %d chunks of array %r are not in the store and read as %s. Nothing says whether they were "
+            "left out as such or lost.",
+            path,
+            all_chunks - there,
+            all_chunks,
+            array.path,
+            array.fill_value,
+        )
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0] or type(error).__name__
+
+
+def _damaged_array(path: str | Path, kind: str, name: str, why: str) -> ArtefactError:
+    return damaged(kind, path, f"array {name!r} is damaged ({why})")

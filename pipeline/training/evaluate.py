@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from pipeline.artefacts.json_files import write_provenance_of
 from pipeline.artefacts.metrics import write_comparison, write_metrics
 from pipeline.logs import get_logger
 from pipeline.provenance import digests, record
@@ -21,13 +22,15 @@ from pipeline.training.evaluation.fold_predictions import (
 )
 from pipeline.training.evaluation.method_comparison import comparison_table, means, sample_sds
 
+COMPARISON = "comparison.csv"
+
 log = get_logger("training")
 
 
 def evaluate(
     training_dir: str | Path, *, methods: Sequence[str], seeds: Sequence[int], folds: Sequence[int], source: str
 ) -> None:
-    """Write ``{method}/seed_{s}/metrics.json`` and ``comparison.csv`` of one training run.
+    """Write ``{method}/seed_{s}/metrics.json``, ``comparison.csv`` and its provenance of one training run.
 
     Parameters
     ----------
@@ -51,7 +54,9 @@ def evaluate(
             for seed in seeds
         }
     table = comparison_table(frames)
-    write_comparison(root / "comparison.csv", table)
+    write_comparison(root / COMPARISON, table)
+    params = {"methods": list(methods), "seeds": list(seeds), "folds": list(folds)}
+    write_provenance_of(root / COMPARISON, record(params=params, source=source))
     log.info("comparison of methods\n%s\n%s", table_text(table), confusion_text(frames))
 
 

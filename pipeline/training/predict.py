@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipeline.artefacts.json_files import write_json
+from pipeline.artefacts.json_files import write_provenance_of
 from pipeline.artefacts.predictions import prediction_frame, write_predictions
 from pipeline.artefacts.sheet import SlideRow
 from pipeline.artefacts.splits import EXCLUDED_COLUMNS, write_excluded
@@ -73,10 +73,11 @@ def predict(
     )
     out = Path(out_path)
     write_predictions(out, frame)
-    _write_excluded(out.with_suffix(".excluded.csv"), rows, cohort)
+    excluded = out.with_suffix(".excluded.csv")
+    _write_excluded(excluded, rows, cohort)
     upstream = {"model": file_digest(model_path), "features": cohort.digest}
     provenance = record(params=fitted_by(model.spec, model.fitting), source=source, upstream=upstream)
-    write_json(out.with_suffix(".provenance.json"), provenance)
+    write_provenance_of(out, provenance, [excluded.name])
 
 
 def check_cohort(cohort: CohortNodes, model: TrainedModel, model_path: str | Path) -> None:

@@ -80,7 +80,7 @@ def split_cohort(
     write_splits(out / SPLITS, table)
     upstream = {f"features/{slide_id}": file_digest(path) for slide_id, path in sorted(paths.items())}
     stages = {"splits": asdict(job.params), "seeds": list(job.seeds)}
-    write_provenance(out, record(params=stages, source=job.source, upstream=upstream))
+    write_provenance(out, record(params=stages, source=job.source, upstream=upstream), [SPLITS, EXCLUDED])
 
 
 def empty_reason(path: Path) -> str | None:

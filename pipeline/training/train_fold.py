@@ -8,7 +8,14 @@ import pandas as pd
 
 from pipeline.artefacts.json_files import write_provenance
 from pipeline.artefacts.learned_graphs import write_learned_graphs
-from pipeline.artefacts.predictions import HISTORY_COLUMNS, prediction_frame, write_history, write_predictions
+from pipeline.artefacts.predictions import (
+    HISTORY,
+    HISTORY_COLUMNS,
+    PREDICTIONS,
+    prediction_frame,
+    write_history,
+    write_predictions,
+)
 from pipeline.artefacts.splits import ROLES, fold_rows, read_splits
 from pipeline.logs import get_logger
 from pipeline.provenance import file_digest, record
@@ -95,8 +102,8 @@ def write_untested_fold(out: Path, rows: pd.DataFrame, job: TrainingJob, splits_
     provenance = record(params=stages, source=job.source, upstream={"splits": file_digest(splits_path)})
     provenance["reason"] = NO_TEST_IMAGE
     write_no_model(out / "model.pt", reason=NO_TEST_IMAGE, source=job.source)
-    write_history(out / "history.csv", pd.DataFrame(columns=list(HISTORY_COLUMNS)))
+    write_history(out / HISTORY, pd.DataFrame(columns=list(HISTORY_COLUMNS)))
     nothing = prediction_frame([], [], [], classes, np.zeros((0, len(classes))))
-    write_predictions(out / "predictions.csv", nothing)
+    write_predictions(out / PREDICTIONS, nothing)
     write_learned_graphs(out / "graphs.zarr", {}, provenance)
-    write_provenance(out, provenance)
+    write_provenance(out, provenance, [HISTORY, PREDICTIONS])

@@ -2,9 +2,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.artefacts.csv_files import read_csv, write_csv
-from pipeline.artefacts.json_files import read_json, write_json
+from pipeline.artefacts.csv_files import read_csv, read_sealed_csv, write_csv
+from pipeline.artefacts.json_files import read_json, write_json, write_provenance, write_provenance_of
 from pipeline.errors import ArtefactError
+from pipeline.provenance import record
 
 COLUMNS = {"slide_id": "str", "count": "int64", "share": "float64", "kept": "bool"}
 
@@ -51,3 +52,53 @@ def test_json_keeps_order_and_refuses_what_is_no_object(tmp_path):
         read_json(tmp_path / "b.json", "record")
     with pytest.raises(ArtefactError, match="cannot be read"):
         read_json(tmp_path / "c.json", "record")
+
+
+KIND = "predictions"
+ROWS = pd.DataFrame({"slide_id": ["a", "b", "c"], "count": [1, 2, 3], "share": [0.5, 0.25, 0.125], "kept": [True] * 3})
+
+
+@pytest.fixture
+def sealed(tmp_path):
+    write_csv(tmp_path / "t.csv", ROWS, COLUMNS)
+    write_provenance(tmp_path, record(params={}, source="x"), ["t.csv"])
+    return tmp_path / "t.csv"
+
+
+def test_what_was_written_is_read(sealed, caplog):
+    pd.testing.assert_frame_equal(read_sealed_csv(sealed, KIND, COLUMNS), ROWS)
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda lines: lines[:-1],
+        lambda lines: [*lines, lines[-1]],
+        lambda lines: [lines[0], lines[2], lines[1], lines[3]],
+        lambda lines: [line.replace("0.25", "0.26") for line in lines],
+        lambda lines: [line.replace("\n", "\r\n") for line in lines],
+        lambda lines: lines[:1],
+        lambda lines: [],
+    ],
+    ids=["cut at a row's end", "row doubled", "rows swapped", "number", "line ends", "header alone", "empty"],
+)
+def test_what_was_not_written_is_damage(sealed, edit):
+    lines = sealed.read_text().splitlines(keepends=True)
+    sealed.write_bytes("".join(edit(lines)).encode())
+    with pytest.raises(ArtefactError, match=r"t\.csv: it is damaged or was edited.*snakemake --forcerun"):
+        read_sealed_csv(sealed, KIND, COLUMNS)
+
+
+def test_a_file_that_no_provenance_knows_is_read_and_told(sealed, caplog, monkeypatch):
+    monkeypatch.setattr("pipeline.artefacts.unverified._said", set())
+    other = sealed.with_name("other.csv")
+    other.write_bytes(sealed.read_bytes())
+    pd.testing.assert_frame_equal(read_sealed_csv(other, KIND, COLUMNS), ROWS)
+    assert "other.csv was written by another tool, or put there by hand" in caplog.text
+
+
+def test_a_provenance_of_its_own_beats_that_of_the_folder(sealed):
+    write_csv(sealed, ROWS.iloc[:1], COLUMNS)
+    write_provenance_of(sealed, record(params={}, source="x"))
+    assert len(read_sealed_csv(sealed, KIND, COLUMNS)) == 1

@@ -25,13 +25,11 @@ def test_an_opened_cache_tells_its_shape_and_reads_its_features_alone(tmp_path, 
 
 def test_a_half_written_or_foreign_store_is_not_opened(tmp_path, store):
     write_features(tmp_path / "s1.zarr", store)
-    group = zarr.open_group(tmp_path / "s1.zarr", mode="a", use_consolidated=False)
-    del group["features"]
-    zarr.consolidate_metadata(group.store)
+    shutil.rmtree(tmp_path / "s1.zarr/features")
     with pytest.raises(ArtefactError, match="half-written"):
         open_features(tmp_path / "s1.zarr")
     zarr.open_group(tmp_path / "other.zarr", mode="w").attrs["answer"] = 42
-    with pytest.raises(ArtefactError, match="expected a feature cache of format version 1, found None"):
+    with pytest.raises(ArtefactError, match="expected format version 2, found None"):
         open_features(tmp_path / "other.zarr")
 
 

@@ -1,3 +1,4 @@
+import shutil
 from dataclasses import replace
 
 import h5py
@@ -86,18 +87,42 @@ def test_a_damaged_shard_is_noticed(tmp_path, store):
         read_features(tmp_path / "s1.zarr")
 
 
+def edit_attributes(path, changed, gone=("digest", "digests")):
+    """Another store's attributes: those of one that was written, without its digests."""
+    group = zarr.open_group(path, mode="a", use_consolidated=False)
+    group.attrs.put({name: value for name, value in {**group.attrs, **changed}.items() if name not in gone})
+    zarr.consolidate_metadata(group.store)
+
+
 def test_another_version_and_a_missing_array_are_refused(tmp_path, store):
     write_features(tmp_path / "s1.zarr", store)
-    group = zarr.open_group(tmp_path / "s1.zarr", mode="a", use_consolidated=False)
-    del group["coords"]
-    zarr.consolidate_metadata(group.store)
+    shutil.rmtree(tmp_path / "s1.zarr/coords")
     with pytest.raises(ArtefactError, match="array 'coords' is missing"):
         read_features(tmp_path / "s1.zarr")
     write_features(tmp_path / "s1.zarr", store)
-    group = zarr.open_group(tmp_path / "s1.zarr", mode="a", use_consolidated=False)
-    group.attrs["format_version"] = 7
-    zarr.consolidate_metadata(group.store)
-    with pytest.raises(ArtefactError, match="expected a feature cache of format version 1, found 7"):
+    edit_attributes(tmp_path / "s1.zarr", {"format_version": 7})
+    with pytest.raises(ArtefactError, match="expected format version 2, found 7"):
+        read_features(tmp_path / "s1.zarr")
+
+
+@pytest.mark.parametrize(("source", "said"), [("abc", "before abignet's files carried digests"), ("", "another tool")])
+def test_stores_of_version_1_are_read_and_said_once_to_be_unverified(
+    tmp_path, store, caplog, monkeypatch, source, said
+):
+    monkeypatch.setattr("pipeline.artefacts.unverified._said", set())
+    for name in ("s1", "s2"):
+        write_features(tmp_path / f"{name}.zarr", store)
+        edit_attributes(tmp_path / f"{name}.zarr", {"format_version": 1, "source": source})
+        np.testing.assert_array_equal(read_features(tmp_path / f"{name}.zarr").features, store.features)
+    (warning,) = caplog.records
+    assert said in warning.message
+    assert "s1.zarr" in warning.message
+
+
+def test_a_store_of_version_2_that_lost_its_digests_is_damaged(tmp_path, store):
+    write_features(tmp_path / "s1.zarr", store)
+    edit_attributes(tmp_path / "s1.zarr", {})
+    with pytest.raises(ArtefactError, match="carries a digest of itself, and this one none"):
         read_features(tmp_path / "s1.zarr")
 
 
@@ -146,8 +171,7 @@ def test_a_file_without_features_is_refused(tmp_path):
 
 def test_a_cache_that_names_neither_slide_nor_features_has_its_files_name_and_numbers(tmp_path, store):
     write_features(tmp_path / "s7.zarr", store)
-    group = zarr.open_group(tmp_path / "s7.zarr", mode="a", use_consolidated=False)
-    del group.attrs["slide_id"], group.attrs["feature_names"]
-    zarr.consolidate_metadata(group.store)
+    gone = ("digest", "digests", "slide_id", "feature_names")
+    edit_attributes(tmp_path / "s7.zarr", {"format_version": 1}, gone)
     read = read_features(tmp_path / "s7.zarr")
     assert (read.slide_id, read.feature_names) == ("s7", ("feature_0", "feature_1", "feature_2"))

@@ -7,7 +7,7 @@ from pipeline.errors import ArtefactError
 from pipeline.provenance import record
 
 COLUMNS = {"count": "int64", "share": "float64", "kept": "bool", "reason": "str"}
-HEADER = {"kind": "things", "slide_id": "s1", "reason": None, "provenance": record(params={"a": 1}, source="x")}
+HEADER = {"kind": "tiles", "slide_id": "s1", "reason": None, "provenance": record(params={"a": 1}, source="x")}
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def frame():
 
 def test_what_is_written_is_read_with_its_header(tmp_path, frame):
     write_table(tmp_path / "t.parquet", frame, COLUMNS, HEADER)
-    table = read_table(tmp_path / "t.parquet", "things", COLUMNS)
+    table = read_table(tmp_path / "t.parquet", "tiles", COLUMNS)
     pd.testing.assert_frame_equal(table.frame, frame)
     assert table.header == HEADER
     assert table.reason is None
@@ -33,7 +33,7 @@ def test_the_same_table_has_the_same_bytes(tmp_path, frame):
 
 def test_a_table_of_no_rows_keeps_its_dtypes(tmp_path):
     write_table(tmp_path / "t.parquet", empty_frame(COLUMNS), COLUMNS, HEADER)
-    frame = read_table(tmp_path / "t.parquet", "things", COLUMNS).frame
+    frame = read_table(tmp_path / "t.parquet", "tiles", COLUMNS).frame
     assert len(frame) == 0
     assert [str(dtype) for dtype in frame.dtypes] == ["int64", "float64", "bool", "object"]
 
@@ -55,12 +55,12 @@ def test_foreign_and_broken_files_are_refused(tmp_path, frame):
     frame.to_parquet(foreign)
     write_table(other, frame, COLUMNS, HEADER | {"provenance": {"format_version": 99}})
     with pytest.raises(ArtefactError, match="cannot be read"):
-        read_table(broken, "things", COLUMNS)
+        read_table(broken, "tiles", COLUMNS)
     with pytest.raises(ArtefactError, match="without its header"):
-        read_table(foreign, "things", COLUMNS)
-    with pytest.raises(ArtefactError, match="expected format version 1, found 99"):
-        read_table(other, "things", COLUMNS)
-    with pytest.raises(ArtefactError, match="expected stuff, found 'things'"):
-        read_table(other, "stuff", COLUMNS)
+        read_table(foreign, "tiles", COLUMNS)
+    with pytest.raises(ArtefactError, match="expected format version 2, found 99"):
+        read_table(other, "tiles", COLUMNS)
+    with pytest.raises(ArtefactError, match="expected nuclei, found 'tiles'"):
+        read_table(other, "nuclei", COLUMNS)
     with pytest.raises(ArtefactError, match="cannot be read"):
-        read_table(tmp_path / "missing", "things", COLUMNS)
+        read_table(tmp_path / "missing", "tiles", COLUMNS)

@@ -1,7 +1,9 @@
+import zipfile
+
 import pytest
 import torch
 
-from pipeline.artefacts.torch_file import read_torch, write_torch
+from pipeline.artefacts.torch_file import is_sealed, read_torch, write_torch
 from pipeline.errors import ArtefactError, OutputError
 
 
@@ -43,3 +45,35 @@ def test_what_cannot_be_read_says_what_was_expected_and_what_to_do(tmp_path, dam
         path.write_bytes(path.read_bytes()[:900])
     with pytest.raises(ArtefactError, match=r"a\.pt: expected weights; it cannot be read \((.|\n)*\)\. Train again\."):
         read_torch(path, "weights", "Train again.")
+
+
+def test_every_reader_of_torch_and_zip_reads_a_sealed_file(tmp_path):
+    path = tmp_path / "a.pt"
+    write_torch(path, {"weights": torch.arange(500.0)})
+    assert is_sealed(path)
+    for options in ({}, {"mmap": True}):
+        assert torch.load(path, weights_only=True, **options)["weights"].tolist() == list(range(500))
+    with zipfile.ZipFile(path) as archive:
+        assert archive.testzip() is None
+        assert archive.comment.startswith(b"sha256:")
+
+
+def test_a_file_without_seal_is_read(tmp_path):
+    torch.save({"name": "x"}, tmp_path / "a.pt")
+    assert not is_sealed(tmp_path / "a.pt")
+    assert read_torch(tmp_path / "a.pt", "weights", "Train again.") == {"name": "x"}
+
+
+def test_no_changed_byte_goes_unseen(tmp_path):
+    path = tmp_path / "a.pt"
+    write_torch(path, {"weights": torch.arange(50.0)})
+    whole = path.read_bytes()
+    unsealed = 0
+    for place in range(0, len(whole), 7):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
+        if is_sealed(path):
+            with pytest.raises(ArtefactError, match="cannot be read"):
+                read_torch(path, "weights", "Train again.")
+        else:
+            unsealed += 1
+    assert unsealed <= 2

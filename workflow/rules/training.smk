@@ -105,6 +105,7 @@ rule evaluate:
             caption="../report/evaluate.rst",
             category="Results",
         ),
+        provenance=f"{OUT}/training/{RUN}/comparison.provenance.json",
     log:
         f"{OUT}/logs/evaluate/{RUN}.log",
     benchmark:

@@ -69,7 +69,7 @@ def _steps(contents: ReportContents) -> str:
 def _training_record(path: Path) -> dict[str, Any]:
     if not path.exists():
         return {}
-    return read_json(path, "the provenance of the splits")
+    return read_json(path, "provenance")
 
 
 def _stages(contents: ReportContents, trained: dict[str, Any], source: str) -> Table:

@@ -17,7 +17,7 @@ from pipeline.logs import get_logger
 from pipeline.provenance import record
 from pipeline.training.cohort.cohort_nodes import load_nodes
 from pipeline.training.cohort.roles import Split
-from pipeline.training.evaluate import evaluate_seed
+from pipeline.training.evaluate import COMPARISON, evaluate_seed
 from pipeline.training.evaluation.comparison_text import confusion_text
 from pipeline.training.evaluation.fold_predictions import MethodRun
 from pipeline.training.evaluation.method_comparison import comparison_table
@@ -125,8 +125,9 @@ def train_cohort(
     log.info("confusion matrices\n%s", confusion_text(runs))
     comparison = comparison_table(runs)
     if len(run.methods) > 1:
-        write_comparison(out / "comparison.csv", comparison)
-        write_provenance(out, record(params={"methods": list(run.methods), "seed": run.seed}, source=run.source))
+        write_comparison(out / COMPARISON, comparison)
+        provenance = record(params={"methods": list(run.methods), "seed": run.seed}, source=run.source)
+        write_provenance(out, provenance, [COMPARISON])
     return comparison
 
 

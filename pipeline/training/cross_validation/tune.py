@@ -35,7 +35,7 @@ from pipeline.training.fitting.fitting import FITTING_ROLES, fit_model
 from pipeline.training.fitting.fitting_task import FittingTask
 from pipeline.training.methods.presets import MethodSpec, method_spec
 from pipeline.training.params import SplitParams, TrainingParams
-from pipeline.training.split_cohort import SPLITS, SplitJob, split_cohort
+from pipeline.training.split_cohort import EXCLUDED, SPLITS, SplitJob, split_cohort
 
 Space = Mapping[str, Sequence[Any]]
 """Values to choose from by key of ``TrainingParams``."""
@@ -178,7 +178,7 @@ def tune(rows: Sequence[SlideRow], features: Mapping[str, Path], out_dir: str | 
         "training": asdict(search.training),
     }
     upstream = {"splits": file_digest(out / SPLITS)}
-    write_provenance(out, record(params=stages, source=search.source, upstream=upstream))
+    write_provenance(out, record(params=stages, source=search.source, upstream=upstream), [SPLITS, EXCLUDED])
     return result
 
 

@@ -8,9 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pipeline.artefacts.torch_file import read_torch, write_torch
+from pipeline.artefacts.header import check_version
+from pipeline.artefacts.remedies import damaged, remedy
+from pipeline.artefacts.torch_file import is_sealed, read_torch, write_torch
 from pipeline.errors import ArtefactError
-from pipeline.provenance import FORMAT_VERSION, package_versions
+from pipeline.provenance import FORMAT_VERSIONS, package_versions
 from pipeline.training.classifiers.image_classifier import ImageClassifier, build_model
 from pipeline.training.cohort.cohort_nodes import Nodes
 from pipeline.training.cohort.node_scaler import NodeScaler
@@ -65,7 +67,7 @@ def write_model(path: str | Path, model: TrainedModel, *, source: str) -> None:
     scaler = model.scaler
     content = {
         "kind": KIND,
-        "format_version": FORMAT_VERSION,
+        "format_version": FORMAT_VERSIONS[KIND],
         "spec": asdict(model.spec),
         "fitting": asdict(model.fitting),
         "temperature": model.temperature,
@@ -82,7 +84,7 @@ def write_model(path: str | Path, model: TrainedModel, *, source: str) -> None:
 
 def write_no_model(path: str | Path, *, reason: str, source: str) -> None:
     """Write the checkpoint of a job that trained nothing; ``read_model`` refuses it with ``reason``."""
-    header = {"kind": KIND, "format_version": FORMAT_VERSION, "reason": reason}
+    header = {"kind": KIND, "format_version": FORMAT_VERSIONS[KIND], "reason": reason}
     write_torch(path, {**header, "source": source, "packages": package_versions()})
 
 
@@ -104,18 +106,16 @@ def read_model(path: str | Path, device: torch.device) -> TrainedModel:
         names, classes = tuple(content["feature_names"]), tuple(content["class_names"])
         network = build_model(spec, scaler.n_outputs, len(classes))
         network.load_state_dict(content["state"])
-    except (KeyError, TypeError, RuntimeError) as error:
-        raise ArtefactError(f"{path}: the model is damaged or of another build ({error}). Train it again.") from error
+    except Exception as error:  # content that no digest vouches for fails in any way
+        raise damaged(KIND, path, f"the model is damaged or of another build ({error})") from error
     return TrainedModel(network.to(device).eval(), scaler, spec, names, classes, fitting, temperature)
 
 
 def _read_content(path: str | Path) -> dict[str, Any]:
-    content = read_torch(path, "a model of abignet", "Train it again.")
+    content = read_torch(path, "a model of abignet", remedy(KIND, path))
     if not isinstance(content, dict) or content.get("kind") != KIND:
         raise ArtefactError(f"{path}: expected a model of abignet, found another torch file.")
-    if content.get("format_version") != FORMAT_VERSION:
-        version = content.get("format_version")
-        raise ArtefactError(f"{path}: expected format version {FORMAT_VERSION}, found {version}. Train it again.")
+    check_version(content, KIND, path, sealed=is_sealed(path))
     if "reason" in content:
         raise ArtefactError(f"{path}: holds no model: {content['reason']}.")
     return content

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from pipeline.artefacts.learned_graphs import write_learned_graphs
-from pipeline.artefacts.predictions import prediction_frame, write_predictions
+from pipeline.artefacts.predictions import PREDICTIONS, prediction_frame, write_predictions
 from pipeline.errors import CohortError
 from pipeline.training.cohort.cohort_nodes import CohortNodes, nonempty
 from pipeline.training.cohort.determinism import deterministic_torch
@@ -51,5 +51,5 @@ def write_tested_images(
         )
         graphs = learned_graphs(model.network, images)
     frame = prediction_frame(slide_ids, list(test["case_id"]), list(test["label"]), model.class_names, probabilities)
-    write_predictions(out / "predictions.csv", frame)
+    write_predictions(out / PREDICTIONS, frame)
     write_learned_graphs(out / "graphs.zarr", dict(zip(slide_ids, graphs, strict=True)), provenance)

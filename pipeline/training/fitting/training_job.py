@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from pipeline.artefacts.json_files import write_provenance
-from pipeline.artefacts.predictions import write_history
+from pipeline.artefacts.predictions import HISTORY, PREDICTIONS, write_history
 from pipeline.devices import choose_device
 from pipeline.logs import get_logger
 from pipeline.provenance import file_digest, record
@@ -125,11 +125,11 @@ def train_and_write(job: TrainingJob, inputs: TrainingInputs, out: Path) -> Unfi
         return unfinished
     model, history = fit_model(inputs.cohort, inputs.rows, task, unfinished)
     write_model(out / "model.pt", model, source=job.source)
-    write_history(out / "history.csv", history)
+    write_history(out / HISTORY, history)
     test = inputs.rows[inputs.rows["role"] == "test"]
     if len(test):
         write_tested_images(out, model, inputs.cohort, test, task, provenance)
-    write_provenance(out, provenance)
+    write_provenance(out, provenance, [HISTORY, PREDICTIONS] if len(test) else [HISTORY])
     unfinished.finish(out)
     return unfinished
 

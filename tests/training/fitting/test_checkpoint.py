@@ -25,7 +25,7 @@ def test_a_missing_or_foreign_file_says_so(tmp_path):
 
 def test_another_version_is_refused(tmp_path):
     torch.save({"kind": "model", "format_version": 99}, tmp_path / "model.pt")
-    with pytest.raises(ArtefactError, match=r"version 1, found 99"):
+    with pytest.raises(ArtefactError, match=r"version 2, found 99"):
         read_model(tmp_path / "model.pt", CPU)
 
 
@@ -44,4 +44,13 @@ def test_code_in_a_file_is_not_run(tmp_path):
 def test_the_file_of_a_job_that_trained_nothing_says_why(tmp_path):
     write_no_model(tmp_path / "model.pt", reason="nothing to test", source="s")
     with pytest.raises(ArtefactError, match=r"holds no model: nothing to test\."):
+        read_model(tmp_path / "model.pt", CPU)
+
+
+@pytest.mark.parametrize("sealed", [True, False])
+def test_a_model_of_this_version_must_have_its_seal(tmp_path, sealed):
+    write_no_model(tmp_path / "model.pt", reason="nothing to test", source="s")
+    if not sealed:
+        torch.save(torch.load(tmp_path / "model.pt", weights_only=True), tmp_path / "model.pt")
+    with pytest.raises(ArtefactError, match="holds no model" if sealed else "carries a digest of itself, and this one"):
         read_model(tmp_path / "model.pt", CPU)

@@ -159,3 +159,12 @@ def test_the_temperature_is_fitted_on_select_images_only(cohort):
 def test_half_precision_needs_cuda(cohort):
     with pytest.raises(DeviceError, match="bfloat16 needs a CUDA device, found cpu"):
         fitted(*cohort, params=replace(QUICK, precision="bfloat16"))
+
+
+def test_a_model_of_version_1_predicts_as_before_and_is_told(cohort, tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr("pipeline.artefacts.unverified._said", set())
+    model, _ = fitted(*cohort, "mean_pool")
+    write_model(tmp_path / "model.pt", model, source="s")
+    torch.save(torch.load(tmp_path / "model.pt", weights_only=True) | {"format_version": 1}, tmp_path / "model.pt")
+    assert same(weights(model), weights(read_model(tmp_path / "model.pt", CPU)))
+    assert "was written before abignet's files carried digests" in caplog.text
