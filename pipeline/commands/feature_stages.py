@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.artefacts.atomic import writing
+from pipeline.artefacts.fingerprint_cache import CACHE_NAME, FingerprintCache
 from pipeline.artefacts.resume_key import resume_key
 from pipeline.artefacts.sheet import FILE_COLUMNS, SlideRow
 from pipeline.cellgraph.import_features import import_features
@@ -58,8 +59,9 @@ class FeatureStages:
 
     def key(self, row: SlideRow) -> str:
         """``resume_key`` of everything that the cache of ``row`` depends on."""
+        fingerprints = FingerprintCache(self.out_dir / "work" / CACHE_NAME)
         files = {
-            name: (str(path), path.stat().st_size, path.stat().st_mtime_ns)
+            name: (path.name, fingerprints.of(path))
             for name in FILE_COLUMNS
             if (path := getattr(row, name)) is not None
         }

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.errors import OnBadSlide, OnBadTile
+from pipeline.artefacts.fingerprint import fingerprint
+from pipeline.errors import OnBadSlide, OnBadTile, SlideError
 from pipeline.slides.mpp_ranges import MPP_RANGE, MppRange
 from pipeline.slides.reader import SlideReader, open_slide
 from pipeline.slides.reader_names import Reader
@@ -49,3 +50,20 @@ class SlideInput:
             See ``open_slide``.
         """
         return open_slide(self.path, slide_id=self.slide_id, mpp=self.mpp, reader=self.reader, mpp_range=self.mpp_range)
+
+    @property
+    def fingerprint(self) -> str:
+        """Fingerprint of its files, see ``artefacts.fingerprint``.
+
+        Raises
+        ------
+        SlideError
+            If one of them cannot be read.
+        """
+        try:
+            return fingerprint(self.path)
+        except OSError as error:
+            raise SlideError(
+                f"slide {self.slide_id} ({self.path}): expected files that can be read; {error}. "
+                "Copy it again or mend its permissions, or set on_bad_slide: exclude."
+            ) from error

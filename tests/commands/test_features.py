@@ -1,5 +1,9 @@
+import os
+import shutil
+
 import h5py
 import numpy as np
+from PIL import Image
 
 from pipeline.artefacts.features import read_features
 from tests.commands.running import run
@@ -23,6 +27,24 @@ def test_features_of_a_sheet_skip_what_is_up_to_date_and_survive_a_bad_slide(tmp
     assert (tmp_path / "out" / "good.zarr" / "zarr.json").stat().st_mtime_ns == made
     run("features", "--sheet", sheet, "--out", tmp_path / "out", *settings, "--force")
     assert (tmp_path / "out" / "good.zarr" / "zarr.json").stat().st_mtime_ns > made
+
+
+def test_features_are_made_again_of_a_replaced_file_and_not_of_a_copy(tmp_path, painted):
+    slide, sheet = tmp_path / "a.png", tmp_path / "slides.csv"
+    shutil.copy(painted, slide)
+    sheet.write_text("slide_id,path,mpp\ngood,a.png,0.5\n")
+    settings = ["--set", "tiling.tile_px=128", "--set", "features.min_nuclei=3", "--set", "nuclei.segmenter=watershed"]
+
+    def made() -> int:
+        assert run("features", "--sheet", sheet, "--out", tmp_path / "out", *settings) == 0
+        return (tmp_path / "out/good.zarr/zarr.json").stat().st_mtime_ns
+
+    first = made()
+    os.utime(slide)
+    assert made() == first
+    Image.open(slide).transpose(Image.Transpose.FLIP_TOP_BOTTOM).save(slide)
+    os.utime(slide, (0, 0))
+    assert made() > first
 
 
 def test_features_of_a_slide_with_given_tiles(tmp_path, painted):

@@ -23,6 +23,10 @@ def test_exported_tiles_take_the_place_of_the_grid(run):
     )
     changed = {"sheet": "given.csv", "outdir": "given"}
     assert run.planned("tiles", changed=changed) == {"import_tiles": 1, "tiles": 1}
+    for target in ("features", "coords", "geojson"):
+        planned = run.planned(target, changed=changed)
+        assert planned["import_tiles"] == 1, target
+        assert "tile_slide" not in planned, target
     done = run.snakemake("cell_graphs", changed=changed)
     assert done.returncode == 0, done.stderr[-3000:]
     after = read_tiles(run.folder / "given/tiles/a.parquet").frame

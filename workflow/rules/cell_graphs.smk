@@ -1,6 +1,6 @@
 rule build_cell_graphs:
     input:
-        tiles=rules.tile_slide.output.tiles,
+        tiles=TILES,
         nuclei=rules.segment_nuclei.output.nuclei,
     output:
         cell_graphs=directory(f"{OUT}/cell_graphs/{{slide}}.zarr"),

@@ -1,5 +1,8 @@
 # The only functions of the workflow: what the sheet and the configuration mean for rules.
 
+import time
+from pathlib import Path
+
 from snakemake.exceptions import WorkflowError
 
 from pipeline.artefacts.fingerprint_cache import CACHE_NAME, FingerprintCache
@@ -18,6 +21,7 @@ from pipeline.training.cohort.fold_plan import (
 )
 
 NOTHING = "(?!)"
+CLOCK_SKEW_S = 24 * 3600  # clocks of file systems differ by less
 
 
 def stopping(function, *arguments):
@@ -63,21 +67,53 @@ def row_values(wildcards):
     return {"mpp": row.mpp, "path": row.path.name}
 
 
-def slide_file(wildcards):
-    return str(SLIDES[wildcards.slide].path)
+def given_file(column):
+    """Input function: the file that the sheet names for a slide in a column; none where the cell is empty."""
+
+    def of(wildcards):
+        file = getattr(SLIDES[wildcards.slide], column)
+        return [] if file is None else str(file)
+
+    return of
 
 
-def mask_file(wildcards):
-    mask = SLIDES[wildcards.slide].mask
-    return [] if mask is None else str(mask)
+def imported_beside(wildcards):
+    return given_file("features")(wildcards) if wildcards.slide in BESIDE else []
 
 
-def coords_file(wildcards):
-    return str(SLIDES[wildcards.slide].tiles)
+def input_files():
+    """Every file of the user that a job reads."""
+    named = [
+        file
+        for row in SLIDES.values()
+        for file in (row.path, row.mask, row.tiles, row.features)
+    ]
+    return [file for file in (*named, WEIGHTS) if file is not None]
 
 
-def imported_file(wildcards):
-    return str(SLIDES[wildcards.slide].features)
+def fingerprints(**inputs):
+    """Parameter of a rule: by role the fingerprint of each input, which makes a replaced file rerun its jobs.
+
+    Dates do not tell a copy from another file, so these inputs are ``ancient``.
+    """
+
+    def of(wildcards):
+        files = {
+            role: file(wildcards) if callable(file) else file
+            for role, file in inputs.items()
+        }
+        return {role: FINGERPRINTS.of(file) for role, file in files.items() if file}
+
+    return of
+
+
+def refuse_future_dates(files):
+    """Stop at files dated in the future: Snakemake would throw away what a job makes of them."""
+    latest = time.time() + CLOCK_SKEW_S
+    if ahead := [str(file) for file in files if Path(file).stat().st_mtime > latest]:
+        raise WorkflowError(
+            f"{', '.join(ahead)}: dated in the future. Expected past dates; set them with `touch`, which reruns nothing."
+        )
 
 
 def feature_caches(slides):
@@ -140,8 +176,14 @@ COMPUTED = [slide for slide in SLIDES if slide not in IMPORTED]
 TILED_ELSEWHERE = [row.slide_id for row in SLIDES.values() if row.tiles is not None]
 METHODS = config["methods"]
 SEEDS = config["seeds"]
+# Made by tile_slide or import_tiles; naming the output of one of the two would leave out the other.
+TILES = f"{OUT}/tiles/{{slide}}.parquet"
 FOLDS = list(planned_folds(labelled_slides(LABELLED), config["splits"]["folds"]))
 WEIGHTS = stopping(weights_of, stopping(params, config, "nuclei", NucleiParams))
+WEIGHTS_FILE = [] if WEIGHTS is None else str(WEIGHTS)
+if workflow.is_main_process:
+    refuse_future_dates(input_files())
+FINGERPRINTS = FingerprintCache(f"{OUT}/{CACHE_NAME}", input_files())
 if PREDICTED and config["prediction"]["method"] not in METHODS:
     raise WorkflowError(
         f"config: prediction.method: expected one of methods ({', '.join(METHODS)}), found {config['prediction']['method']}"

@@ -3,12 +3,10 @@ ruleorder: import_features > cache_features
 
 rule cache_features:
     input:
-        tiles=rules.tile_slide.output.tiles,
+        tiles=TILES,
         nuclei=rules.segment_nuclei.output.nuclei,
         cell_graphs=rules.build_cell_graphs.output.cell_graphs,
-        imported=lambda wildcards: (
-            imported_file(wildcards) if wildcards.slide in BESIDE else []
-        ),
+        imported=ancient(imported_beside),
     output:
         features=directory(f"{OUT}/features/{{slide}}.zarr"),
     log:
@@ -24,6 +22,7 @@ rule cache_features:
     params:
         features=section("features"),
         on_bad_slide=config["on_bad_slide"],
+        inputs=fingerprints(imported=imported_beside),
         source=source_digest("pipeline.cellgraph.cache_features"),
     script:
         "../scripts/cache_features.py"
@@ -31,7 +30,7 @@ rule cache_features:
 
 rule import_features:
     input:
-        imported=imported_file,
+        imported=ancient(given_file("features")),
     output:
         features=directory(f"{OUT}/features/{{slide}}.zarr"),
     log:
@@ -49,6 +48,7 @@ rule import_features:
     params:
         slide_mpp=lambda wildcards: SLIDES[wildcards.slide].mpp,
         on_bad_slide=config["on_bad_slide"],
+        inputs=fingerprints(imported=given_file("features")),
         source=source_digest("pipeline.cellgraph.import_features"),
     script:
         "../scripts/import_features.py"

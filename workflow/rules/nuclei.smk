@@ -1,8 +1,8 @@
 rule segment_nuclei:
     input:
-        slide=slide_file,
-        tiles=rules.tile_slide.output.tiles,
-        weights=[] if WEIGHTS is None else str(WEIGHTS),
+        slide=ancient(given_file("path")),
+        tiles=TILES,
+        weights=ancient(WEIGHTS_FILE),
     output:
         nuclei=f"{OUT}/nuclei/{{slide}}.parquet",
     log:
@@ -23,6 +23,7 @@ rule segment_nuclei:
         on_bad_slide=config["on_bad_slide"],
         on_bad_tile=config["on_bad_tile"],
         reader=config["reader"],
+        inputs=fingerprints(slide=given_file("path"), weights=WEIGHTS_FILE),
         source=source_digest("pipeline.nuclei.segment_nuclei"),
     script:
         "../scripts/segment_nuclei.py"

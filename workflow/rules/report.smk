@@ -45,7 +45,7 @@ rule write_report:
 
 rule export_geojson:
     input:
-        tiles=rules.tile_slide.output.tiles,
+        tiles=TILES,
         nuclei=rules.segment_nuclei.output.nuclei,
         features=f"{OUT}/features/{{slide}}.zarr",
     output:

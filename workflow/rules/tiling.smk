@@ -3,10 +3,10 @@ ruleorder: import_tiles > tile_slide
 
 rule tile_slide:
     input:
-        slide=slide_file,
-        mask=mask_file,
+        slide=ancient(given_file("path")),
+        mask=ancient(given_file("mask")),
     output:
-        tiles=f"{OUT}/tiles/{{slide}}.parquet",
+        tiles=TILES,
         overview=report(
             f"{OUT}/tiles/{{slide}}.png",
             caption="../report/tile_slide.rst",
@@ -29,6 +29,7 @@ rule tile_slide:
         on_bad_slide=config["on_bad_slide"],
         on_bad_tile=config["on_bad_tile"],
         reader=config["reader"],
+        inputs=fingerprints(slide=given_file("path"), mask=given_file("mask")),
         source=source_digest("pipeline.tiling.tile_slide"),
     script:
         "../scripts/tile_slide.py"
@@ -36,10 +37,10 @@ rule tile_slide:
 
 rule import_tiles:
     input:
-        slide=slide_file,
-        coords=coords_file,
+        slide=ancient(given_file("path")),
+        coords=ancient(given_file("tiles")),
     output:
-        tiles=f"{OUT}/tiles/{{slide}}.parquet",
+        tiles=TILES,
         overview=report(
             f"{OUT}/tiles/{{slide}}.png",
             caption="../report/tile_slide.rst",
@@ -64,6 +65,7 @@ rule import_tiles:
         on_bad_slide=config["on_bad_slide"],
         on_bad_tile=config["on_bad_tile"],
         reader=config["reader"],
+        inputs=fingerprints(slide=given_file("path"), coords=given_file("tiles")),
         source=source_digest("pipeline.tiling.import_tiles"),
     script:
         "../scripts/import_tiles.py"
@@ -71,8 +73,8 @@ rule import_tiles:
 
 rule export_tiles:
     input:
-        slide=slide_file,
-        tiles=rules.tile_slide.output.tiles,
+        slide=ancient(given_file("path")),
+        tiles=TILES,
     output:
         trident=f"{OUT}/coords/trident/{{slide}}_patches.h5",
         clam=f"{OUT}/coords/clam/{{slide}}.h5",
@@ -88,6 +90,7 @@ rule export_tiles:
         mem_mb=more_memory(1000),
         runtime=10,
     params:
+        inputs=fingerprints(slide=given_file("path")),
         source=source_digest("pipeline.report.export_tiles"),
     script:
         "../scripts/export_tiles.py"

@@ -9,7 +9,6 @@ import pandas as pd
 from PIL import Image
 
 from pipeline.artefacts import tiles as tile_table
-from pipeline.artefacts.fingerprint import fingerprint
 from pipeline.artefacts.tables import empty_frame
 from pipeline.errors import ImportedFileError, SlideError
 from pipeline.exclusion import reason_to_exclude
@@ -86,7 +85,7 @@ class TilingJob:
         try:
             with replace(self.slide, mpp_range=self.params.slide_mpp_range).open() as slide:
                 tiled = tile(slide)
-                inputs = {"slide": fingerprint(self.slide.path), **digests(upstream)}
+                inputs = {"slide": self.slide.fingerprint, **digests(upstream)}
                 header = self._header(slide, tiled, inputs)
                 # The picture first: a slide that fails here must not leave a table that says it is fine.
                 if self.overview_path is not None:
