@@ -15,8 +15,15 @@ from typing import Any
 import numpy as np
 
 from pipeline.arrays import Float32s, Int64s
+from pipeline.artefacts.consistency import (
+    all_distinct,
+    all_finite,
+    all_shares,
+    are_edges,
+    are_offsets,
+    check_consistent,
+)
 from pipeline.artefacts.zarr_store import open_headed_store, read_array, write_store
-from pipeline.errors import ArtefactError
 from pipeline.provenance import FORMAT_VERSIONS
 
 KIND = "cell_graphs"
@@ -105,6 +112,25 @@ def read_cell_graphs(path: str | Path) -> tuple[CellGraphs, dict[str, Any]]:
     """
     group, header = open_headed_store(path, KIND)
     graphs = CellGraphs(**{name: read_array(group, name, path, KIND) for name in ARRAYS})
-    if graphs.node_offsets[-1] != len(graphs.nucleus_id) or graphs.edge_offsets[-1] != graphs.edge_index.shape[1]:
-        raise ArtefactError(f"{path}: offsets do not match the arrays; the store is half-written. Make it again.")
+    _check(graphs, header, path)
     return graphs, header
+
+
+def _check(graphs: CellGraphs, header: Mapping[str, Any], path: str | Path) -> None:
+    """Raise ``ArtefactError`` where the arrays contradict each other."""
+    n_tiles, n_nuclei, n_edges = len(graphs.tile_id), len(graphs.nucleus_id), graphs.edge_index.shape[-1]
+    attributes = (graphs.length_um, graphs.delta_orientation, graphs.edge_to_axis, graphs.weight)
+    expectations = {
+        "each tile once": all_distinct(graphs.tile_id),
+        "each nucleus once": all_distinct(graphs.nucleus_id),
+        f"node_offsets from 0 to {n_nuclei} for {n_tiles} tiles": are_offsets(graphs.node_offsets, n_tiles, n_nuclei),
+        f"edge_offsets from 0 to {n_edges} for {n_tiles} tiles": are_offsets(graphs.edge_offsets, n_tiles, n_edges),
+        f"edges between two of {n_nuclei} nuclei": are_edges(graphs.edge_index, n_nuclei),
+        f"{n_edges} values of each attribute of edges": all(values.shape == (n_edges,) for values in attributes),
+        "lengths of edges above 0 um": all_finite(graphs.length_um) and bool((graphs.length_um >= 0).all()),
+        "weights of edges from 0 to 1": all_finite(graphs.weight) and all_shares(graphs.weight),
+        "no graph where there is a reason for none": not (header.get("reason") and n_tiles),
+    }
+    check_consistent(KIND, path, expectations)
+    sources = np.searchsorted(graphs.edge_index[0], graphs.node_offsets)
+    check_consistent(KIND, path, {"edges grouped by tile": bool((sources == graphs.edge_offsets).all())})

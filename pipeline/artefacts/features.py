@@ -13,8 +13,10 @@ import numpy.typing as npt
 import zarr
 
 from pipeline.arrays import Bools, Float32s, Int64s
+from pipeline.artefacts.consistency import all_distinct
 from pipeline.artefacts.feature_h5 import read_features_h5
 from pipeline.artefacts.header import check_version
+from pipeline.artefacts.remedies import damaged
 from pipeline.artefacts.unverified import FOREIGN, say_unverified
 from pipeline.artefacts.zarr_store import is_sealed, open_store, read_array, write_store
 from pipeline.errors import ArtefactError
@@ -94,6 +96,8 @@ def check_features(store: FeatureStore, path: str | Path) -> FeatureStore:
         == n_features,
         f"coords must be ({n_tiles}, 2), found {store.coords.shape}": store.coords.shape == (n_tiles, 2),
         f"tile_id must be ({n_tiles},), found {store.tile_id.shape}": store.tile_id.shape == (n_tiles,),
+        "each tile_id must stand once": all_distinct(store.tile_id),
+        "each feature name must stand once": len(set(store.feature_names)) == len(store.feature_names),
         f"embeddings must have {n_tiles} rows": all(
             values.ndim == 2 and len(values) == n_tiles for values in store.embeddings.values()
         ),
@@ -111,6 +115,20 @@ def check_features(store: FeatureStore, path: str | Path) -> FeatureStore:
             f"{path}: {int((missing & ~marked).sum())} values are NaN without valid = False beside them."
         )
     return store
+
+
+def check_store_slide(store: FeatureStore, slide_id: str, path: str | Path) -> None:
+    """Check that the features at ``path`` are those of ``slide_id``.
+
+    A store that is named for the slide it says it is of passes: a sheet may know that slide under another id.
+
+    Raises
+    ------
+    ArtefactError
+        If they are of another slide.
+    """
+    if store.slide_id not in (slide_id, Path(path).stem):
+        raise damaged(KIND, path, f"expected features of slide {slide_id}, found those of {store.slide_id!r}")
 
 
 def write_features(path: str | Path, store: FeatureStore) -> None:

@@ -49,6 +49,18 @@ def check_version(header: Mapping[str, Any], kind: str, path: str | Path, *, sea
         raise damaged(kind, path, f"a file of format version {version} carries a digest of itself, and this one none")
 
 
+def check_slide(header: Mapping[str, Any], slide_id: str, kind: str, path: str | Path) -> None:
+    """Check that the artefact with ``header`` is of ``slide_id``.
+
+    Raises
+    ------
+    ArtefactError
+        If it is of another slide.
+    """
+    if header.get("slide_id") != slide_id:
+        raise damaged(kind, path, f"expected {kind} of slide {slide_id}, found those of {header.get('slide_id')!r}")
+
+
 def stated_version(header: Mapping[str, Any]) -> object:
     """Format version that a header states, of itself or (version 1) in its provenance; None where it does not."""
     provenance = header.get("provenance")

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.arrays import Bools, Float32s, Int64s
+from pipeline.artefacts.consistency import all_finite, all_shares, are_edges, check_consistent
 from pipeline.artefacts.zarr_store import open_headed_store, read_array, write_store
 from pipeline.provenance import FORMAT_VERSIONS
 
@@ -61,4 +62,12 @@ def read_learned_graph(path: str | Path, slide_id: str) -> LearnedGraph:
         If the store or the slide's arrays are missing, foreign or damaged.
     """
     group, _ = open_headed_store(path, KIND)
-    return LearnedGraph(**{name: read_array(group, f"{slide_id}/{name}", path, KIND) for name in ARRAYS})
+    graph = LearnedGraph(**{name: read_array(group, f"{slide_id}/{name}", path, KIND) for name in ARRAYS})
+    n_edges = graph.edge_index.shape[-1]
+    expectations = {
+        f"{slide_id}/edge_index to join two patches": are_edges(graph.edge_index, None),
+        f"{n_edges} values of {slide_id}/weight and kept": graph.weight.shape == graph.kept.shape == (n_edges,),
+        f"{slide_id}/weight from 0 to 1": all_finite(graph.weight) and all_shares(graph.weight),
+    }
+    check_consistent(KIND, path, expectations)
+    return graph

@@ -4,6 +4,7 @@ Frame: micrometres, origin at the slide's top-left level-0 corner, y down;
 ``x_l0 = x_um / slide_mpp``.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,12 @@ from typing import Any
 import pandas as pd
 import pyarrow.parquet as pq
 
+from pipeline.artefacts.consistency import (
+    all_between,
+    all_distinct,
+    all_finite,
+    check_consistent,
+)
 from pipeline.artefacts.tables import HeadedTable, iterate_table, read_table, read_table_header, write_table
 from pipeline.provenance import FORMAT_VERSIONS
 
@@ -134,4 +141,21 @@ def read_nuclei(path: str | Path) -> HeadedTable:
     ArtefactError
         See ``tables.read_table``.
     """
-    return read_table(path, KIND, COLUMNS)
+    table = read_table(path, KIND, COLUMNS)
+    _check(table, path)
+    return table
+
+
+def _check(table: HeadedTable, path: str | Path) -> None:
+    """Raise ``ArtefactError`` where rows and header contradict each other."""
+    frame = table.frame
+    expectations = {
+        "each nucleus_id once": all_distinct(frame["nucleus_id"].to_numpy()),
+        "finite centroids": all_finite(frame[["x_um", "y_um"]]),
+        "orientation_rad from 0 to pi": all_between(frame["orientation_rad"], 0, math.pi),
+        "areas and axes of 0 um or more": all_between(
+            frame[["area_um2", "major_axis_um", "minor_axis_um"]], 0, math.inf
+        ),
+        "no nucleus where there is a reason for none": not (table.reason and len(frame)),
+    }
+    check_consistent(KIND, path, expectations)

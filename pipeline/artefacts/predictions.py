@@ -9,7 +9,10 @@ import pandas as pd
 from pipeline.arrays import Float64s
 from pipeline.artefacts.columns import typed_column
 from pipeline.artefacts.csv_files import read_sealed_csv, write_csv
+from pipeline.artefacts.remedies import damaged
 from pipeline.errors import ArtefactError
+
+KIND = "predictions"
 
 PREDICTIONS, HISTORY = "predictions.csv", "history.csv"
 """Names of the files of a training job."""
@@ -76,14 +79,15 @@ def write_predictions(path: str | Path, frame: pd.DataFrame) -> None:
 
 
 def read_predictions(path: str | Path) -> pd.DataFrame:
-    """Read predictions and check their probabilities.
+    """Read predictions and check that they do not contradict themselves.
 
     Raises
     ------
     ArtefactError
-        If the file cannot be read, holds no class, or a row's probabilities do not sum to 1.
+        If the file cannot be read or holds no class; or a slide stands twice, its probabilities are none, or it is
+        predicted as another class than the most probable one.
     """
-    frame = read_sealed_csv(path, "predictions", COLUMNS)
+    frame = read_sealed_csv(path, KIND, COLUMNS)
     probabilities = [f"{PROBABILITY_PREFIX}{name}" for name in class_names(frame)]
     if not probabilities:
         raise ArtefactError(f"{path}: expected one column {PROBABILITY_PREFIX}<class> a class, found none.")
@@ -92,10 +96,25 @@ def read_predictions(path: str | Path) -> pd.DataFrame:
             frame[column] = typed_column(frame[column], "float64")
     except ValueError as error:
         raise ArtefactError(f"{path}: column {column}: expected probabilities ({error}).") from error
-    wrong = frame[~(np.abs(frame[probabilities].sum(axis=1) - 1) <= SUM_TOLERANCE)]
-    if len(wrong):
-        raise ArtefactError(f"{path}: the probabilities of slide {wrong['slide_id'].iloc[0]!r} do not sum to 1.")
+    _check(frame, probabilities, path)
     return frame
+
+
+def _check(frame: pd.DataFrame, probabilities: list[str], path: str | Path) -> None:
+    """Raise ``ArtefactError``, naming the first slide, where rows contradict each other or themselves."""
+    values = frame[probabilities].to_numpy(np.float64)
+    named = frame["predicted"].map({name: place for place, name in enumerate(class_names(frame))})
+    place = named.fillna(-1).to_numpy(np.int64)
+    of_named = np.where(place < 0, -1.0, np.take_along_axis(values, place[:, None].clip(0), axis=1)[:, 0])
+    faults = {
+        "slide {} stands twice": frame["slide_id"].duplicated().to_numpy(),
+        "the probabilities of slide {} are not between 0 and 1": ~((values >= 0) & (values <= 1)).all(axis=1),
+        "the probabilities of slide {} do not sum to 1": ~(np.abs(values.sum(axis=1) - 1) <= SUM_TOLERANCE),
+        "slide {} is predicted as another class than the most probable one": of_named < values.max(axis=1, initial=0),
+    }
+    for fault, rows in faults.items():
+        if rows.any():
+            raise damaged(KIND, path, fault.format(repr(frame["slide_id"][rows].iloc[0])))
 
 
 def class_names(frame: pd.DataFrame) -> tuple[str, ...]:

@@ -55,7 +55,7 @@ def read_splits(path: str | Path) -> pd.DataFrame:
 
 
 def check_splits(frame: pd.DataFrame, path: str | Path) -> pd.DataFrame:
-    """Return ``frame`` when no slide stands twice and no patient has two roles in one fold.
+    """Return ``frame`` when every fold has every slide once, and no patient has two roles in one fold.
 
     Raises
     ------
@@ -66,6 +66,7 @@ def check_splits(frame: pd.DataFrame, path: str | Path) -> pd.DataFrame:
     if len(twice):
         first = twice.iloc[0]
         raise CohortError(f"{path}: slide {first.slide_id!r} stands twice in fold {first.fold} of seed {first.seed}.")
+    _check_slides(frame, path)
     roles = frame[["seed", "fold", "case_id", "role"]].drop_duplicates()
     leaks = roles.groupby(["seed", "fold", "case_id"], as_index=False)["role"].agg(["nunique", " and ".join])
     leaks = leaks[leaks["nunique"] > 1]
@@ -76,6 +77,24 @@ def check_splits(frame: pd.DataFrame, path: str | Path) -> pd.DataFrame:
         )
         raise CohortError(f"{path}: leak: {len(leaks)} patients have two roles in one fold: {named}. Split again.")
     return frame
+
+
+def _check_slides(frame: pd.DataFrame, path: str | Path) -> None:
+    """Raise ``CohortError`` where a slide is missing in a fold, or is of two patients or classes."""
+    for (seed, fold), rows in frame.groupby(["seed", "fold"]):
+        missing = sorted(set(frame["slide_id"]) - set(rows["slide_id"]))
+        if missing:
+            raise CohortError(
+                f"{path}: slide {missing[0]!r} has no role in fold {fold} of seed {seed} and one in another; the "
+                "table is cut off or was edited. Split again."
+            )
+    facts = frame[["slide_id", "case_id", "label"]].drop_duplicates()
+    twice = facts[facts["slide_id"].duplicated()]
+    if len(twice):
+        raise CohortError(
+            f"{path}: slide {twice['slide_id'].iloc[0]!r} is of two patients or classes; the table was edited. "
+            "Split again."
+        )
 
 
 def fold_rows(splits: pd.DataFrame, seed: int, fold: int, path: str | Path) -> pd.DataFrame:

@@ -16,6 +16,7 @@ import pandas as pd
 from scipy.spatial import cKDTree
 
 from pipeline.arrays import Int64s
+from pipeline.artefacts.consistency import all_distinct, all_finite, all_shares, check_consistent
 from pipeline.artefacts.tables import HeadedTable, read_table, write_table
 from pipeline.errors import ConfigError
 from pipeline.provenance import FORMAT_VERSIONS
@@ -116,7 +117,31 @@ def read_tiles(path: str | Path) -> HeadedTable:
     ArtefactError
         See ``tables.read_table``.
     """
-    return read_table(path, KIND, COLUMNS)
+    table = read_table(path, KIND, COLUMNS)
+    _check(table, path)
+    return table
+
+
+def _check(table: HeadedTable, path: str | Path) -> None:
+    """Raise ``ArtefactError`` where rows and header contradict each other."""
+    frame, header = table.frame, table.header
+    expectations = {
+        "each tile_id once": all_distinct(frame["tile_id"].to_numpy()),
+        "tile_px, mpp and width_l0 above 0": bool((frame[["tile_px", "mpp", "width_l0"]] > 0).all(axis=None))
+        and all_finite(frame[["mpp", "width_l0"]]),
+        "shares of a tile from 0 to 1": all_shares(frame[["tissue_fraction", *PEN_COLUMNS, "qc_fold", "qc_off_stain"]]),
+        "tiles that meet the slide": _meet_slide(frame, header),
+        "no tile kept where there is a reason for none": not (table.reason and frame["kept"].any()),
+    }
+    check_consistent(KIND, path, expectations)
+
+
+def _meet_slide(tiles: pd.DataFrame, header: Mapping[str, Any]) -> bool:
+    """Whether every tile shares at least a pixel with level 0, if its size is known."""
+    size = (header.get("width_l0") or 0, header.get("height_l0") or 0)
+    corners = tiles[["x_l0", "y_l0"]].to_numpy(np.float64)
+    ends = corners + tiles[["width_l0"]].to_numpy(np.float64)
+    return not all(size) or bool(((corners < size) & (ends > 0)).all())
 
 
 def kept_tiles(table: HeadedTable) -> pd.DataFrame:

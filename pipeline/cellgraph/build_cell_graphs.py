@@ -6,12 +6,13 @@ import numpy as np
 import pandas as pd
 
 from pipeline.artefacts.cell_graphs import CellGraphs, empty_cell_graphs, write_cell_graphs
+from pipeline.artefacts.header import check_slide
 from pipeline.artefacts.nuclei import read_nuclei
 from pipeline.artefacts.tables import HeadedTable
 from pipeline.artefacts.tiles import kept_tiles, read_tiles
 from pipeline.cellgraph.graphs.csr import offsets_of_counts
 from pipeline.cellgraph.graphs.edge_rules import build_graphs_batch
-from pipeline.cellgraph.graphs.slide_tables import check_slide, unreadable_tiles
+from pipeline.cellgraph.graphs.slide_tables import unreadable_tiles
 from pipeline.cellgraph.graphs.tiled_nuclei import tiled_nuclei
 from pipeline.cellgraph.params import CellGraphParams
 from pipeline.errors import ArtefactError
@@ -54,8 +55,8 @@ def build_cell_graphs(
         If a table is missing, damaged, of another slide, or nuclei belong to a tile that is not there.
     """
     tiles, nuclei = read_tiles(tiles_path), read_nuclei(nuclei_path)
-    check_slide(tiles, tiles_path, slide_id)
-    check_slide(nuclei, nuclei_path, slide_id)
+    check_slide(tiles.header, slide_id, "tiles", tiles_path)
+    check_slide(nuclei.header, slide_id, "nuclei", nuclei_path)
     provenance = record(params=params, source=source, upstream=digests({"tiles": tiles_path, "nuclei": nuclei_path}))
     reason = tiles.reason or nuclei.reason
     graphs = empty_cell_graphs() if reason else _graphs(tiles, nuclei, nuclei_path, params)

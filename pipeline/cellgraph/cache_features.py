@@ -11,13 +11,14 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from pipeline.arrays import Bools, Float32s, Int64s
 from pipeline.artefacts.cell_graphs import CellGraphs, read_cell_graphs
 from pipeline.artefacts.features import FeatureStore, write_features
+from pipeline.artefacts.header import check_slide
 from pipeline.artefacts.nuclei import read_nuclei
 from pipeline.artefacts.tables import HeadedTable
 from pipeline.artefacts.tiles import read_tiles
 from pipeline.cellgraph.features.feature_blocks import PatchNuclei, block_features, feature_names
 from pipeline.cellgraph.features.imported_embeddings import with_embedding
 from pipeline.cellgraph.graphs.csr import offsets_of_counts, tile_of_each
-from pipeline.cellgraph.graphs.slide_tables import check_slide, unreadable_tiles
+from pipeline.cellgraph.graphs.slide_tables import unreadable_tiles
 from pipeline.cellgraph.params import FeatureParams
 from pipeline.errors import ArtefactError, ImportedFileError, OnBadSlide
 from pipeline.exclusion import reason_to_exclude
@@ -159,13 +160,10 @@ def _excluded(store: FeatureStore, reason: str) -> FeatureStore:
 
 def _read(artefacts: SlideArtefacts) -> _Upstream:
     tiles, nuclei = read_tiles(artefacts.tiles), read_nuclei(artefacts.nuclei)
-    check_slide(tiles, artefacts.tiles, artefacts.slide_id)
-    check_slide(nuclei, artefacts.nuclei, artefacts.slide_id)
+    check_slide(tiles.header, artefacts.slide_id, "tiles", artefacts.tiles)
+    check_slide(nuclei.header, artefacts.slide_id, "nuclei", artefacts.nuclei)
     graphs, header = read_cell_graphs(artefacts.cell_graphs)
-    if header.get("slide_id") != artefacts.slide_id:
-        raise ArtefactError(
-            f"{artefacts.cell_graphs}: expected graphs of slide {artefacts.slide_id}, found {header.get('slide_id')!r}."
-        )
+    check_slide(header, artefacts.slide_id, "cell_graphs", artefacts.cell_graphs)
     made_from = header["provenance"]["upstream"]
     if made_from != digests({"tiles": artefacts.tiles, "nuclei": artefacts.nuclei}):
         raise ArtefactError(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from pipeline.artefacts.header import check_slide
 from pipeline.artefacts.nuclei import COLUMNS, write_nuclei
 from pipeline.artefacts.tables import HeadedTable, empty_frame
 from pipeline.artefacts.tiles import check_single_ownership, kept_tiles, read_tiles
@@ -96,6 +97,7 @@ def segment_nuclei(
         If the weights or the device cannot be had.
     """
     table = read_tiles(tiles_path)
+    check_slide(table.header, slide_id, "tiles", tiles_path)
     slide = SlideInput(
         slide_id, Path(slide_path), table.header["slide_mpp"], reader, on_bad_slide, on_bad_tile, ANY_MPP
     )

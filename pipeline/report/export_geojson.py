@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.artefacts.features import FeatureStore, read_features
+from pipeline.artefacts.header import check_slide
 from pipeline.artefacts.nuclei import iterate_nuclei, read_nuclei_header
 from pipeline.artefacts.tables import HeadedTable
 from pipeline.artefacts.tiles import read_tiles
@@ -52,6 +53,8 @@ def export_geojson(
         If a table cannot be read, or holds rows without knowing the slide's pixel size.
     """
     tiles, header = read_tiles(tiles_path), read_nuclei_header(nuclei_path)
+    check_slide(tiles.header, slide_id, "tiles", tiles_path)
+    check_slide(header, slide_id, "nuclei", nuclei_path)
     store = read_features(features_path) if features_path is not None else None
     origin = origin_l0(tiles.header)
     counts = _write_nuclei(nuclei_path, header, nuclei_geojson_path, slide_id, origin)

@@ -60,3 +60,24 @@ def test_a_store_of_another_kind_is_refused(tmp_path):
 def test_a_missing_store_is_named(tmp_path):
     with pytest.raises(ArtefactError, match=r"g\.zarr: expected a Zarr store of cell_graphs"):
         read_cell_graphs(tmp_path / "g.zarr")
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "fault"),
+    [
+        ("tile_id", [3, 3], "each tile once"),
+        ("nucleus_id", [10, 10, 12], "each nucleus once"),
+        ("node_offsets", [0, 3, 2], "node_offsets"),
+        ("edge_offsets", [0, 1, 2], "edges grouped by tile"),
+        ("edge_index", [[0, 1], [1, 3]], "between two of 3 nuclei"),
+        ("edge_index", [[0, 1], [0, 0]], "between two of 3 nuclei"),
+        ("length_um", [4.0, np.inf], "lengths"),
+        ("weight", [0.9, 1.5], "weights"),
+        ("delta_orientation", [0.1], "2 values of each attribute"),
+    ],
+)
+def test_arrays_that_contradict_each_other_are_told(tmp_path, graphs, name, values, fault):
+    broken = replace(graphs, **{name: np.array(values)})
+    write_cell_graphs(tmp_path / "g.zarr", broken, slide_id="s", reason=None, provenance=PROVENANCE)
+    with pytest.raises(ArtefactError, match=rf"g\.zarr: it is half-written, damaged or edited: expected .*{fault}"):
+        read_cell_graphs(tmp_path / "g.zarr")

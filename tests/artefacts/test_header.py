@@ -1,6 +1,6 @@
 import pytest
 
-from pipeline.artefacts.header import check_header, stated_version
+from pipeline.artefacts.header import check_header, check_slide, stated_version
 from pipeline.errors import ArtefactError
 
 OF_THIS_VERSION = {"format_version": 2}
@@ -52,3 +52,9 @@ def test_a_header_states_its_version_itself_or_in_its_provenance():
     assert stated_version({"provenance": {"format_version": 1}}) == 1
     assert stated_version({"provenance": {"format_version": 2}, "format_version": 3}) == 3
     assert stated_version({"provenance": []}) is None
+
+
+def test_an_artefact_of_another_slide_is_refused_by_name():
+    check_slide({"slide_id": "s1"}, "s1", "tiles", "t.parquet")
+    with pytest.raises(ArtefactError, match=r"t\.parquet: expected tiles of slide s1, found those of 's2'\. Make it"):
+        check_slide({"slide_id": "s2"}, "s1", "tiles", "t.parquet")

@@ -18,3 +18,21 @@ def test_round_trip_of_a_graph_and_of_an_empty_one(tmp_path):
     assert read_learned_graph(tmp_path / "g.zarr", "s2").edge_index.shape == (2, 0)
     with pytest.raises(ArtefactError, match="'s3/edge_index' is missing"):
         read_learned_graph(tmp_path / "g.zarr", "s3")
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "fault"),
+    [
+        ("edge_index", [[0, 1], [1, 1]], "edge_index to join two patches"),
+        ("edge_index", [[0, -1], [1, 0]], "edge_index to join two patches"),
+        ("weight", [0.5, np.nan], "weight from 0 to 1"),
+        ("weight", [0.5, 3.0], "weight from 0 to 1"),
+        ("kept", [True], "2 values of s/weight and kept"),
+    ],
+)
+def test_arrays_that_contradict_each_other_are_told(tmp_path, name, values, fault):
+    arrays = {"edge_index": [[0, 1], [1, 0]], "weight": [0.5, 0.5], "kept": [True, True]} | {name: values}
+    graph = LearnedGraph(**{key: np.array(value) for key, value in arrays.items()})
+    write_learned_graphs(tmp_path / "g.zarr", {"s": graph}, record(params={}, source="x"))
+    with pytest.raises(ArtefactError, match=rf"g\.zarr: it is half-written, damaged or edited: expected .*{fault}"):
+        read_learned_graph(tmp_path / "g.zarr", "s")

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -49,3 +51,25 @@ def test_nuclei_are_counted_without_their_rows(tmp_path, frame, table_header):
     write_table(tmp_path / "t.parquet", frame, COLUMNS, table_header.plain() | {"kind": "tiles"})
     with pytest.raises(ArtefactError, match="expected nuclei"):
         count_nuclei(tmp_path / "t.parquet")
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "fault"),
+    [
+        ("nucleus_id", [1, 1], "each nucleus_id once"),
+        ("x_um", [0.0, np.nan], "finite centroids"),
+        ("y_um", [np.inf, 0.0], "finite centroids"),
+        ("orientation_rad", [0.0, 7.0], "orientation_rad from 0 to pi"),
+        ("area_um2", [3.0, -1.0], "areas"),
+    ],
+)
+def test_rows_that_cannot_be_are_told(tmp_path, frame, table_header, column, values, fault):
+    write_nuclei(tmp_path / "n.parquet", frame.assign(**{column: values}), table_header)
+    with pytest.raises(ArtefactError, match=rf"n\.parquet: it is half-written, damaged or edited: expected {fault}"):
+        read_nuclei(tmp_path / "n.parquet")
+
+
+def test_nuclei_beside_a_reason_for_none_are_told(tmp_path, frame, table_header):
+    write_nuclei(tmp_path / "n.parquet", frame, replace(table_header, reason="no tissue"))
+    with pytest.raises(ArtefactError, match="no nucleus where there is a reason for none"):
+        read_nuclei(tmp_path / "n.parquet")

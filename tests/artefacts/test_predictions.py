@@ -41,3 +41,24 @@ def test_metrics_must_hold_their_keys(tmp_path):
     (tmp_path / "m.json").write_text("{}")
     with pytest.raises(ArtefactError, match="missing method"):
         read_metrics(tmp_path / "m.json")
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "fault"),
+    [
+        ("slide_id", ["s1", "s1"], "slide 's1' stands twice"),
+        ("predicted", ["high", "high"], "slide 's1' is predicted as another class"),
+        ("predicted", ["low", "unknown"], "slide '02' is predicted as another class"),
+        ("p_low", [0.7, float("nan")], "probabilities of slide '02' are not between 0 and 1"),
+        ("p_low", [1.7, 0.4], "probabilities of slide 's1' are not between 0 and 1"),
+    ],
+)
+def test_rows_that_contradict_themselves_are_told_by_slide(tmp_path, column, values, fault):
+    write_predictions(tmp_path / "p.csv", predictions().assign(**{column: values}))
+    with pytest.raises(ArtefactError, match=fault):
+        read_predictions(tmp_path / "p.csv")
+
+
+def test_of_equal_classes_any_may_be_predicted(tmp_path):
+    write_predictions(tmp_path / "p.csv", predictions().assign(predicted=["low", "low"]))
+    assert read_predictions(tmp_path / "p.csv")["predicted"].tolist() == ["low", "low"]

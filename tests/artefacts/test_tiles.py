@@ -13,7 +13,7 @@ from pipeline.artefacts.tiles import (
     read_tiles,
     write_tiles,
 )
-from pipeline.errors import ConfigError
+from pipeline.errors import ArtefactError, ConfigError
 
 
 def grid(pitch: float, n_rows: int, n_cols: int) -> pd.DataFrame:
@@ -105,3 +105,24 @@ def test_kept_tiles_survive_the_round_trip_in_order(tmp_path):
     table = read_tiles(tmp_path / "t.parquet")
     assert kept_tiles(table)["tile_id"].tolist() == [0, 2, 4, 6, 8]
     assert table.header["slide_mpp"] == 0.25
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "fault"),
+    [
+        ("tile_id", 1, "each tile_id once"),
+        ("mpp", 0.0, "tile_px, mpp and width_l0 above 0"),
+        ("width_l0", np.nan, "tile_px, mpp and width_l0 above 0"),
+        ("tissue_fraction", 1.5, "shares of a tile"),
+        ("qc_pen_red", -0.5, "shares of a tile"),
+        ("x_l0", 300, "tiles that meet the slide"),
+        ("y_l0", -500, "tiles that meet the slide"),
+    ],
+)
+def test_rows_that_cannot_be_are_told(tmp_path, column, value, fault):
+    frame = grid(100.0, 3, 3)
+    frame.loc[2, column] = value
+    size = {"slide_mpp": 0.25, "width_l0": 300, "height_l0": 300}
+    write_tiles(tmp_path / "t.parquet", frame, TileHeader(slide_id="s", reason=None, provenance={}, **size))
+    with pytest.raises(ArtefactError, match=rf"t\.parquet: it is half-written, damaged or edited: expected {fault}"):
+        read_tiles(tmp_path / "t.parquet")

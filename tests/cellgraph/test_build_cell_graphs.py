@@ -84,7 +84,7 @@ def test_an_empty_slide_hands_its_reason_on(tile_frame, write_slide, tmp_path, t
 
 def test_tables_of_another_slide_are_refused(tile_frame, nucleus_frame, write_slide, tmp_path):
     paths = write_slide(tile_frame([True]), nucleus_frame([5]), slide_id="S2")
-    with pytest.raises(ArtefactError, match=r"tiles\.parquet: expected a table of slide S1, found 'S2'"):
+    with pytest.raises(ArtefactError, match=r"tiles\.parquet: expected tiles of slide S1, found those of 'S2'"):
         _build(paths, tmp_path / "g.zarr")
     assert not (tmp_path / "g.zarr").exists()
 

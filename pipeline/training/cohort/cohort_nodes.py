@@ -15,7 +15,7 @@ from scipy.spatial import KDTree
 
 from pipeline.arrays import Float32s, Int64s
 from pipeline.artefacts.feature_files import feature_path
-from pipeline.artefacts.features import FeatureStore, read_features
+from pipeline.artefacts.features import FeatureStore, check_store_slide, read_features
 from pipeline.errors import CohortError
 from pipeline.logs import progress
 from pipeline.training.cohort.feature_names import common_feature_names
@@ -124,6 +124,7 @@ def load_nodes(
     for slide_id in progress(slide_ids, description="reading features", unit="slides", total=len(slide_ids)):
         path = feature_path(features, slide_id)
         store = read_features(path)
+        check_store_slide(store, slide_id, path)
         coords = tile_coords(store)
         if not len(coords):
             slides[slide_id] = SlideNodes(store.features, coords, store.reason)

@@ -56,6 +56,7 @@ def read_folds(paths: Mapping[int, Path], run: MethodRun) -> tuple[dict[int, pd.
         If a label is missing or unknown, or every fold is empty.
     """
     frames = {fold: _labelled(read_predictions(path), path) for fold, path in paths.items()}
+    _check_folds(frames, paths)
     empty = {fold: _reason(paths[fold]) for fold, frame in frames.items() if frame.empty}
     if len(empty) == len(frames):
         raise CohortError(f"{run}: no fold has a test image: {'; '.join(sorted(set(empty.values())))}.")
@@ -77,6 +78,27 @@ def confusion_of(frames: Sequence[pd.DataFrame]) -> tuple[list[str], Int64s]:
         true, predicted = (class_positions(list(frame[column]), classes) for column in ("label", "predicted"))
         total += confusion_counts(true, predicted, len(classes))
     return classes, total
+
+
+def _check_folds(frames: FoldFrames, paths: Mapping[int, Path]) -> None:
+    """Raise ``CohortError`` where folds know other classes, or two of them tested the same image."""
+    first, *others = frames
+    for fold in others:
+        known, expected = class_names(frames[fold]), class_names(frames[first])
+        if known != expected:
+            raise CohortError(
+                f"{paths[fold]}: expected the classes of {paths[first]} ({', '.join(expected)}), found "
+                f"{', '.join(known)}. Train both folds again."
+            )
+    tested: dict[str, int] = {}
+    for fold, frame in frames.items():
+        for slide_id in frame["slide_id"]:
+            if slide_id in tested:
+                raise CohortError(
+                    f"{paths[fold]}: slide {slide_id!r} was tested in {paths[tested[slide_id]]} as well; the folds are "
+                    "not those of one split. Train both again."
+                )
+            tested[slide_id] = fold
 
 
 def _labelled(frame: pd.DataFrame, path: Path) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """``model.pt``: weights and everything needed to apply them, loadable without running code."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pipeline.artefacts.consistency import all_finite, check_consistent
 from pipeline.artefacts.header import check_version
 from pipeline.artefacts.remedies import damaged, remedy
 from pipeline.artefacts.torch_file import is_sealed, read_torch, write_torch
@@ -108,7 +110,26 @@ def read_model(path: str | Path, device: torch.device) -> TrainedModel:
         network.load_state_dict(content["state"])
     except Exception as error:  # content that no digest vouches for fails in any way
         raise damaged(KIND, path, f"the model is damaged or of another build ({error})") from error
-    return TrainedModel(network.to(device).eval(), scaler, spec, names, classes, fitting, temperature)
+    model = TrainedModel(network.to(device).eval(), scaler, spec, names, classes, fitting, temperature)
+    _check_consistent(model, path)
+    return model
+
+
+def _check_consistent(model: TrainedModel, path: str | Path) -> None:
+    """Raise ``ArtefactError`` where the parts of a model cannot belong together."""
+    scaler, state = model.scaler, model.network.state_dict().values()
+    parts = (scaler.median, scaler.mean, scaler.scale, scaler.indicator)
+    expectations = {
+        "finite weights": all(bool(torch.isfinite(weights).all()) for weights in state),
+        "one value of the scaler a feature": {len(part) for part in parts} == {len(model.feature_names)},
+        "finite medians and means": all_finite(scaler.median) and all_finite(scaler.mean),
+        "scales above 0": bool((scaler.scale > 0).all()),
+        "each feature once": len(set(model.feature_names)) == len(model.feature_names),
+        "two classes or more, each once, sorted": len(model.class_names) > 1
+        and list(model.class_names) == sorted(set(model.class_names)),
+        "a temperature above 0": math.isfinite(model.temperature) and model.temperature > 0,
+    }
+    check_consistent(KIND, path, expectations)
 
 
 def _read_content(path: str | Path) -> dict[str, Any]:

@@ -93,3 +93,14 @@ def test_features_beyond_the_bound_stay_in_their_files_and_are_the_same(tmp_path
 def test_damaged_and_missing_files_are_errors(tmp_path):
     with pytest.raises(ArtefactError, match="slide a"):
         load_nodes(tmp_path, ["a"])
+
+
+def test_a_store_of_another_slide_under_this_slides_name_is_refused(tmp_path):
+    write_features(tmp_path / "a.zarr", store("b", ["x"]))
+    with pytest.raises(ArtefactError, match=r"a\.zarr: expected features of slide a, found those of 'b'"):
+        load_nodes(tmp_path, ["a"])
+
+
+def test_a_sheet_may_know_a_store_under_another_id(tmp_path):
+    write_features(tmp_path / "b.zarr", store("b", ["x"]))
+    assert load_nodes({"a": tmp_path / "b.zarr"}, ["a"]).n_patches("a") == 3

@@ -57,3 +57,19 @@ def test_missing_tables_and_unknown_labels_are_errors(tmp_path):
         paths = written(tmp_path, {0: frame(["a", label], ["a", "a"])})
         with pytest.raises(CohortError, match=f"slide 's1' has label '{label}'; expected one of a, b, c"):
             read_folds(paths, RUN)
+
+
+@pytest.mark.parametrize("classes", [("c", "b", "a"), ("b", "a", "c"), ("a", "b", "d")])
+def test_folds_of_other_classes_are_not_pooled(tmp_path, classes):
+    other = frame(["a"], ["a"], classes).assign(slide_id="other")
+    paths = written(tmp_path, {0: frame(["a"], ["a"]), 1: other})
+    with pytest.raises(
+        CohortError, match=rf"fold_1.*expected the classes of .*fold_0.* \(a, b, c\), found {classes[0]}"
+    ):
+        read_folds(paths, RUN)
+
+
+def test_a_fold_that_stands_in_the_place_of_another_is_told(tmp_path):
+    paths = written(tmp_path, {0: frame(["a", "b"], ["a", "a"]), 1: frame(["a"], ["a"])})
+    with pytest.raises(CohortError, match=r"fold_1.*slide 's0' was tested in .*fold_0.*as well"):
+        read_folds(paths, RUN)

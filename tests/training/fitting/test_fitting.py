@@ -1,10 +1,11 @@
+import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
-from pipeline.errors import CohortError, DeviceError
+from pipeline.errors import ArtefactError, CohortError, DeviceError
 from pipeline.training.cohort.cohort_nodes import CohortNodes, SlideNodes
 from pipeline.training.cohort.seeds import Seeds
 from pipeline.training.fitting.calibration import fit_temperature
@@ -168,3 +169,28 @@ def test_a_model_of_version_1_predicts_as_before_and_is_told(cohort, tmp_path, c
     torch.save(torch.load(tmp_path / "model.pt", weights_only=True) | {"format_version": 1}, tmp_path / "model.pt")
     assert same(weights(model), weights(read_model(tmp_path / "model.pt", CPU)))
     assert "was written before abignet's files carried digests" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        (lambda model: {"class_names": ("1", "0")}, "two classes or more, each once, sorted"),
+        (lambda model: {"class_names": ("0", "0")}, "two classes or more, each once, sorted"),
+        (lambda model: {"scaler": replace(model.scaler, scale=0 * model.scaler.scale)}, "scales above 0"),
+        (lambda model: {"scaler": replace(model.scaler, mean=np.nan * model.scaler.mean)}, "finite medians and means"),
+        (lambda model: {"feature_names": model.feature_names[1:]}, "one value of the scaler a feature"),
+        (lambda model: {"temperature": 0.0}, "a temperature above 0"),
+        (lambda model: {"network": with_nan(model.network)}, "finite weights"),
+    ],
+)
+def test_a_model_that_contradicts_itself_is_refused(cohort, tmp_path, change, fault):
+    model, _ = fitted(*cohort, "mean_pool")
+    write_model(tmp_path / "model.pt", replace(model, **change(model)), source="s")
+    with pytest.raises(ArtefactError, match=rf"model\.pt: it is half-written, damaged or edited: expected {fault}"):
+        read_model(tmp_path / "model.pt", CPU)
+
+
+def with_nan(network):
+    with torch.no_grad():
+        next(network.parameters()).view(-1)[0] = math.nan
+    return network
