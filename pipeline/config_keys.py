@@ -21,6 +21,10 @@ Device = Literal["auto", "cpu", "cuda"]
 COMPARED = ("default", "joint", "cosine_graph", "spatial_graph", "mean_pool", "attention_mil", "logistic")
 """Methods that are trained unless the user says otherwise."""
 
+FOLDER = Text(
+    "the path of a folder without { } and <word>, which Snakemake replaces", r"(?!.*<[a-z][a-z0-9_]*>)[^{}\r\n]+"
+)
+
 
 @dataclass(frozen=True)
 class RunKeys(Tunables):
@@ -30,7 +34,7 @@ class RunKeys(Tunables):
         "config/slides.csv",
         'the slides, one row each (README, "Your own slides"); paths in it are relative to it',
     )
-    outdir: str = text("results", "everything that is made goes below this folder")
+    outdir: str = text("results", "everything that is made goes below this folder", FOLDER)
     run: str = text(
         "main",
         "name of this training run: training/{run}, report/{run}, predictions/{run}.csv",

@@ -3,6 +3,7 @@
 Rows are numbered as a spreadsheet shows them: the header is row 1.
 """
 
+import re
 import stat
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -100,9 +101,21 @@ def read_sheet(path: str | Path, fingerprints_of: FingerprintsOf | None = taken_
 
 
 def read_sheets(
-    path: str | Path, new_path: str | Path | None, fingerprints_of: FingerprintsOf | None = taken_fingerprints
+    path: str | Path,
+    new_path: str | Path | None,
+    fingerprints_of: FingerprintsOf | None = taken_fingerprints,
+    replaced: re.Pattern[str] | None = None,
 ) -> tuple[tuple[SlideRow, ...], tuple[SlideRow, ...]]:
     """Read and check the sheet of a cohort and, where there is one, that of new slides.
+
+    Parameters
+    ----------
+    path, new_path
+        The two sheets; None where there are no new slides.
+    fingerprints_of
+        See ``read_sheet``.
+    replaced
+        What the caller's workflow would replace in a path, so that no path may hold it.
 
     Raises
     ------
@@ -110,13 +123,17 @@ def read_sheets(
         With the faults of both, each as of ``read_sheet``, and with slides and names that
         the sheets share or spell in two ways.
     """
-    if new_path is None:
-        return read_sheet(path, fingerprints_of), ()
     rows, faults = _checked(Path(path), fingerprints_of)
-    new_rows, new_faults = _checked(Path(new_path), fingerprints_of)
-    elsewhere = [replace(placed, sheet=str(path)) for placed in rows]
-    new_faults = _in_order([*new_faults, *_identity_faults([*elsewhere, *new_rows], fingerprints_of)])
-    errors = [SheetError(str(sheet), found) for sheet, found in ((path, faults), (new_path, new_faults)) if found]
+    new_rows, new_faults = ([], []) if new_path is None else _checked(Path(new_path), fingerprints_of)
+    if new_rows:
+        elsewhere = [replace(placed, sheet=str(path)) for placed in rows]
+        new_faults += _identity_faults([*elsewhere, *new_rows], fingerprints_of)
+    if replaced is not None:
+        faults += _replaced_faults(rows, replaced)
+        new_faults += _replaced_faults(new_rows, replaced)
+    errors = [
+        SheetError(str(sheet), _in_order(found)) for sheet, found in ((path, faults), (new_path, new_faults)) if found
+    ]
     if errors:
         raise errors[0] if len(errors) == 1 else AbignetError("\n".join(map(str, errors)))
     return tuple(map(_row, rows)), tuple(map(_row, new_rows))
@@ -192,6 +209,17 @@ def _tiles_faults(number: int, cells: Cells) -> list[str]:
 def _file_faults(placed: PlacedRow) -> list[str]:
     found = {column: _missing(file) for column, file in placed.files.items()}
     return [f"row {placed.number}, column {column}: {fault}" for column, fault in found.items() if fault]
+
+
+def _replaced_faults(rows: Sequence[PlacedRow], replaced: re.Pattern[str]) -> list[str]:
+    """Paths with text that a workflow would take for something else."""
+    return [
+        f"row {placed.number}, column {column}: {spelled(str(file))} holds {spelled(found[0])}, which the workflow "
+        "would replace; rename the file or folder, or link to it by another name"
+        for placed in rows
+        for column, file in placed.files.items()
+        if (found := replaced.search(str(file)))
+    ]
 
 
 def _missing(file: Path) -> str | None:

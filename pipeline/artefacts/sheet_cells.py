@@ -7,6 +7,7 @@ tabs around a cell do not count.
 
 import csv
 import io
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,6 +22,9 @@ SPACES = " \t"
 
 MOST_BYTES = 500_000_000
 """Guard: ten million slides; a larger file is no sheet."""
+
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+"""Characters of no name and no file that anybody means."""
 
 Cells = Mapping[str, str]
 
@@ -102,4 +106,6 @@ def _form_faults(number: int, columns: Sequence[str], texts: Sequence[str]) -> l
                 f"row {number}, column {column}: {spelled(text)} begins or ends with {end}, which cannot be seen; "
                 "delete it"
             )
+        elif not text.isprintable() and CONTROL.search(text):
+            faults.append(f"row {number}, column {column}: {spelled(text)} holds a line break or control character")
     return faults

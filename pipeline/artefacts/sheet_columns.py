@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from pipeline.tunables import SOME_TEXT, Number, Rule, Text
 
-NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
-"""Pattern of names that become names of files."""
+NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}"
+"""Pattern of names that become names of files; those take 255 characters, of which endings need some."""
 
 CELL = Text("text without commas, quotes or line breaks", r'[^,"\r\n\t]+')
 
@@ -29,6 +29,9 @@ class Column:
     description: str
 
 
+SLIDE_MPP = Number(0.02, 50)
+"""um per pixel of level 0."""
+
 COLUMNS: dict[str, Column] = {
     "slide_id": Column(
         Text("a name", NAME), "a unique name of letters, digits, '.', '_' and '-' that starts with a letter or digit"
@@ -44,7 +47,7 @@ COLUMNS: dict[str, Column] = {
     ),
     "case_id": Column(CELL, "the patient, which groups slides into folds, without commas, quotes or line breaks"),
     "mpp": Column(
-        Number(0.02, 50),
+        SLIDE_MPP,
         "micrometres per pixel of level 0, a number between 0.02 and 50; needed where the file does not hold it",
     ),
     "fold": Column(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.commands.options import EXISTING, NEW_DIRECTORY
+from pipeline.commands.options import EXISTING, MPP_OF_SLIDE, NEW_DIRECTORY
 from pipeline.errors import ArtefactError
 from pipeline.logs import progress
 from pipeline.provenance import source_digest
@@ -13,7 +13,7 @@ from pipeline.provenance import source_digest
 @click.command("import-h5")
 @click.argument("sources", type=EXISTING, nargs=-1, required=True, metavar="FILE|FOLDER...")
 @click.option("--out", "out_dir", type=NEW_DIRECTORY, required=True, help="Folder with one {slide_id}.zarr a file.")
-@click.option("--mpp", type=click.FloatRange(0.02, 50), help="um per level-0 pixel of the slides; STAMP files need it.")
+@click.option("--mpp", type=MPP_OF_SLIDE, help="um per level-0 pixel of the slides; STAMP files need it.")
 @click.option(
     "--beside",
     metavar="NAME",

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.commands.options import EXISTING_FILE, NEW_FILE, config_options, configured
+from pipeline.commands.options import EXISTING_FILE, MPP_OF_SLIDE, NEW_FILE, config_options, configured
 from pipeline.config import params
 from pipeline.provenance import source_digest
 
@@ -14,7 +14,7 @@ from pipeline.provenance import source_digest
 @click.option(
     "--coords", "coords_path", type=EXISTING_FILE, required=True, help="Coordinates of TRIDENT or CLAM (.h5)."
 )
-@click.option("--mpp-slide", type=float, help="um per level-0 pixel, where the file does not hold it.")
+@click.option("--mpp-slide", type=MPP_OF_SLIDE, help="um per level-0 pixel, where the file does not hold it.")
 @click.option("--out", "tiles_path", type=NEW_FILE, required=True, help="Table of tiles to write (.parquet).")
 @click.option("--overview", "overview_path", type=NEW_FILE, help="Overview picture to write (.png).")
 @config_options

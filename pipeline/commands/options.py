@@ -6,16 +6,32 @@ from typing import Any, TypeVar, get_args
 
 import click
 
+from pipeline.artefacts.plain_numbers import plain_number
+from pipeline.artefacts.sheet_columns import SLIDE_MPP
 from pipeline.config import load_config
 from pipeline.config_keys import Device
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class PlainNumber(click.FloatRange):
+    """A number of an interval, written as ``artefacts.plain_numbers`` has it: neither ``nan`` nor ``1_0``."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The number; a fault of the command line where the text is none or lies outside."""
+        try:
+            return super().convert(plain_number(str(value)), param, ctx)
+        except ValueError as error:
+            self.fail(f"expected a number, found {value!r}; {error}", param, ctx)
+
 
 EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 EXISTING = click.Path(exists=True, path_type=Path)
 NEW_FILE = click.Path(dir_okay=False, path_type=Path)
 EXISTING_DIRECTORY = click.Path(exists=True, file_okay=False, path_type=Path)
 NEW_DIRECTORY = click.Path(file_okay=False, path_type=Path)
+MPP_OF_SLIDE = PlainNumber(SLIDE_MPP.low, SLIDE_MPP.high)
+"""um per level-0 pixel, as the sheet takes it."""
 DEVICE = click.Choice(get_args(Device))
 
 

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import click
 
-from pipeline.commands.options import EXISTING_FILE, NEW_FILE, config_options, configured, device_option
+from pipeline.commands.options import EXISTING_FILE, MPP_OF_SLIDE, NEW_FILE, config_options, configured, device_option
 from pipeline.config import params
 from pipeline.provenance import source_digest
 
 
 @click.command("segment")
 @click.option("--image", "image_path", type=EXISTING_FILE, required=True, help="Image or slide.")
-@click.option("--mpp", type=float, help="um per pixel of the image, where the file does not hold it.")
+@click.option("--mpp", type=MPP_OF_SLIDE, help="um per pixel of the image, where the file does not hold it.")
 @click.option("--weights", help="Shipped name, path, or name in $CELLPOSE_LOCAL_MODELS_PATH. [default: the config's]")
 @click.option("--out", "nuclei_path", type=NEW_FILE, required=True, help="Table of nuclei to write (.parquet).")
 @click.option("--masks", "masks_path", type=NEW_FILE, help="Label image to write (.tif, uint32, 0 = background).")

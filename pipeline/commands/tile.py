@@ -4,14 +4,14 @@ from pathlib import Path
 
 import click
 
-from pipeline.commands.options import EXISTING_FILE, NEW_FILE, config_options, configured
+from pipeline.commands.options import EXISTING_FILE, MPP_OF_SLIDE, NEW_FILE, config_options, configured
 from pipeline.config import params
 from pipeline.provenance import source_digest
 
 
 @click.command("tile")
 @click.option("--slide", "slide_path", type=EXISTING_FILE, required=True, help="Slide or image.")
-@click.option("--mpp-slide", type=float, help="um per level-0 pixel, where the file does not hold it.")
+@click.option("--mpp-slide", type=MPP_OF_SLIDE, help="um per level-0 pixel, where the file does not hold it.")
 @click.option("--mpp", type=float, help="Working resolution in um/px. [default: the config's]")
 @click.option("--tile-px", type=int, help="Side of a tile in pixels at --mpp. [default: the config's]")
 @click.option("--mask", "mask_path", type=EXISTING_FILE, help="GeoJSON of regions in level-0 pixels.")

@@ -1,4 +1,7 @@
 import json
+import os
+import re
+import time
 from pathlib import Path
 
 import pytest
@@ -206,10 +209,10 @@ def test_columns_that_look_like_known_ones_say_what_to_write(write_sheet, header
 
 
 def test_a_missing_file_names_the_one_that_looks_the_same(write_sheet, tmp_path):
-    (tmp_path / "cafe\u0301.svs").touch()
-    found = faults(write_sheet("slide_id,path\ns1,A.svs\ns2,caf\u00e9.svs\ns3,none.svs\n"))
+    (tmp_path / "Sjo\u0308gren.svs").touch()
+    found = faults(write_sheet("slide_id,path\ns1,A.svs\ns2,Sj\u00f6gren.svs\ns3,none.svs\n"))
     assert "beside it lies 'a.svs', which only looks the same" in found[0]
-    assert r"beside it lies 'cafe\u0301.svs', which only looks the same" in found[1]
+    assert r"beside it lies 'Sjo\u0308gren.svs', which only looks the same" in found[1]
     assert "beside" not in found[2]
 
 
@@ -250,3 +253,79 @@ def test_what_two_sheets_share_or_spell_in_two_ways_is_a_fault_of_the_new_one(wr
 def test_faults_of_both_sheets_are_told_at_once(write_sheet, write_new):
     with pytest.raises(AbignetError, match=r"(?s)slides.csv: 1 fault.*new.csv: 2 faults"):
         read_sheets(write_sheet("slide_id,path\ns1,gone.svs\n"), write_new("slide_id,path\ns1,none.svs\n"))
+
+
+REPLACED = re.compile(r"\{[^{}]*\}|<[a-z]+>")
+
+
+@pytest.mark.parametrize("name", ["a{word}.svs", "b{0}.svs", "c{{x}}.svs", "d<x>.svs", "e{slide}.svs"])
+def test_what_a_workflow_would_replace_in_a_path_is_a_fault_of_its_row_there(write_sheet, write_new, name):
+    path = write_sheet(f"slide_id,path\ns1,a.svs\ns2,{name}\n")
+    (path.parent / name).touch()
+    with pytest.raises(SheetError, match=r"row 3, column path: .*, which the workflow would replace; rename"):
+        read_sheets(path, None, replaced=REPLACED)
+    assert len(read_sheet(path)) == 2
+    clean = path.parent / "clean.csv"
+    clean.write_text("slide_id,path\ns1,a.svs\n")
+    new = write_new(f"slide_id,path\nn1,{name}\n")
+    with pytest.raises(SheetError, match=r"new.csv: 1 fault:\n  row 2, column path: "):
+        read_sheets(clean, new, replaced=REPLACED)
+
+
+@pytest.mark.parametrize(
+    "name", ["{.svs", "}.svs", "x$HOME.svs", "g h.svs", "i'q.svs", "j;k.svs", "m&n.svs", "<A>.svs"]
+)
+def test_what_a_workflow_takes_as_it_is_is_no_fault(write_sheet, name):
+    path = write_sheet(f"slide_id,path\ns1,{name}\n")
+    (path.parent / name).touch()
+    assert read_sheets(path, None, replaced=REPLACED)[0][0].path == path.parent / name
+
+
+@pytest.mark.parametrize(
+    ("column", "text", "remedy"),
+    [
+        ("mpp", "nan", "leave it empty"),
+        ("mpp", "inf", "plain digits"),
+        ("mpp", "1_0", "plain digits"),
+        ("mpp", "\uff11\uff10", "plain digits"),
+        ("mpp", "0x10", "plain digits"),
+        ("mpp", "0.5 um", "without a unit: 0.5"),
+        ("mpp", '"0,5"', "write a decimal point: 0.5"),
+        ("fold", "1_0", "plain digits"),
+        ("fold", "\uff11", "plain digits"),
+        ("fold", "1.0", "plain digits"),
+        ("fold", "nan", "leave it empty"),
+    ],
+)
+def test_numbers_are_plain_ones(write_sheet, column, text, remedy):
+    (fault,) = faults(write_sheet(f"slide_id,path,{column}\ns1,a.svs,{text}\n"))
+    assert fault.startswith(f"row 2, column {column}: expected ")
+    assert remedy in fault
+
+
+@pytest.mark.parametrize("text", ["-0.5", "0", "1e-9", "1e308"])
+def test_a_plain_number_beyond_the_bounds_is_a_fault_too(write_sheet, text):
+    (fault,) = faults(write_sheet(f"slide_id,path,mpp\ns1,a.svs,{text}\n"))
+    assert f"found '{text}'" in fault
+
+
+def test_what_cannot_be_a_file_is_a_fault_and_no_crash(write_sheet, tmp_path):
+    os.mkfifo(tmp_path / "pipe.svs")
+    found = faults(write_sheet(f"slide_id,path\ns1,{'x' * 5000}\n{'y' * 300},a.svs\ns3,pipe.svs\ns4,a.svs/b.svs\n"))
+    assert [fault.split(":")[0] for fault in found] == [
+        "row 2, column path",
+        "row 3, column slide_id",
+        "row 4, column path",
+        "row 5, column path",
+    ]
+    assert "a pipe or a device" in found[2]
+
+
+def test_a_hundred_thousand_rows_are_checked_in_seconds(write_sheet, tmp_path):
+    for i in range(100):
+        (tmp_path / f"{i}.svs").write_text(str(i) * i)
+    rows = "".join(f"s{i},{i % 100}.svs,{'ab'[i % 2]},p{i}\n" for i in range(100_000))
+    start = time.perf_counter()
+    found = faults(write_sheet("slide_id,path,label,case_id\n" + rows))
+    assert len(found) == 100
+    assert time.perf_counter() - start < 60

@@ -4,7 +4,14 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from pipeline.commands.options import cohort_options, config_options, configured, device_option, fold_options
+from pipeline.commands.options import (
+    MPP_OF_SLIDE,
+    cohort_options,
+    config_options,
+    configured,
+    device_option,
+    fold_options,
+)
 from pipeline.config import default_config
 from pipeline.errors import ConfigError
 
@@ -80,3 +87,21 @@ def test_a_value_that_is_not_allowed_names_its_key():
         configured(None, (), tiling__mpp=float("nan"))
     with pytest.raises(ConfigError, match=r"tiling\.tempo: unknown key"):
         configured(None, (), tiling__tempo=Path("x"))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        *((text, "expected a number, found") for text in ("nan", "inf", "1_0", "\uff11", "0x1", "0,5", "0.5um", "")),
+        *((text, "is not in the range 0.02<=x<=50") for text in ("-1", "0", "51")),
+    ],
+)
+def test_a_resolution_is_a_plain_number_within_its_bounds(text, expected):
+    taking = click.command()(click.option("--mpp", type=MPP_OF_SLIDE)(lambda **_: None))
+    result = CliRunner().invoke(taking, ["--mpp", text])
+    assert result.exit_code == 2
+    assert expected in result.output
+
+
+def test_a_resolution_is_handed_on_as_a_number():
+    assert given(click.option("--mpp", type=MPP_OF_SLIDE), "--mpp", "0.25") == {"mpp": 0.25}

@@ -28,6 +28,8 @@ def test_an_unreadable_slide_stops_its_own_job_only_and_is_named(fresh):
         ({"nuclei": {"weights": "nothing.pt"}}, "nothing.pt"),
         ({"sheet": "none.csv"}, "none.csv"),
         ({"prediction": {"method": "joint"}}, "prediction.method"),
+        ({"outdir": "a{word}"}, "outdir: expected the path of a folder without { } and <word>"),
+        ({"outdir": "a<logs>"}, "outdir: expected the path of a folder without { } and <word>"),
     ],
 )
 def test_a_wrong_configuration_stops_before_any_job(fresh, changed, expected):
@@ -89,3 +91,23 @@ def test_names_that_look_the_same_and_one_slide_in_two_sheets_are_refused(fresh)
     assert "row 4, column slide_id: 'b' stands in row 3 of other.csv and row 4; ids must be unique" in output(done)
     new.write_text("slide_id,path,case_id\nc,slides/slides/s03.tif,P0\n")
     assert fresh.snakemake("tiles", "--dry-run", changed=changed).returncode == 0
+
+
+@pytest.mark.parametrize("name", ["a{word}.tif", "a{0}.tif", "a<results>.tif"])
+def test_a_path_that_snakemake_would_change_is_a_fault_of_its_row(fresh, name):
+    (fresh.folder / name).write_bytes(b"slide")
+    changed = with_sheet(fresh, f"slide_id,path\na,slides/slides/s01.tif\nb,{name}\n")
+    done = fresh.snakemake("tiles", "--dry-run", changed=changed)
+    assert done.returncode != 0
+    assert f"row 3, column path: '{name}' holds" in output(done)
+
+
+def test_what_is_special_to_a_shell_is_not_special_in_a_path(fresh):
+    names = ["a b$HOME`id`.tif", "c'd;e.tif", "f&g|h*?.tif", "{.tif"]
+    slide = (fresh.folder / "slides/slides/s01.tif").read_bytes()
+    for number, name in enumerate(names):
+        (fresh.folder / name).write_bytes(slide + bytes([number]))
+    rows = "".join(f"o{number},{name}\n" for number, name in enumerate(names))
+    done = fresh.snakemake("tiles", changed=with_sheet(fresh, "slide_id,path\n" + rows) | {"outdir": "o'd $d"})
+    assert done.returncode == 0, output(done)
+    assert len(list((fresh.folder / "o'd $d/tiles").glob("*.parquet"))) == len(names)

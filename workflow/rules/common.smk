@@ -1,5 +1,6 @@
 # The only functions of the workflow: what the sheet and the configuration mean for rules.
 
+import re
 import time
 from pathlib import Path
 
@@ -22,6 +23,8 @@ from pipeline.training.cohort.fold_plan import (
 
 NOTHING = "(?!)"
 CLOCK_SKEW_S = 24 * 3600  # clocks of file systems differ by less
+# What Snakemake replaces in the paths of rules, wildcards and path variables, and offers no way to escape.
+REPLACED = re.compile(r"\{[^{}]*\}|<[a-z][a-z0-9_]*>")
 
 
 def stopping(function, *arguments):
@@ -30,6 +33,16 @@ def stopping(function, *arguments):
         return function(*arguments)
     except AbignetError as error:
         raise WorkflowError(str(error)) from error
+
+
+def literal(path):
+    """A path of the configuration, if Snakemake takes it as it is."""
+    if REPLACED.search(str(path)):
+        raise WorkflowError(
+            f"config: {path} holds {REPLACED.search(str(path))[0]}, which Snakemake would replace. "
+            "Rename the file or folder, or link to it by another name."
+        )
+    return path
 
 
 def kept_fingerprints(files):
@@ -155,6 +168,7 @@ COHORT, NEW = stopping(
     config["sheet"],
     config["prediction"]["sheet"],
     kept_fingerprints if workflow.is_main_process else None,
+    REPLACED,
 )
 LABELLED = tuple(row for row in COHORT if row.label is not None)
 PREDICTED = tuple(row for row in COHORT if row.label is None) + NEW
@@ -180,7 +194,7 @@ SEEDS = config["seeds"]
 TILES = f"{OUT}/tiles/{{slide}}.parquet"
 FOLDS = list(planned_folds(labelled_slides(LABELLED), config["splits"]["folds"]))
 WEIGHTS = stopping(weights_of, stopping(params, config, "nuclei", NucleiParams))
-WEIGHTS_FILE = [] if WEIGHTS is None else str(WEIGHTS)
+WEIGHTS_FILE = [] if WEIGHTS is None else literal(str(WEIGHTS))
 if workflow.is_main_process:
     refuse_future_dates(input_files())
 FINGERPRINTS = FingerprintCache(f"{OUT}/{CACHE_NAME}", input_files())
