@@ -127,8 +127,10 @@ def score_outlines(find: Method, tiles: Iterator[tuple[Rgb, Labels]], mpp: float
     return Score(n_tiles, half, strict, turned, elongation, seconds / n_tiles)
 
 
-def score_centres(find: Method, tiles: Iterator[tuple[Rgb, npt.NDArray[np.float64]]], mpp: float) -> Score:
-    """Matches of centres pooled over tiles."""
+def score_centres(
+    find: Method, tiles: Iterator[tuple[Rgb, npt.NDArray[np.float64]]], mpp: float, reach_px: float
+) -> Score:
+    """Matches of centres pooled over tiles; ``reach_px`` is at the 0.55 um/px of the marked set."""
     total, seconds, n_tiles = Matches(0, 0, 0), 0.0, 0
     for rgb, centres in tiles:
         started = time.perf_counter()
@@ -136,7 +138,7 @@ def score_centres(find: Method, tiles: Iterator[tuple[Rgb, npt.NDArray[np.float6
         seconds += time.perf_counter() - started
         numbers = np.arange(1, found.max(initial=0) + 1)
         at = np.array(ndimage.center_of_mass(found > 0, found, numbers)).reshape(-1, 2)[:, ::-1] + 0.5
-        total += match_centres(centres, at, CENTRE_REACH_PX * CENTRED[2] / mpp)
+        total += match_centres(centres, at, reach_px * CENTRED[2] / mpp)
         n_tiles += 1
     none = np.empty(0)
     return Score(n_tiles, total, None, none, none, seconds / n_tiles)
@@ -169,7 +171,12 @@ def methods(options: argparse.Namespace) -> dict[str, Method]:
     asked += [(options.compare, options.compare_diameter_um)] if options.compare else []
     found: dict[str, Method] = {}
     for weights, diameter_um in asked:
-        params = NucleiParams(weights=weights, nucleus_diameter_um=diameter_um, threads=options.threads)
+        params = NucleiParams(
+            weights=weights,
+            nucleus_diameter_um=diameter_um,
+            flow_threshold=options.flow_threshold,
+            threads=options.threads,
+        )
         path = resolve_weights(weights)
         found[path.stem] = by_segmenter(open_cpnet(path, params, device="auto"))
     classical = open_segmenter(NucleiParams(segmenter="watershed"), device="cpu")
@@ -183,6 +190,8 @@ def main() -> None:
     parser.add_argument("--diameter-um", type=float, default=NucleiParams().nucleus_diameter_um)
     parser.add_argument("--compare", help="name or path of other weights")
     parser.add_argument("--compare-diameter-um", type=float, default=COMPARED_DIAMETER_UM)
+    parser.add_argument("--flow-threshold", type=float, default=NucleiParams().flow_threshold, help="of both weights")
+    parser.add_argument("--centre-reach-px", type=float, default=CENTRE_REACH_PX, help="at 0.55 um/px")
     parser.add_argument("--mpp", type=float, default=0.5, help="resolution at which nuclei are sought")
     parser.add_argument("--limit", type=int, help="take only the first tiles of each set")
     parser.add_argument("--threads", type=int, default=1)
@@ -198,7 +207,7 @@ def main() -> None:
             print(row(method, name, score_outlines(find, tiles, options.mpp)), flush=True)
         name, folder, mpp = CENTRED
         centred = centred_tiles(Path(root) / folder, mpp, options.mpp, options.limit)
-        print(row(method, name, score_centres(find, centred, options.mpp)), flush=True)
+        print(row(method, name, score_centres(find, centred, options.mpp, options.centre_reach_px)), flush=True)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from pipeline.nuclei.learning.cellpose_cpnet import load_network
 from pipeline.nuclei.network.weights import Weights, load_weights
 from pipeline.nuclei.network.weights_files import resolve_weights
 from pipeline.nuclei.params import SHIPPED_WEIGHTS
+from pipeline.reachability import PACKAGE_ROOT
 
 
 def test_shipped_weights_are_small_and_say_what_they_are() -> None:
@@ -20,6 +21,20 @@ def test_shipped_weights_are_small_and_say_what_they_are() -> None:
     assert weights.licence == "BSD-3-Clause"
     assert weights.training["params"]["seed"] == 0
     load_network(weights, torch.device("cpu"))
+
+
+def test_who_made_the_images_of_the_shipped_weights_is_named_wherever_they_go() -> None:
+    path = resolve_weights(SHIPPED_WEIGHTS)
+    weights = load_weights(path)
+    card = (PACKAGE_ROOT.parent / "docs/models/he-nuclei-compact.md").read_text(encoding="utf-8")
+    notices = (path.parent / "THIRD_PARTY_NOTICES.txt").read_text(encoding="utf-8")
+    assert weights.digest in card
+    assert {source["licence"] for source in weights.training["sources"]} == {"CC0-1.0", "CC-BY-4.0"}
+    (owed,) = [source for source in weights.training["sources"] if source["licence"] == "CC-BY-4.0"]
+    for text in (owed["attribution"], card, notices):
+        for name in ("Naylor", "Laé", "Reyal", "Walter", "zenodo.org/record/2579118"):
+            assert name in text
+    assert "creativecommons.org/licenses/by/4.0" in notices
 
 
 @pytest.mark.parametrize("content", [b"", b"not a network", b"PK\x03\x04 half a zip"])
