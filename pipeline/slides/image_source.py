@@ -5,41 +5,30 @@ images are not believed, because editors write 72 dpi whatever the microscope wa
 metadata is.
 """
 
-import math
-import struct
-import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import tifffile
 from PIL import Image
+from tifffile import PHOTOMETRIC, PLANARCONFIG
 
 from pipeline.arrays import Rgb
 from pipeline.slides.resolution import ome_mpp
-from pipeline.slides.source import Level, PixelReader, blank, over_white
+from pipeline.slides.source import Level, PixelReader, UnusableImageError, blank, over_white
+from pipeline.slides.tiff_image import SlideImage, slide_image
+from pipeline.slides.tiff_samples import GREY, MAX_16_BIT, SampleLayout, Samples, check_decoded
 
 TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 MAX_PIXELS = 500_000_000
 """Largest image held in memory (1.5 GB as RGB); larger ones belong into a pyramid."""
 
-UNREADABLE = (
-    OSError,
-    ValueError,
-    ArithmeticError,
-    LookupError,
-    RuntimeError,
-    SyntaxError,
-    TypeError,
-    EOFError,
-    struct.error,
-    zlib.error,
-    tifffile.TiffFileError,
-    Image.DecompressionBombError,
-)
-"""What decoders raise on foreign, damaged or oversized files."""
+
+def is_tiff(path: Path) -> bool:
+    """Whether a file begins as a TIFF does."""
+    with path.open("rb") as stream:
+        return stream.read(4) in TIFF_MAGIC
 
 
 class ImageSource:
@@ -48,16 +37,16 @@ class ImageSource:
     reader: PixelReader = "image"
     vendor = "image"
     objective_power: float | None = None
-    cautions: tuple[str, ...] = ()
 
     def __init__(self, path: Path) -> None:
         self.file_mpp: tuple[float, float] | None = None
-        with path.open("rb") as stream:
-            is_tiff = stream.read(4) in TIFF_MAGIC
-        if is_tiff:
-            self._rgb, self.file_mpp = _read_tiff(path)
+        self.cautions: tuple[str, ...]
+        if is_tiff(path):
+            with tifffile.TiffFile(path) as file:
+                self._rgb, image = _read_tiff(file)
+                self.file_mpp, self.cautions = ome_mpp(file.ome_metadata, image.number), image.cautions
         else:
-            self._rgb = _read_with_pillow(path)
+            self._rgb, self.cautions = _read_with_pillow(path)
         height, width = self._rgb.shape[:2]
         self.levels: tuple[Level, ...] = (Level(width, height, 1.0),)
         self.bounds_l0 = (0, 0, width, height)
@@ -75,63 +64,41 @@ class ImageSource:
         """Nothing is held open."""
 
 
-def _read_with_pillow(path: Path) -> Rgb:
+def _read_with_pillow(path: Path) -> tuple[Rgb, tuple[str, ...]]:
     with Image.open(path) as picture:
         picture.load()
         if picture.mode == "F":
-            raise ValueError("grey levels are floating-point numbers without a known range")
+            raise UnusableImageError(
+                "its grey levels are floating-point numbers without a known range. Scale them to 0 to 255 and save "
+                "them with 8 bits."
+            )
+        if picture.mode == "CMYK":
+            raise UnusableImageError(
+                "its samples are inks (CMYK), whose colours depend on the press. Convert it to RGB."
+            )
+        cautions = (GREY,) if picture.mode[0] in "1LI" else ()
         if picture.mode.startswith("I"):
-            return _rgb_from_array(np.asarray(picture).astype(np.uint16))
-        return over_white(picture)
+            layout = SampleLayout(np.dtype(np.uint16), 16, 1, PHOTOMETRIC.MINISBLACK, (), MAX_16_BIT)
+            return layout.rgb(np.asarray(picture).astype(np.uint16)[..., None]), cautions
+        return over_white(picture), cautions
 
 
-def _read_tiff(path: Path) -> tuple[Rgb, tuple[float, float] | None]:
-    """First image of a TIFF at its finest level, and its OME pixel size."""
-    with tifffile.TiffFile(path) as file:
-        series = file.series[0]
-        _check_size(series.shape, series.axes)
-        page = series.keyframe
-        pixels = _as_rows_cols_samples(series.asarray(), series.axes)
-        if page.photometric == tifffile.PHOTOMETRIC.PALETTE:
-            # Colour maps hold 16 bits; writers differ in the lower byte (65,535 or 65,280 for full).
-            colours = (np.asarray(page.colormap) >> 8).astype(np.uint8)
-            pixels = np.moveaxis(colours, 0, -1)[pixels[..., 0]]
-        elif page.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
-            pixels = ~pixels
-        elif page.photometric == tifffile.PHOTOMETRIC.SEPARATED:
-            raise ValueError("the image is CMYK")
-        return _rgb_from_array(pixels), ome_mpp(file.ome_metadata)
-
-
-def _check_size(shape: tuple[int, ...], axes: str) -> None:
-    n_pixels = math.prod(size for size, axis in zip(shape, axes, strict=True) if axis in "YX")
-    if n_pixels > MAX_PIXELS:
-        raise ValueError(
-            f"{n_pixels:,} pixels are more than the {MAX_PIXELS:,} held in memory; make it a tiled pyramid"
+def _read_tiff(file: tifffile.TiffFile) -> tuple[Rgb, SlideImage]:
+    """The slide in a TIFF at its finest level."""
+    image = slide_image(file)
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        raise UnusableImageError(
+            f"its {width * height:,} pixels are more than the {MAX_PIXELS:,} held in memory; make it a tiled pyramid."
         )
+    check_decoded(image.page)
+    planes = [_rows_cols_samples(page) for page in image.levels[0]]
+    return image.layout.rgb(planes[0] if len(planes) == 1 else np.concatenate(planes, axis=2)), image
 
 
-def _as_rows_cols_samples(pixels: npt.NDArray[Any], axes: str) -> npt.NDArray[Any]:
-    """View (row, col, sample) of an image whose axes are named as tifffile names them."""
-    keep = [i for i, size in enumerate(pixels.shape) if size > 1 or axes[i] in "YX"]
-    pixels, axes = pixels.reshape([pixels.shape[i] for i in keep]), "".join(axes[i] for i in keep)
-    axes = axes.replace("C", "S")
-    if sorted(axes) == ["X", "Y"]:
-        return np.moveaxis(pixels, [axes.index("Y"), axes.index("X")], [0, 1])[..., None]
-    if sorted(axes) == ["S", "X", "Y"] and pixels.shape[axes.index("S")] in (3, 4):
-        return np.moveaxis(pixels, [axes.index("Y"), axes.index("X"), axes.index("S")], [0, 1, 2])
-    raise ValueError(f"axes {axes} of shape {pixels.shape} are not one grey, RGB or RGBA image")
-
-
-def _rgb_from_array(pixels: npt.NDArray[Any]) -> Rgb:
-    """RGB of (row, col) or (row, col, sample) integers, scaled from the range of their type."""
-    if pixels.dtype == np.bool_:
-        pixels = pixels.astype(np.uint8) * np.uint8(255)
-    if pixels.dtype.kind != "u":
-        raise ValueError(
-            f"pixels are {pixels.dtype}, whose range is not known; expected 8- or 16-bit unsigned integers"
-        )
-    if pixels.dtype != np.uint8:
-        pixels = np.rint(pixels / (np.iinfo(pixels.dtype).max / 255.0)).astype(np.uint8)
-    samples = pixels[..., 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels
-    return over_white(Image.fromarray(np.ascontiguousarray(samples)))
+def _rows_cols_samples(page: Any) -> Samples:
+    """Samples (row, col, sample) of a page, however they are stored."""
+    samples: Samples = page.asarray()
+    if samples.ndim == 2:
+        return samples[..., None]
+    return np.moveaxis(samples, 0, 2) if page.keyframe.planarconfig == PLANARCONFIG.SEPARATE else samples

@@ -19,6 +19,9 @@ from pipeline.slides.source import Box, Level, PixelReader, UnreadablePixelsErro
 OpenSlideError = openslide.OpenSlideError
 """What OpenSlide raises; a handle that raised once raises ever after."""
 
+OutOfOrderError = openslide.OpenSlideUnsupportedFormatError
+"""What OpenSlide raises without a word on a file whose format it knows: its levels are not ever smaller."""
+
 Argb = npt.NDArray[np.uint32]
 """OpenSlide's pixels (row, col): 0xAARRGGBB, colours multiplied by alpha."""
 

@@ -9,18 +9,13 @@ import numpy as np
 from PIL import Image
 
 from pipeline.arrays import Rgb
-from pipeline.errors import ConfigError, SlideError, UnreadableRegionError
-from pipeline.logs import get_logger
-from pipeline.slides.image_source import UNREADABLE, ImageSource
+from pipeline.errors import ConfigError, UnreadableRegionError
 from pipeline.slides.mpp_ranges import MPP_RANGE, MppRange
-from pipeline.slides.openslide_source import OpenSlideError, OpenSlideSource, detect_vendor
+from pipeline.slides.open_source import open_source
 from pipeline.slides.reader_names import Reader
 from pipeline.slides.slide_scale import SlideScale, slide_scale
 from pipeline.slides.source import Level, PixelReader, PixelSource, UnreadablePixelsError
-from pipeline.slides.stored_tiles import NotDirectlyReadableError
 from pipeline.slides.thumbnail import BadBox, Thumbnail
-from pipeline.slides.tiff_pyramid import TiffPyramidSource
-from pipeline.slides.tiff_source import TiffSource
 
 LEVEL_TOLERANCE = 0.01
 """Relative excess of a level's downsample over the wanted one at which it still serves."""
@@ -34,11 +29,6 @@ LANCZOS_REACH = 3
 REDUCING_GAP = 3.0
 """Pixels are averaged in whole blocks down to this many times the wanted size, Lanczos does the rest;
 Pillow's documentation calls the result almost the same from 3."""
-
-READABLE = "expected a slide that OpenSlide reads, or a PNG, JPEG, WebP, BMP or TIFF image"
-
-
-log = get_logger("slides")
 
 
 class SlideReader:
@@ -211,57 +201,13 @@ def open_slide(
     if mpp is not None and not (math.isfinite(mpp) and mpp > 0):
         raise ConfigError(f"slide {slide_id}: mpp is {mpp}; expected a positive number of micrometres per pixel.")
     file = Path(path)
-    source = _open_source(file, slide_id, reader)
+    source = open_source(file, slide_id, reader)
     try:
         scale = slide_scale(source, mpp, mpp_range, f"slide {slide_id} ({file})")
         return SlideReader(source, file, slide_id=slide_id, scale=scale)
     except BaseException:
         source.close()
         raise
-
-
-def _open_source(path: Path, slide_id: str, reader: Reader) -> PixelSource:
-    if not path.is_file():
-        there = "a folder" if path.is_dir() else "no such file"
-        raise SlideError(f"slide {slide_id} ({path}): {READABLE}; found {there}. Mend the path in the sheet.")
-    try:
-        return _open_slide_file(path, slide_id, reader) if detect_vendor(path) else ImageSource(path)
-    except (OpenSlideError, *UNREADABLE) as error:
-        raise SlideError(
-            f"slide {slide_id} ({path}): {READABLE}; it cannot be opened: {error}. "
-            "Copy or convert it again, or set on_bad_slide: exclude."
-        ) from error
-
-
-def _open_slide_file(path: Path, slide_id: str, reader: Reader) -> PixelSource:
-    try:
-        slide = OpenSlideSource(path)
-    except OpenSlideError as error:
-        if reader == "openslide":
-            raise
-        try:
-            source = TiffPyramidSource(path)
-        except (NotDirectlyReadableError, *UNREADABLE):
-            raise error from None
-        log.info("slide %s: pixels are read by tifffile, because OpenSlide says: %s", slide_id, error)
-        return source
-    return _faster(slide, path, slide_id, reader)
-
-
-def _faster(slide: OpenSlideSource, path: Path, slide_id: str, reader: Reader) -> PixelSource:
-    """``slide``, or what reads the same pixels faster."""
-    if reader == "openslide":
-        return slide
-    try:
-        return TiffSource(path, slide)
-    except NotDirectlyReadableError as reason:
-        if reader == "tifffile":
-            slide.close()
-            raise ConfigError(
-                f"slide {slide_id} ({path}): reader is tifffile, but {reason}. Set reader: auto or openslide."
-            ) from reason
-        log.info("slide %s: pixels are read by OpenSlide, because %s", slide_id, reason)
-        return slide
 
 
 def _whole(*lengths_px: float) -> bool:

@@ -44,30 +44,36 @@ def stated_number(text: str | None) -> float | None:
     return value if math.isfinite(value) and value > 0 else None
 
 
-def ome_mpp(description: str | None) -> tuple[float, float] | None:
-    """Pixel size (x, y) in um of the first image in an OME-XML description; None when it states none."""
-    pixels = _first("Pixels", description)
-    if pixels is None:
+def ome_mpp(description: str | None, image: int = 0) -> tuple[float, float] | None:
+    """Pixel size (x, y) in um of an image in an OME-XML description, the first being 0; None when it states none."""
+    found = ome_elements("Pixels", description)
+    if image >= len(found):
         return None
+    pixels = found[image]
     x, y = _physical_size(pixels, "X"), _physical_size(pixels, "Y")
     return None if x is None or y is None else (x, y)
 
 
 def ome_objective_power(description: str | None) -> float | None:
     """Nominal magnification of the first objective in an OME-XML description; None when it states none."""
-    objective = _first("Objective", description)
-    return None if objective is None else stated_number(objective.get("NominalMagnification"))
+    objectives = ome_elements("Objective", description)
+    return stated_number(objectives[0].get("NominalMagnification")) if objectives else None
 
 
-def _first(tag: str, description: str | None) -> ElementTree.Element | None:
-    """The first element of a name in an OME-XML description."""
+def ome_elements(tag: str, description: str | None) -> list[ElementTree.Element]:
+    """The elements of a name in an OME-XML description, in its order; none of what is no OME-XML."""
     if not description or "OME" not in description:
-        return None
+        return []
     try:
         root = ElementTree.fromstring(description)
     except ElementTree.ParseError:
-        return None
-    return next((each for each in root.iter() if each.tag == tag or each.tag.endswith(f"}}{tag}")), None)
+        return []
+    return elements_named(tag, root)
+
+
+def elements_named(tag: str, root: ElementTree.Element) -> list[ElementTree.Element]:
+    """Elements below ``root`` of a name, in any namespace."""
+    return [each for each in root.iter() if each.tag == tag or each.tag.endswith(f"}}{tag}")]
 
 
 def _physical_size(pixels: ElementTree.Element, axis: str) -> float | None:

@@ -1,10 +1,13 @@
 """What a file of pixels offers, whatever its format."""
 
 import math
+import struct
+import zlib
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 import numpy as np
+import tifffile
 from PIL import Image
 
 from pipeline.arrays import Rgb
@@ -18,8 +21,32 @@ Box = tuple[int, int, int, int]
 WHITE = 255
 
 
+UNREADABLE = (
+    OSError,
+    ValueError,
+    ArithmeticError,
+    LookupError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    EOFError,
+    struct.error,
+    zlib.error,
+    tifffile.TiffFileError,
+    Image.DecompressionBombError,
+)
+"""What decoders raise on foreign, damaged or oversized files."""
+
+
 class UnreadablePixelsError(Exception):
     """Stored pixels cannot be decoded; ``SlideReader`` turns it into an ``UnreadableRegionError``."""
+
+
+class UnusableImageError(Exception):
+    """What a file holds cannot be taken for the picture of a slide; the message says what it holds and what to do.
+
+    Its subject is "it", the file.
+    """
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from tifffile import COMPRESSION, PHOTOMETRIC, PLANARCONFIG
 
 from pipeline.arrays import Int64s, Rgb
 from pipeline.slides.source import blank
+from pipeline.slides.tiff_samples import SampleLayout, Samples
 from pipeline.slides.tile_cache import TileCache
 
 CACHE_BYTES = 64 * 2**20
@@ -32,6 +33,9 @@ JPEG_COLOUR = {
 JPEG_APP0, JFIF = b"\xff\xe0", b"JFIF\x00\x01"
 JFIF_AT = 6
 """Marker of a JFIF segment, which comes first, its identifier and major version, and their place (ITU T.871, 10.1)."""
+
+MATRIX = 2
+"""Axes of samples that are one to a pixel."""
 
 UPRIGHT = 1
 """TIFF's Orientation of rows from the top, columns from the left."""
@@ -52,9 +56,14 @@ class StoredLevel:
     tile_width, tile_height
         Size of a stored tile in pixels; the last of a row or column reach beyond the image.
     offsets, byte_counts
-        int64 (n_tiles,), row by row; a tile of no bytes is missing.
+        int64 (n_planes * n_tiles,), plane by plane, row by row; a tile of no bytes is missing.
     decode
-        RGB of a tile from its bytes and its number: uint8, at least the part within the image.
+        Samples (row, col, sample) of a tile of a plane from its bytes and its place in ``offsets``, at least the part
+        within the image.
+    n_planes
+        Planes that hold a tile's samples: 1 where they are interleaved.
+    rgb
+        Colours of the samples of all planes; None where these are RGB.
     """
 
     width: int
@@ -63,7 +72,14 @@ class StoredLevel:
     tile_height: int
     offsets: Int64s
     byte_counts: Int64s
-    decode: Callable[[bytes, int], Rgb]
+    decode: Callable[[bytes, int], Samples]
+    n_planes: int = 1
+    rgb: Callable[[Samples], Rgb] | None = None
+
+    @property
+    def n_tiles(self) -> int:
+        """Tiles of a plane."""
+        return len(self.offsets) // self.n_planes
 
     def tiles_of(self, left: int, top: int, right: int, bottom: int) -> Iterator[tuple[int, int, int]]:
         """Number, left and top of the tiles that meet a box within the image."""
@@ -115,19 +131,27 @@ class StoredTiles:
 
     def _decoded(self, stored: StoredLevel, number: int) -> Rgb:
         """The part of a tile that lies within its level."""
-        n_bytes = int(stored.byte_counts[number])
-        if n_bytes == 0:
-            raise LookupError(f"tile {number} is missing")
-        content = os.pread(self._file.fileno(), n_bytes, int(stored.offsets[number]))
-        if len(content) < n_bytes:
-            raise EOFError(f"the file ends within tile {number}")
+        places = range(number, len(stored.offsets), stored.n_tiles)
+        planes = [stored.decode(self._content(stored, place), place) for place in places]
         row, col = divmod(number, math.ceil(stored.width / stored.tile_width))
         height = min(stored.tile_height, stored.height - row * stored.tile_height)
         width = min(stored.tile_width, stored.width - col * stored.tile_width)
-        tile = np.ascontiguousarray(stored.decode(content, number)[:height, :width])
+        samples = [plane[:height, :width] for plane in planes]
+        whole = samples[0] if stored.n_planes == 1 else np.concatenate(samples, axis=2)
+        tile = np.ascontiguousarray(whole if stored.rgb is None else stored.rgb(whole))
         if tile.shape != (height, width, 3) or tile.dtype != np.uint8:
             raise ValueError(f"tile {number} is {tile.dtype} {tile.shape}, not uint8 {(height, width, 3)}")
         return tile
+
+    def _content(self, stored: StoredLevel, place: int) -> bytes:
+        """The bytes of a tile of a plane."""
+        n_bytes = int(stored.byte_counts[place])
+        if n_bytes == 0:
+            raise LookupError(f"tile {place} is missing")
+        content = os.pread(self._file.fileno(), n_bytes, int(stored.offsets[place]))
+        if len(content) < n_bytes:
+            raise EOFError(f"the file ends within tile {place}")
+        return content
 
 
 def check_layout(page: Any) -> None:
@@ -159,6 +183,42 @@ def stored_level(page: Any) -> StoredLevel:
         np.asarray(page.dataoffsets, np.int64),
         np.asarray(page.databytecounts, np.int64),
         _decoder(page),
+    )
+
+
+def stored_samples(pages: Sequence[Any], layout: SampleLayout) -> StoredLevel:
+    """Tiled pages of an open ``tifffile.TiffFile`` whose samples are not RGB as ``stored_level`` takes it.
+
+    Parameters
+    ----------
+    pages
+        One page, or one for each plane of colour.
+
+    Raises
+    ------
+    NotDirectlyReadableError
+        If imagecodecs is not installed.
+    """
+    _installed("imagecodecs")
+    page, n_tiles = pages[0], len(pages[0].dataoffsets)
+    decode, tables = page.keyframe.decode, [each.jpegtables for each in pages]
+
+    def samples(content: bytes, place: int) -> Samples:
+        # Planes of one page are numbered on by its decoder, pages of their own are not.
+        plane, number = divmod(place, n_tiles)
+        found = np.asarray(decode(content, number, jpegtables=tables[plane])[0][0])
+        return found[..., None] if found.ndim == MATRIX else found
+
+    return StoredLevel(
+        page.keyframe.imagewidth,
+        page.keyframe.imagelength,
+        page.keyframe.tilewidth,
+        page.keyframe.tilelength,
+        np.concatenate([np.asarray(each.dataoffsets, np.int64) for each in pages]),
+        np.concatenate([np.asarray(each.databytecounts, np.int64) for each in pages]),
+        samples,
+        layout.n_samples if page.keyframe.planarconfig == PLANARCONFIG.SEPARATE else len(pages),
+        layout.rgb,
     )
 
 

@@ -14,9 +14,8 @@ from tifffile import COMPRESSION, PHOTOMETRIC
 
 from pipeline.arrays import Rgb
 from pipeline.logs import get_logger
-from pipeline.slides.image_source import UNREADABLE
 from pipeline.slides.openslide_source import OpenSlideSource
-from pipeline.slides.source import PixelReader, white_beyond
+from pipeline.slides.source import UNREADABLE, PixelReader, white_beyond
 from pipeline.slides.stored_tiles import (
     NotDirectlyReadableError,
     StoredLevel,

@@ -127,6 +127,8 @@ def _reason(slide: SlideReader, tiles: pd.DataFrame, slide_map: SlideMap, params
             f"image of {slide.width_l0} x {slide.height_l0} px at {slide.mpp:.4g} um/px is smaller than "
             f"one tile of {params.tile_px} px at {params.mpp:g} um/px"
         )
+    if slide_map.oddity is not None:
+        return slide_map.oddity
     dropped_by = causes(tiles)
     if dropped_by.keys() <= {"no tissue", "little tissue", "outside the mask"}:
         if not slide_map.tissue.any():

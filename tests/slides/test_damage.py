@@ -11,10 +11,9 @@ import pytest
 import tifffile
 
 from pipeline.errors import SlideError, UnreadableRegionError
-from pipeline.slides.image_source import UNREADABLE
 from pipeline.slides.openslide_source import OpenSlideSource
 from pipeline.slides.reader import open_slide
-from pipeline.slides.source import UnreadablePixelsError
+from pipeline.slides.source import UNREADABLE, UnreadablePixelsError
 from pipeline.slides.tiff_source import TiffSource
 from pipeline.slides.tiles_in_order import iterate_tiles
 from tests.slides.slide_files import tissue, write_slide, write_svs

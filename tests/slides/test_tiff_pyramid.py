@@ -65,7 +65,12 @@ def test_a_damaged_tile_is_an_error_and_the_others_are_not(tmp_path: Path) -> No
 
 
 def test_what_neither_reads_is_openslides_error(tmp_path: Path) -> None:
-    deep = tissue(100, 100).astype(np.uint16)
-    tifffile.imwrite(tmp_path / "slide.tif", deep, tile=(64, 64), photometric="rgb", compression="jpeg2000")
-    with pytest.raises(SlideError, match="Unsupported TIFF compression"):
+    tifffile.imwrite(tmp_path / "slide.tif", tissue(100, 100), tile=(64, 64), photometric="rgb", compression="jpeg2000")
+    content = (
+        (tmp_path / "slide.tif")
+        .read_bytes()
+        .replace(b"\x06\x01\x03\x00\x01\x00\x00\x00\x02\x00", b"\x06\x01\x03\x00\x01\x00\x00\x00\x08\x00")
+    )
+    (tmp_path / "slide.tif").write_bytes(content)
+    with pytest.raises(SlideError, match="its samples are CIELAB; expected RGB"):
         open_slide(tmp_path / "slide.tif", slide_id="a", mpp=0.5)

@@ -1,10 +1,12 @@
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import tifffile
 from PIL import Image
 from scipy import ndimage
 
@@ -267,3 +269,47 @@ def test_a_label_stored_like_a_level_changes_no_tile_and_is_a_caution(
         assert f"an image of {size[1]} x {size[0]} px is stored like a level" in table.header["cautions"][0]
     pictures = [np.asarray(Image.open(tmp_path / name)) for name in ("clean.png", "label.tif.png")]
     np.testing.assert_array_equal(*pictures)
+
+
+@pytest.mark.parametrize("kind", ["grey samples", "grey as RGB", "grey JPEG", "grey of 16 bits"])
+def test_a_grey_slide_says_that_it_is_grey(tmp_path: Path, half_tissue: np.ndarray, kind: str) -> None:
+    grey = np.asarray(Image.fromarray(half_tissue).convert("L"))
+    path = tmp_path / ("slide.jpg" if kind == "grey JPEG" else "slide.tif")
+    if kind == "grey JPEG":
+        Image.fromarray(grey).save(path, quality=90)
+    else:
+        samples = {
+            "grey as RGB": np.repeat(grey[..., None], 3, axis=2),
+            "grey of 16 bits": grey.astype(np.uint16) * 257,
+        }
+        colour = "rgb" if kind == "grey as RGB" else "minisblack"
+        tifffile.imwrite(path, samples.get(kind, grey), tile=(128, 128), photometric=colour, metadata=None)
+    table = run(path, tmp_path / "t.parquet", mpp=0.5)
+    assert not table.frame["kept"].any()
+    assert table.reason == "the picture is grey, and tissue is told from glass and ink by its colours"
+
+
+@pytest.mark.parametrize(("shift", "least", "most"), [(0, 1, 1), (4, 14, 16), (6, 59, 63)])
+def test_samples_that_fill_part_of_their_range_are_the_reason(
+    tmp_path: Path, half_tissue: np.ndarray, shift: int, least: int, most: int
+) -> None:
+    samples = half_tissue.astype(np.uint16) << shift
+    tifffile.imwrite(tmp_path / "slide.tif", samples, tile=(128, 128), photometric="rgb", metadata=None)
+    table = run(tmp_path / "slide.tif", tmp_path / "t.parquet", mpp=0.5)
+    found = re.match(r"the picture is black, at most (\d+) of 255", table.reason or "")
+    assert found is not None
+    assert least <= int(found[1]) <= most
+    assert "16-bit samples reach at most" in table.header["cautions"][0]
+
+
+def test_transparent_parts_are_no_tissue(tmp_path: Path, half_tissue: np.ndarray) -> None:
+    """The tissue's lower half is transparent."""
+    alpha = np.full((1024, 1024, 1), 255, np.uint8)
+    alpha[256:512] = 0
+    layout = {"photometric": "rgb", "extrasamples": ["unassalpha"], "metadata": None}
+    tables = []
+    for name, storage in (("tiles", {"tile": (128, 128)}), ("strips", {"rowsperstrip": 64})):
+        tifffile.imwrite(tmp_path / f"{name}.tif", np.dstack([half_tissue, alpha]), **layout, **storage)
+        tables.append(run(tmp_path / f"{name}.tif", tmp_path / f"{name}.parquet", mpp=0.5).frame)
+    assert sorted(tables[0].loc[tables[0]["kept"], "row"].unique()) == [0, 1]
+    pd.testing.assert_frame_equal(*tables)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipeline.arrays import Float64s
+from pipeline.arrays import Float64s, Rgb
 from pipeline.artefacts.tiles import PEN_COLUMNS, QC_COLUMNS
 from pipeline.errors import OnBadTile
 from pipeline.slides.reader import SlideReader
@@ -22,6 +22,18 @@ from pipeline.tiling.polygons.polygon_mask import read_polygon_mask
 from pipeline.tiling.quality.foreign_marks import find_folds, find_ink, find_off_stain, with_rim
 from pipeline.tiling.tissue.mask_operations import Mask
 from pipeline.tiling.tissue.tissue_mask import mask_mpp_for, smoothed, tissue_mask, without_glass_tint
+
+DARK = 64
+"""Grey level that glass and tissue exceed on any slide; 14-bit samples in 16 bits reach 63."""
+
+GREY_SPREAD = 4
+"""Most that channels differ by, in grey levels, where there is no colour; what JPEG leaves."""
+
+BORDER = 3
+"""Pixels of the picture into which the white beyond the slide may reach when it is made smaller: Lanczos's support."""
+
+MIDDLING, LEAST_MIDDLING = (40, 215), 0.001
+"""Grey levels between filling and glass, and the least share of a picture that has them where it shows something."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +52,8 @@ class SlideMap:
         Where the picture could not be read; None where all of it could.
     quality
         By column of the tile table: pens, folds, foreign colours.  What is not there was not found.
+    oddity
+        Why the picture cannot show tissue by its colours, a clause; None where it can.
     """
 
     size: SlideSize
@@ -47,6 +61,7 @@ class SlideMap:
     inside: Mask | None = None
     unreadable: Mask | None = None
     quality: Mapping[str, Mask] = field(default_factory=dict)
+    oddity: str | None = None
 
     @property
     def usable(self) -> Mask:
@@ -74,6 +89,7 @@ def map_slide(
     bad_boxes: list[Box] = []
     mpp = mask_mpp_for(size.width_l0 * slide.mpp, size.height_l0 * slide.mpp, slide.mpp, params)
     rgb = slide.thumbnail(mpp, on_unreadable=None if on_bad_tile == "stop" else bad_boxes.append)
+    oddity = _oddity(rgb)
     cell_um = size.width_l0 * slide.mpp / rgb.shape[1]
     rgb = without_glass_tint(smoothed(rgb, params.smoothing_um / cell_um))
     ink = find_ink(rgb, cell_um, params.black_below) if params.qc_max_pen < 1 else {}
@@ -86,7 +102,19 @@ def map_slide(
     shape, origin_l0 = (rgb.shape[0], rgb.shape[1]), slide.bounds_l0[:2]
     inside = None if mask_path is None else read_polygon_mask(mask_path, size, shape=shape, origin_l0=origin_l0)
     unreadable = _cells(bad_boxes, size, shape) if bad_boxes else None
-    return SlideMap(size, tissue, inside, unreadable, quality)
+    return SlideMap(size, tissue, inside, unreadable, quality, oddity)
+
+
+def _oddity(rgb: Rgb) -> str | None:
+    """Why no tissue can be told from glass on a picture of the slide."""
+    inner = rgb[BORDER:-BORDER, BORDER:-BORDER] if min(rgb.shape[:2]) > 2 * BORDER else rgb
+    brightest = int(inner.max())
+    if brightest <= DARK:
+        return f"the picture is black, at most {brightest} of 255, as of samples that fill only part of their range"
+    is_middling = (rgb.max(axis=2) > MIDDLING[0]) & (rgb.min(axis=2) < MIDDLING[1])
+    if np.ptp(rgb, axis=2).max() <= GREY_SPREAD and is_middling.mean() > LEAST_MIDDLING:
+        return "the picture is grey, and tissue is told from glass and ink by its colours"
+    return None
 
 
 def _cells(boxes_l0: list[Box], size: SlideSize, shape: tuple[int, int]) -> Mask:

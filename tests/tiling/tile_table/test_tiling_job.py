@@ -4,12 +4,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from pipeline.artefacts.tiles import read_tiles
 from pipeline.errors import OnBadSlide, SlideError
-from pipeline.slides.image_source import ImageSource
 from pipeline.slides.reader import SlideReader
 from pipeline.slides.slide_input import SlideInput
+from pipeline.slides.tiff_samples import GREY
 from pipeline.tiling.grid.tile_grid import SlideSize, make_grid
 from pipeline.tiling.grid.tile_rejection import decided
 from pipeline.tiling.params import TilingParams
@@ -61,15 +62,13 @@ def test_a_failing_slide_writes_nothing_or_an_empty_table_with_the_files_name(ma
     assert out.with_suffix(".png").exists()
 
 
-def test_cautions_of_file_and_tiling_are_logged_and_kept(
-    make_slide: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(ImageSource, "cautions", ("odd file",))
+def test_cautions_of_file_and_tiling_are_logged_and_kept(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    Image.new("L", (100, 100), 200).save(tmp_path / "a.png")
     out = tmp_path / "t.parquet"
     with caplog.at_level("WARNING"):
-        job(make_slide("a.png", 100, 100), out).run(lambda slide: replace(one_tile(slide), cautions=("odd grid",)), {})
-    assert read_tiles(out).header["cautions"] == ["odd file", "odd grid"]
-    assert [record.getMessage() for record in caplog.records] == ["s1: odd file", "s1: odd grid"]
+        job(tmp_path / "a.png", out).run(lambda slide: replace(one_tile(slide), cautions=("odd grid",)), {})
+    assert read_tiles(out).header["cautions"] == [GREY, "odd grid"]
+    assert [record.getMessage() for record in caplog.records] == [f"s1: {GREY}", "s1: odd grid"]
 
 
 def test_a_slide_as_expected_has_none(make_slide: Any, tmp_path: Path) -> None:
