@@ -8,22 +8,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-import yaml
-
 from pipeline.config_keys import SECTIONS, RunKeys
 from pipeline.errors import ConfigError
-from pipeline.tunables import Tunables, key_of, meaning_of, rule_of, tunables_of
+from pipeline.plain_yaml import parse_yaml, read_yaml, unplain
+from pipeline.tunables import MOST_SHOWN, Tunables, key_of, meaning_of, rule_of, shown, tunables_of
 
 ParamsT = TypeVar("ParamsT")
-
-MOST_BYTES = 1_000_000
-"""Guard: a configuration is a page of text; a larger file is none."""
-
-MOST_NODES = 10_000
-"""Guard: values of a configuration, aliases counted each time, so that a small file cannot unfold to a huge one."""
-
-MOST_DEPTH = 20
-"""Guard: levels of nesting; the deepest key has three."""
 
 
 def default_config() -> dict[str, Any]:
@@ -73,6 +63,8 @@ def check_config(config: Mapping[str, Any]) -> None:
     ConfigError
         Naming every unknown or missing key and every value that is not allowed.
     """
+    if fault := unplain(config):
+        raise ConfigError(f"config: expected a configuration, found {fault}")
     faults = [*_key_faults(RunKeys, config, known_beside=SECTIONS), *_section_faults(config)]
     if not faults:
         faults = [str(error) for kind in SECTIONS.values() if (error := _joint_fault(config, kind)) is not None]
@@ -87,22 +79,6 @@ def params(config: Mapping[str, Any], section: str, kind: type[ParamsT]) -> Para
     return kind(**{key: tuple(v) if isinstance(v, list) else v for key, v in config[section].items()})
 
 
-def read_yaml(path: Path) -> Any:
-    """Plain values of a YAML file that a user names.
-
-    Raises
-    ------
-    ConfigError
-        If it is unreadable, no YAML, or larger or deeper than a configuration can be.
-    """
-    try:
-        if path.stat().st_size > MOST_BYTES:
-            raise ConfigError(f"{path}: expected a YAML file of at most {MOST_BYTES:,} bytes, found a larger one.")
-        return _parsed(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError, ValueError) as error:
-        raise ConfigError(f"{path}: expected a YAML file in UTF-8, found: {error}") from error
-
-
 def _defaults(kind: type[Tunables]) -> dict[str, Any]:
     values = {declared.name: declared.default for declared in tunables_of(kind)}
     return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
@@ -114,7 +90,7 @@ def _section_faults(config: Mapping[str, Any]) -> Iterator[str]:
         if isinstance(given, Mapping):
             yield from _key_faults(kind, given)
         else:
-            yield f"{section}: expected keys and values, found {given!r}."
+            yield f"{section}: expected keys and values, found {shown(given)}."
 
 
 def _key_faults(kind: type[Tunables], given: Mapping[str, Any], known_beside: Iterable[str] = ()) -> Iterator[str]:
@@ -122,12 +98,17 @@ def _key_faults(kind: type[Tunables], given: Mapping[str, Any], known_beside: It
     known = [*declared, *known_beside]
     for name in given:
         if name not in known:
-            yield f"{key_of(kind, name)}: unknown key; known here are {', '.join(known)}"
+            yield f"{key_of(kind, _key_shown(name))}: unknown key; known here are {', '.join(known)}"
     for name, key in declared.items():
         if name not in given:
             yield f"{key_of(kind, name)}: missing"
         elif not rule_of(key).allows(given[name]):
-            yield f"{key_of(kind, name)}: expected {rule_of(key).expected}, found {given[name]!r}; {meaning_of(key)}"
+            found = shown(given[name])
+            yield f"{key_of(kind, name)}: expected {rule_of(key).expected}, found {found}; {meaning_of(key)}"
+
+
+def _key_shown(name: Any) -> str:
+    return name if isinstance(name, str) and len(name) <= MOST_SHOWN else shown(name)
 
 
 def _joint_fault(config: Mapping[str, Any], kind: type[Tunables]) -> ConfigError | None:
@@ -146,29 +127,6 @@ def _read(path: Path) -> dict[str, Any]:
     return content or {}
 
 
-def _parsed(text: str) -> Any:
-    """YAML as plain values.
-
-    Raises
-    ------
-    ValueError
-        If it unfolds to more than a configuration can be.
-    yaml.YAMLError
-        If it is no YAML.
-    """
-    content = yaml.safe_load(text)
-    ahead = [(content, 0)]
-    n_nodes = 0
-    while ahead:
-        node, depth = ahead.pop()
-        n_nodes += 1
-        if n_nodes > MOST_NODES or depth > MOST_DEPTH:
-            raise ValueError(f"more than {MOST_NODES:,} values or {MOST_DEPTH} levels of nesting")
-        children = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
-        ahead += [(child, depth + 1) for child in children]
-    return content
-
-
 def _overlay(base: dict[str, Any], upper: Mapping[str, Any]) -> None:
     for key, value in upper.items():
         if isinstance(value, Mapping) and isinstance(base.get(key), dict):
@@ -180,12 +138,12 @@ def _overlay(base: dict[str, Any], upper: Mapping[str, Any]) -> None:
 def _parse_setting(setting: str) -> dict[str, Any]:
     name, separator, text = setting.partition("=")
     if not separator:
-        raise ConfigError(f"--set {setting}: expected key=value")
+        raise ConfigError(f"--set {shown(setting)}: expected key=value")
     keys = _full_key(name.strip())
     try:
-        value = _parsed(text)
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise ConfigError(f"--set {setting}: expected a YAML value after =, found: {error}") from error
+        value = parse_yaml(text)
+    except ValueError as error:
+        raise ConfigError(f"--set {shown(setting)}: expected a YAML value after =, found: {error}") from error
     return _nested(keys, value)
 
 
@@ -201,4 +159,4 @@ def _full_key(name: str) -> list[str]:
     for section in ("training", "splits"):
         if name in {key.name for key in tunables_of(SECTIONS[section])}:
             return [section, name]
-    raise ConfigError(f"--set {name}: no such key in training or splits; write section.key=value")
+    raise ConfigError(f"--set {shown(name)}: no such key in training or splits; write section.key=value")

@@ -22,6 +22,9 @@ from pipeline.errors import ConfigError
 
 RULE, DESCRIPTION = "rule", "description"
 
+MOST_SHOWN = 200
+"""Characters of a value that a message shows."""
+
 
 class Rule(Protocol):
     """What values a key allows."""
@@ -60,7 +63,7 @@ class Number:
             return False
         above = value > self.low if self.open_low else value >= self.low
         below = value < self.high if self.open_high else value <= self.high
-        return math.isfinite(value) and above and below
+        return above and below and math.isfinite(value)
 
     def schema(self) -> dict[str, Any]:
         """Type and bounds."""
@@ -280,7 +283,16 @@ def check(key: str, value: Any, rule: Rule) -> None:
         If ``rule`` does not allow it.
     """
     if not rule.allows(value):
-        raise ConfigError(f"{key}: expected {rule.expected}, found {value!r}.")
+        raise ConfigError(f"{key}: expected {rule.expected}, found {shown(value)}.")
+
+
+def shown(value: Any) -> str:
+    """A value as a message shows it: as Python writes it, a long one cut."""
+    try:
+        written = repr(value)
+    except ValueError:
+        return "a number of thousands of digits"
+    return written if len(written) <= MOST_SHOWN else f"{written[:MOST_SHOWN]}... ({len(written):,} characters)"
 
 
 def section_schema(kind: type[Tunables]) -> Mapping[str, Any]:

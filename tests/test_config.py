@@ -136,3 +136,44 @@ def test_every_shipped_config_is_allowed(path):
     check_config(config)
     for section, kind in SECTIONS.items():
         params(config, section, kind)
+
+
+@pytest.mark.parametrize("digits", [30, 400, 4000])
+def test_a_number_beyond_every_bound_is_refused(digits):
+    for key in ("tile_px", "mpp"):
+        with pytest.raises(ConfigError, match=f"tiling.{key}: expected a"):
+            check_config(load_config() | {"tiling": load_config()["tiling"] | {key: 10**digits}})
+
+
+@pytest.mark.parametrize(
+    "value", ["x" * 100_000, ["x"] * 5000, 10**6000, {"a": "x" * 100_000}], ids=["text", "list", "number", "mapping"]
+)
+def test_a_long_value_is_cut_in_the_message(value):
+    with pytest.raises(ConfigError, match=r"tiling\.mpp: expected a number") as caught:
+        check_config(load_config() | {"tiling": load_config()["tiling"] | {"mpp": value}})
+    assert len(str(caught.value)) < 500
+
+
+def test_a_configuration_that_unfolds_to_a_huge_one_is_refused_at_once():
+    bomb = [1] * 9
+    for _ in range(12):
+        bomb = [bomb] * 9
+    with pytest.raises(ConfigError, match="more than 10,000 values"):
+        check_config(load_config() | {"seeds": bomb})
+
+
+def test_a_key_named_twice_is_told(tmp_path):
+    (tmp_path / "my.yaml").write_text("seeds: [1]\nrun: a\nseeds: [2]\n")
+    with pytest.raises(ConfigError, match=r"my\.yaml.*key 'seeds' twice, first in line 1"):
+        load_config(tmp_path / "my.yaml")
+
+
+@pytest.mark.parametrize("outdir", ["a{word}", "{", "a}b", "<logs>/x", "x/<a_1>", "a\nb", ""])
+def test_a_folder_of_results_that_snakemake_would_change_is_refused(outdir):
+    with pytest.raises(ConfigError, match="outdir: expected the path of a folder"):
+        check_config(load_config() | {"outdir": outdir})
+
+
+@pytest.mark.parametrize("outdir", ["/abs/x", "a b/$c'd", "../x", "<", "a<B>", "größe"])
+def test_other_folders_of_results_are_taken(outdir):
+    check_config(load_config() | {"outdir": outdir})

@@ -21,6 +21,7 @@ from pipeline.tunables import (
     number,
     random_seed,
     section_schema,
+    shown,
     text,
     tunables_of,
     whole,
@@ -139,3 +140,16 @@ def test_a_schema_is_closed_and_describes_every_key():
         "maximum": 10,
         "description": "um",
     }
+
+
+def test_a_value_is_shown_as_python_writes_it_and_a_long_one_cut():
+    assert shown([1, "a"]) == "[1, 'a']"
+    assert shown("x" * 1000).endswith("... (1,002 characters)")
+    assert len(shown("x" * 1000)) < 240
+    assert shown(10**6000) == "a number of thousands of digits"
+
+
+@pytest.mark.parametrize("value", [10**400, -(10**400), float("nan"), float("inf"), True, "1"])
+def test_no_number_is_no_number_of_an_interval(value):
+    assert not Number(0, 10).allows(value)
+    assert not Number(0, 10, is_whole=True).allows(value)

@@ -7,8 +7,8 @@ import click
 
 from pipeline.commands.cohort import LearningRequest
 from pipeline.commands.options import EXISTING_FILE, NEW_DIRECTORY, cohort_options, fold_options
-from pipeline.config import read_yaml
 from pipeline.errors import ConfigError
+from pipeline.plain_yaml import read_yaml
 from pipeline.provenance import source_digest
 
 

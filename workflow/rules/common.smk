@@ -13,6 +13,7 @@ from pipeline.config import check_config, params
 from pipeline.errors import AbignetError
 from pipeline.nuclei.params import NucleiParams
 from pipeline.nuclei.network.weights_files import weights_of
+from pipeline.plain_yaml import read_yaml
 from pipeline.provenance import source_digest
 from pipeline.training.cohort.fold_plan import (
     labelled_slides,
@@ -158,6 +159,9 @@ def alternatives(slides):
     return "|".join(slide.replace(".", r"\.") for slide in slides) or NOTHING
 
 
+if workflow.is_main_process:
+    for given in workflow.overwrite_configfiles:
+        stopping(read_yaml, given)
 stopping(check_config, config)
 
 OUT = config["outdir"].rstrip("/")

@@ -124,16 +124,21 @@ def roc(probabilities: Float64s, labels: npt.NDArray[np.object_], classes: Seque
     shown = [name for name in shown if 0 < (labels == name).sum() < len(labels)]
     colours = colours_of(classes)
     drawn, axes = single_plot(3.5, 3.3)
+    curves = []
     for name in shown:
         score = probabilities[:, list(classes).index(name)]
         false_rate, true_rate, _ = roc_curve(labels == name, score)
         label = f"{name} ({roc_auc_score(labels == name, score):.3f})"
-        axes.plot(false_rate, true_rate, color=colours[name], linewidth=1.6, label=label)
+        curves += axes.plot(false_rate, true_rate, color=colours[name], linewidth=1.6, label=label)
     _draw_diagonal(axes)
     axes.set_xlabel("false positive rate")
     axes.set_ylabel("true positive rate")
     if shown:
-        axes.legend(loc="lower right", title="area under the curve", title_fontsize=8.5, alignment="left")
+        # Given names: matplotlib leaves those that begin with "_" out of the legends it gathers.
+        names = [str(curve.get_label()) for curve in curves]
+        axes.legend(
+            curves, names, loc="lower right", title="area under the curve", title_fontsize=8.5, alignment="left"
+        )
     axes.set_aspect("equal")
     return drawn
 

@@ -60,5 +60,5 @@ def _own_file(name: str) -> Markup:
 
 
 def _embedded_json(record: Mapping[str, Any]) -> Markup:
-    # "</" would end the script element.
-    return Markup(json.dumps(dict(record), indent=1, sort_keys=True).replace("</", "<\\/"))
+    # "</" would end the script element, "<!--<script>" keep it from ending; line separators are escaped by json.
+    return Markup(json.dumps(dict(record), indent=1, sort_keys=True).replace("<", "\\u003c"))

@@ -6,7 +6,7 @@ from matplotlib.colors import to_hex
 
 from pipeline.report.contents.method_results import Reliability, Results, SeedMetrics
 from pipeline.report.figures.charts_results import confusion_matrix, fold_dots, reliability_curve, roc
-from pipeline.report.figures.figure_style import ACCENT, CATEGORICAL, INK, MUTED
+from pipeline.report.figures.figure_style import ACCENT, CATEGORICAL, INK, MUTED, svg_bytes
 
 FOLDS = {"weak": [0.5, 0.6, 0.4], "strong": [0.9, 0.8, 1.0]}
 
@@ -140,3 +140,11 @@ def test_reliability_is_accuracy_against_confidence_with_the_number_of_images() 
     assert axes.get_xlabel().startswith("confidence")
     assert axes.get_xlim()[0] <= 0 < 1 <= axes.get_xlim()[1]
     assert axes.get_ylim()[0] <= 0 < 1 <= axes.get_ylim()[1]
+
+
+@pytest.mark.parametrize("name", ["_neg", "$a$b", "<b>", "$\\frac"])
+def test_a_class_of_any_name_stands_in_the_legend(name: str) -> None:
+    drawn = roc(SCORES, np.where(LABELS == "a", name, LABELS).astype(object), ("b", name))
+    (axes,) = drawn.axes
+    assert [text.get_text().startswith(f"{name} (") for text in axes.get_legend().get_texts()] == [True]
+    assert name.replace("<", "&lt;").replace(">", "&gt;") in svg_bytes(drawn).decode()

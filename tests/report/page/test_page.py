@@ -1,4 +1,5 @@
 import base64
+import html
 import json
 import re
 
@@ -31,11 +32,31 @@ def test_the_run_is_named_below_another_heading(heading: str, named: bool) -> No
     assert ("<code>run</code>" in text) is named
 
 
-def test_the_record_reads_back_whatever_it_holds() -> None:
-    record = {"params": {"title": "</script><b>"}, "source": "ab"}
-    text = render("Heading", "run", SECTIONS, record)
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "</script><b>",
+        "<!--<script>",
+        "<!-- <script",
+        "]]>",
+        "a\u2028b\u2029",
+        "{{ 7 * 7 }}{% x %}",
+        "${x}`",
+        "\\u003c",
+        "&lt;",
+    ],
+)
+def test_the_record_and_the_names_read_back_whatever_they_hold(hostile: str) -> None:
+    record = {"params": {"title": hostile, hostile: 1}, "source": "ab"}
+    text = render(hostile, hostile, [Section("one", hostile, [Text(hostile)])], record)
+    page = Page(text)
+    assert page.elements.count(("script", {})) == 1
+    assert [name for name, _ in page.elements].count("b") == 0
+    assert hostile in html.unescape(text)
     (embedded,) = re.findall(r'id="provenance-record">(.*?)</script>', text, re.DOTALL)
     assert json.loads(embedded) == record
+    assert "<" not in embedded
+    assert embedded.isascii()
 
 
 def test_a_picture_carries_its_bytes() -> None:
