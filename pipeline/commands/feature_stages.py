@@ -6,14 +6,19 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.artefacts.atomic import writing
+from pipeline.artefacts.features import check_store_slide, read_features
 from pipeline.artefacts.fingerprint_cache import CACHE_NAME, FingerprintCache
 from pipeline.artefacts.resume_key import resume_key
 from pipeline.artefacts.sheet import FILE_COLUMNS, SlideRow
 from pipeline.cellgraph.import_features import import_features
 from pipeline.config import params
+from pipeline.errors import ArtefactError
+from pipeline.logs import get_logger
 from pipeline.nuclei.network.weights_files import weights_of
 from pipeline.nuclei.params import NucleiParams
 from pipeline.provenance import file_digest, source_digest
+
+log = get_logger("features")
 
 CONFIG_OF_FEATURES = ("tiling", "nuclei", "cell_graphs", "features", "reader", "on_bad_slide", "on_bad_tile")
 """Sections and keys of the configuration that a feature cache depends on."""
@@ -53,9 +58,16 @@ class FeatureStages:
         return self.out_dir / "work" / f"{slide_id}.{suffix}"
 
     def up_to_date(self, row: SlideRow) -> bool:
-        """Whether the cache was made from the same file, row, settings and source."""
+        """Whether the cache was made from the same file, row, settings and source, and is whole."""
         key = self.work(row.slide_id, "key")
-        return self.cache(row.slide_id).is_dir() and key.is_file() and key.read_text() == self.key(row)
+        if not (key.is_file() and key.read_bytes() == self.key(row).encode() and self.cache(row.slide_id).is_dir()):
+            return False
+        try:
+            check_store_slide(read_features(self.cache(row.slide_id)), row.slide_id, self.cache(row.slide_id))
+        except ArtefactError as error:
+            log.warning("%s It is made again.", error)
+            return False
+        return True
 
     def key(self, row: SlideRow) -> str:
         """``resume_key`` of everything that the cache of ``row`` depends on."""

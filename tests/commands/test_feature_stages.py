@@ -31,6 +31,21 @@ def test_features_of_others_are_imported_and_then_up_to_date(stages, row):
     assert read_features(stages.cache("s")).feature_names == ("a",)
 
 
+@pytest.mark.parametrize("damaged", ["features/c/0/0", "zarr.json", "coords/zarr.json"])
+def test_a_damaged_cache_is_made_again_and_told(stages, row, caplog, damaged):
+    stages.run(row)
+    (stages.cache("s") / damaged).write_bytes(b"")
+    (stages.work("s", "key")).touch()
+    assert stages.up_to_date(row) is (damaged == "coords/zarr.json"), "the store's own metadata hold those of arrays"
+    assert ("It is made again" in caplog.text) is (damaged != "coords/zarr.json")
+
+
+def test_a_damaged_key_is_no_key(stages, row):
+    stages.run(row)
+    stages.work("s", "key").write_bytes(b"\xff\xfe")
+    assert not stages.up_to_date(row)
+
+
 def test_everything_a_cache_depends_on_is_in_its_key(stages, row, tmp_path):
     key = stages.key(row)
     assert stages.key(replace(row, mpp=0.5)) != key

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from pipeline.artefacts.atomic import writing
+from pipeline.artefacts.parquet_seal import check_pages, read_seal, write_seal
 from pipeline.artefacts.resume_key import resume_folder
 from pipeline.logs import get_logger
 
@@ -47,7 +48,7 @@ class FinishedBlocks:
         self.owned: list[pd.DataFrame] = []
         self.n_blocks = 0
         self.unreadable: dict[int, int] = {}
-        self._n_written = 0
+        self._n_written = self._n_blocks_written = 0
         self._written_at = time.monotonic()
         self._folder = resume_folder(folder, made_by)
         if self._folder is not None:
@@ -72,19 +73,43 @@ class FinishedBlocks:
             return
         nuclei = pd.concat([part for part in self.owned[self._n_written :] if len(part)] or self.owned[-1:])
         nuclei.attrs[ATTRIBUTES] = {
+            "after": self._n_blocks_written,
             "n_blocks": self.n_blocks,
             "unreadable": [[row, block] for row, block in self.unreadable.items() if block < self.n_blocks],
         }
         with writing(self._folder / f"{self.n_blocks:09d}.parquet") as temporary:
             nuclei.to_parquet(temporary)
-        self._n_written = len(self.owned)
+            write_seal(temporary)
+        self._n_written, self._n_blocks_written = len(self.owned), self.n_blocks
 
     def _restore(self, folder: Path) -> None:
-        for path in sorted(folder.glob("*.parquet")):
-            part = pd.read_parquet(path)
+        paths = sorted(folder.glob("*.parquet"))
+        for place, path in enumerate(paths):
+            part = _read_part(path, self.n_blocks)
+            if part is None:
+                logger.warning(
+                    "%s and %d parts after it are not gone on from: made again", path, len(paths) - place - 1
+                )
+                for lost in paths[place:]:
+                    lost.unlink(missing_ok=True)
+                break
             facts = part.attrs.pop(ATTRIBUTES)
             self.owned.append(part)
             self.n_blocks, self.unreadable = int(facts["n_blocks"]), dict(facts["unreadable"])
-        self._n_written = len(self.owned)
+        self._n_written, self._n_blocks_written = len(self.owned), self.n_blocks
         if self.n_blocks:
             logger.info("goes on after %d finished blocks of tiles", self.n_blocks)
+
+
+def _read_part(path: Path, after: int) -> pd.DataFrame | None:
+    """A part as it was written; None of one that is damaged or does not follow on the first ``after`` blocks."""
+    try:
+        seal = read_seal(path)
+        if seal is None:
+            return None
+        check_pages(path, seal)
+        part = pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        logger.warning("%s is damaged: %s", path, error)
+        return None
+    return part if part.attrs[ATTRIBUTES]["after"] == after else None

@@ -14,7 +14,7 @@ import torch
 
 from pipeline.artefacts.atomic import writing
 from pipeline.artefacts.resume_key import resume_folder
-from pipeline.artefacts.torch_file import is_sealed, read_torch, write_torch
+from pipeline.artefacts.torch_file import read_torch, write_torch
 from pipeline.errors import ArtefactError
 from pipeline.logs import get_logger
 from pipeline.provenance import file_digest
@@ -60,13 +60,11 @@ class UnfinishedFit:
             return None
         try:
             state: State = read_torch(path, "the state of a training", "The training starts anew.", device)
-            if is_sealed(path):
-                return state
-            log.warning("%s lost its digest; the training starts anew", path)
         except ArtefactError as error:
             log.warning("%s", error)
-        path.unlink(missing_ok=True)
-        return None
+            path.unlink(missing_ok=True)
+            return None
+        return state
 
     def offer(self, state: Callable[[], State]) -> None:
         """Write ``state()`` if the last writing lies ``PART_SECONDS`` back."""
@@ -87,7 +85,7 @@ class UnfinishedFit:
         if self._folder is None or not results.is_dir():
             return False
         mark = self._folder / FINISHED
-        return mark.exists() and mark.read_text() == file_digest(results)
+        return mark.is_file() and mark.read_bytes() == file_digest(results).encode()
 
     def remove(self) -> None:
         """Forget everything: nothing is left to go on with."""

@@ -68,3 +68,38 @@ def test_parts_are_written_by_time_and_without_a_folder_never(tmp_path: Path) ->
     nowhere.add(owned(1), 1)
     nowhere.remove()
     assert nowhere.n_blocks == 1
+
+
+def flipped(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 3] ^= 16
+    path.write_bytes(bytes(content))
+
+
+DAMAGES = {
+    "missing": lambda path: path.unlink(),
+    "empty": lambda path: path.write_bytes(b""),
+    "cut": lambda path: path.write_bytes(path.read_bytes()[:-20]),
+    "flipped": flipped,
+    "unsealed": lambda path: owned(7).to_parquet(path),
+    "text": lambda path: path.write_text("no parquet"),
+}
+
+
+@pytest.mark.usefixtures("at_once")
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_part_and_what_follows_it_are_made_again(
+    tmp_path: Path, damage: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = FinishedBlocks(tmp_path / "s", MADE_BY)
+    first.unreadable = {4: 0, 9: 1}
+    for number in (1, 2, 3):
+        first.add(owned(number), number)
+    DAMAGES[damage](sorted((tmp_path / "s").rglob("*.parquet"))[1])
+    second = FinishedBlocks(tmp_path / "s", MADE_BY)
+    assert second.n_blocks == 1
+    assert second.unreadable == {4: 0}
+    assert "not gone on from" in caplog.text
+    for number in (2, 3):
+        second.add(owned(number), number)
+    assert pd.concat(FinishedBlocks(tmp_path / "s", MADE_BY).owned)["nucleus"].tolist() == [1, 2, 3]
