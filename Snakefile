@@ -60,7 +60,7 @@ rule coords:
 
 rule nuclei:
     input:
-        expand(rules.segment_nuclei.output, slide=COMPUTED),
+        expand(NUCLEI, slide=COMPUTED),
 
 
 rule cell_graphs:

@@ -23,6 +23,7 @@ COMMANDS = {
     "import-tiles": "Make a tile table from coordinates of TRIDENT or CLAM.",
     "export-tiles": "Write tiles as TRIDENT or CLAM coordinates, or as QuPath outlines.",
     "segment": "Segment the nuclei of a whole image.",
+    "import-nuclei": "Make a nucleus table from nuclei that another program found.",
     "graphs": "Build the cell graphs of a slide from its tiles and nuclei.",
     "features": "Compute the feature caches of a sheet of slides.",
     "tune": "Search a method's settings inside the training folds.",

@@ -71,7 +71,8 @@ def sheet_schema_text() -> str:
     """``workflow/schemas/slides.schema.yaml``."""
     return _schema_text(
         title="One row of the sheet of slides",
-        description="Empty cells are absent. Paths are relative to the sheet. Every row needs `path` or `features`.",
+        description="Empty cells are absent. Paths are relative to the sheet. Every row needs `path`, `features` or "
+        "`nuclei`.",
         required=["slide_id"],
         properties={name: {**c.rule.schema(), "description": c.description} for name, c in COLUMNS.items()},
     )

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pipeline.pictures import LUMA, round_length_um
+from pipeline.pictures import LUMA, round_length_um, type_colour
 
 
 @pytest.mark.parametrize(
@@ -19,3 +19,8 @@ def test_rounding_does_not_halve_a_bar():
 def test_grey_keeps_its_lightness_and_green_is_lightest():
     assert sum(LUMA) == pytest.approx(1.0)
     assert LUMA[1] > LUMA[0] > LUMA[2]
+
+
+def test_a_type_has_the_colour_of_its_name():
+    assert type_colour("Tumor") == type_colour("Tumor") != type_colour("Stroma")
+    assert all(0 <= part <= 255 for part in type_colour(""))

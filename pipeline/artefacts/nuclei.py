@@ -52,8 +52,12 @@ COLUMNS: dict[str, str] = {
     "convexity": "float64",  # perimeter of the convex hull over length of the border
     "mean_haematoxylin": "float64",  # optical density of the stain
     "sd_haematoxylin": "float64",
-    "contour_um": "object",  # polygon as WKB, the same frame as x_um, y_um
+    "contour_um": "object",  # polygon as WKB, the same frame as x_um, y_um; None of an imported nucleus without one
 }
+"""Columns of every table; a measure that an imported nucleus lacks is NaN."""
+
+TYPE = "type"
+"""Further column of imported nuclei whose file tells types of cells: text, None of a nucleus without one."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,10 @@ class NucleusHeader:
         Scanned part (x, y, width, height) of the slide, level-0 pixels; None means the whole slide.
     unreadable_tiles
         Kept tiles (tile_id) whose pixels could not be read: nothing is known of their nuclei.
+    imported_from
+        Format of the file in which another program's nuclei came; None of nuclei that were segmented.
+    cautions
+        What is odd about imported nuclei, one clause each.
     """
 
     slide_id: str
@@ -90,6 +98,8 @@ class NucleusHeader:
     reader: str | None = None
     bounds_l0: Sequence[int] | None = None
     unreadable_tiles: Sequence[int] = ()
+    imported_from: str | None = None
+    cautions: Sequence[str] = ()
 
     def plain(self) -> dict[str, Any]:
         """Ready for JSON, with the kind of table."""
@@ -97,13 +107,15 @@ class NucleusHeader:
             "bounds_l0": None if self.bounds_l0 is None else list(self.bounds_l0),
             "unreadable_tiles": list(self.unreadable_tiles),
         }
-        return {
+        plain = {
             "kind": KIND,
             "format_version": FORMAT_VERSIONS[KIND],
             **vars(self),
             **lists,
             "provenance": dict(self.provenance),
         }
+        imported = {"imported_from": plain.pop("imported_from"), "cautions": list(plain.pop("cautions"))}
+        return plain if self.imported_from is None else plain | imported
 
 
 def write_nuclei(path: str | Path, frame: pd.DataFrame, header: NucleusHeader) -> None:

@@ -1,7 +1,11 @@
 """Reading of small text files that users name: regular files of a stated encoding, and nothing that never ends."""
 
 import codecs
+import gzip
+import zlib
 from pathlib import Path
+
+GZIP_MAGIC = b"\x1f\x8b"
 
 OTHER_KINDS = {
     codecs.BOM_UTF32_LE: "UTF-32",
@@ -10,7 +14,7 @@ OTHER_KINDS = {
     codecs.BOM_UTF16_BE: "UTF-16, which spreadsheets call Unicode text",
     b"PK\x03\x04": "a workbook (.xlsx, .ods) or another archive",
     b"\xd0\xcf\x11\xe0": "a workbook (.xls)",
-    b"\x1f\x8b": "a compressed file (gzip)",
+    GZIP_MAGIC: "a compressed file (gzip)",
     b"\x89HDF": "an HDF5 file",
 }
 """First bytes of what users take for text, with its name."""
@@ -31,12 +35,38 @@ def read_user_text(path: str | Path, most_bytes: int | None = None) -> str:
     ValueError
         If it is too large, in another encoding (then ``UnicodeDecodeError``) or no text; says which.
     """
+    file = _regular(path)
+    if most_bytes is not None and (size := file.stat().st_size) > most_bytes:
+        raise ValueError(f"a file of {size:,} bytes, where {most_bytes:,} are the most")
+    return _decoded(file.read_bytes())
+
+
+def read_packed_text(path: str | Path) -> str:
+    """``read_user_text`` of a file that may be gzipped.
+
+    Raises
+    ------
+    OSError, ValueError
+        See ``read_user_text``; OSError also if it cannot be unpacked.
+    """
+    file = _regular(path)
+    content = file.read_bytes()
+    if not content.startswith(GZIP_MAGIC):
+        return _decoded(content)
+    try:
+        return _decoded(gzip.decompress(content))
+    except (EOFError, zlib.error) as error:
+        raise OSError(f"{file} cannot be unpacked: {error}") from error
+
+
+def _regular(path: str | Path) -> Path:
     file = Path(path)
     if file.exists() and not file.is_file():
         raise OSError(f"{file} is no regular file")
-    if most_bytes is not None and (size := file.stat().st_size) > most_bytes:
-        raise ValueError(f"a file of {size:,} bytes, where {most_bytes:,} are the most")
-    content = file.read_bytes()
+    return file
+
+
+def _decoded(content: bytes) -> str:
     kind = next((kind for start, kind in OTHER_KINDS.items() if content.startswith(start)), None)
     if kind is not None:
         raise ValueError(kind)

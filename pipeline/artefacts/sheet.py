@@ -20,7 +20,7 @@ from pipeline.artefacts.spelling import look, spelled
 from pipeline.errors import AbignetError, SheetError
 from pipeline.tunables import Number
 
-FILE_COLUMNS = ("path", "features", "mask", "tiles")
+FILE_COLUMNS = ("path", "features", "mask", "tiles", "nuclei")
 """Columns that name a file, relative to the sheet."""
 
 
@@ -33,7 +33,7 @@ class SlideRow:
     slide_id
         Unique name, also the name of the slide's artefacts.
     path
-        The slide or image; None when only ``features`` is given.
+        The slide or image; None when only ``features`` or ``nuclei`` are given.
     features
         Existing node features that take the place of computed ones.
     label
@@ -50,6 +50,8 @@ class SlideRow:
         GeoJSON of regions in QuPath's level-0 pixels.
     tiles
         Coordinates of tiles to use instead of the grid; see ``pipeline.artefacts.tile_coords``.
+    nuclei
+        Nuclei that another program found; see ``pipeline.artefacts.foreign_nuclei``.
     """
 
     slide_id: str
@@ -62,6 +64,7 @@ class SlideRow:
     fold: int | None = None
     mask: Path | None = None
     tiles: Path | None = None
+    nuclei: Path | None = None
 
     def plain(self) -> dict[str, Any]:
         """The row as text and numbers; see ``rows_from_plain``."""
@@ -186,10 +189,25 @@ def _typed(number: int, cells: Cells) -> tuple[dict[str, Any], list[str]]:
 def _row_faults(number: int, cells: Cells) -> list[str]:
     """What the cells of a row lack or contradict together."""
     faults = [] if "slide_id" in cells else [f"row {number}: slide_id is empty"]
-    if not ({"path", "features"} & cells.keys()):
-        faults.append(f"row {number}: expected a path or features, found neither")
+    if not ({"path", "features", "nuclei"} & cells.keys()):
+        faults.append(f"row {number}: expected a path, features or nuclei, found none")
     if "tiles" in cells:
         faults += _tiles_faults(number, cells)
+    if "nuclei" in cells and "path" not in cells:
+        faults += _nuclei_faults(number, cells)
+    return faults
+
+
+def _nuclei_faults(number: int, cells: Cells) -> list[str]:
+    """What stands in the way of the nuclei of a row without a slide."""
+    faults = []
+    if "features" in cells:
+        faults.append(
+            f"row {number}, column nuclei: nuclei are not used where features are given without a slide; leave one of "
+            "the two empty"
+        )
+    if "mask" in cells:
+        faults.append(f"row {number}, column mask: a mask needs the slide it is of in column path, found none")
     return faults
 
 

@@ -60,4 +60,10 @@ COLUMNS: dict[str, Column] = {
         "an .h5 file of tile coordinates (TRIDENT, CLAM) to use instead of the grid; needs `path`, cannot stand beside "
         "`mask`, which would drop tiles",
     ),
+    "nuclei": Column(
+        Text("a file of nuclei", r".+\.(geojson|json|parquet|pq|csv|tsv)(\.gz)?"),
+        "nuclei that another program found, to use instead of segmenting: .geojson (QuPath, StarDist), .json "
+        "(HoVer-Net, CellViT), .parquet or .csv with x_um and y_um, or x_px and y_px; without `path` they are tiled "
+        "over their own extent",
+    ),
 }

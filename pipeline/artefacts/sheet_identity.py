@@ -12,7 +12,7 @@ from typing import Any
 from pipeline.artefacts.same_content import FingerprintsOf, likely_same, surely_same
 from pipeline.artefacts.spelling import alike, difference, spelled
 
-SLIDE_COLUMNS = ("path", "features")
+SLIDE_COLUMNS = ("path", "features", "nuclei")
 """Columns whose file is the slide."""
 
 REGION_COLUMNS = ("mask", "tiles")

@@ -77,6 +77,9 @@ class TileHeader:
         Tiles dropped because their pixels could not be read.
     cautions
         What is odd about the slide and did not keep it from being tiled, one clause each.
+    without_slide
+        Whether the tiles lie over a table of nuclei alone.  ``bounds_l0`` then begins at the origin of that table,
+        since level 0 begins where its nuclei do.
     """
 
     slide_id: str
@@ -90,11 +93,12 @@ class TileHeader:
     overlap_px: int = 0
     n_unreadable: int = 0
     cautions: Sequence[str] = ()
+    without_slide: bool = False
 
     def plain(self) -> dict[str, Any]:
         """Ready for JSON, with the kind of table."""
         bounds = (0, 0, self.width_l0, self.height_l0) if self.bounds_l0 is None else self.bounds_l0
-        return {
+        plain = {
             "kind": KIND,
             "format_version": FORMAT_VERSIONS[KIND],
             **vars(self),
@@ -102,6 +106,8 @@ class TileHeader:
             "cautions": list(self.cautions),
             "provenance": dict(self.provenance),
         }
+        without_slide = {"without_slide": plain.pop("without_slide")}
+        return plain | without_slide if self.without_slide else plain
 
 
 def write_tiles(path: str | Path, frame: pd.DataFrame, header: TileHeader) -> None:

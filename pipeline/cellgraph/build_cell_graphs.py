@@ -7,7 +7,7 @@ import pandas as pd
 
 from pipeline.artefacts.cell_graphs import CellGraphs, empty_cell_graphs, write_cell_graphs
 from pipeline.artefacts.header import check_slide
-from pipeline.artefacts.nuclei import read_nuclei
+from pipeline.artefacts.nuclei import PAPER_MEASURES, read_nuclei
 from pipeline.artefacts.tables import HeadedTable
 from pipeline.artefacts.tiles import kept_tiles, read_tiles
 from pipeline.cellgraph.graphs.csr import offsets_of_counts
@@ -15,7 +15,7 @@ from pipeline.cellgraph.graphs.edge_rules import build_graphs_batch
 from pipeline.cellgraph.graphs.slide_tables import unreadable_tiles
 from pipeline.cellgraph.graphs.tiled_nuclei import tiled_nuclei
 from pipeline.cellgraph.params import CellGraphParams
-from pipeline.errors import ArtefactError
+from pipeline.errors import ArtefactError, ConfigError
 from pipeline.logs import get_logger
 from pipeline.provenance import digests, record
 
@@ -53,6 +53,8 @@ def build_cell_graphs(
     ------
     ArtefactError
         If a table is missing, damaged, of another slide, or nuclei belong to a tile that is not there.
+    ConfigError
+        If ``params`` compare measures that no nucleus of an imported table has.
     """
     tiles, nuclei = read_tiles(tiles_path), read_nuclei(nuclei_path)
     check_slide(tiles.header, slide_id, "tiles", tiles_path)
@@ -75,6 +77,7 @@ def _graphs(tiles: HeadedTable, nuclei: HeadedTable, nuclei_path: str | Path, pa
     kept = kept_tiles(tiles)["tile_id"].to_numpy(np.int64)
     tile_id = kept[~np.isin(kept, unreadable_tiles(nuclei))]
     _check_owners(tiles, nuclei, nuclei_path)
+    _check_measures(nuclei.frame, nuclei_path, params)
     # Nuclei go by tile in the order of the tile table, then by their own number.
     place = pd.Series(np.arange(len(tile_id)), index=tile_id)
     position = place.reindex(nuclei.frame["tile_id"]).to_numpy(np.float64)
@@ -103,4 +106,18 @@ def _check_owners(tiles: HeadedTable, nuclei: HeadedTable, nuclei_path: str | Pa
         raise ArtefactError(
             f"{nuclei_path}: {int(strangers.sum())} nuclei belong to tiles that the tile table does not have; "
             "the two tables are not of one run. Segment the nuclei again."
+        )
+
+
+def _check_measures(nuclei: pd.DataFrame, nuclei_path: str | Path, params: CellGraphParams) -> None:
+    """Refuse a rule that would join no nuclei, or the wrong ones, for want of a measure."""
+    compared: tuple[str, ...] = PAPER_MEASURES if params.kind == "paper" else ()
+    if params.kind == "orientation" and params.axisless_nuclei == "leave_unjoined":
+        compared = ("orientation_rad", "eccentricity")
+    lacking = [name for name in compared if nuclei[name].isna().all()]
+    if lacking and len(nuclei):
+        raise ConfigError(
+            f"{nuclei_path}: cell_graphs.kind: {params.kind} compares measures that the nuclei of this slide have not: "
+            f"{', '.join(lacking)}. Choose radius, knn or delaunay, or orientation with axisless_nuclei: "
+            "join_by_distance."
         )

@@ -27,6 +27,7 @@ STAGES = {
     "tile_slide": "pipeline.tiling.tile_slide",
     "import_tiles": "pipeline.tiling.import_tiles",
     "segment_nuclei": "pipeline.nuclei.segment_nuclei",
+    "import_nuclei": "pipeline.nuclei.import_nuclei",
     "build_cell_graphs": "pipeline.cellgraph.build_cell_graphs",
     "cache_features": "pipeline.cellgraph.cache_features",
     "import_features": "pipeline.cellgraph.import_features",
@@ -110,23 +111,12 @@ class FeatureStages:
         from pipeline.cellgraph.build_cell_graphs import build_cell_graphs
         from pipeline.cellgraph.cache_features import SlideArtefacts, cache_features
         from pipeline.cellgraph.params import CellGraphParams, FeatureParams
-        from pipeline.nuclei.segment_nuclei import segment_nuclei
 
         tiles = self.work(row.slide_id, "tiles.parquet")
         nuclei = self.work(row.slide_id, "nuclei.parquet")
         graphs = self.work(row.slide_id, "cell_graphs.zarr")
         self._tile(row, slide_path, tiles)
-        segment_nuclei(
-            slide_path,
-            tiles,
-            nuclei,
-            slide_id=row.slide_id,
-            params=params(self.config, "nuclei", NucleiParams),
-            device=self.config["device"],
-            partial_dir=self.out_dir / "work" / ".partial",
-            **self._reading(),
-            source=source_digest(STAGES["segment_nuclei"]),
-        )
+        self._find_nuclei(row, slide_path, tiles, nuclei)
         graph_params = params(self.config, "cell_graphs", CellGraphParams)
         feature_params = params(self.config, "features", FeatureParams)
         build_cell_graphs(
@@ -140,6 +130,26 @@ class FeatureStages:
         artefacts = SlideArtefacts(row.slide_id, tiles, nuclei, graphs, row.features)
         source = source_digest(STAGES["cache_features"])
         cache_features(artefacts, self.cache(row.slide_id), feature_params, source, self.config["on_bad_slide"])
+
+    def _find_nuclei(self, row: SlideRow, slide_path: Path, tiles_path: Path, nuclei_path: Path) -> None:
+        from pipeline.nuclei.import_nuclei import import_nuclei
+        from pipeline.nuclei.segment_nuclei import segment_nuclei
+
+        if row.nuclei is not None:
+            source = source_digest(STAGES["import_nuclei"])
+            import_nuclei(tiles_path, row.nuclei, nuclei_path, slide_id=row.slide_id, source=source)
+            return
+        segment_nuclei(
+            slide_path,
+            tiles_path,
+            nuclei_path,
+            slide_id=row.slide_id,
+            params=params(self.config, "nuclei", NucleiParams),
+            device=self.config["device"],
+            partial_dir=self.out_dir / "work" / ".partial",
+            **self._reading(),
+            source=source_digest(STAGES["segment_nuclei"]),
+        )
 
     def _tile(self, row: SlideRow, slide_path: Path, tiles_path: Path) -> None:
         from pipeline.slides.slide_input import SlideInput

@@ -13,10 +13,7 @@ from pipeline.artefacts.nuclei import iterate_nuclei, read_nuclei_header
 from pipeline.artefacts.tables import HeadedTable
 from pipeline.artefacts.tiles import read_tiles
 from pipeline.errors import ArtefactError
-from pipeline.logs import get_logger
 from pipeline.report.qupath.geojson import nucleus_features, origin_l0, patch_features, write_collection
-
-log = get_logger("report")
 
 
 def export_geojson(
@@ -30,7 +27,7 @@ def export_geojson(
 ) -> None:
     """Write a slide's nuclei and patches as GeoJSON in QuPath's level-0 pixels.
 
-    Nuclei become ``detection`` objects with their measures; patches become
+    Nuclei become ``detection`` objects with their measures, classed by type; patches become
     ``annotation`` squares classified kept or dropped, with ``tissue_fraction``, what
     quality control measured, ``n_nuclei`` where nuclei were looked for and, with ``features_path``, ``graph_node``
     (row in the feature store) and every defined feature.  Empty tables give empty, valid
@@ -90,15 +87,7 @@ def _write_nuclei(
             counts.update(nuclei["tile_id"].tolist())
             yield from nucleus_features(nuclei, slide_id=slide_id, slide_mpp=float(header["slide_mpp"]), origin=origin)
 
-    written = write_collection(out_path, features())
-    if written < counts.total():
-        log.warning(
-            "slide %s: %d of %d nuclei have a contour without area and are not in %s",
-            slide_id,
-            counts.total() - written,
-            counts.total(),
-            Path(out_path).name,
-        )
+    write_collection(out_path, features())
     return counts
 
 

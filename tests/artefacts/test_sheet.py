@@ -79,7 +79,7 @@ def test_all_faults_are_reported_at_once_with_their_rows(write_sheet):
     assert "row 4, column slide_id: 's1' stands in rows 2, 4" in text
     assert "row 4, column fold: given for some labelled slides only" in text
     assert "row 5: slide_id is empty" in text
-    assert "row 6: expected a path or features, found neither" in text
+    assert "row 6: expected a path, features or nuclei, found none" in text
     assert "row 7, column mpp" in text
     assert "patient 'p1' is in fold 0 (row 2), fold 1 (row 8)" in text
     rows = [int(fault.split()[1].strip(",:")) for fault in found]
@@ -329,3 +329,23 @@ def test_a_hundred_thousand_rows_are_checked_in_seconds(write_sheet, tmp_path):
     found = faults(write_sheet("slide_id,path,label,case_id\n" + rows))
     assert len(found) == 100
     assert time.perf_counter() - start < 60
+
+
+def test_nuclei_of_others_stand_beside_a_slide_or_alone(write_sheet, tmp_path):
+    (tmp_path / "n.csv").touch()
+    (tmp_path / "m.geojson").touch()
+    rows = read_sheet(write_sheet("slide_id,path,nuclei\ns1,a.svs,n.csv\ns2,,m.geojson\n"))
+    assert [row.nuclei for row in rows] == [tmp_path / "n.csv", tmp_path / "m.geojson"]
+    assert rows[1].path is None
+    assert rows_from_plain([row.plain() for row in rows]) == rows
+
+
+def test_nuclei_alone_cannot_stand_beside_features_or_a_mask(write_sheet, tmp_path):
+    for name in ("n.csv", "f.h5", "m.geojson"):
+        (tmp_path / name).touch()
+    text = "slide_id,nuclei,features,mask\ns1,n.csv,f.h5,\ns2,n.txt,,\ns3,n.csv,,m.geojson\n"
+    found = "\n".join(faults(write_sheet(text)))
+    assert "row 2, column nuclei: nuclei are not used where features are given" in found
+    assert "row 3, column nuclei: expected nuclei that another program found" in found
+    assert "row 4, column mask: a mask needs the slide" in found
+    assert "row 4, column nuclei: rows 2, 4 name one file" in found

@@ -6,7 +6,7 @@ import pytest
 from pipeline.artefacts.cell_graphs import read_cell_graphs
 from pipeline.cellgraph.build_cell_graphs import build_cell_graphs
 from pipeline.cellgraph.params import CellGraphParams
-from pipeline.errors import ArtefactError
+from pipeline.errors import ArtefactError, ConfigError
 from pipeline.provenance import digests, file_digest
 
 
@@ -93,3 +93,18 @@ def test_nuclei_of_tiles_that_are_not_there_are_refused(tile_frame, nucleus_fram
     paths = write_slide(tile_frame([True]), nucleus_frame([5, 3]))
     with pytest.raises(ArtefactError, match=r"3 nuclei belong to tiles"):
         _build(paths, tmp_path / "g.zarr")
+
+
+@pytest.mark.parametrize(
+    ("rule", "lacking"),
+    [({"kind": "paper"}, "mean_grey"), ({"axisless_nuclei": "leave_unjoined"}, "eccentricity")],
+)
+def test_a_rule_that_compares_what_imported_nuclei_lack_is_refused(
+    tile_frame, nucleus_frame, write_slide, tmp_path, rule, lacking
+):
+    frame = nucleus_frame([9]).assign(**{lacking: np.nan})
+    paths = write_slide(tile_frame([True]), frame)
+    with pytest.raises(ConfigError, match=f"nuclei of this slide have not: {lacking}. Choose radius"):
+        _build(paths, tmp_path / "g.zarr", **rule)
+    graphs, _ = _build(paths, tmp_path / "g.zarr")
+    assert graphs.edge_index.shape[1] > 0

@@ -1,6 +1,5 @@
 import gzip
 import json
-import logging
 from dataclasses import replace
 from pathlib import Path
 
@@ -115,16 +114,20 @@ def test_a_tile_that_could_not_be_read_has_no_count(standard_run: ReportSources,
     assert [patches[tile]["properties"]["measurements"].get("n_nuclei") for tile in (6, 7, 8)] == [12.0, None, 12.0]
 
 
-def test_cli_form_takes_the_slide_from_the_table_and_warns_of_what_it_leaves_out(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    frame = nuclei_frame(np.array([20.0, 60.0]), np.array([20.0, 60.0]), np.zeros(2), np.zeros(2, int))
+def test_cli_form_takes_the_slide_from_the_table_and_points_for_what_has_no_area(tmp_path: Path) -> None:
+    frame = nuclei_frame(np.array([20.0, 60.0, 9.0]), np.array([20.0, 60.0, 5.0]), np.zeros(3), np.zeros(3, int))
     frame.loc[1, "contour_um"] = shapely.to_wkb(shapely.Polygon([(0, 0), (5, 5), (0, 0)]))
+    frame.loc[2, "contour_um"] = None
+    frame["type"] = ["Tumor", None, "Stroma"]
     write_nucleus_table(tmp_path / "n.parquet", frame, "named")
-    with caplog.at_level(logging.WARNING, logger="abignet"):
-        nuclei_geojson(tmp_path / "n.parquet", tmp_path / "n.geojson")
-    assert len(json.loads((tmp_path / "n.geojson").read_text())["features"]) == 1
-    assert "slide named: 1 of 2 nuclei" in caplog.text
+    nuclei_geojson(tmp_path / "n.parquet", tmp_path / "n.geojson")
+    features = json.loads((tmp_path / "n.geojson").read_text())["features"]
+    assert [feature["geometry"]["type"] for feature in features] == ["Polygon", "Point", "Point"]
+    assert [f["properties"]["classification"]["name"] for f in features] == ["Tumor", "Nucleus", "Stroma"]
+    for feature, row in zip(features, frame.itertuples(), strict=True):
+        numbers = feature["properties"]["measurements"]
+        assert [numbers["x_px"], numbers["y_px"]] == [row.x_um / 0.5, row.y_um / 0.5]
+    assert features[2]["geometry"]["coordinates"] == [18.0, 10.0]
 
 
 def test_rows_without_pixel_size_are_refused(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ RULES = [
     "import_tiles",
     "export_tiles",
     "segment_nuclei",
+    "import_nuclei",
     "build_cell_graphs",
     "cache_features",
     "import_features",

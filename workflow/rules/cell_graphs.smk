@@ -1,7 +1,7 @@
 rule build_cell_graphs:
     input:
         tiles=TILES,
-        nuclei=rules.segment_nuclei.output.nuclei,
+        nuclei=NUCLEI,
     output:
         cell_graphs=directory(f"{OUT}/cell_graphs/{{slide}}.zarr"),
     log:

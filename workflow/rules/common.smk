@@ -100,7 +100,7 @@ def input_files():
     named = [
         file
         for row in SLIDES.values()
-        for file in (row.path, row.mask, row.tiles, row.features)
+        for file in (row.path, row.mask, row.tiles, row.features, row.nuclei)
     ]
     return [file for file in (*named, WEIGHTS) if file is not None]
 
@@ -192,10 +192,15 @@ IMPORTED = [
 ]
 COMPUTED = [slide for slide in SLIDES if slide not in IMPORTED]
 TILED_ELSEWHERE = [row.slide_id for row in SLIDES.values() if row.tiles is not None]
+SEGMENTED_ELSEWHERE = [
+    row.slide_id for row in SLIDES.values() if row.nuclei is not None
+]
 METHODS = config["methods"]
 SEEDS = config["seeds"]
 # Made by tile_slide or import_tiles; naming the output of one of the two would leave out the other.
 TILES = f"{OUT}/tiles/{{slide}}.parquet"
+# Made by segment_nuclei or import_nuclei.
+NUCLEI = f"{OUT}/nuclei/{{slide}}.parquet"
 FOLDS = list(planned_folds(labelled_slides(LABELLED), config["splits"]["folds"]))
 WEIGHTS = stopping(weights_of, stopping(params, config, "nuclei", NucleiParams))
 WEIGHTS_FILE = [] if WEIGHTS is None else literal(str(WEIGHTS))

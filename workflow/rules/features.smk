@@ -4,7 +4,7 @@ ruleorder: import_features > cache_features
 rule cache_features:
     input:
         tiles=TILES,
-        nuclei=rules.segment_nuclei.output.nuclei,
+        nuclei=NUCLEI,
         cell_graphs=rules.build_cell_graphs.output.cell_graphs,
         imported=ancient(imported_beside),
     output:

@@ -1,10 +1,13 @@
+ruleorder: import_nuclei > segment_nuclei
+
+
 rule segment_nuclei:
     input:
         slide=ancient(given_file("path")),
         tiles=TILES,
         weights=ancient(WEIGHTS_FILE),
     output:
-        nuclei=f"{OUT}/nuclei/{{slide}}.parquet",
+        nuclei=NUCLEI,
     log:
         f"{OUT}/logs/segment_nuclei/{{slide}}.log",
     benchmark:
@@ -27,3 +30,28 @@ rule segment_nuclei:
         source=source_digest("pipeline.nuclei.segment_nuclei"),
     script:
         "../scripts/segment_nuclei.py"
+
+
+rule import_nuclei:
+    input:
+        tiles=TILES,
+        found=ancient(given_file("nuclei")),
+    output:
+        nuclei=NUCLEI,
+    log:
+        f"{OUT}/logs/import_nuclei/{{slide}}.log",
+    benchmark:
+        f"{OUT}/benchmarks/import_nuclei/{{slide}}.tsv"
+    wildcard_constraints:
+        slide=alternatives(SEGMENTED_ELSEWHERE),
+    conda:
+        "../../envs/tiling.yaml"
+    threads: 1
+    resources:
+        mem_mb=more_memory(4000),
+        runtime=60,
+    params:
+        inputs=fingerprints(found=given_file("nuclei")),
+        source=source_digest("pipeline.nuclei.import_nuclei"),
+    script:
+        "../scripts/import_nuclei.py"

@@ -2,7 +2,7 @@ rule write_report:
     input:
         tiles=expand(rules.tile_slide.output.tiles, slide=COMPUTED),
         overviews=expand(rules.tile_slide.output.overview, slide=COMPUTED),
-        nuclei=expand(rules.segment_nuclei.output.nuclei, slide=COMPUTED),
+        nuclei=expand(NUCLEI, slide=COMPUTED),
         splits=rules.split_cohort.output.splits,
         excluded=rules.split_cohort.output.excluded,
         metrics=rules.evaluate.output.metrics,
@@ -46,7 +46,7 @@ rule write_report:
 rule export_geojson:
     input:
         tiles=TILES,
-        nuclei=rules.segment_nuclei.output.nuclei,
+        nuclei=NUCLEI,
         features=f"{OUT}/features/{{slide}}.zarr",
     output:
         nuclei=f"{OUT}/geojson/{{slide}}.nuclei.geojson.gz",

@@ -27,6 +27,7 @@ from pipeline.cellgraph.features.morphology_features import (
 from pipeline.cellgraph.features.orientation_features import ORIENTATION_FEATURE_NAMES, orientation_features_batch
 from pipeline.cellgraph.features.spatial_features import spatial_feature_names, spatial_features_batch
 from pipeline.cellgraph.graphs.axes import has_axis
+from pipeline.cellgraph.graphs.csr import segment_sum
 from pipeline.cellgraph.graphs.neighbour_distances import pairs_within
 from pipeline.cellgraph.params import FeatureBlock, FeatureParams
 
@@ -77,6 +78,12 @@ class PatchNuclei:
     def axis_reliable(self) -> Bools:
         """Which axes mean something, (n,)."""
         return has_axis(self.frame["eccentricity"].to_numpy(np.float64), self.orientation_rad, self.min_eccentricity)
+
+    @cached_property
+    def axis_known(self) -> Bools:
+        """Of which nuclei it is known whether their axis means something, (n,)."""
+        known: Bools = np.isfinite(self.frame["eccentricity"].to_numpy(np.float64)) & np.isfinite(self.orientation_rad)
+        return known
 
     @cached_property
     def neighbours(self) -> Int64s:
@@ -133,6 +140,19 @@ def _of_axes(compute: Callable[..., Float64s]) -> Callable[[PatchNuclei], Float6
     return of_nuclei
 
 
+def _orientation(nuclei: PatchNuclei) -> Float64s:
+    """``orientation_features_batch``, whose share is over the nuclei whose axis is known."""
+    features = _of_axes(orientation_features_batch)(nuclei)
+    if not nuclei.axis_known.all():
+        n_reliable, n_known = (
+            segment_sum(flags.astype(np.float64), nuclei.node_offsets)
+            for flags in (nuclei.axis_reliable, nuclei.axis_known)
+        )
+        share = ORIENTATION_FEATURE_NAMES.index("axis_reliable_share")
+        features[:, share] = n_reliable / np.where(n_known > 0, n_known, np.nan)
+    return features
+
+
 def _histomicstk_names(params: FeatureParams) -> tuple[str, ...]:
     return tuple(f"histomicstk_{name}" for name in histomicstk_feature_names(params.neighbour_radii_px))
 
@@ -152,7 +172,7 @@ def _always(names: tuple[str, ...]) -> Callable[[FeatureParams], tuple[str, ...]
 
 BLOCKS: dict[FeatureBlock, Block] = {
     "paper": Block(_paper_names, _paper),
-    "orientation": Block(_always(ORIENTATION_FEATURE_NAMES), _of_axes(orientation_features_batch)),
+    "orientation": Block(_always(ORIENTATION_FEATURE_NAMES), _orientation),
     "core": Block(_always(CORE_FEATURE_NAMES), _of_axes(core_features_batch)),
     "core_published": Block(_always(PUBLISHED_CORE_FEATURE_NAMES), _of_axes(published_core_features_batch)),
     "histomicstk": Block(_histomicstk_names, _histomicstk),

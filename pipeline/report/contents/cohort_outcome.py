@@ -45,11 +45,11 @@ class SlideSummary:
     n_tiles, n_kept
         Tiles of the grid, and those kept.
     n_nuclei
-        Nuclei segmented in kept tiles.
+        Nuclei found in kept tiles.
     n_patches
         Nodes of the slide's patch graph.
     cautions
-        What its tiling found odd about it.
+        What is odd about it, or about nuclei that came with it.
     records
         Provenance of its artefacts.
     """
@@ -88,11 +88,12 @@ def _summary(row: SlideRow, sources: ReportSources, excluded: Mapping[str, str],
     graph = _graph_facts(sources.features.get(row.slide_id))
     records = tuple(fact.pop("record") for fact in (grid, nuclei, graph) if "record" in fact)
     reasons = [str(reason) for fact in (grid, nuclei, graph) if (reason := fact.pop("reason", None))]
+    cautions = tuple(caution for fact in (grid, nuclei) for caution in fact.pop("cautions", ()))
     status = _status(row, sources, is_split)
     reason = excluded.get(row.slide_id) or (reasons[0] if reasons else "")
     if status == "excluded" and not reason:
         reason = "in neither splits.csv nor excluded.csv"
-    return SlideSummary(row, status, reason, **grid, **nuclei, **graph, records=records)
+    return SlideSummary(row, status, reason, **grid, **nuclei, **graph, cautions=cautions, records=records)
 
 
 def _status(row: SlideRow, sources: ReportSources, is_split: bool) -> Status:
@@ -127,9 +128,14 @@ def _nuclei_facts(path: Path | None) -> dict[str, Any]:
     if path is None:
         return {}
     header = read_nuclei_header(path)
+    imported = header.get("imported_from")
     weights = f"weights {header['weights']}, SHA-256 {str(header['weights_digest'])[:16]}" if header["weights"] else ""
-    record = StageRecord("segment_nuclei", str(header["provenance"].get("source", "")), weights)
-    return {"n_nuclei": count_nuclei(path), "reason": header["reason"], "record": record}
+    source = str(header["provenance"].get("source", ""))
+    record = StageRecord("segment_nuclei", source, weights)
+    if imported is not None:
+        record = StageRecord("import_nuclei", source, f"from {imported}")
+    cautions = tuple(header.get("cautions", ()))
+    return {"n_nuclei": count_nuclei(path), "reason": header["reason"], "record": record, "cautions": cautions}
 
 
 def _graph_facts(path: Path | None) -> dict[str, Any]:

@@ -72,8 +72,8 @@ def _odd_slides(contents: ReportContents) -> Caution | None:
     rest = len(odd) - len(shown)
     return Caution(
         f"{plural(len(odd), 'slide is', 'slides are')} not as expected",
-        "What the tiling found odd and went on with. Look at these slides before believing their results; cautions of "
-        "every slide stand in its log and in the header of its tile table.",
+        "What tiling, or the import of nuclei, found odd and went on with. Look at these slides before believing their "
+        "results; cautions of every slide stand in its logs and in the headers of its tables.",
         [*shown, f"and {plural(rest, 'more slide')}"] if rest else shown,
     )
 

@@ -20,7 +20,9 @@ import pandas as pd
 import shapely
 
 from pipeline.artefacts.atomic import writing
+from pipeline.artefacts.nuclei import TYPE
 from pipeline.artefacts.tiles import QC_COLUMNS
+from pipeline.pictures import type_colour
 
 COORDINATE_GRID_PX = 0.01
 """Coordinates are rounded to this many level-0 pixels, far below what a contour resolves."""
@@ -29,6 +31,8 @@ NUCLEI_PER_CHUNK = 4096
 """Nuclei turned into text at a time, so that memory does not grow with the slide."""
 
 NUCLEUS_COLOUR = (46, 134, 193)
+NUCLEUS_CLASS = "Nucleus"
+"""Class of a nucleus of no known type."""
 TABLE_ORIGIN = (0, 0)
 """Origin of a slide that is scanned whole."""
 
@@ -128,7 +132,9 @@ def _areal(shape: Any) -> Any:
 def nucleus_features(
     nuclei: pd.DataFrame, *, slide_id: str, slide_mpp: float, origin: tuple[int, int] = TABLE_ORIGIN
 ) -> Iterator[str]:
-    """One ``detection`` per nucleus that has an area, with its measures as numbers.
+    """One ``detection`` per nucleus, classed by type, with its measures and its centroid (``x_px``, ``y_px``).
+
+    A nucleus whose outline is missing or has no area is a point at its centroid.
 
     Parameters
     ----------
@@ -144,22 +150,29 @@ def nucleus_features(
         for column in nuclei.columns
         if column not in ("x_um", "y_um", "contour_um") and pd.api.types.is_numeric_dtype(nuclei[column])
     ]
-    kind = classified("Nucleus", NUCLEUS_COLOUR)
     for start in range(0, len(nuclei), NUCLEI_PER_CHUNK):
         chunk = nuclei.iloc[start : start + NUCLEI_PER_CHUNK]
+        places = chunk[["x_um", "y_um"]].to_numpy(np.float64) / slide_mpp - origin
         geometries = polygons_l0(chunk["contour_um"], slide_mpp, origin)
-        rows = chunk[measures].to_dict("records")
-        for geometry, text, row in zip(geometries, shapely.to_geojson(geometries), rows, strict=True):
-            if geometry is not None:
-                nucleus_id = int(row["nucleus_id"])
-                yield feature_text(
-                    identity=f"{slide_id}:nucleus:{nucleus_id}",
-                    object_type="detection",
-                    geometry=text,
-                    classification=kind,
-                    name=f"nucleus {nucleus_id}",
-                    numbers={str(key): value for key, value in row.items()},
-                )
+        bare = shapely.is_missing(geometries)
+        geometries[bare] = shapely.points(places[bare])
+        rows = chunk[measures].assign(x_px=places[:, 0], y_px=places[:, 1]).to_dict("records")
+        types = chunk[TYPE] if TYPE in chunk else [None] * len(chunk)
+        for text, row, name in zip(shapely.to_geojson(geometries), rows, types, strict=True):
+            nucleus_id = int(row["nucleus_id"])
+            yield feature_text(
+                identity=f"{slide_id}:nucleus:{nucleus_id}",
+                object_type="detection",
+                geometry=text,
+                classification=nucleus_class(name),
+                name=f"nucleus {nucleus_id}",
+                numbers={str(key): value for key, value in row.items()},
+            )
+
+
+def nucleus_class(name: str | None) -> dict[str, Any]:
+    """Classification of a nucleus of a type, or of none; a type has the same colour on every slide."""
+    return classified(NUCLEUS_CLASS, NUCLEUS_COLOUR) if name is None else classified(name, type_colour(name))
 
 
 def patch_features(

@@ -15,10 +15,11 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from pipeline.arrays import Bools
+from pipeline.artefacts.geojson import NotGeoJsonError, Ring
 from pipeline.errors import SheetError
 from pipeline.logs import get_logger
 from pipeline.tiling.grid.tile_grid import SlideSize
-from pipeline.tiling.polygons.geojson_regions import NotGeoJsonError, Ring, read_regions
+from pipeline.tiling.polygons.geojson_regions import read_regions
 
 EXCLUDING = frozenset({"exclude", "ignore", "ignore*"})
 

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import get_args
 
 import numpy as np
@@ -56,3 +57,20 @@ def test_axes_are_compared_within_a_radius_or_along_the_graph(nuclei):
 def test_round_nuclei_have_no_axis(nuclei):
     patches = nuclei()
     assert patches.axis_reliable.tolist() == (patches.frame["eccentricity"] >= 0.6).tolist()
+
+
+def test_of_nuclei_without_known_axes_or_measures_what_needs_them_is_nan_and_never_zero(nuclei):
+    patches = nuclei(blocks=("orientation", "core", "morphology"))
+    lacking = [name for name in patches.frame if name not in ("nucleus_id", "tile_id", "x_um", "y_um", "contour_um")]
+    bare = replace(patches, frame=patches.frame.assign(**dict.fromkeys(lacking, np.nan)))
+    assert np.isnan(block_features(bare)).all()
+    # A known axis without a measure of how reliable it is does not count either.
+    no_eccentricity = replace(patches, frame=patches.frame.assign(eccentricity=np.nan))
+    assert np.isnan(BLOCKS["orientation"].compute(no_eccentricity)).all()
+
+
+def test_the_share_of_reliable_axes_is_over_known_ones(nuclei):
+    patches = nuclei()
+    frame = patches.frame.assign(eccentricity=[0.9, 0.1, *[np.nan] * 10, *[0.9] * 9])
+    share = BLOCKS["orientation"].compute(replace(patches, frame=frame))[:, 0]
+    assert share.tolist() == [0.5, 1.0]

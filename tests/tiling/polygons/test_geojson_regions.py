@@ -1,9 +1,11 @@
+import gzip
 import json
 import os
 
 import pytest
 
-from pipeline.tiling.polygons.geojson_regions import NotGeoJsonError, read_regions
+from pipeline.artefacts.geojson import NotGeoJsonError
+from pipeline.tiling.polygons.geojson_regions import read_regions
 
 SQUARE = [[0, 0], [4, 0], [4, 4], [0, 4], [0, 0]]
 POLYGON = {"type": "Polygon", "coordinates": [SQUARE]}
@@ -37,6 +39,14 @@ def read(tmp_path):
 def test_a_region_is_read_however_it_is_wrapped(read, content):
     (region,) = read(content).regions
     assert region.rings == (tuple((float(x), float(y)) for x, y in SQUARE),)
+
+
+def test_a_gzipped_file_is_unpacked(tmp_path):
+    (tmp_path / "m.geojson").write_bytes(gzip.compress(json.dumps(POLYGON).encode()))
+    assert len(read_regions(tmp_path / "m.geojson").regions) == 1
+    (tmp_path / "m.geojson").write_bytes(gzip.compress(json.dumps(POLYGON).encode())[:-9])
+    with pytest.raises(NotGeoJsonError, match="cannot be unpacked"):
+        read_regions(tmp_path / "m.geojson")
 
 
 def test_a_byte_order_mark_is_no_fault(read):

@@ -1,0 +1,130 @@
+"""Rule ``import_nuclei``: nuclei that another program found, as a nucleus table."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import shapely
+
+from pipeline.artefacts.foreign_nuclei.nuclei_file import read_found_nuclei
+from pipeline.artefacts.nuclei import COLUMNS, NucleusHeader, write_nuclei
+from pipeline.artefacts.tables import HeadedTable, empty_frame
+from pipeline.artefacts.tiles import check_single_ownership, kept_tiles, read_tiles
+from pipeline.logs import get_logger
+from pipeline.nuclei.imported.frame_checks import PlacedNuclei, check_frame, check_sizes
+from pipeline.nuclei.imported.frames import file_frame
+from pipeline.nuclei.imported.imported_measures import imported_measures
+from pipeline.nuclei.imported.owners import owners
+from pipeline.provenance import digests, record
+
+FEW_OWNED = 0.5
+"""Share of the nuclei that lie in kept tiles below which a caution says so."""
+
+logger = get_logger("nuclei")
+
+
+@dataclass(frozen=True)
+class _Imported:
+    """Rows of a nucleus table, why there is none, and what is odd about them."""
+
+    frame: pd.DataFrame
+    kind: str
+    reason: str | None
+    cautions: tuple[str, ...] = ()
+
+
+def import_nuclei(
+    tiles_path: str | Path, found_path: str | Path, nuclei_path: str | Path, *, slide_id: str, source: str
+) -> int:
+    """Write the nucleus table of a slide from nuclei that another program found.
+
+    Each belongs to the kept tile that holds its centroid; those in no kept tile are left out.  Measures that neither
+    the file nor an outline tells are NaN.  A column ``type`` is there where the file has types.
+
+    Parameters
+    ----------
+    tiles_path
+        Tile table of the slide.
+    found_path
+        GeoJSON, JSON of HoVer-Net or CellViT, Parquet or CSV; see ``pipeline.artefacts.foreign_nuclei``.
+    nuclei_path
+        Table to write.
+    slide_id
+        Its name.
+    source
+        Source digest of this room.
+
+    Returns
+    -------
+    Number of nuclei.
+
+    Raises
+    ------
+    ArtefactError
+        If the file cannot be read, or its nuclei cannot be those of this slide; see ``frame_checks``.
+    ConfigError
+        If two kept tiles show the same tissue; see ``check_single_ownership``.
+    """
+    tiles = read_tiles(tiles_path)
+    imported = _import(tiles, found_path, slide_id)
+    for caution in imported.cautions:
+        logger.warning("%s: %s", slide_id, caution)
+    if imported.reason is not None:
+        logger.warning("%s: no nuclei: %s", slide_id, imported.reason)
+    first = tiles.frame["mpp"].iloc[0] if len(tiles.frame) else tiles.header["provenance"]["params"]["mpp"]
+    upstream = digests({"tiles": tiles_path, "nuclei": found_path})
+    header = NucleusHeader(
+        slide_id=slide_id,
+        slide_mpp=tiles.header["slide_mpp"],
+        mpp=float(first),
+        weights=None,
+        weights_digest=None,
+        reason=imported.reason,
+        provenance=record(params={"imported_from": imported.kind}, source=source, upstream=upstream),
+        bounds_l0=tiles.header["bounds_l0"],
+        imported_from=imported.kind,
+        cautions=imported.cautions,
+    )
+    write_nuclei(nuclei_path, imported.frame, header)
+    logger.info("%s: %d nuclei of %s", slide_id, len(imported.frame), imported.kind)
+    return len(imported.frame)
+
+
+def _import(tiles: HeadedTable, path: str | Path, slide_id: str) -> _Imported:
+    found = read_found_nuclei(path)
+    left_out = ", ".join(f"{count} {what}" for what, count in sorted(found.left_out.items()) if count)
+    if left_out:
+        logger.warning("%s: %s: left out are %s", slide_id, path, left_out)
+    if tiles.reason is not None:
+        return _Imported(empty_frame(COLUMNS), found.kind, tiles.reason)
+    if found.frame.empty:
+        return _Imported(empty_frame(COLUMNS), found.kind, "the file holds no nucleus")
+    kept = kept_tiles(tiles)
+    check_single_ownership(kept, slide_id)
+    frame = file_frame(found, tiles.header, path)
+    xy_um = frame.um_from_file(found.frame[["x", "y"]].to_numpy(np.float64))
+    outlines = shapely.transform(found.outlines, frame.um_from_file)
+    measures = imported_measures(found.frame, outlines, path)
+    nuclei = PlacedNuclei(found, path, xy_um, measures["equivalent_diameter_um"].to_numpy())
+    cautions = check_sizes(nuclei)
+    if not tiles.header.get("without_slide", False):
+        cautions += _outside(int((~check_frame(nuclei, tiles)).sum()))
+    owner = owners(xy_um, kept, float(tiles.header["slide_mpp"]))
+    owned = np.flatnonzero(owner >= 0)
+    n_found, n_owned = len(owner), len(owned)
+    if not n_owned:
+        return _Imported(
+            empty_frame(COLUMNS), found.kind, f"none of the {n_found} nuclei lies in a kept tile", cautions
+        )
+    if n_owned < FEW_OWNED * n_found:
+        cautions += (f"only {n_owned} of the {n_found} nuclei lie in kept tiles",)
+    table = measures.assign(x_um=xy_um[:, 0], y_um=xy_um[:, 1], tile_id=owner, contour_um=shapely.to_wkb(outlines))
+    if "type" in found.frame:
+        table["type"] = found.frame["type"].to_numpy(object)
+    table = table.iloc[owned[np.argsort(owner[owned], kind="stable")]].assign(nucleus_id=np.arange(n_owned))
+    return _Imported(table, found.kind, None, cautions)
+
+
+def _outside(n_outside: int) -> tuple[str, ...]:
+    return (f"{n_outside} nuclei lie outside the slide and are left out",) if n_outside else ()
