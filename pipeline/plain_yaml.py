@@ -59,6 +59,9 @@ def parse_yaml(text: str) -> Any:
         raise ValueError(str(error)) from error
     except RecursionError as error:
         raise ValueError(f"more than {MOST_DEPTH} levels of nesting") from error
+    except (TypeError, AttributeError, LookupError) as error:
+        # PyYAML takes a text behind an explicit tag, such as !!timestamp, for what the tag says.
+        raise ValueError(f"a value that is not of the type its tag says ({error})") from error
     if fault := unplain(content):
         raise ValueError(fault)
     return content

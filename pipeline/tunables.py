@@ -63,7 +63,8 @@ class Number:
             return False
         above = value > self.low if self.open_low else value >= self.low
         below = value < self.high if self.open_high else value <= self.high
-        return above and below and math.isfinite(value)
+        # math.isfinite cannot look at whole numbers beyond what a float holds.
+        return abs(value) < math.inf and above and below
 
     def schema(self) -> dict[str, Any]:
         """Type and bounds."""

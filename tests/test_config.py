@@ -97,7 +97,16 @@ def test_a_broken_file_is_named(tmp_path):
         load_config(tmp_path / "bad.yaml")
 
 
-@pytest.mark.parametrize("setting", ["tiling.mpp=[", "tiling.mpp=*a", "tiling.mpp=a: b: c"])
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "tiling.mpp=[",
+        "tiling.mpp=*a",
+        "tiling.mpp=a: b: c",
+        "tiling.mpp=!!timestamp x",
+        f"tiling.mpp=0x{16**5000:x}",
+    ],
+)
 def test_a_setting_that_is_no_yaml_names_itself(setting):
     with pytest.raises(ConfigError, match="expected a YAML value after ="):
         load_config(settings=[setting])

@@ -65,6 +65,11 @@ def test_numbers_are_finite(value):
     assert not Number(-math.inf, math.inf).allows(value)
 
 
+def test_whole_numbers_have_no_bound_in_yaml():
+    assert not Number(0, 10, is_whole=True).allows(10**400)
+    assert not Number(0, 10).allows(-(10**400))
+
+
 def test_a_whole_number_is_no_fraction_that_happens_to_be_whole():
     assert not Number(1, 9, is_whole=True).allows(3.0)
 

@@ -34,7 +34,9 @@ def open_source(path: Path, slide_id: str, reader: Reader) -> PixelSource:
         there = "a folder" if path.is_dir() else "no such file"
         raise SlideError(f"slide {slide_id} ({path}): {READABLE}; found {there}. Mend the path in the sheet.")
     try:
-        return _open_file(path, slide_id, reader)
+        source = _open_file(path, slide_id, reader)
+        if 0 in (source.levels[0].width, source.levels[0].height):
+            raise ValueError(f"its size is {source.levels[0].width} x {source.levels[0].height} pixels")
     except (UnusableImageError, NotDirectlyReadableError) as error:
         raise SlideError(f"slide {slide_id} ({path}): {error}") from error
     except (OpenSlideError, *UNREADABLE) as error:
@@ -42,6 +44,7 @@ def open_source(path: Path, slide_id: str, reader: Reader) -> PixelSource:
             f"slide {slide_id} ({path}): {READABLE}; it cannot be opened: {error}. "
             "Copy or convert it again, or set on_bad_slide: exclude."
         ) from error
+    return source
 
 
 def _open_file(path: Path, slide_id: str, reader: Reader) -> PixelSource:

@@ -1,5 +1,6 @@
 """Slides whose files are cut short, or damaged at a stored tile."""
 
+import struct
 import tracemalloc
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -31,6 +32,15 @@ DAMAGES = {
     "all is noise": lambda tile: np.random.default_rng(0).bytes(len(tile)),
     "it ends half-way": lambda tile: (tile[: len(tile) // 2] + b"\xff\xd9").ljust(len(tile), b"\xff"),
 }
+
+
+@pytest.mark.parametrize("tags", [[], [(256, 4)], [(257, 4)]])
+def test_a_picture_without_a_pixel_is_no_slide(tmp_path: Path, tags: list[tuple[int, int]]) -> None:
+    """A TIFF that lacks its width, its height or both."""
+    directory = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
+    (tmp_path / "s.tif").write_bytes(struct.pack("<2sHIH", b"II", 42, 8, len(tags)) + directory + bytes(4))
+    with pytest.raises(SlideError, match=r"s\.tif\).*cannot be opened"):
+        open_slide(tmp_path / "s.tif", slide_id="s", mpp=0.5)
 
 
 def damage(path: Path, harm, *, col: int = BAD[0], row: int = BAD[1]) -> None:

@@ -4,7 +4,10 @@ The format is that of PyTorch 1.6 and later: a zip archive of a pickle, which na
 tensors' storages, and of one member for each storage, little-endian.
 """
 
+import io
+import math
 import pickle
+import pickletools
 import zipfile
 from collections import OrderedDict
 from collections.abc import Callable
@@ -39,8 +42,16 @@ def read_archive(path: Path) -> Any:
         pickled = next((name for name in archive.namelist() if name.endswith("/data.pkl")), None)
         if pickled is None:
             raise pickle.UnpicklingError("the archive has no data.pkl")
-        with archive.open(pickled) as stream:
-            return _TensorUnpickler(stream, archive, pickled.removesuffix("data.pkl")).load()
+        content = archive.read(pickled)
+        _check_sizes(content)
+        return _TensorUnpickler(io.BytesIO(content), archive, pickled.removesuffix("data.pkl")).load()
+
+
+def _check_sizes(pickled: bytes) -> None:
+    """Refuse a pickle that asks for room which nothing in it can fill: a place in its memory for each of 2**32 values."""
+    for opcode, argument, _ in pickletools.genops(pickled):
+        if "PUT" in opcode.name and isinstance(argument, int) and argument > len(pickled):
+            raise pickle.UnpicklingError(f"it numbers a value {argument}, and holds {len(pickled)} bytes")
 
 
 class _TensorUnpickler(pickle.Unpickler):
@@ -68,7 +79,9 @@ class _TensorUnpickler(pickle.Unpickler):
 def _tensor(storage: Array, first: int, shape: tuple[int, ...], strides: tuple[int, ...], *_: Any) -> Array:
     window = np.lib.stride_tricks.as_strided
     reach = first + sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True))
-    if min((first, *strides)) < 0 or (0 not in shape and reach >= storage.size):
+    # The values as well: strides of 0 would make a large tensor of one of them.
+    beyond = 0 not in shape and max(reach, math.prod(shape) - 1) >= storage.size
+    if min((first, *strides)) < 0 or beyond:
         raise pickle.UnpicklingError("a tensor reaches beyond its storage")
     return window(storage[first:], shape, [stride * storage.itemsize for stride in strides]).copy()
 

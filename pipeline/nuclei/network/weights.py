@@ -68,9 +68,17 @@ def load_weights(path: str | Path) -> Weights:
     """
     content = read_state(Path(path))
     name, digest = Path(path).stem, file_digest(path)
-    if content.get("format") == FORMAT:
-        return _of_ours(content, name, digest, str(path))
-    return _of_cellpose(content, name, digest, str(path))
+    made = _of_ours if content.get("format") == FORMAT else _of_cellpose
+    try:
+        weights = made(content, name, digest, str(path))
+    except WeightsError:
+        raise
+    except Exception as error:  # as in read_state: what is where a tensor or a number belongs can be anything
+        raise WeightsError(f"weights {path}: damaged ({error}); get the file again.") from error
+    not_finite = [key for key, values in weights.state.items() if not np.isfinite(values).all()]
+    if not_finite:
+        raise WeightsError(f"weights {path}: {not_finite[0]} is not finite; the file is damaged: get it again.")
+    return weights
 
 
 def read_state(path: Path) -> dict[str, Any]:
@@ -87,16 +95,7 @@ def read_state(path: Path) -> dict[str, Any]:
         raise WeightsError(f"weights {path}: no such file.")
     try:
         content = read_archive(path) if zipfile.is_zipfile(path) else _read_old(path)
-    except (
-        zipfile.BadZipFile,
-        TypeError,
-        RuntimeError,
-        ValueError,
-        EOFError,
-        KeyError,
-        OSError,
-        pickle.UnpicklingError,
-    ) as error:
+    except Exception as error:  # content that no digest vouches for fails in any way
         first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise WeightsError(
             f"weights {path}: expected a file of torch.save; it cannot be read ({first_line})."

@@ -108,6 +108,10 @@ def test_holes_follow_their_outline(read):
         (feature({"type": "Polygon", "coordinates": [[["0", "0"]]]}), "not two numbers"),
         (feature({"type": "Polygon", "coordinates": None}), "the coordinates of feature 0 hold null"),
         (feature({"type": "Circle", "coordinates": []}), "a geometry of type 'Circle'"),
+        (feature({"type": ["Polygon"], "coordinates": []}), "a geometry of type"),
+        (feature({"type": {}, "coordinates": []}), "a geometry of type"),
+        (feature({"type": "Polygon", "coordinates": [[[10**400, 0]]]}), "not two numbers"),
+        (feature({"type": "Polygon", "coordinates": [[[0, 1e300]]]}), "not two numbers"),
     ],
 )
 def test_what_is_no_geojson_is_named(read, content, message):
