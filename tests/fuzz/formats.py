@@ -40,7 +40,7 @@ class Format:
 def write_input(kind: Format, examples: Sequence[Path], folder: Path, number: int) -> Path:
     """Input ``number`` of a format: an example with something done to it, at the same path each time."""
     if number == EXAMPLE:
-        return examples[0]
+        return _true_example(examples[0], folder)
     rng = np.random.default_rng([RNG_SEED, sum(kind.name.encode()), number])
     example = examples[int(rng.integers(len(examples)))]
     return (
@@ -48,18 +48,32 @@ def write_input(kind: Format, examples: Sequence[Path], folder: Path, number: in
     )
 
 
+def _true_example(example: Path, folder: Path) -> Path:
+    import shutil
+
+    copy = shutil.copytree if example.is_dir() else shutil.copy
+    path = example.with_name(_name_of_input(example))
+    shutil.rmtree(path, ignore_errors=True)
+    return Path(copy(example, path))
+
+
 def _changed_file(kind: Format, example: Path, folder: Path, rng: np.random.Generator) -> Path:
     # Beside the example, so that what it names by relative paths is there.
-    path = example.with_name(f"input{example.suffix}")
+    path = example.with_name(_name_of_input(example))
     path.write_bytes(mutations.mutated(example.read_bytes(), kind.mutations, rng))
     return path
+
+
+def _name_of_input(example: Path) -> str:
+    """Readers are chosen by what an input was made of."""
+    return f"input_{example.stem.rstrip('012')}{example.suffix}"
 
 
 def _changed_folder(kind: Format, example: Path, folder: Path, rng: np.random.Generator) -> Path:
     """A copy of a store of which one file is mutated, emptied or missing."""
     import shutil
 
-    path = folder / f"input{example.suffix}"
+    path = folder / _name_of_input(example)
     shutil.rmtree(path, ignore_errors=True)
     shutil.copytree(example, path)
     files = sorted(file for file in path.rglob("*") if file.is_file())
@@ -120,12 +134,14 @@ def _read_config(path: Path) -> object:
 
 
 def _setting_examples(folder: Path) -> list[Path]:
+    import json
+
     from pipeline.config import default_config
 
-    settings = []
+    settings: list[str] = []
     for name, value in default_config().items():
         section = value.items() if isinstance(value, dict) else [(None, value)]
-        settings += [f"{name}={one}" if key is None else f"{name}.{key}={one}" for key, one in section]
+        settings += [(name if key is None else f"{name}.{key}") + f"={json.dumps(one)}" for key, one in section]
     return [_written(folder / f"{n:03}.set", setting) for n, setting in enumerate(settings)]
 
 
@@ -173,6 +189,10 @@ def _h5_examples(folder: Path) -> list[Path]:
         file["feats"], file["coords"] = features, coords / 4
         file.attrs.update({"unit": "um", "tile_size_um": 64.0, "tile_size_px": 256})
     return [folder / f"{name}.h5" for name in ("trident", "clam", "stamp")]
+
+
+def _coords_examples(folder: Path) -> list[Path]:
+    return [path for path in _h5_examples(folder) if path.stem != "stamp"]
 
 
 def _read_coords(path: Path) -> object:
@@ -228,6 +248,166 @@ def _read_weights(path: Path) -> object:
     return fold(load_weights(path))
 
 
+def _table_examples(folder: Path) -> list[Path]:
+    """Each table as it is written and as version 1 was, which carries no digest."""
+    import pandas as pd
+
+    from pipeline.artefacts import nuclei, tiles
+    from pipeline.artefacts.parquet_seal import SEAL_BYTES, read_seal
+    from pipeline.artefacts.tables import write_table
+
+    def frame(columns: dict[str, str]) -> pd.DataFrame:
+        return pd.DataFrame({name: pd.Series(range(3)).astype(dtype) for name, dtype in columns.items()})
+
+    provenance = {"params": {"mpp": 0.5}}
+    tables = {
+        "tiles": (tiles.COLUMNS, tiles.TileHeader("s", 0.25, 99, 99, None, provenance)),
+        "nuclei": (nuclei.COLUMNS, nuclei.NucleusHeader("s", 0.25, 0.5, "w", "d", None, provenance)),
+    }
+    for name, (columns, header) in tables.items():
+        rows = frame(columns).assign(**{"contour_um": b""} if name == "nuclei" else {})
+        write_table(folder / f"{name}2.parquet", rows, columns, header.plain())
+        old = folder / f"{name}1.parquet"
+        write_table(old, rows, columns, {**header.plain(), "format_version": 1})
+        seal, content = read_seal(old), old.read_bytes()
+        assert seal is not None
+        old.write_bytes(content[: seal.n_page_bytes] + content[seal.n_page_bytes + SEAL_BYTES :])
+    return sorted(folder.glob("*.parquet"))
+
+
+def _read_table(path: Path) -> object:
+    from pipeline.artefacts.nuclei import iterate_nuclei, read_nuclei
+    from pipeline.artefacts.tiles import check_single_ownership, kept_tiles, read_tiles
+
+    if path.stem == "input_tiles":
+        table = read_tiles(path)
+        check_single_ownership(kept_tiles(table), "s")
+        return table
+    return read_nuclei(path), list(iterate_nuclei(path))
+
+
+def _store_examples(folder: Path) -> list[Path]:
+    """Each store as it is written and as version 1 was."""
+    import json
+    import shutil
+
+    from pipeline.artefacts.cell_graphs import CellGraphs, write_cell_graphs
+    from pipeline.artefacts.features import FeatureStore, write_features
+    from pipeline.artefacts.learned_graphs import LearnedGraph, write_learned_graphs
+
+    edges, ids = np.array([[0, 1, 1], [1, 0, 2]]), np.arange(3)
+    store = FeatureStore(
+        slide_id="s",
+        features=np.ones((3, 2), np.float32),
+        feature_names=("a", "b"),
+        coords=np.array([[0, 0], [9, 0], [0, 9]]),
+        tile_id=ids,
+        embeddings={"uni": np.ones((3, 4), np.float32)},
+    )
+    write_features(folder / "features2.zarr", store)
+    graph = LearnedGraph(edges, np.full(3, 0.5, np.float32), np.ones(3, bool))
+    write_learned_graphs(folder / "learned2.zarr", {"s": graph}, {"params": {}})
+    graphs = CellGraphs(
+        tile_id=ids[:2],
+        nucleus_id=ids,
+        node_offsets=np.array([0, 2, 3]),
+        edge_index=edges[:, :2],
+        edge_offsets=np.array([0, 2, 2]),
+        **{name: np.ones(2, np.float32) for name in ("length_um", "delta_orientation", "edge_to_axis", "weight")},
+    )
+    write_cell_graphs(folder / "cells2.zarr", graphs, slide_id="s", reason=None, provenance={"params": {}})
+    for name in ("features", "learned", "cells"):
+        old = Path(shutil.copytree(folder / f"{name}2.zarr", folder / f"{name}1.zarr"))
+        document = json.loads((old / "zarr.json").read_text())
+        for key in ("digest", "digests"):
+            document["attributes"].pop(key, None)
+        document["attributes"]["format_version"] = 1
+        (old / "zarr.json").write_text(json.dumps(document))
+    return sorted(folder.glob("*.zarr"))
+
+
+def _read_store(path: Path) -> object:
+    from pipeline.artefacts.cell_graphs import read_cell_graphs
+    from pipeline.artefacts.feature_parts import open_features, read_patch_places
+    from pipeline.artefacts.features import read_features
+    from pipeline.artefacts.learned_graphs import read_learned_graph
+
+    if path.stem.startswith("input_features"):
+        return read_features(path), read_patch_places(path), open_features(path).read()
+    return read_learned_graph(path, "s") if path.stem.startswith("input_learned") else read_cell_graphs(path)
+
+
+def _model_examples(folder: Path) -> list[Path]:
+    from dataclasses import replace
+
+    import torch
+
+    from pipeline.training.classifiers.image_classifier import build_model
+    from pipeline.training.cohort.node_scaler import NodeScaler
+    from pipeline.training.fitting.checkpoint import TrainedModel, write_model
+    from pipeline.training.methods.presets import METHODS
+
+    torch.manual_seed(0)
+    spec = replace(METHODS["default"], settings=replace(METHODS["default"].settings, hidden=8, heads=2))
+    zeros, ones = np.zeros(5, np.float32), np.ones(5, np.float32)
+    scaler = NodeScaler(median=zeros, mean=zeros, scale=ones, indicator=np.zeros(5, bool), clip_sd=5.0)
+    network = build_model(spec, scaler.n_outputs, 2)
+    write_model(folder / "model2.pt", TrainedModel(network, scaler, spec, tuple("abcde"), ("n", "t")), source="s")
+    torch.save(torch.load(folder / "model2.pt", weights_only=True) | {"format_version": 1}, folder / "model1.pt")
+    return [folder / "model2.pt", folder / "model1.pt"]
+
+
+def _read_model(path: Path) -> object:
+    import torch
+
+    from pipeline.training.fitting.checkpoint import read_model
+
+    return read_model(path, torch.device("cpu"))
+
+
+CSV_TEXTS = {
+    "splits": "slide_id,case_id,label,seed,fold,role\ns1,p1,a,0,0,train\ns2,p2,b,0,0,test\ns1,p1,a,0,1,test\n",
+    "excluded": "slide_id,case_id,label,reason\ns3,p3,,no tissue\n",
+    "predictions": "slide_id,case_id,label,predicted,p_a,p_b\ns1,p1,a,a,0.75,0.25\ns2,p2,,b,0.1,0.9\n",
+    "history": "epoch,lower_loss,lower_accuracy,upper_loss,upper_accuracy,select_loss,select_accuracy,tau,mean_degree,"
+    "selected\n0,0.7,0.5,,,0.69,0.5,1,8.5,False\n1,0.6,0.75,,,0.68,0.5,0.9,8.5,True\n",
+}
+
+
+def _csv_examples(folder: Path) -> list[Path]:
+    """Without a provenance beside them, so that no digest refuses what is changed."""
+    return [_written(folder / f"{name}.csv", text) for name, text in CSV_TEXTS.items()]
+
+
+def _read_csv(path: Path) -> object:
+    from pipeline.artefacts.predictions import read_history, read_predictions
+    from pipeline.artefacts.splits import read_excluded, read_splits
+
+    readers = {
+        "splits": read_splits,
+        "excluded": read_excluded,
+        "predictions": read_predictions,
+        "history": read_history,
+    }
+    return readers[path.stem.removeprefix("input_")](path)
+
+
+def _json_examples(folder: Path) -> list[Path]:
+    import json
+
+    from pipeline.artefacts.json_files import write_json
+
+    record = {"params": {"mpp": 0.5}, "source": "s", "upstream": {"tiles": "d"}, "packages": {"numpy": "2"}}
+    write_json(folder / "new.json", {"format_version": 2, **record})
+    return [folder / "new.json", _written(folder / "old.json", json.dumps({"format_version": 1, **record}))]
+
+
+def _read_json(path: Path) -> object:
+    from pipeline.artefacts.json_files import read_json
+
+    return read_json(path, "provenance")
+
+
 def _written(path: Path, text: str) -> Path:
     path.write_text(text, encoding="utf-8")
     return path
@@ -240,9 +420,14 @@ FORMATS = {
         Format("config", _config_examples, _read_config, mutations.TEXT),
         Format("setting", _setting_examples, _read_setting, mutations.TEXT),
         Format("sheet", _sheet_examples, _read_sheet, mutations.TEXT),
-        Format("coords_h5", _h5_examples, _read_coords),
+        Format("coords_h5", _coords_examples, _read_coords),
         Format("feature_h5", _h5_examples, _read_h5),
         Format("slide", _slide_examples, _read_slide),
-        Format("weights", _weights_examples, _read_weights),
+        Format("weights", _weights_examples, _read_weights, mutations.ZIP),
+        Format("parquet", _table_examples, _read_table),
+        Format("zarr", _store_examples, _read_store),
+        Format("model", _model_examples, _read_model, mutations.ZIP),
+        Format("csv", _csv_examples, _read_csv, mutations.TEXT),
+        Format("json", _json_examples, _read_json, mutations.JSON),
     )
 }

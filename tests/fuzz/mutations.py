@@ -1,7 +1,10 @@
 """Changes to the bytes of a file, drawn from a generator: what disks, transfers, editors and other tools do to it."""
 
+import io
 import json
 import re
+import zipfile
+import zlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -142,6 +145,26 @@ def reworded(content: bytes, rng: np.random.Generator) -> bytes:
     return "".join(tokens).encode("utf-8", "replace")
 
 
+def rezipped(content: bytes, rng: np.random.Generator) -> bytes:
+    """Of a ZIP archive: a small member changed, with a checksum that fits; other content is flipped."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            members = {name: archive.read(name) for name in archive.namelist()}
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError, EOFError, zlib.error, RuntimeError, KeyError):
+        return flipped(content, rng)
+    small = sorted(members, key=lambda name: len(members[name]))[:4]
+    # A pickle names what it holds; what follows it are numbers.
+    pickled = [name for name in members if name.endswith("data.pkl")]
+    name = str(rng.choice(pickled if pickled and rng.random() < 0.7 else small)) if small else ""
+    if name:
+        members[name] = BYTES[int(rng.integers(len(BYTES)))](members[name], rng)
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for name, member in members.items():
+            archive.writestr(zipfile.ZipInfo(name), member)
+    return buffer.getvalue()
+
+
 def recoded(content: bytes, rng: np.random.Generator) -> bytes:
     """Of text: in another encoding, or with other ends of lines."""
     text = content.decode("utf-8", "replace")
@@ -152,6 +175,7 @@ def recoded(content: bytes, rng: np.random.Generator) -> bytes:
 
 
 BYTES: tuple[Mutation, ...] = (flipped, flipped, cut, shortened, doubled, blanked, inserted, overwritten, overwritten)
+ZIP: tuple[Mutation, ...] = (*BYTES, *[rezipped] * 9)
 TEXT: tuple[Mutation, ...] = (reworded, reworded, reworded, recoded, flipped, cut, shortened, doubled, inserted)
 JSON: tuple[Mutation, ...] = (retyped, retyped, retyped, retyped, *TEXT)
 
