@@ -8,7 +8,7 @@ SET ?= real
 REAL := $(patsubst real/real,real,real/$(SET))
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test test-all lint format config real clean
+.PHONY: help demo test test-all fuzz lint format config real clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -28,6 +28,9 @@ test: $(STAMP) ## the default test suite
 
 test-all: $(STAMP) ## the slow tests as well
 	$(BIN)/python -m pytest -m 'not gpu and not network'
+
+fuzz: $(STAMP) ## damaged and made-up files of every format; `python -m tests.fuzz.run` for longer
+	$(BIN)/python -m pytest -m slow tests/fuzz
 
 lint: $(STAMP) ## everything that is checked without running the pipeline
 	$(BIN)/ruff format --check .

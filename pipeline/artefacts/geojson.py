@@ -8,7 +8,6 @@ Frame: whatever the file is in; QuPath counts level-0 pixels from the corner of 
 """
 
 import json
-import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -26,6 +25,9 @@ LINES = frozenset({"LineString", "MultiLineString"})
 POINTS = frozenset({"Point", "MultiPoint"})
 
 FEWEST_CORNERS = 3
+
+MOST_PX = 1e12
+"""Guard: no slide reaches as far, in whatever unit."""
 
 
 class NotGeoJsonError(ValueError):
@@ -156,15 +158,16 @@ def _simple_geometries(geometry: Any, where: str, left_out: Counter[str]) -> Ite
         return
     if not isinstance(geometry, dict):
         raise NotGeoJsonError(f"the geometry of {where} is {kind_of(geometry)}, not an object")
-    kind = geometry.get("type")
+    # Of any type in a file that is not GeoJSON, so made one that can be looked up.
+    kind = str(geometry.get("type"))
     if kind == "GeometryCollection":
         parts = geometry.get("geometries")
         for part in parts if isinstance(parts, list) else ():
             yield from _simple_geometries(part, where, left_out)
     elif kind in POINTS | LINES | {"Polygon", "MultiPolygon"}:
-        yield str(kind), geometry.get("coordinates")
+        yield kind, geometry.get("coordinates")
     else:
-        raise NotGeoJsonError(f"{where} holds a geometry of type {kind!r}")
+        raise NotGeoJsonError(f"{where} holds a geometry of type {kind[:60]!r}")
 
 
 def _polygon(rings: Any, where: str, left_out: Counter[str]) -> Iterator[Polygon]:
@@ -180,10 +183,14 @@ def _polygon(rings: Any, where: str, left_out: Counter[str]) -> Iterator[Polygon
 
 def _corner(corner: Any, where: str) -> Point:
     numbers = corner[:2] if isinstance(corner, list) else ()
-    plain = all(isinstance(n, int | float) and not isinstance(n, bool) and math.isfinite(n) for n in numbers)
-    if len(numbers) != 2 or not plain:
+    if len(numbers) != 2 or not all(map(_is_place, numbers)):
         raise NotGeoJsonError(f"a corner of {where} is {json.dumps(corner)[:60]}, not two numbers")
     return float(numbers[0]), float(numbers[1])
+
+
+def _is_place(number: Any) -> bool:
+    """Whether a corner can lie there; whole numbers of JSON have no bound, and floating-point ones can be infinite."""
+    return isinstance(number, int | float) and not isinstance(number, bool) and abs(number) < MOST_PX
 
 
 def _listed(value: Any, where: str) -> list[Any]:

@@ -98,6 +98,8 @@ def _read_tiff(file: tifffile.TiffFile) -> tuple[Rgb, SlideImage]:
 
 def _rows_cols_samples(page: Any) -> Samples:
     """Samples (row, col, sample) of a page, however they are stored."""
+    if max(page.databytecounts, default=0) > page.parent.filehandle.size:
+        raise EOFError("the file ends within its samples")
     samples: Samples = page.asarray()
     if samples.ndim == 2:
         return samples[..., None]

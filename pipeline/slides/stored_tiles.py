@@ -148,10 +148,11 @@ class StoredTiles:
         n_bytes = int(stored.byte_counts[place])
         if n_bytes == 0:
             raise LookupError(f"tile {place} is missing")
-        content = os.pread(self._file.fileno(), n_bytes, int(stored.offsets[place]))
-        if len(content) < n_bytes:
+        file, first = self._file.fileno(), int(stored.offsets[place])
+        # Asked before, since room is made for as many bytes as a damaged directory says.
+        if first + n_bytes > os.fstat(file).st_size:
             raise EOFError(f"the file ends within tile {place}")
-        return content
+        return os.pread(file, n_bytes, first)
 
 
 def check_layout(page: Any) -> None:

@@ -260,7 +260,7 @@ def _stored_samples(page: Any, frame: Any, number: int) -> Samples | None:
     stream = frame.parent.filehandle
     try:
         stream.seek(frame.dataoffsets[number])
-        content = stream.read(frame.databytecounts[number])
+        content = stream.read(min(frame.databytecounts[number], stream.size))
         found = page.decode(content, number, jpegtables=frame.jpegtables)[0]
     except UNREADABLE:
         return None

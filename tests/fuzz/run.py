@@ -1,7 +1,7 @@
 """``python -m tests.fuzz.run [FORMAT ...] --inputs N --seconds S --keep FOLDER``: fuzz by hand, a row a format.
 
 Inputs are numbered and drawn from one seed, so that input 712 of a format is the same everywhere; ``--keep`` stores one
-of each kind of fault.
+of each kind of fault.  Ends with code 1 where there is one.
 """
 
 import argparse
@@ -63,13 +63,17 @@ def main() -> None:
     chosen = parser.parse_args()
     logging.disable()
     print(" | ".join(["format", "inputs", *KINDS]))
+    n_faults = 0
     for name in chosen.formats:
         found = fuzz(FORMATS[name], chosen.inputs, chosen.seconds, chosen.first)
         print(found.row(name), flush=True)
+        n_faults += len(found.faults)
         for fault, number in found.faults.items():
             print(f"    {number}: {fault}", flush=True)
         if chosen.keep is not None:
             keep(FORMATS[name], found, chosen.keep)
+    if n_faults:
+        raise SystemExit(1)
 
 
 if __name__ == "__main__":

@@ -39,8 +39,21 @@ def test_a_picture_without_a_pixel_is_no_slide(tmp_path: Path, tags: list[tuple[
     """A TIFF that lacks its width, its height or both."""
     directory = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
     (tmp_path / "s.tif").write_bytes(struct.pack("<2sHIH", b"II", 42, 8, len(tags)) + directory + bytes(4))
-    with pytest.raises(SlideError, match=r"s\.tif\).*cannot be opened"):
+    with pytest.raises(SlideError, match=r"slide s \(.*s\.tif\): "):
         open_slide(tmp_path / "s.tif", slide_id="s", mpp=0.5)
+
+
+@pytest.mark.parametrize("layout", [{}, {"tile": (16, 16)}])
+def test_no_room_is_made_for_more_than_a_file_holds(tmp_path: Path, layout: dict[str, tuple[int, int]]) -> None:
+    """A directory that says 4 GB of one strip or tile."""
+    tifffile.imwrite(tmp_path / "s.tif", tissue(16, 16), photometric="rgb", compression="deflate", **layout)
+    with tifffile.TiffFile(tmp_path / "s.tif", mode="r+b") as file:
+        file.pages[0].tags["TileByteCounts" if layout else "StripByteCounts"].overwrite(2**32 - 2, dtype="I")
+    tracemalloc.start()
+    with pytest.raises(SlideError), open_slide(tmp_path / "s.tif", slide_id="s", mpp=0.5) as slide:
+        slide.thumbnail(0.5)
+    assert tracemalloc.get_traced_memory()[1] < 2**28
+    tracemalloc.stop()
 
 
 def damage(path: Path, harm, *, col: int = BAD[0], row: int = BAD[1]) -> None:

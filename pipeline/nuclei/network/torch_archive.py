@@ -48,7 +48,7 @@ def read_archive(path: Path) -> Any:
 
 
 def _check_sizes(pickled: bytes) -> None:
-    """Refuse a pickle that asks for room which nothing in it can fill: a place in its memory for each of 2**32 values."""
+    """Refuse a pickle that asks for more room than it can fill, such as one that numbers a value 2**31."""
     for opcode, argument, _ in pickletools.genops(pickled):
         if "PUT" in opcode.name and isinstance(argument, int) and argument > len(pickled):
             raise pickle.UnpicklingError(f"it numbers a value {argument}, and holds {len(pickled)} bytes")

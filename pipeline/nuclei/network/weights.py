@@ -1,6 +1,5 @@
 """Files of network weights, read with checks and never replaced by others."""
 
-import pickle
 import re
 import zipfile
 from collections.abc import Mapping

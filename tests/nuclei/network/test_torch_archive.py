@@ -1,4 +1,5 @@
 import pickle
+import zipfile
 from collections import OrderedDict
 from pathlib import Path
 
@@ -42,3 +43,14 @@ def test_an_archive_of_something_else(tmp_path: Path) -> None:
     np.savez(tmp_path / "t.npz", a=np.zeros(3))
     with pytest.raises(pickle.UnpicklingError, match=r"no data\.pkl"):
         read_archive(tmp_path / "t.npz")
+
+
+def test_little_that_unfolds_to_much_is_refused(tmp_path: Path) -> None:
+    """One value seen a million times, and a pickle that wants room for 2**31."""
+    torch.save(torch.zeros(1).expand(1_000_000), tmp_path / "wide.pt")
+    with pytest.raises(pickle.UnpicklingError, match="beyond its storage"):
+        read_archive(tmp_path / "wide.pt")
+    with zipfile.ZipFile(tmp_path / "room.pt", "w") as archive:
+        archive.writestr("room/data.pkl", b"\x80\x02Nr\xff\xff\xff\x7f.")
+    with pytest.raises(pickle.UnpicklingError, match="numbers a value 2147483647"):
+        read_archive(tmp_path / "room.pt")

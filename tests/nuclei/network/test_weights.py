@@ -1,5 +1,6 @@
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -80,3 +81,18 @@ def test_cellpose_file(tmp_path: Path) -> None:
         True,
     )
     load_network(weights, torch.device("cpu"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"state_dict": 3}, r"damaged \(.*get the file again"),
+        ({"state_dict": {"a": 3}}, r"damaged \("),
+        ({"channels": 3}, r"damaged \("),
+        ({"input": "haematoxylin", "state_dict": {"a": torch.tensor([1.0, float("nan")])}}, "a is not finite"),
+    ],
+)
+def test_what_stands_where_tensors_belong_is_damage(tiny_weights_path: Path, changes: Any, words: str) -> None:
+    torch.save(torch.load(tiny_weights_path, weights_only=True) | changes, tiny_weights_path)
+    with pytest.raises(WeightsError, match=rf"tiny\.pt: .*{words}"):
+        load_weights(tiny_weights_path)
