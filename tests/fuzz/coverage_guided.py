@@ -1,7 +1,7 @@
 """``python -m tests.fuzz.coverage_guided FORMAT [CORPUS] [-max_total_time=S]``: inputs led by the lines they reach.
 
-Needs the extra ``fuzz`` (atheris).  For formats that are read by Python; compiled libraries show atheris nothing.  Ends at the
-first traceback and leaves its input in the working folder (``crash-*``).
+Needs the extra ``fuzz`` (atheris).  For formats that are read by Python; compiled libraries show atheris nothing.
+Ends at the first traceback and leaves its input in the working folder (``crash-*``).
 """
 
 import logging
