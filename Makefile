@@ -7,8 +7,10 @@ CORES ?= $(shell nproc)
 SET ?= real
 REAL := $(patsubst real/real,real,real/$(SET))
 STAMP := $(VENV)/.installed
+WEIGHTS ?= he-nuclei.pt
+TRAINING ?=
 
-.PHONY: help demo test test-all fuzz lint format config real clean
+.PHONY: help demo test test-all fuzz lint format config real train-nuclei clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -53,6 +55,16 @@ real: $(STAMP) ## the same workflow on real images in the folder that ABIGNET_RE
 	$(BIN)/python config/real/make_sheet.py "$$ABIGNET_REAL_DATA" $(REAL)/slides.csv $(SET)
 	$(BIN)/snakemake --configfile config/$(SET)/config.yaml --cores $(CORES)
 	@echo "report: $$PWD/$(REAL)/results/report/$(SET)/index.html"
+
+train-nuclei: $(STAMP) ## what the shipped nucleus network was trained on and how, into WEIGHTS; TRAINING="--max-minutes 20" and the like add to it
+	$(BIN)/abignet train-nuclei --out $(WEIGHTS) --canvas "$$ABIGNET_REAL_DATA/wsi_openslide/CMU-1-Small-Region.svs" \
+	  --images "$$ABIGNET_REAL_DATA/nuclei_dsb2018_he/images" --masks "$$ABIGNET_REAL_DATA/nuclei_dsb2018_he/masks" \
+	  --data "2018 Data Science Bowl, stage1_train" --images-licence CC0-1.0 --attribution BBBC038 \
+	  --images "$$ABIGNET_REAL_DATA/nuclei_dsb2018_test_he/images" --masks "$$ABIGNET_REAL_DATA/nuclei_dsb2018_test_he/masks" \
+	  --data "2018 Data Science Bowl, stage1_test" --images-licence CC0-1.0 --attribution BBBC038 \
+	  --images "$$ABIGNET_REAL_DATA/nuclei_tnbc/images" --masks "$$ABIGNET_REAL_DATA/nuclei_tnbc/masks" \
+	  --data "TNBC nuclei, zenodo.org/record/2579118" --images-licence CC-BY-4.0 --attribution "Naylor, Laé, Reyal, Walter" \
+	  $(TRAINING)
 
 clean: ## remove what the demo and the real run made
 	rm -rf demo real

@@ -21,8 +21,10 @@ def get_logger(name: str) -> logging.Logger:
     return logging.getLogger(f"{ROOT_LOGGER}.{name}")
 
 
-def progress(items: Iterable[Item], *, description: str, unit: str, total: int | None = None) -> Iterable[Item]:
-    """Iterate with a progress bar on stderr showing rate and time left.
+def progress(
+    items: Iterable[Item], *, description: str, unit: str, total: int | None = None, scale: int = 1
+) -> Iterable[Item]:
+    """Iterate with a progress bar on stderr showing rate and time left, an item being ``scale`` units.
 
     The bar is drawn at most every second and is silent when stderr is not a terminal
     and the work takes less than 10 s, so logs stay readable.
@@ -35,6 +37,7 @@ def progress(items: Iterable[Item], *, description: str, unit: str, total: int |
         desc=description,
         unit=f" {unit}",
         total=total,
+        unit_scale=scale if scale > 1 else False,
         mininterval=1.0 if interactive else 30.0,
         delay=0.0 if interactive else 10.0,
         dynamic_ncols=interactive,

@@ -261,6 +261,7 @@ def training():
     """Steps of ``train-nuclei`` a second, and that the loss falls and stays finite."""
     from pipeline.commands.train_nuclei import painted_images
     from pipeline.nuclei.learning.train_nuclei import train_nuclei
+    from pipeline.nuclei.learning.training_machine import TrainingMachine
     from pipeline.nuclei.learning.training_pictures import TrainingPictures
 
     found, painted = {}, painted_images(2 if REHEARSE else 10, 0)
@@ -272,7 +273,7 @@ def training():
             numbers = replace(numbers, batch_size=2, crop_px=48, base_channels=4)
         with tempfile.TemporaryDirectory() as folder:
             wall, cpu, result = timed(DEVICE, lambda: train_nuclei(TrainingPictures([], painted), Path(folder) / "w.pt", params=numbers,
-                                                                   device=options.device, threads=options.threads))  # fmt: skip
+                                                                   machine=TrainingMachine(options.device, options.threads, workers=0 if REHEARSE else 14)))  # fmt: skip
             again = load_weights(Path(folder) / "w.pt")
         found["bfloat16" if bf16 else "float32"] = {
             "s": wall, "steps_s": steps / wall, "losses": [row["loss"] for row in result.history if "loss" in row],

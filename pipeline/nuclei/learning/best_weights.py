@@ -64,11 +64,12 @@ class BestWeights:
 
     def _save(self, network: Module) -> None:
         training = {"params": asdict(self.params), "best": self.score, "history": self.history}
+        sources = [asdict(source) for source in self.pictures.sources]
         weights = replace(
             trained_weights(network, self.params),
             name=Path(self.path).stem,
             diameter_px=self.params.working_diameter_px,
             licence=self.pictures.licence,
-            training={**training, **self.pictures.provenance},
+            training={**training, "sources": sources, **self.pictures.provenance},
         )
         save_weights(self.path, weights)

@@ -4,28 +4,33 @@ The targets and the loss are Cellpose's (Stringer et al. 2021): flows towards th
 each nucleus and the logit of being inside one.
 """
 
-import math
-from collections.abc import Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch.nn import Module
 
 from pipeline.devices import choose_device
 from pipeline.errors import WeightsError
+from pipeline.logs import get_logger, progress
 from pipeline.nuclei.learning.augmentation import NETWORK_INPUT
 from pipeline.nuclei.learning.best_weights import BestWeights
 from pipeline.nuclei.learning.cellpose_cpnet import build_network, load_network
+from pipeline.nuclei.learning.learner import Learner
 from pipeline.nuclei.learning.training_batches import Batch, batches_ahead
+from pipeline.nuclei.learning.training_machine import TrainingMachine
 from pipeline.nuclei.learning.training_params import NucleiTrainingParams
 from pipeline.nuclei.learning.training_pictures import TrainingPictures, training_images
+from pipeline.nuclei.learning.training_schedule import Clock, learning_rate_factor, share_of_time
 from pipeline.nuclei.learning.training_state import TrainingState
 from pipeline.nuclei.network.nucleus_flows import FLOW_FACTOR
 from pipeline.nuclei.network.weights import Weights
 from pipeline.provenance import source_digest
+
+logger = get_logger("nuclei")
 
 BLENDS = (0.25, 0.5, 0.75)
 """Shares of the last weights in means of them and those the training started from (Wortsman et al. 2022)."""
@@ -58,8 +63,7 @@ def train_nuclei(
     *,
     start: Weights | None = None,
     params: NucleiTrainingParams | None = None,
-    device: str = "cpu",
-    threads: int = 1,
+    machine: TrainingMachine | None = None,
 ) -> TrainingResult:
     """Train a compact CPnet and write the best weights; a training that was cut off goes on where it stood.
 
@@ -73,46 +77,81 @@ def train_nuclei(
         (``BLENDS``), which forget less of what was learned before.
     params
         Defaults to ``NucleiTrainingParams()``.
-    device, threads
-        See ``choose_device``; torch's threads on the CPU.
+    machine
+        Defaults to ``TrainingMachine()``.
 
     Raises
     ------
     CohortError
-        If there is no image left to train on.
+        If there is no image left to train on, or a process that makes crops was ended from outside.
     ArtefactError
         If the checkpoint was left by a training with other parameters, pictures, first weights or source.
     WeightsError
         If ``start`` has another architecture.
     """
-    params = params or NucleiTrainingParams()
-    torch.set_num_threads(threads)
-    place = choose_device(device)
+    params, machine = params or NucleiTrainingParams(), machine or TrainingMachine()
+    torch.set_num_threads(machine.threads)
+    place = choose_device(machine.device)
     images = training_images(pictures, params)
     torch.manual_seed(params.seed)
-    network = _initial_network(start, params).to(place)
-    optimiser = torch.optim.AdamW(network.parameters(), lr=params.learning_rate, weight_decay=params.weight_decay)
+    learner = Learner(_initial_network(start, params).to(place), params)
     best = BestWeights(out_path, params, pictures, images.held_out, place)
     state = TrainingState(Path(f"{out_path}.checkpoint"), _made_by(pictures, start, params))
-    first = state.restore(network, optimiser, best)
+    first, minutes = state.restore(learner, best)
     if start is not None and first == 0:
-        best.consider(network, {"step": 0})
+        best.consider(learner.average, {"step": 0})
 
-    losses: list[float] = []
-    for step, batch in batches_ahead(images.pools, params, first=first):
-        for group in optimiser.param_groups:
-            group["lr"] = params.learning_rate * learning_rate_factor(step, params)
-        losses.append(_take_step(network, optimiser, batch, params, place))
-        done = step + 1
-        if done % params.validate_every == 0 or done == params.steps:
-            best.consider(network, {"step": done, "loss": float(np.mean(losses))})
-            state.save(network, optimiser, best, step=done)
-            losses.clear()
+    clock = Clock(minutes)
+    made = batches_ahead(images.pools, params, first=first, workers=machine.workers, pinned=place.type == "cuda")
+    left = params.steps - first
+    batches = progress(made, description="training", unit="crops", total=left, scale=params.batch_size)
+    for done, losses in _stretches(learner, _until_time_is_over(batches, params, clock), params, clock):
+        best.consider(learner.average, {"step": done, "loss": float(torch.stack(losses).mean())})
+        state.save(learner, best, step=done, minutes=clock.minutes)
 
     if start is not None and any(images.held_out.values()):
         for share in BLENDS:
-            best.consider(_blended(start, network, share).to(place), {"step": params.steps, "share": share})
+            blended = _blended(start, learner.average, share).to(place)
+            best.consider(blended, {"step": best.history[-1]["step"], "share": share})
     return TrainingResult(int(best.score["step"]), best.score["average_precision"], tuple(best.history))
+
+
+def _stretches(
+    learner: Learner, batches: Iterable[tuple[int, Batch]], params: NucleiTrainingParams, clock: Clock
+) -> Iterator[tuple[int, list[torch.Tensor]]]:
+    """Train on all batches; after each stretch between two looks, and at the end, the steps done and its losses."""
+    losses: list[torch.Tensor] = []
+    done, since = 0, time.monotonic()
+    for step, batch in batches:
+        rate = params.learning_rate * learning_rate_factor(step, params, minutes=clock.minutes)
+        losses.append(_take_step(learner, batch, params, rate))
+        done = step + 1
+        if done % params.validate_every == 0:
+            _tell_pace(done, len(losses), params, time.monotonic() - since)
+            yield done, losses
+            losses, since = [], time.monotonic()
+    if losses:
+        _tell_pace(done, len(losses), params, time.monotonic() - since)
+        yield done, losses
+
+
+def _until_time_is_over(
+    batches: Iterable[tuple[int, Batch]], params: NucleiTrainingParams, clock: Clock
+) -> Iterator[tuple[int, Batch]]:
+    for step_and_batch in batches:
+        if share_of_time(params, clock.minutes) >= 1:
+            return
+        yield step_and_batch
+
+
+def _tell_pace(done: int, n_steps: int, params: NucleiTrainingParams, seconds: float) -> None:
+    logger.info(
+        "%d of %d steps, the last %d at %.1f crops/s",
+        done,
+        params.steps,
+        n_steps,
+        n_steps * params.batch_size / seconds,
+    )
 
 
 def _made_by(pictures: TrainingPictures, start: Weights | None, params: NucleiTrainingParams) -> dict[str, object]:
@@ -140,27 +179,16 @@ def flow_loss(output: torch.Tensor, flows: torch.Tensor, inside: torch.Tensor) -
     return error / 2 + F.binary_cross_entropy_with_logits(output[:, 2], inside)
 
 
-def learning_rate_factor(step: int, params: NucleiTrainingParams) -> float:
-    """Linear rise over ``warmup_steps``, then half a cosine to 0 at ``steps`` (Loshchilov & Hutter 2017)."""
-    if step < params.warmup_steps:
-        return (step + 1) / params.warmup_steps
-    share = (step - params.warmup_steps) / max(1, params.steps - params.warmup_steps)
-    return 0.5 * (1 + math.cos(math.pi * share))
-
-
-def _take_step(
-    network: Module, optimiser: torch.optim.Optimizer, batch: Batch, params: NucleiTrainingParams, device: torch.device
-) -> float:
-    """One step of the optimiser; returns the loss before it."""
-    inputs, flows, inside = (part.to(device) for part in batch)
-    network.train()
+def _take_step(learner: Learner, batch: Batch, params: NucleiTrainingParams, learning_rate: float) -> torch.Tensor:
+    """One step of the optimiser; returns the loss before it, on the device, which need not be waited for."""
+    device = next(learner.network.parameters()).device
+    inputs, flows, inside = (part.to(device, non_blocking=True) for part in batch)
+    learner.network.train()
     with torch.autocast(device.type, torch.bfloat16, enabled=params.bfloat16):
-        output = network(inputs)[0]
+        output = learner.network(inputs)[0]
     loss = flow_loss(output.float(), flows, inside)
-    optimiser.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
-    optimiser.step()
-    return loss.item()
+    learner.step(loss, learning_rate)
+    return loss.detach()
 
 
 def _initial_network(start: Weights | None, params: NucleiTrainingParams) -> Module:

@@ -2,13 +2,15 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import torch
+from torch.utils.data import DataLoader, Dataset
 
 from pipeline.arrays import Float32s, Float64s
+from pipeline.errors import CohortError
 from pipeline.nuclei.learning.augmentation import OutlinedImage, blank_crop, random_crop
 from pipeline.nuclei.learning.training_params import NucleiTrainingParams
 from pipeline.nuclei.network.nucleus_flows import flows_from_labels
@@ -16,6 +18,9 @@ from pipeline.nuclei.stain.stain_channels import optical_density
 
 SAME_COLOUR_DENSITY = 0.15
 """Images whose mean optical densities are nearer than this are counted as one kind of stain."""
+
+BATCHES_AHEAD = 4
+"""Batches that each process makes ahead of the training."""
 
 Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 """Inputs (n, 2, h, w), unit flows (n, 2, h, w), and insides (n, h, w) of nuclei as 0 or 1."""
@@ -37,17 +42,30 @@ class ImagePool:
     shares: Float64s
 
 
-def image_pool(images: Sequence[OutlinedImage]) -> ImagePool:
+def image_pool(
+    images: Sequence[OutlinedImage], origins: Sequence[int] = (), origin_shares: Sequence[float] = ()
+) -> ImagePool:
     """Pool that gives more crops to large images and to those whose colours are rare in it.
 
     The share of an image grows as the square root of its area and falls as the square root
     of the number of images stained like it.
+
+    Parameters
+    ----------
+    origins, origin_shares
+        Number of the origin of each image, and the share of each origin as a whole up to a
+        common factor; that of an origin without images falls to the others.  Without them
+        images of all origins are alike.
     """
     sides = np.array([math.sqrt(image.labels.size) for image in images])
     colours = np.array([optical_density(image.rgb).mean(axis=(0, 1)) for image in images]).reshape(-1, 3)
     distances = np.linalg.norm(colours[:, None] - colours[None], axis=2)
     alike = (distances < SAME_COLOUR_DENSITY).sum(axis=1)
     shares = sides / np.sqrt(alike)
+    for origin, whole in enumerate(origin_shares):
+        of_it = np.asarray(origins) == origin
+        if of_it.any():
+            shares[of_it] *= whole / shares[of_it].sum()
     return ImagePool(images, shares / shares.sum())
 
 
@@ -74,14 +92,62 @@ class Pools:
         return self.real if self.real.images else max(self.synthetic, self.collages, key=lambda pool: len(pool.images))
 
 
-def batches_ahead(pools: Pools, params: NucleiTrainingParams, *, first: int = 0) -> Iterator[tuple[int, Batch]]:
-    """Step and batch from step ``first`` to the last, the next batch being made while one is used."""
-    with ThreadPoolExecutor(max_workers=1) as maker:
-        coming = maker.submit(training_batch, pools, params, first)
-        for step in range(first, params.steps):
-            batch = coming.result()
-            coming = maker.submit(training_batch, pools, params, step + 1)
-            yield step, batch
+class StepBatches(Dataset[Batch]):
+    """The batches of a training by their steps."""
+
+    def __init__(self, pools: Pools, params: NucleiTrainingParams) -> None:
+        self.pools, self.params = pools, params
+
+    def __len__(self) -> int:
+        """Steps of the training."""
+        return self.params.steps
+
+    def __getitem__(self, step: int) -> Batch:
+        """Crops of one step."""
+        return training_batch(self.pools, self.params, step)
+
+
+def batches_ahead(
+    pools: Pools, params: NucleiTrainingParams, *, first: int = 0, workers: int = 0, pinned: bool = False
+) -> Iterator[tuple[int, Batch]]:
+    """Step and batch from step ``first`` to the last; the same whatever the number of workers.
+
+    Parameters
+    ----------
+    workers
+        Processes that make the batches ahead, each with a copy of the pools; 0 makes each when it is asked for.
+    pinned
+        Whether batches lie in memory from which a card copies by itself.
+
+    Raises
+    ------
+    CohortError
+        If a process that makes crops was ended from outside.
+    """
+    loader = DataLoader(
+        StepBatches(pools, params),
+        batch_size=None,
+        sampler=range(first, params.steps),
+        num_workers=workers,
+        prefetch_factor=BATCHES_AHEAD if workers else None,
+        worker_init_fn=_one_thread,
+        # A fork would inherit OpenCV's threads without what runs in them, and wait for them for ever.
+        multiprocessing_context="spawn" if workers else None,
+        pin_memory=pinned,
+    )
+    try:
+        yield from enumerate(loader, first)
+    except RuntimeError as error:
+        if not str(error).startswith("DataLoader worker"):
+            raise
+        raise CohortError(
+            f"train-nuclei: one of {workers} processes that make crops was ended from outside, by want of memory or of "
+            f"shared memory (/dev/shm) as a rule ({str(error).splitlines()[0]}); go on with fewer workers."
+        ) from error
+
+
+def _one_thread(_: int) -> None:
+    cv2.setNumThreads(1)
 
 
 def training_batch(pools: Pools, params: NucleiTrainingParams, step: int) -> Batch:

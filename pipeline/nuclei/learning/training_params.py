@@ -11,10 +11,17 @@ class NucleiTrainingParams(Tunables):
     """How the compact network is trained; options of ``abignet train-nuclei``."""
 
     steps: int = whole(4800, 1, 10**7, "optimiser steps")
-    warmup_steps: int = whole(
-        100, 0, 10**7, "steps over which the learning rate rises linearly before it falls by a cosine to 0, up to steps"
+    max_minutes: float = number(
+        0.0,
+        0,
+        10**6,
+        "minutes, looks at the held-out images included, after which the training ends before its steps and by which "
+        "the learning rate falls; 0 has no such limit, and only then are the same weights had again",
     )
-    batch_size: int = whole(8, 1, 1024, "crops in a step")
+    warmup_steps: int = whole(
+        200, 0, 10**7, "steps over which the learning rate rises linearly before it falls by a cosine to 0, up to steps"
+    )
+    batch_size: int = whole(32, 1, 1024, "crops in a step")
     crop_px: int = whole(144, 32, 2048, "side of a crop, pixels, a multiple of 8")
     diameter_px: float = number(
         16.0, 6, 100, "every image is rescaled until its median nucleus has this diameter, pixels"
@@ -28,14 +35,21 @@ class NucleiTrainingParams(Tunables):
     )
     base_channels: int = whole(16, 2, 256, "channels of the first level; each of the three further levels doubles them")
     learning_rate: float = number(2e-3, 0, 1, "of AdamW (Loshchilov & Hutter 2019)")
-    weight_decay: float = number(1e-4, 0, 1, "of AdamW")
-    synthetic_fraction: float = number(0.3, 0, 1, "share of crops from painted pictures")
-    collage_fraction: float = number(0.35, 0, 1, "share of crops from collages of outlined nuclei on real tissue")
+    weight_decay: float = number(1e-3, 0, 1, "of AdamW")
+    average_decay: float = number(
+        0.998,
+        0,
+        1,
+        "a step, of the exponential mean of the weights, which is what is looked at and kept; 0 keeps the last weights",
+        open_ends="high",
+    )
+    synthetic_fraction: float = number(0.25, 0, 1, "share of crops from painted pictures")
+    collage_fraction: float = number(0.15, 0, 1, "share of crops from collages of outlined nuclei on real tissue")
     blank_fraction: float = number(0.02, 0, 1, "share of crops of empty glass; the rest are real")
-    collages: int = whole(300, 0, 10**6, "collages to make")
+    collages: int = whole(48, 0, 10**6, "collages to make")
     collage_px: int = whole(384, 64, 4096, "their side, pixels")
     held_out_fraction: float = number(
-        0.12,
+        0.08,
         0,
         0.9,
         "share of the real images, of the painted ones and of the canvas kept for choosing the best step, never "

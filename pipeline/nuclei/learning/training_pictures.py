@@ -27,6 +27,30 @@ Kinds = Mapping[str, Sequence[OutlinedImage]]
 
 
 @dataclass(frozen=True)
+class ImageSource:
+    """Where some of the real images come from; stored with the weights.
+
+    Attributes
+    ----------
+    name
+        What they are.
+    images
+        How many they are.
+    licence, attribution
+        Under which licence, and who must be named for it.
+    share
+        Of the crops of real images, up to a factor common to all sources; None leaves
+        it to the sizes and colours of the images.
+    """
+
+    name: str
+    images: int
+    licence: str = "unknown"
+    attribution: str = ""
+    share: float | None = None
+
+
+@dataclass(frozen=True)
 class TrainingPictures:
     """What a network is trained on.
 
@@ -39,7 +63,14 @@ class TrainingPictures:
     canvas
         Real tissue at the training scale, onto which nuclei of ``images`` are laid; None makes no collages.
     licence, provenance
-        Of the pictures, hence of the weights, in whose file they are stored.
+        Of the weights, in whose file they are stored.
+    sources
+        Of the real images, source after source in their order; may be empty.
+
+    Raises
+    ------
+    CohortError
+        If the sources are those of more or fewer images, or only some have a share.
     """
 
     images: Sequence[tuple[Rgb, Labels]]
@@ -47,10 +78,33 @@ class TrainingPictures:
     canvas: Rgb | None = None
     licence: str = "BSD-3-Clause"
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    sources: Sequence[ImageSource] = ()
+
+    def __post_init__(self) -> None:
+        told = sum(source.images for source in self.sources)
+        if self.sources and told != len(self.images):
+            raise CohortError(f"train-nuclei: expected sources of {len(self.images)} images, found those of {told}.")
+        n_shares = len(self.shares)
+        if 0 < n_shares < len(self.sources):
+            raise CohortError(
+                f"train-nuclei: expected a share for all of {len(self.sources)} sources or for none, found {n_shares}."
+            )
+
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """Shares of the sources; empty where sizes and colours of the images decide."""
+        return tuple(source.share for source in self.sources if source.share is not None)
+
+    @property
+    def origins(self) -> npt.NDArray[np.intp]:
+        """Number of the source of each real image."""
+        return np.repeat(np.arange(len(self.sources)), [source.images for source in self.sources])
 
     def digest(self) -> str:
-        """Of every pixel and every label, in their order; 16 hex digits."""
+        """Of every pixel and every label in their order, and of the shares of the sources; 16 hex digits."""
         digest = hashlib.sha256()
+        if self.shares:
+            digest.update(f"shares {self.shares} {self.origins.tolist()};".encode())
         for kind, pairs in (("images", self.images), ("synthetic", self.synthetic)):
             digest.update(f"{kind} {len(pairs)};".encode())
             for rgb, labels in pairs:
@@ -85,8 +139,11 @@ def training_images(pictures: TrainingPictures, params: NucleiTrainingParams) ->
     CohortError
         If there is no image left to train on.
     """
-    real, unseen = _split([rescaled(*pair, params.diameter_px) for pair in pictures.images], params)
-    painted, unseen_painted = _split([rescaled(*pair, params.diameter_px) for pair in pictures.synthetic], params)
+    images = [rescaled(*pair, params.diameter_px) for pair in pictures.images]
+    drawn, drawn_out = _split(len(images), params)
+    real, unseen = [images[index] for index in drawn], [images[index] for index in drawn_out]
+    synthetic = [rescaled(*pair, params.diameter_px) for pair in pictures.synthetic]
+    painted, unseen_painted = ([synthetic[index] for index in part] for part in _split(len(synthetic), params))
     if not real and not painted:
         raise CohortError(
             f"train-nuclei: expected images to train on, found {len(pictures.images)} of which "
@@ -100,18 +157,16 @@ def training_images(pictures: TrainingPictures, params: NucleiTrainingParams) ->
         n_unseen = _n_held_out(params.collages, params)
         pasted = collages(real, canvas[:border], params.collages - n_unseen, params.collage_px, params.seed)
         unseen_pasted = collages(unseen, canvas[border:], n_unseen, params.collage_px, params.seed)
-    pools = Pools(image_pool(real), image_pool(painted), image_pool(pasted))
+    origins = pictures.origins[drawn].tolist() if pictures.sources else []
+    pools = Pools(image_pool(real, origins, pictures.shares), image_pool(painted), image_pool(pasted))
     return TrainingImages(pools, {"real": unseen, "synthetic": unseen_painted, "collages": unseen_pasted})
 
 
-def _split(
-    images: Sequence[OutlinedImage], params: NucleiTrainingParams
-) -> tuple[list[OutlinedImage], list[OutlinedImage]]:
-    """Images to train on and those held out, each in their own order."""
-    drawn = np.random.default_rng(params.seed).permutation(len(images))
-    n_held_out = _n_held_out(len(images), params)
-    seen, unseen = sorted(drawn[n_held_out:]), sorted(drawn[:n_held_out])
-    return [images[index] for index in seen], [images[index] for index in unseen]
+def _split(n_images: int, params: NucleiTrainingParams) -> tuple[list[int], list[int]]:
+    """Numbers of the images to train on and of those held out, each rising."""
+    drawn = np.random.default_rng(params.seed).permutation(n_images)
+    n_held_out = _n_held_out(n_images, params)
+    return sorted(drawn[n_held_out:].tolist()), sorted(drawn[:n_held_out].tolist())
 
 
 def _n_held_out(n_images: int, params: NucleiTrainingParams) -> int:

@@ -4,19 +4,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch.nn import Module
-
 from pipeline.artefacts.torch_file import read_torch, write_torch
 from pipeline.errors import ArtefactError
 from pipeline.logs import get_logger
 from pipeline.nuclei.learning.best_weights import BestWeights
+from pipeline.nuclei.learning.learner import Learner
 
 logger = get_logger("nuclei")
 
 
 class TrainingState:
-    """A training's network and optimiser on disk.
+    """How far a training is, on disk.
 
     Parameters
     ----------
@@ -30,20 +28,20 @@ class TrainingState:
         self.path = path
         self.made_by = dict(made_by)
 
-    def save(self, network: Module, optimiser: torch.optim.Optimizer, best: BestWeights, *, step: int) -> None:
-        """Write the state after ``step`` steps."""
+    def save(self, learner: Learner, best: BestWeights, *, step: int, minutes: float) -> None:
+        """Write the state after ``step`` steps in ``minutes``."""
         content = {
             "made_by": self.made_by,
             "step": step,
+            "minutes": minutes,
             "best": best.score,
             "history": best.history,
-            "network": network.state_dict(),
-            "optimiser": optimiser.state_dict(),
+            **learner.state_dict(),
         }
         write_torch(self.path, content)
 
-    def restore(self, network: Module, optimiser: torch.optim.Optimizer, best: BestWeights) -> int:
-        """Fill network, optimiser and scores with the stored ones; returns the steps done, 0 without a file.
+    def restore(self, learner: Learner, best: BestWeights) -> tuple[int, float]:
+        """Fill learner and scores with the stored ones; returns steps and minutes of work done, 0 without a file.
 
         A file that cannot be read is removed and costs the work in it, never the result.
 
@@ -53,19 +51,18 @@ class TrainingState:
             If the state was made by another training; an hour's work is not thrown away unasked.
         """
         if not self.path.exists():
-            return 0
+            return 0, 0.0
         try:
             stored = read_torch(self.path, "the state of a training", "The training starts anew.")
         except ArtefactError as error:
             logger.warning("%s", error)
             self.path.unlink(missing_ok=True)
-            return 0
+            return 0, 0.0
         self._check(stored.get("made_by", {}))
-        network.load_state_dict(stored["network"])
-        optimiser.load_state_dict(stored["optimiser"])
+        learner.load_state_dict(stored)
         best.score, best.history = stored["best"], stored["history"]
         logger.info("going on after step %d", stored["step"])
-        return int(stored["step"])
+        return int(stored["step"]), float(stored["minutes"])
 
     def _check(self, made_by: Mapping[str, Any]) -> None:
         other = sorted(name for name, value in self.made_by.items() if made_by.get(name) != value)

@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,7 +8,8 @@ import torch
 
 from pipeline.errors import ArtefactError, CohortError, WeightsError
 from pipeline.nuclei.learning import train_nuclei as module
-from pipeline.nuclei.learning.train_nuclei import flow_loss, learning_rate_factor, train_nuclei
+from pipeline.nuclei.learning.train_nuclei import flow_loss, train_nuclei
+from pipeline.nuclei.learning.training_machine import TrainingMachine
 from pipeline.nuclei.learning.training_params import NucleiTrainingParams
 from pipeline.nuclei.learning.training_pictures import TrainingPictures
 from pipeline.nuclei.network.weights import load_weights
@@ -34,12 +36,6 @@ def test_loss_by_hand() -> None:
     flows = torch.ones(1, 2, 4, 4) / 5
     output = torch.cat([torch.zeros(1, 2, 4, 4), torch.zeros(1, 1, 4, 4)], dim=1)
     assert flow_loss(output, flows, torch.ones(1, 4, 4)).item() == pytest.approx(0.5 + np.log(2))
-
-
-def test_learning_rate_rises_then_falls_to_nothing() -> None:
-    params = NucleiTrainingParams(steps=110, warmup_steps=10)
-    factors = [learning_rate_factor(step, params) for step in (0, 9, 10, 60, 109)]
-    assert factors == pytest.approx([0.1, 1, 1, 0.5, 0], abs=1e-3)
 
 
 def test_training_lowers_the_loss(pairs: list[tuple[np.ndarray, np.ndarray]], tmp_path: Path) -> None:
@@ -162,7 +158,8 @@ def test_a_mean_with_the_first_weights_is_kept_where_it_is_better(
     )
     result = train_nuclei(TrainingPictures(pairs * 2), tmp_path / "second.pt", params=HALF_HELD_OUT, start=first)
     assert result.average_precision == 0.8
-    last = torch.load(tmp_path / "second.pt.checkpoint", weights_only=True)["network"]
+    state = torch.load(tmp_path / "second.pt.checkpoint", weights_only=True)["mean"]
+    last = {name.removeprefix("module."): tensor for name, tensor in state.items()}
     kept = load_weights(tmp_path / "second.pt")
     assert kept.training["best"] == {"step": 8, "share": 0.5, "average_precision": 0.8}
     assert kept.training["history"][-1] == kept.training["best"]
@@ -179,6 +176,64 @@ def test_training_in_16_bits_learns_too(pairs: list[tuple[np.ndarray, np.ndarray
     assert half["output.2.weight"].dtype == np.float32
     assert not np.array_equal(half["output.2.weight"], full["output.2.weight"])
     assert np.allclose(half["output.2.weight"], full["output.2.weight"], atol=0.02)
+
+
+@pytest.mark.slow
+def test_the_weights_are_the_same_whatever_the_number_of_processes(
+    pairs: list[tuple[np.ndarray, np.ndarray]], tmp_path: Path
+) -> None:
+    for workers in (0, 1, 2):
+        machine = TrainingMachine(workers=workers)
+        train_nuclei(TrainingPictures(pairs), tmp_path / f"{workers}.pt", params=SMALL, machine=machine)
+    files = [(tmp_path / f"{workers}.pt").read_bytes() for workers in (0, 1, 2)]
+    assert files[0] == files[1] == files[2]
+
+
+def test_the_mean_of_the_weights_is_kept_and_without_decay_the_last(
+    pairs: list[tuple[np.ndarray, np.ndarray]], tmp_path: Path
+) -> None:
+    for name, decay in (("mean", 0.998), ("last", 0.0)):
+        params = replace(SMALL, average_decay=decay)
+        train_nuclei(TrainingPictures(pairs), tmp_path / f"{name}.pt", params=params)
+    last = torch.load(tmp_path / "last.pt.checkpoint", weights_only=True)["network"]
+    name = "output.2.weight"
+    assert np.array_equal(tensors(tmp_path / "last.pt")[name], last[name].numpy())
+    trained = torch.load(tmp_path / "mean.pt.checkpoint", weights_only=True)["network"]
+    assert torch.equal(trained[name], last[name])
+    assert not np.array_equal(tensors(tmp_path / "mean.pt")[name], last[name].numpy())
+
+
+class SlowClock:
+    """Every look at it a minute later."""
+
+    def __init__(self, minutes_before: float = 0.0) -> None:
+        self._minutes = minutes_before
+
+    @property
+    def minutes(self) -> float:
+        self._minutes += 1
+        return self._minutes
+
+
+def test_a_training_ends_when_its_time_is_over(
+    pairs: list[tuple[np.ndarray, np.ndarray]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two looks at the clock a step: at minutes 1, 3 and 5 it goes on, at 7 it ends; what is left is looked at once."""
+    monkeypatch.setattr(module, "Clock", SlowClock)
+    params = replace(SMALL, max_minutes=6.0)
+    result = train_nuclei(TrainingPictures(pairs), tmp_path / "w.pt", params=params)
+    assert [row["step"] for row in result.history] == [3]
+    again = train_nuclei(TrainingPictures(pairs), tmp_path / "w.pt", params=params)
+    assert [row["step"] for row in again.history] == [3]
+
+
+def test_the_pace_is_told_in_crops(
+    pairs: list[tuple[np.ndarray, np.ndarray]], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO"):
+        train_nuclei(TrainingPictures(pairs), tmp_path / "w.pt", params=replace(SMALL, steps=6))
+    assert re.search(r"4 of 6 steps, the last 4 at \d+\.\d crops/s", caplog.text)
+    assert re.search(r"6 of 6 steps, the last 2 at \d+\.\d crops/s", caplog.text)
 
 
 def test_nothing_to_train_on(tmp_path: Path) -> None:

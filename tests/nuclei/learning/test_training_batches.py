@@ -1,11 +1,14 @@
+import os
+import signal
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
+from pipeline.errors import CohortError
 from pipeline.nuclei.learning.augmentation import OutlinedImage, rescaled
-from pipeline.nuclei.learning.training_batches import Pools, batches_ahead, image_pool, training_batch
+from pipeline.nuclei.learning.training_batches import ImagePool, Pools, batches_ahead, image_pool, training_batch
 from pipeline.nuclei.learning.training_params import NucleiTrainingParams
 from pipeline.nuclei.stain.stain_channels import StainScale
 from pipeline.synthetic.painting.tissue import PaintedTissue
@@ -35,6 +38,40 @@ def test_batches_depend_on_seed_and_step_only(tissue: PaintedTissue) -> None:
     for step, batch in ahead.items():
         assert all(torch.equal(a, b) for a, b in zip(batch, training_batch(pools, PARAMS, step), strict=True))
     assert not torch.equal(ahead[1][0], ahead[2][0])
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_crops_are_the_same_bytes_whatever_the_number_of_processes(tissue: PaintedTissue, workers: int) -> None:
+    pool = image_pool([rescaled(tissue.rgb, tissue.labels, 16.0), rescaled(tissue.rgb[:96], tissue.labels[:96], 16.0)])
+    pools, params = Pools(pool, pool, NONE), replace(PARAMS, steps=7)
+    alone = list(batches_ahead(pools, params, first=1))
+    shared = list(batches_ahead(pools, params, first=1, workers=workers))
+    assert [step for step, _ in shared] == [step for step, _ in alone] == [1, 2, 3, 4, 5, 6]
+    for (_, ours), (_, theirs) in zip(alone, shared, strict=True):
+        assert [part.numpy().tobytes() for part in ours] == [part.numpy().tobytes() for part in theirs]
+
+
+class Deadly(Pools):
+    """Ends the process that draws from it."""
+
+    def drawn(self, chance: float, params: NucleiTrainingParams) -> ImagePool:
+        os.kill(os.getpid(), signal.SIGKILL)
+        raise AssertionError
+
+
+def test_a_process_that_is_ended_from_outside_is_told() -> None:
+    pools = Deadly(image_pool([coloured((120, 90, 200))]), NONE, NONE)
+    with pytest.raises(CohortError, match=r"one of 1 processes that make crops was ended .* fewer workers"):
+        list(batches_ahead(pools, PARAMS, workers=1))
+
+
+def test_origins_have_their_shares_and_within_them_size_and_colour_count() -> None:
+    purple, pink = (120, 90, 200), (230, 140, 180)
+    images = [coloured(purple), coloured(purple), coloured(pink), coloured(pink, side=60)]
+    pool = image_pool(images, [0, 0, 1, 1], [3.0, 1.0])
+    assert pool.shares == pytest.approx([0.375, 0.375, 0.0625, 0.1875])
+    rest = image_pool(images[:2], [1, 1], [3.0, 1.0, 2.0])
+    assert rest.shares == pytest.approx([0.5, 0.5])
 
 
 def test_shapes_and_ranges(tissue: PaintedTissue) -> None:

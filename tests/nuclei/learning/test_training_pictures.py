@@ -7,7 +7,7 @@ from pipeline.errors import CohortError
 from pipeline.nuclei.learning import training_pictures
 from pipeline.nuclei.learning.augmentation import OutlinedImage
 from pipeline.nuclei.learning.training_params import NucleiTrainingParams
-from pipeline.nuclei.learning.training_pictures import TrainingPictures, training_images
+from pipeline.nuclei.learning.training_pictures import ImageSource, TrainingPictures, training_images
 
 PARAMS = NucleiTrainingParams(held_out_fraction=0.25, collages=4, collage_px=64)
 
@@ -67,6 +67,30 @@ def test_without_canvas_or_count_there_is_no_collage(monkeypatch: pytest.MonkeyP
     training_images(TrainingPictures(numbered(4), canvas=canvas), replace(PARAMS, collages=0))
 
 
+def test_sources_have_their_shares_of_the_images_that_are_left() -> None:
+    """Three of twelve are held out; whichever they are, the two sources give 3 and 1 of 4 crops."""
+    sources = [ImageSource("a", 8, share=3.0), ImageSource("b", 4, share=1.0)]
+    made = training_images(TrainingPictures(numbered(12), sources=sources), PARAMS)
+    first = np.array(greys(made.pools.real.images)) <= 8
+    assert made.pools.real.shares[first].sum() == pytest.approx(0.75)
+    unshared = training_images(TrainingPictures(numbered(12), sources=[ImageSource("a", 12)]), PARAMS)
+    alike = training_images(TrainingPictures(numbered(12)), PARAMS)
+    assert unshared.pools.real.shares.tobytes() == alike.pools.real.shares.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("sources", "message"),
+    [
+        ([ImageSource("a", 3)], "expected sources of 4 images, found those of 3"),
+        ([ImageSource("a", 3), ImageSource("b", 2)], "expected sources of 4 images, found those of 5"),
+        ([ImageSource("a", 3, share=1.0), ImageSource("b", 1)], "a share for all of 2 sources or for none, found 1"),
+    ],
+)
+def test_sources_that_do_not_fit_the_images(sources: list[ImageSource], message: str) -> None:
+    with pytest.raises(CohortError, match=message):
+        TrainingPictures(numbered(4), sources=sources)
+
+
 def test_nothing_is_left_to_train_on() -> None:
     with pytest.raises(CohortError, match="found 1 of which 1 are held out"):
         training_images(TrainingPictures(numbered(1)), replace(PARAMS, held_out_fraction=0.9))
@@ -93,4 +117,10 @@ def test_a_digest_knows_every_pixel_label_and_place() -> None:
         replace(pictures, canvas=canvas.reshape(25, 100, 3)),
     ]
     assert len({pictures.digest(), *(other.digest() for other in others)}) == len(others) + 1
+    shared = [
+        replace(pictures, sources=[ImageSource("a", n, share=2.0), ImageSource("b", 3 - n, share=1.0)]) for n in (1, 2)
+    ]
+    assert len({pictures.digest(), *(other.digest() for other in shared)}) == 3
+    named = replace(pictures, sources=[ImageSource("a", 1), ImageSource("b", 2)])
+    assert named.digest() == pictures.digest()
     assert replace(pictures, images=numbered(3), licence="CC0-1.0", provenance={"a": 1}).digest() == pictures.digest()
