@@ -19,6 +19,7 @@ from pipeline.nuclei.segmentation.ownership import BlockPlace, block_places, own
 from pipeline.nuclei.segmentation.segmenters import Segmenter
 from pipeline.nuclei.segmentation.slide_stain import SlideStain
 from pipeline.nuclei.segmentation.tile_blocks import Block, batches, tile_blocks
+from pipeline.slides.filling import filled_in, with_white_filling
 from pipeline.slides.reader import SlideReader
 from pipeline.slides.tiles_in_order import BadTile, iterate_tiles
 
@@ -73,7 +74,8 @@ def nuclei_by_block(
     segmenter
         Network and thresholds.
     stain
-        See ``slide_stain``; nuclei are found and measured on normalised pixels.
+        See ``slide_stain``; nuclei are found and measured on normalised pixels, where filling is white as beyond a
+        slide's edge: a nucleus that it cuts is treated like one at that edge.
     first_block
         Blocks to pass over, as many as an ``n_finished``.
     on_unreadable
@@ -88,8 +90,13 @@ def nuclei_by_block(
         return
     mpp = float(tiles["mpp"].iloc[0])
     started, n_tiles, n_nuclei = time.monotonic(), 0, 0
+    shrunk = mpp / slide.mpp
+
+    def comparable(rgb: Rgb) -> Rgb:
+        return stain.normaliser.apply(with_white_filling(rgb, filled_in(rgb, shrunk)))
+
     passes = (
-        replace(each, pictures=[stain.normaliser.apply(rgb) for rgb in each.pictures])
+        replace(each, pictures=[comparable(rgb) for rgb in each.pictures])
         for each in _passes(_Reading(slide, tiles, segmenter.params, on_unreadable), first_block)
     )
     for done, nuclei in segmenter.segment_batches(((each, each.pictures) for each in passes), mpp, stain.scale):

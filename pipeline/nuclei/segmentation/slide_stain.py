@@ -12,8 +12,9 @@ from pipeline.logs import get_logger
 from pipeline.nuclei.params import NucleiParams
 from pipeline.nuclei.stain.stain_channels import StainScale, estimate_stain_scale
 from pipeline.nuclei.stain.stain_normalisation import SAMPLE_MPP, StainNormaliser, Unchanged, fit_stain_normaliser
+from pipeline.slides.filling import filled_in, with_edge
 from pipeline.slides.reader import SlideReader
-from pipeline.slides.tiles_in_order import iterate_tiles
+from pipeline.slides.tiles_in_order import BadTile, iterate_tiles
 
 STAIN_SIDE_PX = 4096
 """The stain of a larger image is estimated from one shrunk to this side."""
@@ -53,10 +54,9 @@ def slide_stain(
     if params.stain_normalisation != "none" and len(drawn):
         coarse_px = np.maximum(1, np.rint(drawn["tile_px"] * drawn["mpp"] / SAMPLE_MPP)).astype(np.int64)
         coarse = drawn.assign(tile_px=np.minimum(coarse_px, drawn["tile_px"]))
-        pixels = [rgb.reshape(-1, 3) for _, rgb in iterate_tiles(slide, coarse, on_unreadable=on_unreadable)]
+        pixels = _tile_pixels(slide, coarse, Unchanged(), on_unreadable)
         normaliser = _fitted_normaliser(np.concatenate([np.empty((0, 3), np.uint8), *pixels]), params, slide.slide_id)
-    samples = [normaliser.apply(rgb) for _, rgb in iterate_tiles(slide, drawn, on_unreadable=on_unreadable)]
-    return SlideStain(normaliser, _stain_scale(samples, params))
+    return SlideStain(normaliser, _stain_scale(_tile_pixels(slide, drawn, normaliser, on_unreadable), params))
 
 
 def image_stain(image: SlideReader, mpp: float, params: NucleiParams) -> SlideStain:
@@ -64,9 +64,31 @@ def image_stain(image: SlideReader, mpp: float, params: NucleiParams) -> SlideSt
     finest_mpp = max(image.width_l0, image.height_l0) * image.mpp / STAIN_SIDE_PX
     normaliser: StainNormaliser = Unchanged()
     if params.stain_normalisation != "none":
-        pixels = image.thumbnail(max(SAMPLE_MPP, mpp, finest_mpp))
+        pixels = _image_pixels(image, max(SAMPLE_MPP, mpp, finest_mpp), Unchanged())
         normaliser = _fitted_normaliser(pixels, params, image.slide_id)
-    return SlideStain(normaliser, _stain_scale([normaliser.apply(image.thumbnail(max(mpp, finest_mpp)))], params))
+    return SlideStain(normaliser, _stain_scale([_image_pixels(image, max(mpp, finest_mpp), normaliser)], params))
+
+
+def _tile_pixels(
+    slide: SlideReader, tiles: pd.DataFrame, normaliser: StainNormaliser, on_unreadable: BadTile | None
+) -> list[Rgb]:
+    """Normalised pixels (n, 3) of each tile that can be read, without filling."""
+    shrunk = (tiles["width_l0"] / tiles["tile_px"]).tolist()
+    read = iterate_tiles(slide, tiles, on_unreadable=on_unreadable)
+    return [_scanned(rgb, shrunk[position], normaliser) for position, rgb in read]
+
+
+def _image_pixels(image: SlideReader, mpp: float, normaliser: StainNormaliser) -> Rgb:
+    return _scanned(image.thumbnail(mpp), mpp / image.mpp, normaliser)
+
+
+def _scanned(rgb: Rgb, shrunk: float, normaliser: StainNormaliser) -> Rgb:
+    """Normalised pixels (n, 3) of ``rgb`` (h, w, 3) without filling; see ``filling.filled_in``."""
+    filled = filled_in(rgb, shrunk)
+    normalised = normaliser.apply(rgb)
+    if filled is None:
+        return normalised.reshape(-1, 3)
+    return normalised[~(with_edge(filled) if shrunk > 1 else filled)]
 
 
 def _fitted_normaliser(rgb_sample: Rgb, params: NucleiParams, slide_id: str) -> StainNormaliser:

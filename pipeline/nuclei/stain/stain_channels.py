@@ -59,9 +59,9 @@ def estimate_stain_scale(
 ) -> StainScale:
     """Percentiles of haematoxylin over all pixels of ``samples``, at least ``MIN_STAIN_SPAN`` apart.
 
-    Without any sample the scale is that of an unstained field.
+    Without any pixel the scale is that of an unstained field.
     """
-    if not samples:
+    if not any(sample.size for sample in samples):
         return StainScale(0.0, 1.0)
     pooled = np.concatenate([haematoxylin(sample).ravel() for sample in samples])
     low, high = (float(value) for value in np.percentile(pooled, (low_percentile, high_percentile)))

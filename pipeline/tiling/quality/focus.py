@@ -11,9 +11,10 @@ import math
 import numpy as np
 import pandas as pd
 
-from pipeline.arrays import Float32s, Float64s, Rgb
+from pipeline.arrays import Bools, Float32s, Float64s, Rgb
 from pipeline.errors import OnBadTile
 from pipeline.pictures import LUMA
+from pipeline.slides.filling import filled_in, with_edge
 from pipeline.slides.reader import SlideReader
 from pipeline.slides.tiles_in_order import BadTile, iterate_tiles
 from pipeline.tiling.grid.tile_rejection import drop_unreadable, undecided
@@ -52,15 +53,21 @@ def measure_focus(
     focus_px = max(FEWEST_PX, round(side_um / max(params.qc_focus_mpp, slide.mpp)))
     coarser = tiles.assign(tile_px=focus_px, mpp=side_um / focus_px)
     for position, rgb in iterate_tiles(slide, coarser, on_unreadable=on_unreadable):
-        focus[position] = focus_of(rgb)
+        focus[position] = focus_of(rgb, filled_in(rgb, side_um / focus_px / slide.mpp))
     return focus
 
 
-def focus_of(rgb: Rgb) -> float:
-    """Focus of one picture (h, w, 3) of about 1 um/px, 0 to 1; NaN where it shows nothing that could be sharp."""
-    finest, pairs = _detail(np.asarray(rgb @ np.array(LUMA, np.float32), np.float32))
-    coarser, fours = _detail(pairs)
-    if float(fours.var(dtype=np.float64)) < LEAST_STRUCTURE:
+def focus_of(rgb: Rgb, filled: Bools | None = None) -> float:
+    """Focus of one picture (h, w, 3) of about 1 um/px, 0 to 1; NaN where it shows nothing that could be sharp.
+
+    Blocks in or beside what is ``filled`` in, (h, w), do not count: its edge is sharp whatever the focus.
+    """
+    luma = np.asarray(rgb @ np.array(LUMA, np.float32), np.float32)
+    scanned = None if filled is None else ~with_edge(filled)
+    finest, pairs, scanned = _detail(luma, scanned)
+    coarser, fours, scanned = _detail(pairs, scanned)
+    structure = fours if scanned is None else fours[scanned]
+    if not structure.size or float(structure.var(dtype=np.float64)) < LEAST_STRUCTURE:
         return math.nan
     # Averaging four pixels leaves a quarter of the noise; 3/4 of it lies within blocks of four.
     signal = max(finest - 0.75 * NOISE_VARIANCE, 0.0)
@@ -68,12 +75,20 @@ def focus_of(rgb: Rgb) -> float:
     return signal / (signal + coarser_signal) if signal > 0 else 0.0
 
 
-def _detail(luma: Float32s) -> tuple[float, Float32s]:
-    """Mean variance within blocks of 2 x 2, and their means; an odd last row or column is left out."""
+def _detail(luma: Float32s, scanned: Bools | None) -> tuple[float, Float32s, Bools | None]:
+    """Mean variance within blocks of 2 x 2 that are ``scanned`` wholly, the means of all, and which those are.
+
+    An odd last row or column is left out.
+    """
     rows, cols = luma.shape[0] // 2 * 2, luma.shape[1] // 2 * 2
     blocks = luma[:rows, :cols].reshape(rows // 2, 2, cols // 2, 2)
     means = blocks.mean(axis=(1, 3), dtype=np.float32)
-    return float(np.square(blocks - means[:, None, :, None]).mean(dtype=np.float64)), means
+    squares = np.square(blocks - means[:, None, :, None])
+    if scanned is None:
+        return float(squares.mean(dtype=np.float64)), means, None
+    whole = scanned[:rows, :cols].reshape(rows // 2, 2, cols // 2, 2).all(axis=(1, 3))
+    counted = squares.transpose(0, 2, 1, 3)[whole]
+    return float(counted.mean(dtype=np.float64)) if counted.size else math.nan, means, whole
 
 
 def with_focus(slide: SlideReader, tiles: pd.DataFrame, params: TilingParams, on_bad_tile: OnBadTile) -> pd.DataFrame:

@@ -13,6 +13,7 @@ import pandas as pd
 from pipeline.arrays import Float64s, Rgb
 from pipeline.artefacts.tiles import PEN_COLUMNS, QC_COLUMNS
 from pipeline.errors import OnBadTile
+from pipeline.slides.filling import filled_in, with_white_filling
 from pipeline.slides.reader import SlideReader
 from pipeline.slides.source import Box
 from pipeline.tiling.grid.tile_grid import SlideSize, area_fraction
@@ -91,9 +92,10 @@ def map_slide(
     rgb = slide.thumbnail(mpp, on_unreadable=None if on_bad_tile == "stop" else bad_boxes.append)
     oddity = _oddity(rgb)
     cell_um = size.width_l0 * slide.mpp / rgb.shape[1]
-    rgb = without_glass_tint(smoothed(rgb, params.smoothing_um / cell_um))
+    filled = filled_in(rgb, cell_um / slide.mpp)
+    rgb = without_glass_tint(smoothed(with_white_filling(rgb, filled), params.smoothing_um / cell_um))
     ink = find_ink(rgb, cell_um, params.black_below) if params.qc_max_pen < 1 else {}
-    tissue = tissue_mask(rgb, cell_um, params, with_rim(ink, cell_um))
+    tissue = tissue_mask(rgb, cell_um, params, _union(with_rim(ink, cell_um), filled))
     quality = dict(ink)
     if params.qc_max_fold < 1:
         quality["qc_fold"] = find_folds(rgb, tissue, cell_um)
@@ -115,6 +117,12 @@ def _oddity(rgb: Rgb) -> str | None:
     if np.ptp(rgb, axis=2).max() <= GREY_SPREAD and is_middling.mean() > LEAST_MIDDLING:
         return "the picture is grey, and tissue is told from glass and ink by its colours"
     return None
+
+
+def _union(one: Mask | None, other: Mask | None) -> Mask | None:
+    if one is None or other is None:
+        return other if one is None else one
+    return one | other
 
 
 def _cells(boxes_l0: list[Box], size: SlideSize, shape: tuple[int, int]) -> Mask:

@@ -100,23 +100,23 @@ def _can_be_glass() -> Bools:
     return np.asarray(is_tinted & is_light & ~hue_between(colours.hue_deg, *STAINED_HUES_DEG), np.bool_)
 
 
-def tissue_mask(rgb: Rgb, cell_um: float, params: TilingParams, ink: Mask | None = None) -> Mask:
+def tissue_mask(rgb: Rgb, cell_um: float, params: TilingParams, never: Mask | None = None) -> Mask:
     """Find tissue in a smoothed picture of ``cell_um`` micrometres per pixel.
 
     Parameters
     ----------
     rgb
         uint8 (h, w, 3), smoothed by ``params.smoothing_um``.
-    ink
-        bool (h, w), cells under pen, which never count as tissue; None where there are none.
+    never
+        bool (h, w), cells that cannot be tissue: under pen, or filled in; None where there are none.
 
     Returns
     -------
     bool (h, w)
     """
     possible = rgb.max(axis=2) >= params.black_below
-    if ink is not None:
-        possible &= ~ink
+    if never is not None:
+        possible &= ~never
     tissue = closed(_coloured(rgb, possible, params), params.closing_um / cell_um)
     tissue &= possible
     cell_area_um2, tile_area_um2 = cell_um**2, params.tile_um**2

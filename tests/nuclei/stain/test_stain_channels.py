@@ -46,3 +46,10 @@ def test_network_channels() -> None:
     assert not one[1].any()
     with pytest.raises(ValueError, match="found 'rgb'"):
         network_input(rgb, StainScale(0, 1), "rgb")
+
+
+def test_samples_without_a_pixel_have_the_scale_of_an_unstained_field() -> None:
+    nothing = np.empty((0, 3), np.uint8)
+    assert estimate_stain_scale([]) == estimate_stain_scale([nothing, nothing]) == StainScale(0.0, 1.0)
+    some = np.full((4, 4, 3), 120, np.uint8)
+    assert estimate_stain_scale([nothing, some.reshape(-1, 3)]) == estimate_stain_scale([some])

@@ -113,3 +113,25 @@ def test_unreadable_tiles_are_reported_or_raise(damaged_slide: Any) -> None:
         assert seen == [1]
         with pytest.raises(UnreadableRegionError, match="slide s1"):
             measure_focus(slide, tiles, params)
+
+
+@pytest.mark.parametrize("grey", [0, 128, 255])
+def test_the_sharp_edge_of_filling_makes_no_blurred_tile_sharp(grey: int) -> None:
+    filled = np.zeros((256, 256), bool)
+    filled[:, 90:110] = filled[120:150] = True
+    blurred, sharp = at_one_um(painted(), blur_um=3.0), at_one_um(painted())
+    for rgb, is_sharp in ((blurred, False), (sharp, True)):
+        whole = focus_of(rgb)
+        shown = rgb.copy()
+        shown[filled] = grey
+        assert (whole >= DEFAULT) is is_sharp
+        assert focus_of(shown, filled) == pytest.approx(whole, abs=0.03)
+        assert (focus_of(shown, filled) >= DEFAULT) is is_sharp
+
+
+def test_focus_of_nothing_but_filling_is_not_known() -> None:
+    rgb = at_one_um(painted())
+    assert math.isnan(focus_of(rgb, np.ones((256, 256), bool)))
+    almost = np.ones((256, 256), bool)
+    almost[:6, :6] = False
+    assert math.isnan(focus_of(rgb, almost))

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from scipy import ndimage
 
 from pipeline.artefacts.tiles import PEN_COLUMNS
 from pipeline.errors import UnreadableRegionError
@@ -92,3 +93,27 @@ def test_whole_slides_are_readable(tmp_path: Path) -> None:
     assert found.unreadable is None
     assert found.inside is None
     assert found.usable is found.tissue
+
+
+@pytest.mark.parametrize("grey", [0, 128, 255])
+@pytest.mark.parametrize("scanned", ["left of a strip", "around a gap", "beside a wedge"])
+def test_filling_is_neither_tissue_nor_pen(make_slide: Any, grey: int, scanned: str) -> None:
+    path: Path = make_slide("a.png", 1024, 1024, (0, 0, 1024, 1024))
+    rgb = np.array(Image.open(path))
+    row, col = np.indices((1024, 1024))
+    where = {
+        "left of a strip": col >= 700,
+        "around a gap": (abs(row - 500) < 64) & (abs(col - 500) < 64),
+        "beside a wedge": row + col < 600,
+    }[scanned]
+    rgb[where] = grey
+    Image.fromarray(rgb).save(path)
+    with open_slide(path, slide_id="s1", mpp=0.5) as slide:
+        found = map_slide(slide, PARAMS)
+    assert set(found.quality) == {"qc_fold", "qc_off_stain"}
+    assert not found.quality["qc_fold"].any()
+    side = 1024 // found.tissue.shape[0]
+    share = where.reshape(1024 // side, side, 1024 // side, side).mean(axis=(1, 3))
+    well_inside = ndimage.binary_erosion(share == 1, iterations=3, border_value=1)
+    assert not found.tissue[well_inside].any()
+    assert found.tissue[share == 0].mean() > 0.98
