@@ -13,7 +13,7 @@ from importlib import import_module
 import click
 
 from pipeline import __version__
-from pipeline.errors import AbignetError
+from pipeline.errors import AbignetError, refused_place
 from pipeline.logs import LINE_FORMAT, ROOT_LOGGER
 
 COMMANDS = {
@@ -89,8 +89,16 @@ def _exit_code(arguments: list[str], debug: bool) -> int:
         click.echo("interrupted", err=True)
         return 130
     except AbignetError as error:
-        if debug:
-            traceback.print_exc()
-        click.echo(f"error: {error}", err=True)
-        return 2
+        return _told(error, debug)
+    except OSError as error:
+        if (refused := refused_place(error)) is None:
+            raise
+        return _told(refused, debug)
     return 0
+
+
+def _told(error: AbignetError, debug: bool) -> int:
+    if debug:
+        traceback.print_exc()
+    click.echo(f"error: {error}", err=True)
+    return 2

@@ -5,8 +5,13 @@ do.  The command line turns an ``AbignetError`` into one line and exit code 2; a
 else is a defect of ours and keeps its traceback.
 """
 
+import errno
+import os
 from collections.abc import Sequence
 from typing import Literal
+
+MOST_TOLD = 200
+"""Faults of a sheet that its message lists; the error holds all."""
 
 OnBadSlide = Literal["stop", "exclude"]
 """What a stage does on ``SlideError``: fail, or write an empty artefact with the error as reason."""
@@ -36,8 +41,10 @@ class SheetError(AbignetError):
 
     def __init__(self, sheet: str, faults: Sequence[str]) -> None:
         self.faults = tuple(faults)
-        count = f"{len(self.faults)} fault{'s' if len(self.faults) != 1 else ''}"
-        super().__init__(f"{sheet}: {count}:\n" + "\n".join(f"  {fault}" for fault in self.faults))
+        count = f"{len(self.faults):,} fault{'s' if len(self.faults) != 1 else ''}"
+        told = [f"  {fault}" for fault in self.faults[:MOST_TOLD]]
+        more = [f"  and {len(self.faults) - MOST_TOLD:,} more"] if len(self.faults) > MOST_TOLD else []
+        super().__init__("\n".join([f"{sheet}: {count}:", *told, *more]))
 
 
 class SlideError(AbignetError):
@@ -71,6 +78,27 @@ class ImportedFileError(ArtefactError, SlideError):
 
 class OutputError(AbignetError):
     """A result cannot be written: no space left, no permission, or the place is taken."""
+
+
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})
+"""System errors that only writing meets."""
+
+UNWRITABLE = FULL | {errno.EACCES, errno.EPERM, errno.EIO, errno.ENAMETOOLONG}
+"""System errors that are about where a result goes, not about how it is made."""
+
+TAKEN = frozenset({errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENOTEMPTY})
+"""System errors of a place where something else stands, such as a file where a folder is needed."""
+
+
+def refused_place(error: OSError) -> OutputError | None:
+    """What the system refused as an error that the user can mend; None where it is a defect of ours."""
+    is_named = error.errno in UNWRITABLE | TAKEN and error.filename is not None
+    if not is_named and error.errno not in FULL:
+        return None
+    place = "a result cannot be written" if error.filename is None else error.filename
+    return OutputError(
+        f"{place}: {os.strerror(error.errno or 0)}. Make room, mend the permissions or choose another place."
+    )
 
 
 class WeightsError(AbignetError):

@@ -4,11 +4,11 @@ import logging
 import sys
 import traceback
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import TextIO, TypeVar
 
-from pipeline.errors import AbignetError
+from pipeline.errors import AbignetError, refused_place
 
 Item = TypeVar("Item")
 
@@ -56,10 +56,8 @@ def job_log(path: str | Path, level: int = logging.INFO) -> Iterator[None]:
     SystemExit
         With code 2 after an ``AbignetError``.
     """
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
     logger = logging.getLogger(ROOT_LOGGER)
-    with target.open("w", encoding="utf-8") as stream:
+    with _opened(Path(path)) as stream:
         handler = logging.StreamHandler(stream)
         handler.setFormatter(logging.Formatter(LINE_FORMAT))
         logger.addHandler(handler)
@@ -67,11 +65,33 @@ def job_log(path: str | Path, level: int = logging.INFO) -> Iterator[None]:
         try:
             yield
         except AbignetError as error:
-            for sink in (stream, sys.stderr):
-                print(f"error: {error}", file=sink)
+            _tell(error, stream, sys.stderr)
+            raise SystemExit(2) from error
+        except OSError as error:
+            if (refused := refused_place(error)) is None:
+                traceback.print_exc(file=stream)
+                raise
+            _tell(refused, stream, sys.stderr)
             raise SystemExit(2) from error
         except Exception:
             traceback.print_exc(file=stream)
             raise
         finally:
             logger.removeHandler(handler)
+
+
+def _opened(target: Path) -> TextIO:
+    """The log, empty; a place that the system refuses ends the job with its message and exit code 2."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        return target.open("w", encoding="utf-8")
+    except OSError as error:
+        _tell(refused_place(error) or error, sys.stderr)
+        raise SystemExit(2) from error
+
+
+def _tell(error: Exception, *sinks: TextIO) -> None:
+    """Write an error's message to each sink that takes it; a disk may be too full for the log."""
+    for sink in sinks:
+        with suppress(OSError):
+            print(f"error: {error}", file=sink, flush=True)

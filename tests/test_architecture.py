@@ -9,7 +9,7 @@ from pipeline.reachability import PACKAGE, PACKAGE_ROOT, imported_modules, modul
 ROOT = PACKAGE_ROOT.parent
 DOCS = ROOT / "docs/architecture.md"
 ROOMS = {"tiling", "nuclei", "cellgraph", "training", "report", "exports", "synthetic"}
-DOORWAYS = {"cli", "commands", "config", "config_files", "config_keys", "__main__"}
+DOORWAYS = {"cli", "commands", "config", "config_files", "config_keys", "plain_yaml", "__main__"}
 """What may import any room, and what only planning and the command need."""
 
 Arrow = tuple[str, str]

@@ -45,3 +45,10 @@ def test_debug_shows_the_traceback_wherever_it_stands(tmp_path, painted, capsys)
 def test_wrong_usage_is_code_2(arguments, capsys):
     assert run(*arguments) == 2
     assert "Error" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("out", ["file/out", "file/a/b"])
+def test_a_place_that_cannot_be_is_one_line_and_code_2(tmp_path, capsys, out):
+    (tmp_path / "file").touch()
+    assert run("synth", "planted", "--images", 4, "--out", tmp_path / out) == 2
+    assert capsys.readouterr().err.startswith(f"error: {tmp_path}/file/")

@@ -15,12 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pipeline.errors import OutputError
-
-UNWRITABLE = frozenset(
-    {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ENAMETOOLONG}
-)
-"""System errors that are about where a result goes, not about how it is made."""
+from pipeline.errors import UNWRITABLE, OutputError
 
 FOREIGN_STALE_S = 86_400.0
 """A leftover of another machine, whose processes cannot be asked, is swept when a day has not touched it."""
@@ -56,12 +51,28 @@ def writing(path: str | Path) -> Iterator[Path]:
         finally:
             _remove(temporary)
     except OSError as error:
-        if error.errno not in UNWRITABLE:
+        # tifffile tells a short write in words alone.
+        number = errno.ENOSPC if error.errno is None and "requested and" in str(error) else error.errno
+        if number not in UNWRITABLE:
             raise
         raise OutputError(
-            f"{target}: cannot be written: {os.strerror(error.errno)}. "
+            f"{target}: cannot be written: {os.strerror(number or 0)}. "
             "Whatever stood there is untouched; make room or mend the permissions, or choose another place."
         ) from error
+
+
+def require_folder(path: str | Path) -> None:
+    """Check that ``path`` is a folder or can become one.
+
+    Raises
+    ------
+    OutputError
+        If it, or one of its parents, is a file.
+    """
+    folder = Path(path)
+    blocker = next((place for place in (folder, *folder.parents) if os.path.lexists(place)), folder)
+    if os.path.lexists(blocker) and not blocker.is_dir():
+        raise OutputError(f"{folder}: cannot be written: {blocker} is no folder; choose another place.")
 
 
 def _make_folder(target: Path) -> None:

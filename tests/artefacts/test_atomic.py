@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.artefacts.atomic import writing
+from pipeline.artefacts.atomic import require_folder, writing
 from pipeline.errors import OutputError
 
 
@@ -170,3 +170,24 @@ def test_a_parent_that_is_a_file_is_one_clear_error(tmp_path, below):
 def test_an_error_that_is_not_about_the_place_stays_what_it_is(tmp_path):
     with pytest.raises(FileNotFoundError), writing(tmp_path / "table.csv"):
         (tmp_path / "no such input").read_bytes()
+
+
+def test_a_short_write_that_is_told_in_words_alone_is_a_full_disk(tmp_path):
+    with pytest.raises(OutputError, match=r"m\.tif: cannot be written: No space left"), writing(tmp_path / "m.tif"):
+        raise OSError("1000000 requested and 51136 written")
+
+
+def test_a_folder_and_what_can_become_one_are_folders(tmp_path):
+    for folder in (tmp_path, tmp_path / "new", tmp_path / "new/deeper"):
+        require_folder(folder)
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("name", ["file", "file/x", "file/x/y", "dangling/x"])
+def test_a_file_and_what_lies_below_one_is_no_folder(tmp_path, name):
+    (tmp_path / "file").touch()
+    (tmp_path / "dangling").symlink_to(tmp_path / "gone")
+    with pytest.raises(
+        OutputError, match=f"{name}: cannot be written: .*/(file|dangling) is no folder; choose another"
+    ):
+        require_folder(tmp_path / name)

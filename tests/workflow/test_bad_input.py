@@ -1,4 +1,8 @@
+import subprocess
+
 import pytest
+
+from tests.workflow.conftest import SNAKEMAKE
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +33,7 @@ def test_an_unreadable_slide_stops_its_own_job_only_and_is_named(fresh):
         ({"sheet": "none.csv"}, "none.csv"),
         ({"prediction": {"method": "joint"}}, "prediction.method"),
         ({"outdir": "a{word}"}, "outdir: expected the path of a folder without { } and <word>"),
+        ({"outdir": "slides/slides/s01.tif/x"}, "slides/slides/s01.tif is no folder; choose another place"),
         ({"outdir": "a<logs>"}, "outdir: expected the path of a folder without { } and <word>"),
     ],
 )
@@ -111,3 +116,20 @@ def test_what_is_special_to_a_shell_is_not_special_in_a_path(fresh):
     done = fresh.snakemake("tiles", changed=with_sheet(fresh, "slide_id,path\n" + rows) | {"outdir": "o'd $d"})
     assert done.returncode == 0, output(done)
     assert len(list((fresh.folder / "o'd $d/tiles").glob("*.parquet"))) == len(names)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("seeds: [1]\nseeds: [2]\n", "key 'seeds' twice, first in line 1"),
+        ("tiling: {tile_px: 0512}\n", "the number '0512'"),
+        ("x: &x [1, 1]\ny: &y [*x, *x]\nseeds: &z [*y, *y, *z]\n", "more than 10,000 values"),
+    ],
+)
+def test_a_config_file_with_a_trap_is_told_before_any_job(fresh, text, expected):
+    (fresh.folder / "trap.yaml").write_text(text)
+    where = ["-s", str(fresh.checkout / "Snakefile"), "--directory", str(fresh.folder), "--dry-run", "--cores", "1"]
+    command = [str(SNAKEMAKE), "tiles", *where, "--configfile", str(fresh.folder / "trap.yaml")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert expected in output(done)

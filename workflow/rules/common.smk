@@ -6,6 +6,7 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
+from pipeline.artefacts.atomic import require_folder
 from pipeline.artefacts.fingerprint_cache import CACHE_NAME, FingerprintCache
 from pipeline.artefacts.sheet import read_sheets
 from pipeline.artefacts.sheet_columns import NAME as SLIDE_ID_PATTERN
@@ -166,6 +167,7 @@ stopping(check_config, config)
 
 OUT = config["outdir"].rstrip("/")
 RUN = config["run"]
+stopping(require_folder, OUT)
 # Jobs plan again what has been planned: contents are compared once a run.
 COHORT, NEW = stopping(
     read_sheets,
