@@ -7,7 +7,13 @@ import tifffile
 from pipeline.errors import ConfigError, SlideError
 from pipeline.logs import get_logger
 from pipeline.slides.image_source import ImageSource, is_tiff
-from pipeline.slides.openslide_source import OpenSlideError, OpenSlideSource, OutOfOrderError, detect_vendor
+from pipeline.slides.openslide_source import (
+    GUESSED,
+    OpenSlideError,
+    OpenSlideSource,
+    OutOfOrderError,
+    detect_vendor,
+)
 from pipeline.slides.reader_names import Reader
 from pipeline.slides.source import UNREADABLE, PixelSource, UnusableImageError
 from pipeline.slides.stored_tiles import NotDirectlyReadableError
@@ -51,7 +57,7 @@ def _open_file(path: Path, slide_id: str, reader: Reader) -> PixelSource:
     vendor = detect_vendor(path)
     if vendor is None:
         return TiffPyramidSource(path) if _is_tiled_after_strips(path) else ImageSource(path)
-    if vendor != "generic-tiff":
+    if vendor not in GUESSED:
         return _open_slide_file(path, slide_id, reader)
     try:
         image = _slide_image(path)
@@ -66,7 +72,7 @@ def _open_file(path: Path, slide_id: str, reader: Reader) -> PixelSource:
             "Set reader: auto."
         )
     log.info("slide %s: pixels are read by tifffile, because OpenSlide would show another picture", slide_id)
-    return TiffPyramidSource(path) if image.is_tiled else ImageSource(path)
+    return TiffPyramidSource(path, vendor) if image.is_tiled else ImageSource(path)
 
 
 def _is_tiled_after_strips(path: Path) -> bool:
@@ -83,7 +89,7 @@ def _slide_image(path: Path) -> SlideImage:
 
 
 def _open_slide_file(path: Path, slide_id: str, reader: Reader, image: SlideImage | None = None) -> PixelSource:
-    """A slide that OpenSlide knows; ``image`` is what tifffile says of a generic TIFF."""
+    """A slide that OpenSlide knows; ``image`` is what tifffile says of it, if it was asked."""
     try:
         slide = OpenSlideSource(path, image.size if image else None)
     except OpenSlideError as error:

@@ -73,19 +73,19 @@ class SlideImage:
 def slide_image(file: tifffile.TiffFile) -> SlideImage:
     """The slide among the images of an open TIFF.
 
-    The first image, unless a larger one follows: then the one that is not named as a label or overview, or that alone
-    is a pyramid.
+    The first image that is not named or marked as a label or overview, unless a larger one follows: then the one that
+    alone is a pyramid.  The first page of an SVS.
 
     Raises
     ------
     UnusableImageError
         If the file does not say which image is the slide, or the slide is no single picture of usable colours.
     """
-    number, cautions = _chosen(file.series)
+    number, cautions = (0, ()) if file.is_svs else _chosen(file.series)
     series = file.series[number]
     pixels = ome_elements("Pixels", file.ome_metadata)
     stated = pixels[number] if number < len(pixels) else None
-    pages = _pages(series, stated)
+    pages = (file.pages[0],) if file.is_svs else _pages(series, stated)
     n_planes = len(pages)
     layout, odd = sample_layout(pages, n_planes, _significant_bits(stated))
     levels = [pages, *_other_levels(file, series, pages)]
@@ -95,20 +95,17 @@ def slide_image(file: tifffile.TiffFile) -> SlideImage:
 
 def _chosen(series: Sequence[Any]) -> tuple[int, tuple[str, ...]]:
     """Number of the image that is the slide, and what is odd about that."""
-    areas = [_area(each) for each in series]
-    if areas[0] == max(areas):
-        return 0, ()
     slides = [i for i, each in enumerate(series) if not (ASSOCIATED.search(each.name) or each.keyframe.is_reduced)]
     slides = slides or list(range(len(series)))
-    largest = max(slides, key=lambda i: areas[i])
-    pyramids = [i for i in slides if len(series[i].levels) > 1]
-    if areas[slides[0]] != areas[largest] and pyramids != [largest]:
-        sizes = " and ".join(dict.fromkeys(_size(series[i]) for i in (slides[0], largest)))
-        raise UnusableImageError(
-            f"it holds images of {sizes} px and does not say which is the slide; expected the slide first, or the "
-            f"others named label, macro or thumbnail. {WRITE_ONE}."
-        )
-    chosen = slides[0] if areas[slides[0]] == areas[largest] else largest
+    chosen, largest = slides[0], max(slides, key=lambda i: _area(series[i]))
+    if _area(series[chosen]) < _area(series[largest]):
+        pyramids = [i for i in slides if len(series[i].levels) > 1]
+        if len(pyramids) != 1:
+            raise UnusableImageError(
+                f"it holds images of {_size(series[chosen])} and {_size(series[largest])} px and does not say which is "
+                f"the slide; expected the slide first, or the others named label, macro or thumbnail. {WRITE_ONE}."
+            )
+        chosen = pyramids[0]
     if chosen == 0:
         return 0, ()
     name = f', "{series[0].name}",' if series[0].name else ""

@@ -154,6 +154,35 @@ def test_the_only_pyramid_is_the_slide(tmp_path: Path, rgb: np.ndarray) -> None:
         whole(path, mpp=0.5, reader="openslide")
 
 
+@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
+def test_a_label_named_so_is_not_the_slide_even_when_it_is_larger(tmp_path: Path, rgb: np.ndarray, layout) -> None:
+    macro = np.full((400, 900, 3), 90, np.uint8)
+    path = write_ome(tmp_path / "a.ome.tif", (macro, "YXS", {"Name": "macro image"}), (rgb, "YXS", {}), **layout)
+    np.testing.assert_array_equal(whole(path), rgb)
+
+
+def test_the_only_pyramid_is_the_slide_also_before_a_larger_image(tmp_path: Path, rgb: np.ndarray) -> None:
+    half, macro = list(levels_of(rgb, 2))[1], np.full((400, 900, 3), 90, np.uint8)
+    path = write_pages(tmp_path / "slide.tif", [(rgb, 0), (half, 1), (macro, 0)])
+    np.testing.assert_array_equal(whole(path, mpp=0.5), rgb)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_samples_of_an_svs_are_looked_at(tmp_path: Path, rgb: np.ndarray, dtype) -> None:
+    words = "Aperio Image Library v12.0.15\n420x300 -> 420x300 JPEG/RGB Q=70|AppMag = 20|MPP = 0.499"
+    layout = {"tile": (TILE, TILE), "metadata": None, "description": words, "compression": "deflate"}
+    grey = rgb[..., 0].astype(dtype)
+    tifffile.imwrite(tmp_path / "slide.svs", grey, photometric="minisblack", **layout)
+    assert detect_vendor(tmp_path / "slide.svs") == "aperio"
+    if dtype == np.float32:
+        with pytest.raises(SlideError, match="its samples are float32"):
+            whole(tmp_path / "slide.svs")
+        return
+    np.testing.assert_array_equal(whole(tmp_path / "slide.svs"), np.repeat(grey[..., None], 3, axis=2))
+    with open_slide(tmp_path / "slide.svs", slide_id="a") as slide:
+        assert "grey" in slide.cautions[0]
+
+
 def test_a_first_page_marked_as_reduced_is_not_the_slide(tmp_path: Path, rgb: np.ndarray) -> None:
     half = list(levels_of(rgb, 2))[1]
     path = write_pages(tmp_path / "slide.tif", [(half, 1), (rgb, 0)])
