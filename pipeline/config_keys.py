@@ -8,7 +8,7 @@ from typing import Literal
 
 from pipeline.artefacts.sheet_columns import NAME
 from pipeline.cellgraph.params import CellGraphParams, FeatureParams
-from pipeline.errors import OnBadSlide, OnBadTile
+from pipeline.errors import OnBadSlide, OnBadTile, OnMismatch
 from pipeline.nuclei.params import NucleiParams
 from pipeline.report.params import ReportParams
 from pipeline.slides.reader_names import Reader
@@ -53,6 +53,13 @@ class RunKeys(Tunables):
         "stop",
         OnBadTile,
         "stop: a tile with damaged pixels makes its slide unreadable; exclude: the tile is left out with a reason",
+    )
+    on_mismatch: OnMismatch = choice(
+        "stop",
+        OnMismatch,
+        "stop: slides whose features were made differently (tile size, mpp, segmenter, weights, parameters, encoder) "
+        "are not trained on together, nor predicted by a model of other ones; warn: they are, and log, provenance and "
+        "report say so",
     )
     reader: Reader = choice(
         "auto",
@@ -104,7 +111,10 @@ SECTIONS: dict[str, type[Tunables]] = {
 SECTION_NOTES = {"training": "null: the method's own value (docs/methods.md); a value here holds for all methods"}
 
 LAYOUT = (
-    ("what to run on, and where to", ("sheet", "outdir", "run", "device", "on_bad_slide", "on_bad_tile", "reader")),
+    (
+        "what to run on, and where to",
+        ("sheet", "outdir", "run", "device", "on_bad_slide", "on_bad_tile", "on_mismatch", "reader"),
+    ),
     ("tile_slide", ("tiling",)),
     ("segment_nuclei", ("nuclei",)),
     ("build_cell_graphs", ("cell_graphs",)),

@@ -20,6 +20,10 @@ OnBadTile = Literal["stop", "exclude"]
 """What a stage does on ``UnreadableRegionError``: fail the slide, or leave out the tile and go on."""
 
 
+OnMismatch = Literal["stop", "warn"]
+"""What a stage does about slides whose features were made differently: fail, or go on and say so everywhere."""
+
+
 class AbignetError(Exception):
     """Something the user gave cannot be used; the message says what to do."""
 

@@ -4,9 +4,11 @@
 tool            datasets                                               attributes
 ==============  =====================================================  ==================================
 TRIDENT, CLAM   features (N, D), coords (N, 2) in level-0 pixels       of coords: see
-                                                                       ``pipeline.artefacts.tile_coords``
+                                                                       ``pipeline.artefacts.tile_coords``;
+                                                                       of features: encoder (TRIDENT)
 STAMP           feats (N, D), coords (N, 2) in **um**                  of the file: unit "um",
-                                                                       tile_size_um, tile_size_px
+                                                                       tile_size_um, tile_size_px,
+                                                                       extractor
 ==============  =====================================================  ==================================
 
 References: Zhang et al. 2025 (TRIDENT, arXiv:2502.06750); Lu et al. 2021 (CLAM, Nat. Biomed. Eng. 5:555); El Nahhas et
@@ -14,7 +16,7 @@ al. 2025 (STAMP, Nat. Protoc. 20:293).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +31,7 @@ from pipeline.artefacts.foreign_coords import (
     rows_in_words,
     without_batch,
 )
-from pipeline.artefacts.hdf5_attributes import pixels_of, positive_number_of
+from pipeline.artefacts.hdf5_attributes import pixels_of, positive_number_of, text_of
 from pipeline.artefacts.hdf5_files import read_hdf5, unlike
 from pipeline.artefacts.tile_coords import slide_of_coords, tile_size
 from pipeline.errors import ArtefactError, ImportedFileError
@@ -63,6 +65,8 @@ class FeaturesH5:
         Side of a tile in level-0 pixels; None where the file does not tell.
     mpp
         Resolution of the tiles in um/px; None where the file does not tell.
+    encoder
+        Name of the network that made the features; None where the file does not tell.
     """
 
     features: Float32s
@@ -70,6 +74,7 @@ class FeaturesH5:
     tile_px: int | None
     tile_width_l0: float | None
     mpp: float | None
+    encoder: str | None = None
 
 
 def read_features_h5(path: str | Path, *, slide_mpp: float | None = None) -> FeaturesH5:
@@ -98,14 +103,16 @@ def read_features_h5(path: str | Path, *, slide_mpp: float | None = None) -> Fea
     features = _finite(without_batch(contents.arrays[names[0]]), path)
     if names == ["feats"]:
         file = _stamp(path, features, stored, contents.attributes[""], slide_mpp)
+        encoder = text_of(contents.attributes[""], "extractor")
     else:
         file = _trident_or_clam(path, features, stored, contents.attributes["coords"])
+        encoder = text_of(contents.attributes["features"], "encoder")
     if len(file.features) != len(file.coords):
         raise ImportedFileError(
             f"{path}: expected one row of features a tile, found {len(file.features)} rows of features and "
             f"{len(file.coords)} of coordinates. Extract the features of this slide again."
         )
-    return file
+    return replace(file, encoder=encoder)
 
 
 def _finite(features: Float32s, path: str | Path) -> Float32s:

@@ -8,6 +8,7 @@ import numpy as np
 import zarr
 
 from pipeline.arrays import Float32s, Int64s
+from pipeline.artefacts.feature_making import Making, making_of
 from pipeline.artefacts.features import KIND, feature_names_of, open_cache, slide_id_of
 from pipeline.artefacts.remedies import damaged
 from pipeline.artefacts.zarr_store import expected_digests, read_array, read_values
@@ -55,7 +56,7 @@ class LazyFeatures:
 
 @dataclass(frozen=True)
 class PatchPlaces:
-    """Where the patches of a cache lie and who made it; of its features nothing.
+    """Where the patches of a cache lie, who made it and how; of its features nothing.
 
     Attributes
     ----------
@@ -67,12 +68,18 @@ class PatchPlaces:
         Why there is no patch, else None.
     source
         Source digest of the stage that made the cache.
+    slide_id
+        The image.
+    making
+        How its features were made, see ``feature_making``.
     """
 
     coords: Int64s
     tile_width_l0: float | None
     reason: str | None
     source: str
+    slide_id: str = ""
+    making: Making = field(default_factory=dict)
 
 
 def read_patch_places(path: str | Path) -> PatchPlaces:
@@ -91,6 +98,8 @@ def read_patch_places(path: str | Path) -> PatchPlaces:
         tile_width_l0=None if side is None else float(side),
         reason=attributes.get("reason"),
         source=str(attributes.get("source") or ""),
+        slide_id=slide_id_of(group, path),
+        making=making_of(attributes),
     )
 
 

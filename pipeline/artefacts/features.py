@@ -15,6 +15,7 @@ import zarr
 from pipeline.arrays import Bools, Float32s, Int64s
 from pipeline.artefacts.consistency import all_distinct
 from pipeline.artefacts.feature_h5 import read_features_h5
+from pipeline.artefacts.feature_making import NODE_FEATURES
 from pipeline.artefacts.header import check_version
 from pipeline.artefacts.remedies import damaged
 from pipeline.artefacts.unverified import FOREIGN, say_unverified
@@ -60,6 +61,9 @@ class FeatureStore:
         Number of tiles that were left out here, by reason.
     params, source, upstream
         Provenance: all parameters by stage, source digest, digests of inputs.
+    networks
+        What ``nuclei`` were found with (digest of the weights), and what made imported ``features`` and
+        ``embeddings/{name}`` (name of the encoder), as far as it is known.
     """
 
     slide_id: str
@@ -79,6 +83,7 @@ class FeatureStore:
     source: str = ""
     upstream: Mapping[str, str] = field(default_factory=dict)
     packages: Mapping[str, str] = field(default_factory=dict)
+    networks: Mapping[str, str] = field(default_factory=dict)
 
 
 def check_features(store: FeatureStore, path: str | Path) -> FeatureStore:
@@ -117,18 +122,19 @@ def check_features(store: FeatureStore, path: str | Path) -> FeatureStore:
     return store
 
 
-def check_store_slide(store: FeatureStore, slide_id: str, path: str | Path) -> None:
+def check_store_slide(recorded: str, slide_id: str, path: str | Path) -> None:
     """Check that the features at ``path`` are those of ``slide_id``.
 
-    A store that is named for the slide it says it is of passes: a sheet may know that slide under another id.
+    A store that is named for the slide it says it is of (``recorded``) passes: a sheet may know that slide under
+    another id.
 
     Raises
     ------
     ArtefactError
         If they are of another slide.
     """
-    if store.slide_id not in (slide_id, Path(path).stem):
-        raise damaged(KIND, path, f"expected features of slide {slide_id}, found those of {store.slide_id!r}")
+    if recorded not in (slide_id, Path(path).stem):
+        raise damaged(KIND, path, f"expected features of slide {slide_id}, found those of {recorded!r}")
 
 
 def write_features(path: str | Path, store: FeatureStore) -> None:
@@ -163,6 +169,7 @@ def write_features(path: str | Path, store: FeatureStore) -> None:
         "unmatched": {name: dict(counts) for name, counts in store.unmatched.items()},
         "reason": store.reason,
         "dropped": dict(store.dropped),
+        "networks": dict(store.networks),
     }
     write_store(path, arrays, attributes)
 
@@ -225,6 +232,7 @@ def _read_zarr(path: str | Path) -> FeatureStore:
         source=str(attributes.get("source") or ""),
         upstream=attributes.get("upstream") or {},
         packages=attributes.get("packages") or {},
+        networks=attributes.get("networks") or {},
     )
 
 
@@ -251,6 +259,7 @@ def _from_h5(path: Path, slide_mpp: float | None) -> FeatureStore:
         tile_px=file.tile_px,
         tile_width_l0=file.tile_width_l0,
         reason=None if len(file.features) else "the imported file holds no tile",
+        networks={} if file.encoder is None else {NODE_FEATURES: file.encoder},
     )
 
 

@@ -1,4 +1,4 @@
-"""Numbers among the attributes of HDF5 files that other tools made."""
+"""Numbers and names among the attributes of HDF5 files that other tools made."""
 
 import math
 import re
@@ -76,3 +76,9 @@ def _number(value: Any) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return math.inf
     return None if math.isnan(value) else float(value)
+
+
+def text_of(attributes: Mapping[str, Any], name: str) -> str | None:
+    """An attribute as text; None where it is absent, is none or stands for nothing."""
+    stored = attributes.get(name)
+    return stored.strip() if isinstance(stored, str) and stored.strip().lower() not in UNSET else None

@@ -40,6 +40,11 @@ class HeadedTable:
     header: dict[str, Any]
 
     @property
+    def upstream(self) -> dict[str, str]:
+        """Digests of the files that the table was made from, by role, as far as they are recorded."""
+        return dict(self.header["provenance"].get("upstream", {}))
+
+    @property
     def reason(self) -> str | None:
         """Why the slide has nothing to go on with; None when it has."""
         reason: str | None = self.header["reason"]

@@ -7,6 +7,7 @@ import pandas as pd
 
 from pipeline.artefacts.cell_graphs import CellGraphs, empty_cell_graphs, write_cell_graphs
 from pipeline.artefacts.header import check_slide
+from pipeline.artefacts.made_from import check_made_from
 from pipeline.artefacts.nuclei import PAPER_MEASURES, read_nuclei
 from pipeline.artefacts.tables import HeadedTable
 from pipeline.artefacts.tiles import kept_tiles, read_tiles
@@ -52,14 +53,17 @@ def build_cell_graphs(
     Raises
     ------
     ArtefactError
-        If a table is missing, damaged, of another slide, or nuclei belong to a tile that is not there.
+        If a table is missing, damaged, of another slide, or nuclei were segmented in other tiles or belong to a tile
+        that is not there.
     ConfigError
         If ``params`` compare measures that no nucleus of an imported table has.
     """
     tiles, nuclei = read_tiles(tiles_path), read_nuclei(nuclei_path)
     check_slide(tiles.header, slide_id, "tiles", tiles_path)
     check_slide(nuclei.header, slide_id, "nuclei", nuclei_path)
-    provenance = record(params=params, source=source, upstream=digests({"tiles": tiles_path, "nuclei": nuclei_path}))
+    made_from = digests({"tiles": tiles_path, "nuclei": nuclei_path})
+    check_made_from("nuclei", nuclei_path, nuclei.upstream, {"tiles": tiles_path}, made_from)
+    provenance = record(params=params, source=source, upstream=made_from)
     reason = tiles.reason or nuclei.reason
     graphs = empty_cell_graphs() if reason else _graphs(tiles, nuclei, nuclei_path, params)
     write_cell_graphs(graphs_path, graphs, slide_id=slide_id, reason=reason, provenance=provenance)

@@ -10,8 +10,10 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from pipeline.arrays import Bools, Float32s, Int64s
 from pipeline.artefacts.cell_graphs import CellGraphs, read_cell_graphs
+from pipeline.artefacts.feature_making import NUCLEI
 from pipeline.artefacts.features import FeatureStore, write_features
 from pipeline.artefacts.header import check_slide
+from pipeline.artefacts.made_from import check_made_from
 from pipeline.artefacts.nuclei import read_nuclei
 from pipeline.artefacts.tables import HeadedTable
 from pipeline.artefacts.tiles import read_tiles
@@ -20,7 +22,7 @@ from pipeline.cellgraph.features.imported_embeddings import with_embedding
 from pipeline.cellgraph.graphs.csr import offsets_of_counts, tile_of_each
 from pipeline.cellgraph.graphs.slide_tables import unreadable_tiles
 from pipeline.cellgraph.params import FeatureParams
-from pipeline.errors import ArtefactError, ImportedFileError, OnBadSlide
+from pipeline.errors import ImportedFileError, OnBadSlide
 from pipeline.exclusion import reason_to_exclude
 from pipeline.logs import get_logger
 from pipeline.provenance import digests, record
@@ -74,6 +76,12 @@ class _Upstream:
     @property
     def n_unreadable(self) -> int:
         return len(unreadable_tiles(self.nuclei))
+
+    @property
+    def networks(self) -> dict[str, str]:
+        """Digest of the weights that found the nuclei; nothing of a segmenter without network."""
+        digest = self.nuclei.header.get("weights_digest")
+        return {} if digest is None else {NUCLEI: digest}
 
     @property
     def params(self) -> dict[str, Any]:
@@ -137,6 +145,7 @@ def cache_features(
         source=source,
         upstream=provenance["upstream"],
         packages=provenance["packages"],
+        networks=upstream.networks,
     )
     if artefacts.imported is not None:
         slide_mpp = upstream.tiles.header["slide_mpp"]
@@ -164,12 +173,11 @@ def _read(artefacts: SlideArtefacts) -> _Upstream:
     check_slide(nuclei.header, artefacts.slide_id, "nuclei", artefacts.nuclei)
     graphs, header = read_cell_graphs(artefacts.cell_graphs)
     check_slide(header, artefacts.slide_id, "cell_graphs", artefacts.cell_graphs)
-    made_from = header["provenance"]["upstream"]
-    if made_from != digests({"tiles": artefacts.tiles, "nuclei": artefacts.nuclei}):
-        raise ArtefactError(
-            f"{artefacts.cell_graphs}: the cell graphs were made from other tables than {artefacts.tiles} and "
-            f"{artefacts.nuclei}. Build the cell graphs again."
-        )
+    tables: dict[str, str | Path] = {"tiles": artefacts.tiles, "nuclei": artefacts.nuclei}
+    found = digests(tables)
+    check_made_from("nuclei", artefacts.nuclei, nuclei.upstream, {"tiles": artefacts.tiles}, found)
+    recorded = header["provenance"].get("upstream", {})
+    check_made_from("cell_graphs", artefacts.cell_graphs, recorded, tables, found)
     return _Upstream(tiles, nuclei, graphs, header)
 
 

@@ -48,12 +48,12 @@ def import_features(
     Raises
     ------
     ImportedFileError
-        If the file is missing, foreign, damaged or inconsistent, and ``on_bad_slide`` is ``stop``.
+        If the file is missing, foreign, damaged, inconsistent or of another slide, and ``on_bad_slide`` is ``stop``.
     ArtefactError
         If ``slide_mpp`` is needed and missing.
     """
     try:
-        imported = read_imported_features(imported_path, slide_mpp=slide_mpp)
+        imported = read_imported_features(imported_path, slide_id=slide_id, slide_mpp=slide_mpp)
     except ImportedFileError as error:
         imported = _no_tiles(reason_to_exclude(error, imported_path, on_bad_slide))
         LOG.warning("%s is excluded: %s", slide_id, error)

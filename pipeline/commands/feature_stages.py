@@ -64,7 +64,7 @@ class FeatureStages:
         if not (key.is_file() and key.read_bytes() == self.key(row).encode() and self.cache(row.slide_id).is_dir()):
             return False
         try:
-            check_store_slide(read_features(self.cache(row.slide_id)), row.slide_id, self.cache(row.slide_id))
+            check_store_slide(read_features(self.cache(row.slide_id)).slide_id, row.slide_id, self.cache(row.slide_id))
         except ArtefactError as error:
             log.warning("%s It is made again.", error)
             return False

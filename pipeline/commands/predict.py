@@ -2,13 +2,14 @@
 
 from collections import Counter
 from pathlib import Path
+from typing import get_args
 
 import click
 
 from pipeline.artefacts.sheet import SlideRow, read_sheet
 from pipeline.commands.cohort import feature_files
 from pipeline.commands.options import DEVICE, EXISTING, EXISTING_FILE, NEW_FILE
-from pipeline.errors import ArtefactError
+from pipeline.errors import ArtefactError, OnMismatch
 from pipeline.provenance import source_digest
 
 
@@ -20,10 +21,25 @@ from pipeline.provenance import source_digest
 @click.option("--features", "features_path", type=EXISTING, help="Folder of {slide_id}.zarr or .h5, or one such file.")
 @click.option("--out", "out_path", type=NEW_FILE, required=True, help="Table of predictions to write (.csv).")
 @click.option("--device", type=DEVICE, default="auto", show_default=True)
-def command(model_path: Path, sheet_path: Path | None, features_path: Path | None, out_path: Path, device: str) -> None:
+@click.option(
+    "--on-mismatch",
+    type=click.Choice(get_args(OnMismatch)),
+    default="stop",
+    show_default=True,
+    help="`warn` also predicts slides whose features were made otherwise than those of the training, and says so.",
+)
+def command(
+    model_path: Path,
+    sheet_path: Path | None,
+    features_path: Path | None,
+    out_path: Path,
+    device: str,
+    on_mismatch: OnMismatch,
+) -> None:
     """Apply a trained model to feature caches.
 
-    Slides without any patch are listed with their reason in `{out}.excluded.csv`.
+    Slides without any patch are listed with their reason in `{out}.excluded.csv`. Features that were made otherwise
+    than those the model was trained on (another tile size, resolution, segmenter, encoder, ...) are refused.
     """
     from pipeline.training.predict import predict
 
@@ -35,6 +51,7 @@ def command(model_path: Path, sheet_path: Path | None, features_path: Path | Non
         rows=rows,
         device=device,
         source=source_digest("pipeline.training.predict"),
+        on_mismatch=on_mismatch,
     )
     click.echo(f"{out_path}: {len(rows)} slides")
 

@@ -43,6 +43,7 @@ def command(out_dir: Path, method: str, tuned_dir: Path | None, **shared: Any) -
         source=source_digest("pipeline.training.cross_validation.train_cohort"),
         only_fold=asked.only_fold,
         by_fold=None if tuned_dir is None else tuned_params(tuned_dir),
+        on_mismatch=asked.config["on_mismatch"],
     )
     comparison = train_cohort(asked.rows, asked.files, out_dir, run)
     click.echo(table_text(comparison))

@@ -38,6 +38,7 @@ def command(out_dir: Path, method: str, trials: int, space_path: Path | None, **
         source=source_digest("pipeline.training.cross_validation.tune"),
         space=None if space_path is None else _read_space(space_path),
         only_fold=asked.only_fold,
+        on_mismatch=asked.config["on_mismatch"],
     )
     searched = tune(asked.rows, asked.files, out_dir, search)
     click.echo(searched[searched["best"]].drop(columns="best").to_string(index=False))

@@ -11,7 +11,7 @@ from pipeline.artefacts.header import check_slide
 from pipeline.artefacts.nuclei import COLUMNS, write_nuclei
 from pipeline.artefacts.tables import HeadedTable, empty_frame
 from pipeline.artefacts.tiles import check_single_ownership, kept_tiles, read_tiles
-from pipeline.errors import OnBadSlide, OnBadTile, SlideError, UnreadableRegionError
+from pipeline.errors import ArtefactError, OnBadSlide, OnBadTile, SlideError, UnreadableRegionError
 from pipeline.exclusion import reason_to_exclude
 from pipeline.logs import get_logger
 from pipeline.nuclei.params import NucleiParams
@@ -93,6 +93,8 @@ def segment_nuclei(
         If the slide or a tile cannot be read and ``on_bad_slide`` is ``stop``.
     ConfigError
         If two kept tiles show the same tissue; see ``check_single_ownership``.
+    ArtefactError
+        If the slide is another file than the one that was tiled.
     WeightsError, DeviceError
         If the weights or the device cannot be had.
     """
@@ -121,12 +123,23 @@ def _nuclei_of_table(
         return SlideNuclei(empty_frame(COLUMNS), table.reason)
     tiles = kept_tiles(table)
     check_single_ownership(tiles, slide.slide_id)
-    segmenter = opened()
     try:
+        _check_tiled(slide, table)
+        segmenter = opened()
         with slide.open() as pixels:
             return _nuclei_of_slide(pixels, tiles, segmenter, slide.on_bad_tile, finished)
     except SlideError as error:
         return SlideNuclei(empty_frame(COLUMNS), reason_to_exclude(error, slide.path, slide.on_bad_slide))
+
+
+def _check_tiled(slide: SlideInput, table: HeadedTable) -> None:
+    """Check that the slide is the file whose tiles the table holds."""
+    recorded, found = table.upstream.get("slide"), slide.fingerprint
+    if recorded not in (None, found):
+        raise ArtefactError(
+            f"slide {slide.slide_id} ({slide.path}): expected the file that was tiled (fingerprint {recorded}), found "
+            f"another (fingerprint {found}). Tile the slide again."
+        )
 
 
 def _mpp(table: HeadedTable) -> float:

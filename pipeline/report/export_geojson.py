@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.artefacts.features import FeatureStore, read_features
+from pipeline.artefacts.features import FeatureStore, check_store_slide, read_features
 from pipeline.artefacts.header import check_slide
+from pipeline.artefacts.made_from import check_made_from
 from pipeline.artefacts.nuclei import iterate_nuclei, read_nuclei_header
 from pipeline.artefacts.tables import HeadedTable
 from pipeline.artefacts.tiles import read_tiles
 from pipeline.errors import ArtefactError
+from pipeline.provenance import digests
 from pipeline.report.qupath.geojson import nucleus_features, origin_l0, patch_features, write_collection
 
 
@@ -47,16 +49,31 @@ def export_geojson(
     Raises
     ------
     ArtefactError
-        If a table cannot be read, or holds rows without knowing the slide's pixel size.
+        If a table cannot be read, holds rows without knowing the slide's pixel size, or one was made from another
+        than the one that is given, or for another slide.
     """
     tiles, header = read_tiles(tiles_path), read_nuclei_header(nuclei_path)
     check_slide(tiles.header, slide_id, "tiles", tiles_path)
     check_slide(header, slide_id, "nuclei", nuclei_path)
-    store = read_features(features_path) if features_path is not None else None
+    tables: dict[str, str | Path] = {"tiles": tiles_path, "nuclei": nuclei_path}
+    found = digests(tables)
+    check_made_from("nuclei", nuclei_path, header["provenance"].get("upstream", {}), {"tiles": tiles_path}, found)
+    store = None if features_path is None else _store_beside(features_path, slide_id, tables, found)
     origin = origin_l0(tiles.header)
     counts = _write_nuclei(nuclei_path, header, nuclei_geojson_path, slide_id, origin)
     numbers = _patch_numbers(counts, header, tiles, store)
     write_collection(patches_geojson_path, patch_features(tiles.frame, numbers, slide_id=slide_id, origin=origin))
+
+
+def _store_beside(
+    path: str | Path, slide_id: str, tables: Mapping[str, str | Path], found: Mapping[str, str]
+) -> FeatureStore:
+    """The feature store, computed from these tables; one that was imported does not go by them."""
+    store = read_features(path)
+    check_store_slide(store.slide_id, slide_id, path)
+    used = {role: table for role, table in tables.items() if role in store.upstream}
+    check_made_from("features", path, store.upstream, used, found)
+    return store
 
 
 def nuclei_geojson(nuclei_path: str | Path, out_path: str | Path) -> None:

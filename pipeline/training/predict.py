@@ -10,11 +10,13 @@ from pipeline.artefacts.predictions import prediction_frame, write_predictions
 from pipeline.artefacts.sheet import SlideRow
 from pipeline.artefacts.splits import EXCLUDED_COLUMNS, write_excluded
 from pipeline.devices import choose_device
+from pipeline.errors import OnMismatch
 from pipeline.logs import get_logger
 from pipeline.provenance import file_digest, record
 from pipeline.training.cohort.cohort_nodes import CohortNodes, load_nodes
 from pipeline.training.cohort.determinism import deterministic_torch
 from pipeline.training.cohort.feature_names import check_feature_names
+from pipeline.training.cohort.made_alike import check_made_as, noted_mismatches
 from pipeline.training.fitting.checkpoint import TrainedModel, read_model
 from pipeline.training.fitting.fitting_task import fitted_by
 from pipeline.training.fitting.inference import predict_probabilities
@@ -34,6 +36,7 @@ def predict(
     rows: Sequence[SlideRow],
     device: str,
     source: str,
+    on_mismatch: OnMismatch = "stop",
 ) -> None:
     """Predict ``rows``, in their order.
 
@@ -45,18 +48,21 @@ def predict(
     ----------
     features
         Feature file by slide, or the folder of ``{slide_id}.zarr``.
+    on_mismatch
+        What is done about slides whose features were made otherwise than those that the model was trained on.
 
     Raises
     ------
     ArtefactError
-        If the model or a cache cannot be read.
+        If the model or a cache cannot be read, or a cache is of another slide.
     CohortError
-        If the caches do not hold the features the model was trained on, or one has more
+        If the caches do not hold the features the model was trained on, made as those were, or one has more
         patches than its method takes.
     """
     place = choose_device(device)
     model = read_model(model_path, place)
     cohort = load_nodes(features, [row.slide_id for row in rows], model.fitting.embeddings)
+    mismatches = check_made_as(cohort.makings, model.making, model_path, on_mismatch)
     check_cohort(cohort, model, model_path)
     check_sizes(cohort, cohort.slides, model.spec)
     full = [row for row in rows if cohort.n_patches(row.slide_id)]
@@ -77,6 +83,7 @@ def predict(
     _write_excluded(excluded, rows, cohort)
     upstream = {"model": file_digest(model_path), "features": cohort.digest}
     provenance = record(params=fitted_by(model.spec, model.fitting), source=source, upstream=upstream)
+    provenance |= noted_mismatches(mismatches)
     write_provenance_of(out, provenance, [excluded.name])
 
 

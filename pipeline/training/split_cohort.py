@@ -7,15 +7,17 @@ from pathlib import Path
 import pandas as pd
 
 from pipeline.artefacts.feature_files import feature_path
+from pipeline.artefacts.feature_making import Making, making_of
 from pipeline.artefacts.feature_parts import read_patch_places
-from pipeline.artefacts.features import read_features
+from pipeline.artefacts.features import check_store_slide, read_features
 from pipeline.artefacts.json_files import write_provenance
 from pipeline.artefacts.sheet import SlideRow
 from pipeline.artefacts.splits import EXCLUDED_COLUMNS, write_excluded, write_splits
-from pipeline.errors import CohortError
+from pipeline.errors import CohortError, OnMismatch
 from pipeline.logs import get_logger, progress
 from pipeline.provenance import file_digest, record
 from pipeline.training.cohort.fold_plan import LabelledSlide, fold_faults, labelled_slides, planned_folds
+from pipeline.training.cohort.made_alike import check_made_alike, noted_mismatches
 from pipeline.training.cohort.role_tables import split_table
 from pipeline.training.params import SplitParams
 
@@ -37,11 +39,14 @@ class SplitJob:
         One draw of folds and roles each; folds from the sheet stay as they are.
     source
         Source digest of the stage.
+    on_mismatch
+        What is done about slides whose features were made differently.
     """
 
     params: SplitParams
     seeds: tuple[int, ...]
     source: str
+    on_mismatch: OnMismatch = "stop"
 
 
 def split_cohort(
@@ -61,9 +66,9 @@ def split_cohort(
     Raises
     ------
     ArtefactError
-        If a cache is missing or damaged.
+        If a cache is missing, damaged or of another slide.
     CohortError
-        If the slides, or those left, cannot be split as asked.
+        If the slides, or those left, cannot be split as asked, or their features were made differently.
     """
     out = Path(out_dir)
     slides = labelled_slides(rows)
@@ -73,28 +78,43 @@ def split_cohort(
     where = features if isinstance(features, Mapping) else Path(features)
     paths = {slide.slide_id: feature_path(where, slide.slide_id) for slide in slides}
     listed = progress(slides, description="reading caches", unit="slides", total=len(slides))
-    reasons = {slide.slide_id: empty_reason(paths[slide.slide_id]) for slide in listed}
+    caches = {slide.slide_id: read_cache(paths[slide.slide_id], slide.slide_id) for slide in listed}
+    reasons = {slide_id: cache.empty_reason for slide_id, cache in caches.items()}
+    makings = {slide_id: cache.making for slide_id, cache in caches.items() if cache.empty_reason is None}
+    mismatches = check_made_alike(makings, job.on_mismatch)
     _write_excluded(out / EXCLUDED, slides, reasons)
     kept = [slide for slide in slides if reasons[slide.slide_id] is None]
     table = split_table(kept, job.params, job.seeds, planned_folds(slides, job.params.folds))
     write_splits(out / SPLITS, table)
     upstream = {f"features/{slide_id}": file_digest(path) for slide_id, path in sorted(paths.items())}
     stages = {"splits": asdict(job.params), "seeds": list(job.seeds)}
-    write_provenance(out, record(params=stages, source=job.source, upstream=upstream), [SPLITS, EXCLUDED])
+    provenance = record(params=stages, source=job.source, upstream=upstream) | noted_mismatches(mismatches)
+    write_provenance(out, provenance, [SPLITS, EXCLUDED])
 
 
-def empty_reason(path: Path) -> str | None:
-    """Why a feature file holds no patch; None when it holds some.
+@dataclass(frozen=True)
+class SlideCache:
+    """What splitting needs to know of a slide's features: why there is none, else None, and how they were made."""
+
+    empty_reason: str | None
+    making: Making
+
+
+def read_cache(path: Path, slide_id: str) -> SlideCache:
+    """Read a feature file as far as splitting needs it.
 
     Raises
     ------
     ArtefactError
-        If the file cannot be read.
+        If the file cannot be read, or is of another slide.
     """
     if path.suffix == ".h5":
-        return read_features(path).reason
+        store = read_features(path)
+        return SlideCache(store.reason, making_of(vars(store)))
     places = read_patch_places(path)
-    return None if len(places.coords) else places.reason or "the feature cache holds no patch"
+    check_store_slide(places.slide_id, slide_id, path)
+    reason = None if len(places.coords) else places.reason or "the feature cache holds no patch"
+    return SlideCache(reason, places.making)
 
 
 def _write_excluded(path: Path, slides: Sequence[LabelledSlide], reasons: Mapping[str, str | None]) -> None:

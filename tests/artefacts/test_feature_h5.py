@@ -168,3 +168,15 @@ def test_places_of_stamp_are_checked_too(tmp_path: Path) -> None:
         read_features_h5(write(tmp_path / "a.h5", STAMP, feats=X, coords=XY[[0, 1, 0]]), slide_mpp=0.25)
     with pytest.raises(ImportedFileError, match="expected a number in attribute 'tile_size_px'"):
         read_features_h5(write(tmp_path / "a.h5", {**STAMP, "tile_size_px": "x"}, feats=X, coords=XY), slide_mpp=0.25)
+
+
+@pytest.mark.parametrize(("stated", "known"), [("uni_v1", "uni_v1"), ("None", None), (3, None), (None, None)])
+def test_the_encoder_is_known_where_the_file_names_it(tmp_path: Path, stated: Any, known: str | None) -> None:
+    trident, stamp = (
+        write(tmp_path / "t.h5", features=X, coords=XY),
+        write(tmp_path / "s.h5", STAMP, feats=X, coords=XY / 4.0),
+    )
+    for path, place, name in ((trident, "features", "encoder"), (stamp, "/", "extractor")):
+        with h5py.File(path, "a") as file:
+            file[place].attrs.update({} if stated is None else {name: stated})
+        assert read_features_h5(path, slide_mpp=0.25).encoder == known

@@ -22,7 +22,7 @@ def store():
 
 def test_a_cache_of_another_run_is_read_as_it_is(tmp_path, store):
     write_features(tmp_path / "s.zarr", store)
-    read = read_imported_features(tmp_path / "s.zarr")
+    read = read_imported_features(tmp_path / "s.zarr", slide_id="s")
     assert read.coords.tolist() == store.coords.tolist()
     assert read.feature_names == ("a",)
 
@@ -33,9 +33,9 @@ def test_a_cache_of_another_run_is_read_as_it_is(tmp_path, store):
 def test_places_in_a_cache_are_checked_too(tmp_path, store, coords, words):
     write_features(tmp_path / "s.zarr", replace(store, coords=np.array(coords)))
     with pytest.raises(ImportedFileError, match=rf"s\.zarr: expected {words}"):
-        read_imported_features(tmp_path / "s.zarr")
+        read_imported_features(tmp_path / "s.zarr", slide_id="s")
 
 
 def test_what_is_no_cache_is_an_imported_file_at_fault(tmp_path):
     with pytest.raises(ImportedFileError, match="there is no such folder"):
-        read_imported_features(tmp_path / "none.zarr")
+        read_imported_features(tmp_path / "none.zarr", slide_id="none")

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from pipeline.artefacts.cell_graphs import read_cell_graphs
+from pipeline.artefacts.nuclei import COLUMNS, read_nuclei
+from pipeline.artefacts.tables import write_table
 from pipeline.cellgraph.build_cell_graphs import build_cell_graphs
 from pipeline.cellgraph.params import CellGraphParams
 from pipeline.errors import ArtefactError, ConfigError
@@ -108,3 +110,18 @@ def test_a_rule_that_compares_what_imported_nuclei_lack_is_refused(
         _build(paths, tmp_path / "g.zarr", **rule)
     graphs, _ = _build(paths, tmp_path / "g.zarr")
     assert graphs.edge_index.shape[1] > 0
+
+
+@pytest.mark.parametrize("made_from", ["0123456789abcdef", ""])
+def test_nuclei_segmented_in_other_tiles_are_refused(tile_frame, nucleus_frame, write_slide, tmp_path, made_from):
+    tiles, nuclei = write_slide(tile_frame([True, True]), nucleus_frame([9, 9]))
+    table = read_nuclei(nuclei)
+    upstream = {"tiles": made_from} if made_from else {"tiles": file_digest(tiles)}
+    header = {**table.header, "provenance": {**table.header["provenance"], "upstream": upstream}}
+    write_table(nuclei, table.frame, COLUMNS, header)
+    if not made_from:
+        assert len(_build((tiles, nuclei), tmp_path / "g.zarr")[0].tile_id) == 2
+        return
+    with pytest.raises(ArtefactError, match=f"{nuclei.name}: it was made from other tiles than .*{tiles.name}"):
+        _build((tiles, nuclei), tmp_path / "g.zarr")
+    assert not (tmp_path / "g.zarr").exists()

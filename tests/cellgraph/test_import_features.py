@@ -4,7 +4,7 @@ import pytest
 
 from pipeline.artefacts.features import read_features
 from pipeline.cellgraph.import_features import import_features
-from pipeline.errors import ArtefactError, SlideError
+from pipeline.errors import ArtefactError, ImportedFileError, SlideError
 from pipeline.provenance import file_digest
 
 
@@ -93,3 +93,19 @@ def test_a_cache_that_cannot_be_used_is_a_bad_slide(stamp_file, tmp_path):
 def test_a_gap_in_the_sheet_is_no_bad_slide(stamp_file, tmp_path):
     with pytest.raises(ArtefactError, match="column mpp"):
         import_features(stamp_file, tmp_path / "s.zarr", slide_id="s", source="x", on_bad_slide="exclude")
+
+
+def test_a_cache_of_another_slide_under_this_name_is_refused(stamp_file, tmp_path):
+    import_features(stamp_file, tmp_path / "other.zarr", slide_id="other", source="x", slide_mpp=0.25)
+    import_features(tmp_path / "other.zarr", tmp_path / "out/s.zarr", slide_id="s", source="x")
+    (tmp_path / "other.zarr").rename(tmp_path / "s.zarr")
+    with pytest.raises(ImportedFileError, match=r"expected features of slide s, found those of .other."):
+        import_features(tmp_path / "s.zarr", tmp_path / "out/t.zarr", slide_id="s", source="x")
+
+
+def test_what_made_the_features_goes_with_them(stamp_file, tmp_path):
+    with h5py.File(stamp_file, "r+") as file:
+        file.attrs["extractor"] = "virchow2"
+    import_features(stamp_file, tmp_path / "s.zarr", slide_id="s", source="x", slide_mpp=0.25)
+    import_features(tmp_path / "s.zarr", tmp_path / "again/s.zarr", slide_id="s", source="x")
+    assert read_features(tmp_path / "again/s.zarr").networks == {"features": "virchow2"}

@@ -10,10 +10,11 @@ import shapely
 from PIL import Image
 
 from pipeline.artefacts import tiles as tile_artefact
+from pipeline.artefacts.fingerprint import fingerprint
 from pipeline.artefacts.nuclei import read_nuclei
 from pipeline.artefacts.tables import empty_frame, write_table
 from pipeline.artefacts.tiles import read_tiles
-from pipeline.errors import ConfigError, DeviceError, SlideError, UnreadableRegionError, WeightsError
+from pipeline.errors import ArtefactError, ConfigError, DeviceError, SlideError, UnreadableRegionError, WeightsError
 from pipeline.nuclei.params import NucleiParams
 from pipeline.nuclei.segment_nuclei import segment_nuclei
 from pipeline.provenance import record
@@ -280,3 +281,20 @@ def test_a_job_killed_while_bad_tiles_were_left_out_does_not_end_without_them_un
         )
     assert "not gone on from" in caplog.text
     assert not (tmp_path / "n.parquet").exists()
+
+
+@pytest.mark.parametrize("of_this_file", [True, False])
+def test_a_slide_that_is_not_the_one_that_was_tiled_is_refused(
+    tissue_png: Path, tmp_path: Path, of_this_file: bool
+) -> None:
+    tiles = write_grid(tmp_path / "t.parquet", columns=1, rows=1, tile_px=64)
+    table = read_tiles(tiles)
+    upstream = {"slide": fingerprint(tissue_png) if of_this_file else "0123456789abcdef"}
+    header = {**table.header, "provenance": {**table.header["provenance"], "upstream": upstream}}
+    write_table(tiles, table.frame, tile_artefact.COLUMNS, header)
+    if of_this_file:
+        segment(tissue_png, tiles, tmp_path / "n.parquet", params=NucleiParams(segmenter="watershed"))
+        assert (tmp_path / "n.parquet").exists()
+        return
+    with pytest.raises(ArtefactError, match=r"slide s .*fingerprint 0123456789abcdef.*found another.*Tile the slide"):
+        segment(tissue_png, tiles, tmp_path / "n.parquet", params=NucleiParams(segmenter="watershed"))

@@ -3,13 +3,16 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from pipeline.artefacts.features import read_features, write_features
+from pipeline.artefacts.json_files import read_json
 from pipeline.artefacts.predictions import read_predictions
 from pipeline.artefacts.sheet import SlideRow
 from pipeline.artefacts.splits import read_excluded
-from pipeline.errors import CohortError
+from pipeline.errors import ArtefactError, CohortError
 from pipeline.training.cohort.roles import Split
+from pipeline.training.fitting.checkpoint import read_model, write_model
 from pipeline.training.fitting.training_job import TrainingJob
 from pipeline.training.params import SplitParams, TrainingParams
 from pipeline.training.predict import predict
@@ -80,8 +83,9 @@ def test_a_model_asks_for_the_embeddings_it_was_trained_with(stored, tmp_path):
 
 def test_unlabelled_slides_keep_an_empty_label_and_empty_ones_go_aside(fold, stored, tmp_path):
     store = read_features(next(iter(stored[1].values())))
-    write_features(tmp_path / "new.zarr", store)
-    write_features(tmp_path / "bare.zarr", replace(emptied(store), feature_names=(), features=np.zeros((0, 0))))
+    write_features(tmp_path / "new.zarr", replace(store, slide_id="new"))
+    bare = replace(emptied(store), slide_id="bare", feature_names=(), features=np.zeros((0, 0)))
+    write_features(tmp_path / "bare.zarr", bare)
     found = run(fold, tmp_path, [SlideRow(slide_id="bare", case_id="c"), NEW], tmp_path / "run.csv")
     assert found[["slide_id", "label"]].to_numpy().tolist() == [["new", ""]]
     excluded = read_excluded(tmp_path / "run.excluded.csv")
@@ -94,8 +98,8 @@ def test_labels_are_carried_as_given_even_those_the_model_does_not_know(fold, st
     labels = {"x": "1", "y": "other", "z": "other"}
     rows = [SlideRow(slide_id=name, case_id="c", label=label) for name, label in labels.items()]
     for name in ("x", "y"):
-        write_features(tmp_path / f"{name}.zarr", store)
-    write_features(tmp_path / "z.zarr", emptied(store))
+        write_features(tmp_path / f"{name}.zarr", replace(store, slide_id=name))
+    write_features(tmp_path / "z.zarr", replace(emptied(store), slide_id="z"))
     predictions = run(fold, tmp_path, rows, tmp_path / "run.csv")
     assert predictions["label"].tolist() == ["1", "other"]
     assert predictions.columns.tolist()[4:] == ["p_0", "p_1"]
@@ -105,7 +109,7 @@ def test_labels_are_carried_as_given_even_those_the_model_does_not_know(fold, st
 
 def test_only_empty_slides_give_an_empty_table(fold, stored, tmp_path):
     store = read_features(next(iter(stored[1].values())))
-    write_features(tmp_path / "new.zarr", emptied(store))
+    write_features(tmp_path / "new.zarr", replace(emptied(store), slide_id="new"))
     found = run(fold, tmp_path, [NEW], tmp_path / "run.csv")
     assert found.empty
     assert "p_1" in found.columns
@@ -114,6 +118,56 @@ def test_only_empty_slides_give_an_empty_table(fold, stored, tmp_path):
 def test_other_features_are_refused(fold, stored, tmp_path):
     store = read_features(next(iter(stored[1].values())))
     renamed = ("other", *store.feature_names[1:])
-    write_features(tmp_path / "new.zarr", replace(store, feature_names=renamed))
+    write_features(tmp_path / "new.zarr", replace(store, slide_id="new", feature_names=renamed))
     with pytest.raises(CohortError, match=r"feature 0 is 'other' instead of 'rotated_0'"):
+        run(fold, tmp_path, [NEW], tmp_path / "run.csv")
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"tile_px": 56}, "slide new: tile_width_um is 28, not 128"),
+        ({"mpp": 1.0, "tile_px": 128}, "slide new: mpp is 1, not 0.5"),
+        ({"networks": {"features": "conch"}}, None),
+    ],
+)
+def test_slides_whose_features_were_made_otherwise_are_refused(fold, stored, tmp_path, change, told):
+    store = replace(read_features(next(iter(stored[1].values()))), slide_id="new", **change)
+    write_features(tmp_path / "new.zarr", store)
+    if told is None:  # what the training does not record cannot differ
+        assert len(run(fold, tmp_path, [NEW], tmp_path / "run.csv")) == 1
+        return
+    with pytest.raises(CohortError, match=rf"model.pt[\s\S]*{told}[\s\S]*on_mismatch: warn"):
+        run(fold, tmp_path, [NEW], tmp_path / "run.csv")
+    assert not (tmp_path / "run.csv").exists()
+
+
+def test_they_are_predicted_where_that_is_allowed_and_the_provenance_says_so(fold, stored, tmp_path, caplog):
+    store = read_features(next(iter(stored[1].values())))
+    write_features(tmp_path / "new.zarr", replace(store, slide_id="new", tile_px=56))
+    allowed = {"device": "cpu", "source": "s", "on_mismatch": "warn"}
+    predict(fold / "model.pt", tmp_path, tmp_path / "run.csv", rows=[NEW], **allowed)
+    assert read_json(tmp_path / "run.provenance.json", "a provenance")["mismatches"] == [
+        "slide new: tile_width_um is 28, not 128"
+    ]
+    assert "slide new: tile_width_um is 28, not 128" in caplog.text
+
+
+def test_slides_made_alike_leave_no_word_of_it_in_the_provenance(fold, stored, tmp_path):
+    run(fold, stored[1], stored[0][:1], tmp_path / "run.csv")
+    assert "mismatches" not in read_json(tmp_path / "run.provenance.json", "a provenance")
+
+
+def test_a_model_without_a_record_predicts_with_one_warning(fold, stored, tmp_path, caplog):
+    older = replace(read_model(fold / "model.pt", torch.device("cpu")), making=None)
+    write_model(tmp_path / "model.pt", older, source="s")
+    store = read_features(next(iter(stored[1].values())))
+    write_features(tmp_path / "new.zarr", replace(store, slide_id="new", tile_px=56))
+    assert len(run(tmp_path, tmp_path, [NEW], tmp_path / "run.csv")) == 1
+    assert caplog.text.count("does not record how the features") == 1
+
+
+def test_features_of_another_slide_under_this_name_are_refused(fold, stored, tmp_path):
+    write_features(tmp_path / "new.zarr", read_features(next(iter(stored[1].values()))))
+    with pytest.raises(ArtefactError, match=r"expected features of slide new, found those of .planted_00000."):
         run(fold, tmp_path, [NEW], tmp_path / "run.csv")

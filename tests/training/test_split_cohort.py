@@ -1,3 +1,4 @@
+import shutil
 from dataclasses import replace
 
 import h5py
@@ -10,7 +11,7 @@ from pipeline.artefacts.sheet import SlideRow
 from pipeline.artefacts.splits import read_excluded, read_splits
 from pipeline.errors import ArtefactError, CohortError
 from pipeline.training.params import SplitParams
-from pipeline.training.split_cohort import SplitJob, empty_reason, split_cohort
+from pipeline.training.split_cohort import SplitJob, read_cache, split_cohort
 
 
 @pytest.fixture
@@ -131,10 +132,36 @@ def test_imported_files_may_be_empty_too(tmp_path):
     for name, n in (("full", 2), ("bare", 0)):
         with h5py.File(tmp_path / f"{name}.h5", "w") as file:
             file["features"], file["coords"] = np.ones((n, 3), np.float32), np.arange(2 * n).reshape(n, 2)
-    assert empty_reason(tmp_path / "full.h5") is None
-    assert empty_reason(tmp_path / "bare.h5") == "the imported file holds no tile"
+    assert read_cache(tmp_path / "full.h5", "full").empty_reason is None
+    assert read_cache(tmp_path / "bare.h5", "bare").empty_reason == "the imported file holds no tile"
 
 
 def test_what_the_sheet_shows_is_refused_before_a_cache_is_read(split, stored):
     with pytest.raises(CohortError, match="19 folds need 19 patients"):
         split(stored[0], {}, folds=19)
+
+
+@pytest.fixture
+def mixed(stored, tmp_path):
+    """The stored cohort with one cache of other tiles."""
+    slide_id, path = next(iter(stored[1].items()))
+    write_features(tmp_path / f"{slide_id}.zarr", replace(read_features(path), tile_px=56))
+    return stored[0], {**stored[1], slide_id: tmp_path / f"{slide_id}.zarr"}
+
+
+def test_slides_made_differently_are_refused_before_any_training(split, mixed):
+    with pytest.raises(CohortError, match=r"1 of 36[\s\S]*slide planted_00000: tile_width_um is 28, not 128"):
+        split(*mixed)
+
+
+def test_they_are_split_where_that_is_allowed_and_the_provenance_says_so(mixed, tmp_path):
+    split_cohort(*mixed, tmp_path, SplitJob(SplitParams(folds=3), (0,), "src", on_mismatch="warn"))
+    told = read_json(tmp_path / "provenance.json", "a provenance")["mismatches"]
+    assert told == ["slide planted_00000: tile_width_um is 28, not 128"]
+
+
+def test_features_of_another_slide_are_refused(split, stored):
+    (first, path), (second, other) = list(stored[1].items())[:2]
+    shutil.copytree(other, path.parent.parent / "swapped" / f"{first}.zarr")
+    with pytest.raises(ArtefactError, match=rf"expected features of slide {first}, found those of .{second}."):
+        split(stored[0], {**stored[1], first: path.parent.parent / "swapped" / f"{first}.zarr"})

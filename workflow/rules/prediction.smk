@@ -21,6 +21,7 @@ rule predict:
         rows=[row.plain() for row in PREDICTED],
         features=f"{OUT}/features",
         device=config["device"],
+        on_mismatch=config["on_mismatch"],
         source=source_digest("pipeline.training.predict"),
     script:
         "../scripts/predict.py"

@@ -20,6 +20,7 @@ rule split_cohort:
         seeds=SEEDS,
         rows=[row.plain() for row in LABELLED],
         features=f"{OUT}/features",
+        on_mismatch=config["on_mismatch"],
         source=source_digest("pipeline.training.split_cohort"),
     script:
         "../scripts/split_cohort.py"
@@ -53,6 +54,7 @@ rule train_fold:
         features=f"{OUT}/features",
         device=config["device"],
         partial=f"{OUT}/.partial/train_fold/{RUN}",
+        on_mismatch=config["on_mismatch"],
         source=source_digest("pipeline.training.train_fold"),
     script:
         "../scripts/train_fold.py"
@@ -84,6 +86,7 @@ rule train_final:
         features=f"{OUT}/features",
         device=config["device"],
         partial=f"{OUT}/.partial/train_final/{RUN}",
+        on_mismatch=config["on_mismatch"],
         source=source_digest("pipeline.training.train_final"),
     script:
         "../scripts/train_final.py"

@@ -14,4 +14,5 @@ with job_log(snakemake.log[0]):
         rows=rows_from_plain(snakemake.params.rows),
         device=snakemake.params.device,
         source=snakemake.params.source,
+        on_mismatch=snakemake.params.on_mismatch,
     )

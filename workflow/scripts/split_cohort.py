@@ -16,5 +16,6 @@ with job_log(snakemake.log[0]):
             params=SplitParams(**snakemake.params.splits),
             seeds=tuple(snakemake.params.seeds),
             source=snakemake.params.source,
+            on_mismatch=snakemake.params.on_mismatch,
         ),
     )

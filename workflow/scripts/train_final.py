@@ -20,6 +20,7 @@ with job_log(snakemake.log[0]):
             device=snakemake.params.device,
             source=snakemake.params.source,
             partial_dir=Path(snakemake.params.partial),
+            on_mismatch=snakemake.params.on_mismatch,
         ),
         SplitParams(**snakemake.params.splits),
     )

@@ -11,6 +11,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from pipeline.arrays import Int64s
+from pipeline.artefacts.feature_making import NODE_FEATURES
 from pipeline.artefacts.features import FeatureStore, read_features, write_features
 from pipeline.artefacts.imported_features import read_imported_features
 from pipeline.cellgraph.params import EMBEDDING_NAME
@@ -69,7 +70,7 @@ def with_embedding(
     """
     if not re.fullmatch(EMBEDDING_NAME, name):
         raise ArtefactError(f"embedding name: expected letters, digits, '.', '_' and '-', found {name!r}.")
-    imported = read_imported_features(imported_path, slide_mpp=slide_mpp)
+    imported = read_imported_features(imported_path, slide_id=store.slide_id, slide_mpp=slide_mpp)
     width_l0 = _common_width(store, imported, imported_path)
     partner = match_tiles(store.coords, imported.coords, SAME_TILE * width_l0)
     matched = partner >= 0
@@ -91,7 +92,15 @@ def with_embedding(
         embeddings={**store.embeddings, name: values},
         unmatched={**store.unmatched, name: unmatched},
         upstream={**store.upstream, f"embeddings/{name}": file_digest(imported_path)},
+        networks=_networks(store, imported, f"embeddings/{name}"),
     )
+
+
+def _networks(store: FeatureStore, imported: FeatureStore, role: str) -> dict[str, str]:
+    """Networks of ``store``, and the encoder of the imported features in ``role`` where their file tells it."""
+    others = {other: network for other, network in store.networks.items() if other != role}
+    encoder = imported.networks.get(NODE_FEATURES)
+    return others if encoder is None else {**others, role: encoder}
 
 
 def match_tiles(coords: Int64s, others: Int64s, tolerance_px: float) -> Int64s:

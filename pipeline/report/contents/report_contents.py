@@ -1,13 +1,14 @@
 """Everything the sections draw from, read once."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import pandas as pd
 
 from pipeline.report.contents.cohort_outcome import SlideSummary, class_names, in_folds, labelled, read_cohort
 from pipeline.report.contents.method_results import Results, read_results
+from pipeline.report.contents.mismatches import Mismatches, read_mismatches
 from pipeline.report.contents.report_sources import ReportSources
 from pipeline.report.params import ReportParams
 
@@ -24,12 +25,15 @@ class ReportContents:
         One summary per slide of the sheet.
     results
         Metrics, predictions and histories.
+    mismatches
+        Slides that were used although their features were made differently.
     """
 
     sources: ReportSources
     params: ReportParams
     cohort: tuple[SlideSummary, ...]
     results: Results
+    mismatches: Mismatches = field(default_factory=Mismatches)
 
     @cached_property
     def classes(self) -> tuple[str, ...]:
@@ -97,4 +101,4 @@ def read_contents(sources: ReportSources, params: ReportParams) -> ReportContent
     ArtefactError
         If a file that the report needs is missing or unreadable.
     """
-    return ReportContents(sources, params, read_cohort(sources), read_results(sources))
+    return ReportContents(sources, params, read_cohort(sources), read_results(sources), read_mismatches(sources))

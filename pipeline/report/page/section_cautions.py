@@ -1,7 +1,7 @@
 """What limits the numbers of a run, said before they are shown."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from statistics import median
 
 from pipeline.report.contents.cohort_outcome import class_names
@@ -144,6 +144,35 @@ def _no_better_than_chance(contents: ReportContents) -> Caution | None:
     )
 
 
+def _trained_on_mismatches(contents: ReportContents) -> Caution | None:
+    return _mismatches(
+        contents.mismatches.trained,
+        "trained on although their features were made differently",
+        "Results may tell how features were made instead of the class.",
+    )
+
+
+def _predicted_mismatches(contents: ReportContents) -> Caution | None:
+    return _mismatches(
+        contents.mismatches.predicted,
+        "predicted although their features were made otherwise than those of the training",
+        "Their predictions are not to be relied on.",
+    )
+
+
+def _mismatches(sentences: Sequence[str], what: str, consequence: str) -> Caution | None:
+    """What ``on_mismatch: warn`` allowed."""
+    if not sentences:
+        return None
+    more = len(sentences) - MOST_SLIDES
+    told = ". ".join(sentence[0].upper() + sentence[1:] for sentence in sentences[:MOST_SLIDES])
+    rest = f". And {plural(more, 'more slide')}" if more > 0 else ""
+    return Caution(
+        f"{plural(len(sentences), 'slide')} {what}",
+        f"{told}{rest}. Allowed by on_mismatch: warn. {consequence}",
+    )
+
+
 def _mixed_sources(contents: ReportContents) -> Caution | None:
     sources: dict[str, set[str]] = {}
     for slide in contents.cohort:
@@ -169,5 +198,7 @@ CHECKS: tuple[Callable[[ReportContents], Caution | None], ...] = (
     _folds_left_out,
     _few_folds,
     _no_better_than_chance,
+    _trained_on_mismatches,
+    _predicted_mismatches,
     _mixed_sources,
 )

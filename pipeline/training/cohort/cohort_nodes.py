@@ -6,7 +6,7 @@ Coordinate legend: caches hold level-0 (x, y) of each tile's top-left corner; he
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from scipy.spatial import KDTree
 
 from pipeline.arrays import Float32s, Int64s
 from pipeline.artefacts.feature_files import feature_path
+from pipeline.artefacts.feature_making import Making, making_of
 from pipeline.artefacts.features import FeatureStore, check_store_slide, read_features
 from pipeline.errors import CohortError
 from pipeline.logs import progress
@@ -81,10 +82,13 @@ class CohortNodes:
         Nodes by slide, in the order asked for.
     feature_names
         d names.
+    makings
+        How the features of each image with nodes were made, as far as it is recorded.
     """
 
     slides: Mapping[str, Nodes]
     feature_names: tuple[str, ...]
+    makings: Mapping[str, Making] = field(default_factory=dict)
 
     @cached_property
     def digest(self) -> str:
@@ -114,28 +118,30 @@ def load_nodes(
     Raises
     ------
     ArtefactError
-        If a file is missing or damaged.
+        If a file is missing, damaged or of another slide.
     CohortError
         If two images with nodes have different features, or one lacks an embedding.
     """
     slides: dict[str, Nodes] = {}
     names: dict[str, tuple[str, ...]] = {}
+    makings: dict[str, Making] = {}
     n_bytes = 0
     for slide_id in progress(slide_ids, description="reading features", unit="slides", total=len(slide_ids)):
         path = feature_path(features, slide_id)
         store = read_features(path)
-        check_store_slide(store, slide_id, path)
+        check_store_slide(store.slide_id, slide_id, path)
         coords = tile_coords(store)
         if not len(coords):
             slides[slide_id] = SlideNodes(store.features, coords, store.reason)
             continue
         _check_embeddings(store, embeddings, slide_id)
         names[slide_id] = _column_names(store, embeddings)
+        makings[slide_id] = making_of(vars(store), embeddings)
         x = node_features(store, embeddings)
         n_bytes += x.nbytes
         held = n_bytes <= MOST_HELD_BYTES
         slides[slide_id] = SlideNodes(x, coords) if held else StoredNodes(path, tuple(embeddings), coords)
-    return CohortNodes(slides, common_feature_names(names))
+    return CohortNodes(slides, common_feature_names(names), makings)
 
 
 def node_features(store: FeatureStore, embeddings: Sequence[str]) -> Float32s:

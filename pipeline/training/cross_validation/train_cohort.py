@@ -12,7 +12,7 @@ from pipeline.artefacts.json_files import PROVENANCE, write_provenance
 from pipeline.artefacts.metrics import write_comparison
 from pipeline.artefacts.sheet import SlideRow
 from pipeline.artefacts.splits import read_splits
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, OnMismatch
 from pipeline.logs import get_logger
 from pipeline.provenance import record
 from pipeline.training.cohort.cohort_nodes import load_nodes
@@ -55,6 +55,8 @@ class CrossValidation:
         Train and evaluate this fold alone; None all of them.
     by_fold
         Parameters of each fold in the place of ``training``; None has none.
+    on_mismatch
+        What is done about slides whose features were made differently.
     """
 
     methods: tuple[str, ...]
@@ -65,6 +67,7 @@ class CrossValidation:
     source: str
     only_fold: int | None = None
     by_fold: Mapping[int, TrainingParams] | None = None
+    on_mismatch: OnMismatch = "stop"
 
     def params_of(self, folds: Sequence[int]) -> Mapping[int, TrainingParams]:
         """Parameters by fold.
@@ -118,7 +121,7 @@ def train_cohort(
     for method, folder in folders.items():
         for fold in folds:
             split = Split(run.seed, fold)
-            job = TrainingJob(method, split, params[fold], run.device, run.source, partial_dir=out / PARTIAL)
+            job = TrainingJob(method, split, params[fold], run.device, run.source, out / PARTIAL, run.on_mismatch)
             train_loaded_fold(folder / SPLITS, cohort, folder / split.name, job)
         runs[method] = {run.seed: evaluate_seed(folder, MethodRun(method, run.seed, tuple(folds)), run.source)}
     shutil.rmtree(out / PARTIAL, ignore_errors=True)
@@ -136,7 +139,7 @@ def _share_splits(
 ) -> Path:
     """Split into the first of ``folders``, give every other one the same files, and return the first one's splits."""
     first, *others = folders
-    split_cohort(rows, features, first, SplitJob(run.splits, (run.seed,), run.source))
+    split_cohort(rows, features, first, SplitJob(run.splits, (run.seed,), run.source, run.on_mismatch))
     for folder in others:
         for name in (SPLITS, EXCLUDED, PROVENANCE):
             with writing(folder / name) as temporary:

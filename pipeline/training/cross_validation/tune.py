@@ -23,10 +23,11 @@ from pipeline.artefacts.json_files import write_provenance
 from pipeline.artefacts.sheet import SlideRow
 from pipeline.artefacts.splits import read_splits
 from pipeline.devices import choose_device
-from pipeline.errors import CohortError, ConfigError, DivergenceError
+from pipeline.errors import CohortError, ConfigError, DivergenceError, OnMismatch
 from pipeline.logs import get_logger
 from pipeline.provenance import file_digest, record
 from pipeline.training.cohort.cohort_nodes import CohortNodes, load_nodes
+from pipeline.training.cohort.made_alike import check_made_alike
 from pipeline.training.cohort.role_tables import final_table, slides_of_splits
 from pipeline.training.cohort.roles import Split
 from pipeline.training.cohort.seeds import derived_seed
@@ -123,6 +124,8 @@ class Search:
         Values by key of the config's section ``training``; None is ``declared_space``.
     only_fold
         Search in this fold alone; None in all of them and for the final model.
+    on_mismatch
+        What is done about slides whose features were made differently.
     """
 
     method: str
@@ -134,6 +137,7 @@ class Search:
     source: str
     space: Space | None = None
     only_fold: int | None = None
+    on_mismatch: OnMismatch = "stop"
 
     def task(self, trial: Trial, epochs: int, split: Split) -> FittingTask:
         """One trial of ``epochs`` at most, with the seeds of ``train_fold``."""
@@ -161,9 +165,10 @@ def tune(rows: Sequence[SlideRow], features: Mapping[str, Path], out_dir: str | 
     space = declared_space(spec) if search.space is None else search.space
     trials = draw_trials(space, search.n_trials, search.training, search.seed)
     out = Path(out_dir)
-    split_cohort(rows, features, out, SplitJob(search.splits, (search.seed,), search.source))
+    split_cohort(rows, features, out, SplitJob(search.splits, (search.seed,), search.source, search.on_mismatch))
     table = read_splits(out / SPLITS)
     cohort = load_nodes(features, list(dict.fromkeys(table["slide_id"])), search.training.embeddings)
+    check_made_alike(cohort.makings, search.on_mismatch)
     searched = []
     for split, roles in _places(table, search).items():
         scored, best = _search(cohort, roles, trials, search, split)

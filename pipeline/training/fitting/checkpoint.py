@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from pipeline.artefacts.consistency import all_finite, check_consistent
+from pipeline.artefacts.feature_making import KnownMaking
 from pipeline.artefacts.header import check_version
 from pipeline.artefacts.remedies import damaged, remedy
 from pipeline.artefacts.torch_file import is_sealed, read_torch, write_torch
@@ -43,6 +44,8 @@ class TrainedModel:
         How it was fitted.
     temperature
         What logits are divided by before they become probabilities.
+    making
+        How the features that it was trained on were made, see ``feature_making``; None where it does not say.
     """
 
     network: ImageClassifier
@@ -52,6 +55,7 @@ class TrainedModel:
     class_names: tuple[str, ...]
     fitting: FittingParams = DEFAULT_FITTING
     temperature: float = 1.0
+    making: KnownMaking | None = None
 
     def images(self, slides: Sequence[Nodes], device: torch.device) -> list[NodeImage]:
         """Standardised images without labels."""
@@ -78,6 +82,7 @@ def write_model(path: str | Path, model: TrainedModel, *, source: str) -> None:
         "scaler": {name: torch.from_numpy(getattr(scaler, name)) for name in ("median", "mean", "scale", "indicator")},
         "scaler_clip_sd": float(scaler.clip_sd),
         "state": {name: tensor.detach().cpu().contiguous() for name, tensor in model.network.state_dict().items()},
+        "making": None if model.making is None else {fact: list(values) for fact, values in model.making.items()},
         "source": source,
         "packages": package_versions(),
     }
@@ -108,9 +113,10 @@ def read_model(path: str | Path, device: torch.device) -> TrainedModel:
         names, classes = tuple(content["feature_names"]), tuple(content["class_names"])
         network = build_model(spec, scaler.n_outputs, len(classes))
         network.load_state_dict(content["state"])
+        making = _making(content.get("making"))
     except Exception as error:  # content that no digest vouches for fails in any way
         raise damaged(KIND, path, f"the model is damaged or of another build ({error})") from error
-    model = TrainedModel(network.to(device).eval(), scaler, spec, names, classes, fitting, temperature)
+    model = TrainedModel(network.to(device).eval(), scaler, spec, names, classes, fitting, temperature, making)
     _check_consistent(model, path)
     return model
 
@@ -130,6 +136,10 @@ def _check_consistent(model: TrainedModel, path: str | Path) -> None:
         "a temperature above 0": math.isfinite(model.temperature) and model.temperature > 0,
     }
     check_consistent(KIND, path, expectations)
+
+
+def _making(stored: dict[str, list[Any]] | None) -> KnownMaking | None:
+    return None if stored is None else {fact: tuple(values) for fact, values in stored.items()}
 
 
 def _read_content(path: str | Path) -> dict[str, Any]:

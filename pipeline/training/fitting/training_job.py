@@ -1,18 +1,21 @@
 """One training job: from nodes and roles to the files of a fold or of the final model."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from pipeline.artefacts.feature_making import Making, known_making
 from pipeline.artefacts.json_files import write_provenance
 from pipeline.artefacts.predictions import HISTORY, PREDICTIONS, write_history
 from pipeline.devices import choose_device
+from pipeline.errors import OnMismatch
 from pipeline.logs import get_logger
 from pipeline.provenance import file_digest, record
 from pipeline.training.cohort.cohort_nodes import CohortNodes
+from pipeline.training.cohort.made_alike import check_made_alike, noted_mismatches
 from pipeline.training.cohort.roles import Split, role_counts
 from pipeline.training.fitting.checkpoint import write_model
 from pipeline.training.fitting.fitting import fit_model
@@ -44,6 +47,8 @@ class TrainingJob:
         Source digest of the stage.
     partial_dir
         Folder for the state from which killed jobs go on; None keeps none.
+    on_mismatch
+        What is done about slides whose features were made differently.
     """
 
     method: str
@@ -52,6 +57,7 @@ class TrainingJob:
     device: str
     source: str
     partial_dir: Path | None = None
+    on_mismatch: OnMismatch = "stop"
 
     def __str__(self) -> str:
         return f"{self.method}, seed {self.split.seed}, {self.split.title}"
@@ -100,6 +106,11 @@ class TrainingInputs:
         """Digest of each input, by role."""
         return {"splits": file_digest(self.splits_path), "features": self.cohort.digest}
 
+    def trained_on(self) -> list[Making]:
+        """How the features of each image that is not held out for testing were made."""
+        slide_ids = self.rows.loc[self.rows["role"] != "test", "slide_id"]
+        return [self.cohort.makings[slide_id] for slide_id in slide_ids if slide_id in self.cohort.makings]
+
 
 def train_and_write(job: TrainingJob, inputs: TrainingInputs, out: Path) -> UnfinishedFit:
     """Train, predict the test images where there are any, and write everything to ``out``.
@@ -116,14 +127,17 @@ def train_and_write(job: TrainingJob, inputs: TrainingInputs, out: Path) -> Unfi
         If inputs do not fit each other, or ask for what is not there.
     """
     task = job.task()
+    mismatches = check_made_alike(inputs.cohort.makings, job.on_mismatch)
     check_sizes(inputs.cohort, inputs.rows["slide_id"], task.spec)
     log.info("%s: %s", job, role_counts(inputs.rows))
     provenance = record(params=_stages(job, task, inputs), source=job.source, upstream=inputs.digests())
+    provenance |= noted_mismatches(mismatches)
     unfinished = UnfinishedFit(job.state_folder, {**provenance, "device": str(task.device)})
     if unfinished.is_finished(out):
         log.info("%s: done before, kept", job)
         return unfinished
     model, history = fit_model(inputs.cohort, inputs.rows, task, unfinished)
+    model = replace(model, making=known_making(inputs.trained_on()))
     write_model(out / "model.pt", model, source=job.source)
     write_history(out / HISTORY, history)
     test = inputs.rows[inputs.rows["role"] == "test"]

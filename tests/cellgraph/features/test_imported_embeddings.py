@@ -112,3 +112,13 @@ def test_an_embedding_of_the_same_name_is_replaced_and_others_stay(store, tmp_pa
     assert set(again.embeddings) == {"a", "b"}
     np.testing.assert_array_equal(again.embeddings["a"], 2 * np.eye(4))
     assert again.upstream["embeddings/a"] == file_digest(second)
+
+
+def test_the_encoder_of_an_embedding_is_known_as_far_as_its_file_tells(store, tmp_path):
+    path = _h5(tmp_path / "uni.h5", store.coords, np.eye(4))
+    with h5py.File(path, "r+") as file:
+        file["features"].attrs["encoder"] = "uni_v1"
+    with_uni = with_embedding(store, path, name="uni")
+    assert with_uni.networks == {"embeddings/uni": "uni_v1"}
+    silent = _h5(tmp_path / "silent.h5", store.coords, np.eye(4))
+    assert with_embedding(with_uni, silent, name="uni").networks == {}

@@ -5,6 +5,7 @@ import pytest
 
 from pipeline.report.contents.cohort_outcome import StageRecord
 from pipeline.report.contents.method_results import Results
+from pipeline.report.contents.mismatches import Mismatches
 from pipeline.report.contents.report_contents import ReportContents, read_contents
 from pipeline.report.contents.report_sources import ReportSources
 from pipeline.report.page.page_elements import Caution, Cautions, Text
@@ -148,3 +149,12 @@ def test_slides_of_different_sources(sound: ReportContents) -> None:
     (caution,) = said(replace(sound, cohort=(remade, *others)))
     assert caution.headline == "Slides were made by different versions of the source"
     assert "cache_features (2)" in caution.text
+
+
+def test_mismatches_that_were_allowed_are_told_by_slide(sound: ReportContents) -> None:
+    mismatches = Mismatches(("slide a: mpp is 0.25, not 0.5",), tuple(f"slide n{i}: encoder is x" for i in range(22)))
+    trained, predicted = said(replace(sound, mismatches=mismatches))
+    assert trained.headline == "1 slide trained on although their features were made differently"
+    assert "Slide a: mpp is 0.25, not 0.5. Allowed by on_mismatch: warn." in trained.text
+    assert predicted.headline.startswith("22 slides predicted although")
+    assert "Slide n19: encoder is x. And 2 more slides." in predicted.text

@@ -104,3 +104,13 @@ def test_a_store_of_another_slide_under_this_slides_name_is_refused(tmp_path):
 def test_a_sheet_may_know_a_store_under_another_id(tmp_path):
     write_features(tmp_path / "b.zarr", store("b", ["x"]))
     assert load_nodes({"a": tmp_path / "b.zarr"}, ["a"]).n_patches("a") == 3
+
+
+def test_how_features_were_made_is_read_with_them(tmp_path):
+    networks = {"features": "uni", "embeddings/b": "conch", "embeddings/c": "other"}
+    values = {name: np.zeros((3, 1), np.float32) for name in "bc"}
+    write_features(tmp_path / "a.zarr", store("a", ["x"], mpp=0.5, tile_px=192, networks=networks, embeddings=values))
+    write_features(tmp_path / "bare.zarr", store("bare", [], n=0, reason="no tissue", mpp=0.25))
+    assert load_nodes(tmp_path, ["a", "bare"], ["b"]).makings == {
+        "a": {"mpp": 0.5, "tile_width_um": 96.0, "encoder": "uni", "encoder of embeddings/b": "conch"}
+    }

@@ -5,16 +5,18 @@ import pytest
 import torch
 
 from pipeline.artefacts.json_files import read_json
-from pipeline.errors import ConfigError, DeviceError
+from pipeline.errors import CohortError, ConfigError, DeviceError
 from pipeline.logs import ROOT_LOGGER
 from pipeline.provenance import file_digest
 from pipeline.training.cohort.roles import Split
 from pipeline.training.cohort.seeds import Seeds
 from pipeline.training.fitting import training_job as module
+from pipeline.training.fitting.checkpoint import read_model
 from pipeline.training.fitting.training_job import TrainingInputs, TrainingJob, train_and_write
 from pipeline.training.methods.presets import method_spec
 from pipeline.training.params import SplitParams, TrainingParams
 
+CPU = torch.device("cpu")
 PARAMS = TrainingParams(epochs=1, hidden=4, pretraining_steps=5, upper_gradient="neumann")
 JOB = TrainingJob("mean_pool", Split(3, 0), PARAMS, device="cpu", source="src")
 
@@ -96,3 +98,17 @@ def test_nothing_is_left_to_go_on_with_once_it_is_removed(inputs, tmp_path):
     assert unfinished.is_finished(tmp_path / "out")
     unfinished.remove()
     assert not job.state_folder.exists()
+
+
+def test_a_model_knows_how_the_features_that_it_was_trained_on_were_made(inputs, tmp_path):
+    tested = set(inputs.rows.loc[inputs.rows["role"] == "test", "slide_id"])
+    makings = {slide_id: {"mpp": 0.5, "encoder": "uni"} for slide_id in inputs.cohort.slides}
+    train_and_write(JOB, replace(inputs, cohort=replace(inputs.cohort, makings=makings)), tmp_path / "alike")
+    assert read_model(tmp_path / "alike/model.pt", CPU).making == {"mpp": (0.5,), "encoder": ("uni",)}
+    mixed = {s: {**making, "encoder": "held out" if s in tested else "uni"} for s, making in makings.items()}
+    other = replace(inputs, cohort=replace(inputs.cohort, makings=mixed))
+    with pytest.raises(CohortError, match="encoder is held out, not uni"):
+        train_and_write(JOB, other, tmp_path / "mixed")
+    train_and_write(replace(JOB, on_mismatch="warn"), other, tmp_path / "mixed")
+    assert read_model(tmp_path / "mixed/model.pt", CPU).making["encoder"] == ("uni",)
+    assert len(read_json(tmp_path / "mixed/provenance.json", "a provenance")["mismatches"]) == len(tested)
