@@ -137,7 +137,12 @@ class FeatureStages:
 
         if row.nuclei is not None:
             source = source_digest(STAGES["import_nuclei"])
-            import_nuclei(tiles_path, row.nuclei, nuclei_path, slide_id=row.slide_id, source=source)
+            import_nuclei(
+                *(tiles_path, row.nuclei, nuclei_path),
+                slide_id=row.slide_id,
+                source=source,
+                on_bad_slide=self.config["on_bad_slide"],
+            )
             return
         segment_nuclei(
             slide_path,

@@ -11,6 +11,8 @@ from pipeline.artefacts.foreign_nuclei.nuclei_file import read_found_nuclei
 from pipeline.artefacts.nuclei import COLUMNS, NucleusHeader, write_nuclei
 from pipeline.artefacts.tables import HeadedTable, empty_frame
 from pipeline.artefacts.tiles import check_single_ownership, kept_tiles, read_tiles
+from pipeline.errors import ArtefactError, ImportedFileError, OnBadSlide
+from pipeline.exclusion import reason_to_exclude
 from pipeline.logs import get_logger
 from pipeline.nuclei.imported.frame_checks import PlacedNuclei, check_frame, check_sizes
 from pipeline.nuclei.imported.frames import file_frame
@@ -20,6 +22,9 @@ from pipeline.provenance import digests, record
 
 FEW_OWNED = 0.5
 """Share of the nuclei that lie in kept tiles below which a caution says so."""
+
+UNUSABLE = "a file that cannot be used"
+"""Kind of the file of a slide that is excluded because of it."""
 
 logger = get_logger("nuclei")
 
@@ -35,7 +40,13 @@ class _Imported:
 
 
 def import_nuclei(
-    tiles_path: str | Path, found_path: str | Path, nuclei_path: str | Path, *, slide_id: str, source: str
+    tiles_path: str | Path,
+    found_path: str | Path,
+    nuclei_path: str | Path,
+    *,
+    slide_id: str,
+    source: str,
+    on_bad_slide: OnBadSlide = "stop",
 ) -> int:
     """Write the nucleus table of a slide from nuclei that another program found.
 
@@ -54,6 +65,8 @@ def import_nuclei(
         Its name.
     source
         Source digest of this room.
+    on_bad_slide
+        What is done about a file that cannot be used: ``exclude`` writes an empty table with the error as reason.
 
     Returns
     -------
@@ -62,12 +75,19 @@ def import_nuclei(
     Raises
     ------
     ArtefactError
-        If the file cannot be read, or its nuclei cannot be those of this slide; see ``frame_checks``.
+        If the tile table cannot be read.
+    ImportedFileError
+        If the file cannot be read, or its nuclei cannot be those of this slide (see ``frame_checks``), and
+        ``on_bad_slide`` is ``stop``.
     ConfigError
         If two kept tiles show the same tissue; see ``check_single_ownership``.
     """
     tiles = read_tiles(tiles_path)
-    imported = _import(tiles, found_path, slide_id)
+    try:
+        imported = _import(tiles, found_path, slide_id)
+    except ArtefactError as error:
+        reason = reason_to_exclude(ImportedFileError(str(error)), found_path, on_bad_slide)
+        imported = _Imported(empty_frame(COLUMNS), UNUSABLE, reason)
     for caution in imported.cautions:
         logger.warning("%s: %s", slide_id, caution)
     if imported.reason is not None:

@@ -27,14 +27,19 @@ class Format:
         Writes true examples into a folder and returns their paths; a folder is an example whose files are mutated.
     read
         Reads one, as the stages and commands do.
-    mutations
-        What is done to its bytes.
     """
 
     name: str
     examples: Callable[[Path], Sequence[Path]]
     read: Read
-    mutations: Sequence[Mutation] = mutations.BYTES
+
+
+BY_SUFFIX: dict[str, Sequence[Mutation]] = {
+    **dict.fromkeys((".json", ".geojson"), mutations.JSON),
+    **dict.fromkeys((".csv", ".yaml", ".set"), mutations.TEXT),
+    ".pt": mutations.ZIP,
+}
+"""What is done to files of text, of JSON and of archives; to others what is done to any bytes."""
 
 
 def write_input(kind: Format, examples: Sequence[Path], folder: Path, number: int) -> Path:
@@ -43,9 +48,7 @@ def write_input(kind: Format, examples: Sequence[Path], folder: Path, number: in
         return _true_example(examples[0], folder)
     rng = np.random.default_rng([RNG_SEED, sum(kind.name.encode()), number])
     example = examples[int(rng.integers(len(examples)))]
-    return (
-        _changed_folder(kind, example, folder, rng) if example.is_dir() else _changed_file(kind, example, folder, rng)
-    )
+    return _changed_folder(example, folder, rng) if example.is_dir() else _changed_file(example, rng)
 
 
 def _true_example(example: Path, folder: Path) -> Path:
@@ -57,11 +60,15 @@ def _true_example(example: Path, folder: Path) -> Path:
     return Path(copy(example, path))
 
 
-def _changed_file(kind: Format, example: Path, folder: Path, rng: np.random.Generator) -> Path:
+def _changed_file(example: Path, rng: np.random.Generator) -> Path:
     # Beside the example, so that what it names by relative paths is there.
     path = example.with_name(_name_of_input(example))
-    path.write_bytes(mutations.mutated(example.read_bytes(), kind.mutations, rng))
+    path.write_bytes(_changed(example, rng))
     return path
+
+
+def _changed(file: Path, rng: np.random.Generator) -> bytes:
+    return mutations.mutated(file.read_bytes(), BY_SUFFIX.get(file.suffix, mutations.BYTES), rng)
 
 
 def _name_of_input(example: Path) -> str:
@@ -69,7 +76,7 @@ def _name_of_input(example: Path) -> str:
     return f"input_{example.stem.rstrip('012')}{example.suffix}"
 
 
-def _changed_folder(kind: Format, example: Path, folder: Path, rng: np.random.Generator) -> Path:
+def _changed_folder(example: Path, folder: Path, rng: np.random.Generator) -> Path:
     """A copy of a store of which one file is mutated, emptied or missing."""
     import shutil
 
@@ -84,8 +91,7 @@ def _changed_folder(kind: Format, example: Path, folder: Path, rng: np.random.Ge
     elif choice == 1:
         file.write_bytes(b"")
     else:
-        kinds = mutations.JSON if file.suffix == ".json" else mutations.BYTES
-        file.write_bytes(mutations.mutated(file.read_bytes(), kinds, rng))
+        file.write_bytes(_changed(file, rng))
     return path
 
 
@@ -118,6 +124,52 @@ def _read_geojson(path: Path) -> object:
     from pipeline.tiling.polygons.polygon_mask import read_polygon_mask
 
     return read_polygon_mask(path, SlideSize(200, 100), shape=(20, 40))
+
+
+def _nuclei_examples(folder: Path) -> list[Path]:
+    """Of each program one file of the same two nuclei, beside the tiles of their slide."""
+    import json
+
+    import pandas as pd
+
+    from pipeline.artefacts import tiles
+    from pipeline.artefacts.tables import write_table
+
+    ring = [[20, 20], [60, 20], [60, 60], [20, 60]]
+    feature = {
+        "type": "Feature",
+        "geometry": {"type": "Polygon", "coordinates": [[*ring, ring[0]]]},
+        "properties": {
+            "objectType": "detection",
+            "classification": {"name": "Tumor"},
+            "measurements": {"Nucleus: Area": 100.0},
+        },
+    }
+    point = {"type": "Feature", "geometry": {"type": "Point", "coordinates": [90, 90]}, "properties": {}}
+    nucleus = {"bbox": [[20, 20], [60, 60]], "centroid": [40, 40], "contour": ring, "type": 1, "type_prob": 0.9}
+    contents = {
+        "a.geojson": {"type": "FeatureCollection", "features": [feature, point]},
+        "hovernet.json": {"mag": 40, "nuc": {"1": nucleus, "2": {"centroid": [90, 90], "contour": [], "type": 0}}},
+        "cellvit.json": {"type_map": {"1": "Neoplastic"}, "cells": [nucleus]},
+    }
+    files = [_written(folder / name, json.dumps(content)) for name, content in contents.items()]
+    table = pd.DataFrame({"x_um": [10.0, 22.5], "y_um": [10.0, 22.5], "type": ["a", "b"], "outline_um": [WKT, ""]})
+    table.to_csv(folder / "cells.csv", index=False)
+    table.to_parquet(folder / "cells.parquet")
+    one = {"tile_id": 0, "x_l0": 0, "y_l0": 0, "width_l0": 400.0, "tile_px": 200, "mpp": 0.5, "tissue_fraction": 1.0}
+    rest = {"kept": True, "reason": "", "row": 0, "col": 0, **dict.fromkeys(tiles.QC_COLUMNS, 0.0)}
+    header = tiles.TileHeader("s", 0.25, 400, 400, None, {"params": {"mpp": 0.5}})
+    write_table(folder / "tiles.parquet", pd.DataFrame([one | rest]), tiles.COLUMNS, header.plain())
+    return [*files, folder / "cells.csv", folder / "cells.parquet"]
+
+
+WKT = "POLYGON ((5 5, 15 5, 15 15, 5 15, 5 5))"
+
+
+def _read_nuclei(path: Path) -> object:
+    from pipeline.nuclei.import_nuclei import import_nuclei
+
+    return import_nuclei(path.with_name("tiles.parquet"), path, path.with_name("n.parquet"), slide_id="s", source="x")
 
 
 def _config_examples(folder: Path) -> list[Path]:
@@ -416,18 +468,19 @@ def _written(path: Path, text: str) -> Path:
 FORMATS = {
     kind.name: kind
     for kind in (
-        Format("geojson", _geojson_examples, _read_geojson, mutations.JSON),
-        Format("config", _config_examples, _read_config, mutations.TEXT),
-        Format("setting", _setting_examples, _read_setting, mutations.TEXT),
-        Format("sheet", _sheet_examples, _read_sheet, mutations.TEXT),
+        Format("geojson", _geojson_examples, _read_geojson),
+        Format("nuclei", _nuclei_examples, _read_nuclei),
+        Format("config", _config_examples, _read_config),
+        Format("setting", _setting_examples, _read_setting),
+        Format("sheet", _sheet_examples, _read_sheet),
         Format("coords_h5", _coords_examples, _read_coords),
         Format("feature_h5", _h5_examples, _read_h5),
         Format("slide", _slide_examples, _read_slide),
-        Format("weights", _weights_examples, _read_weights, mutations.ZIP),
+        Format("weights", _weights_examples, _read_weights),
         Format("parquet", _table_examples, _read_table),
         Format("zarr", _store_examples, _read_store),
-        Format("model", _model_examples, _read_model, mutations.ZIP),
-        Format("csv", _csv_examples, _read_csv, mutations.TEXT),
-        Format("json", _json_examples, _read_json, mutations.JSON),
+        Format("model", _model_examples, _read_model),
+        Format("csv", _csv_examples, _read_csv),
+        Format("json", _json_examples, _read_json),
     )
 }

@@ -8,7 +8,7 @@ import pytest
 from tests.fuzz.formats import FORMATS
 
 N_INPUTS = {
-    **{"geojson": 1500, "config": 300, "setting": 1000, "sheet": 1000, "csv": 500, "json": 1500},
+    **{"geojson": 1500, "nuclei": 300, "config": 300, "setting": 1000, "sheet": 1000, "csv": 500, "json": 1500},
     **{"coords_h5": 50, "feature_h5": 50, "zarr": 60, "parquet": 600, "slide": 200, "weights": 60, "model": 400},
 }
 """As many as take about five seconds."""

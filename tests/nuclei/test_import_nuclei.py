@@ -11,7 +11,7 @@ import shapely
 from pipeline.artefacts.nuclei import PAPER_MEASURES, read_nuclei
 from pipeline.artefacts.tables import HeadedTable
 from pipeline.artefacts.tiles import TileHeader, read_tiles, write_tiles
-from pipeline.errors import ArtefactError, ConfigError
+from pipeline.errors import ArtefactError, ConfigError, SlideError
 from pipeline.nuclei.import_nuclei import import_nuclei
 from tests.nuclei.test_segment_nuclei import MPP, write_grid
 
@@ -137,6 +137,26 @@ def test_nuclei_of_another_slide_are_refused_and_tiles_that_share_tissue_too(run
     write_tiles(tmp_path / "o.parquet", tiles.frame.assign(width_l0=100.0), TileHeader(**header))
     with pytest.raises(ConfigError, match="overlap by"):
         import_nuclei(tmp_path / "o.parquet", csv(tmp_path / "n.csv", places), tmp_path / "x", slide_id="s", source="x")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("n.csv", "x_um,y_um\n1,a\n", "row 2, column y_um: expected a number"),
+        ("n.geojson", "{", "expected nuclei as GeoJSON"),
+        ("n.csv", "x_um,y_um\n90000,90000\n", ""),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_a_bad_slide(places, tmp_path, name, text, words):
+    tiles = write_grid(tmp_path / "t.parquet", columns=4, rows=3, tile_px=64)
+    (tmp_path / name).write_text(text)
+    job = {"slide_id": "s", "source": "abc"}
+    with pytest.raises(SlideError, match=f"{name}: {words}"):
+        import_nuclei(tiles, tmp_path / name, tmp_path / "n.parquet", **job)
+    import_nuclei(tiles, tmp_path / name, tmp_path / "n.parquet", **job, on_bad_slide="exclude")
+    table = read_nuclei(tmp_path / "n.parquet")
+    assert table.frame.empty
+    assert table.reason.startswith(f"{name}: {words}")
 
 
 def test_same_input_same_bytes(run, places, tmp_path):

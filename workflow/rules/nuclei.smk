@@ -52,6 +52,7 @@ rule import_nuclei:
         runtime=60,
     params:
         inputs=fingerprints(found=given_file("nuclei")),
+        on_bad_slide=config["on_bad_slide"],
         source=source_digest("pipeline.nuclei.import_nuclei"),
     script:
         "../scripts/import_nuclei.py"

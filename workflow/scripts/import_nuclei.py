@@ -10,4 +10,5 @@ with job_log(snakemake.log[0]):
         snakemake.output.nuclei,
         slide_id=snakemake.wildcards.slide,
         source=snakemake.params.source,
+        on_bad_slide=snakemake.params.on_bad_slide,
     )

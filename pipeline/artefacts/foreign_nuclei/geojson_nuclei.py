@@ -5,6 +5,7 @@ file without either, every polygon and every point of its annotations is one, si
 as one annotation.
 """
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -33,6 +34,10 @@ NO_OUTLINE = "outlines of whole cells, which have no nucleus of their own"
 
 PLACE = ("x_px", "y_px")
 """Measurements of our own export: the centroid in the file's frame, which an outline cannot tell to the last bit."""
+
+
+MOST_MEASURED = 1e300
+"""Guard: no measurement is larger, in whatever unit."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +99,8 @@ def _measures(feature: Feature) -> dict[str, float]:
     for name, value in given.items() if isinstance(given, dict) else ():
         column = name if name in PLACE else measure_name(str(name))
         if column is not None and isinstance(value, int | float) and not isinstance(value, bool):
-            measures[column] = float(value)
+            # Whole numbers of JSON have no bound.
+            measures[column] = float(value) if abs(value) < MOST_MEASURED else math.nan
     return measures
 
 

@@ -85,7 +85,7 @@ def _points(given: Any, number: int, path: str | Path, *, may_lack: bool = False
         return []
     try:
         points = np.asarray(given, np.float64).reshape(-1, 2)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ArtefactError(f"{path}: nucleus {number} (from 0): expected points of two numbers ({error}).") from error
     if not np.isfinite(points).all():
         raise ArtefactError(f"{path}: nucleus {number} (from 0): a coordinate is not finite.")
@@ -96,7 +96,8 @@ def _type(number: Any, type_map: Any) -> str | None:
     """Name of a type where the file has names, else its number."""
     if number is None or number == UNTYPED:
         return None
-    named = type_map.get(str(number), type_map.get(number)) if isinstance(type_map, dict) else None
+    # Keys of JSON are text.
+    named = type_map.get(str(number)) if isinstance(type_map, dict) else None
     if isinstance(named, list):
         named = named[0] if named else None
     return str(number if named is None else named)

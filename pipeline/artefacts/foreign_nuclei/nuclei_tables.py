@@ -16,7 +16,6 @@ measures        those of a nucleus table, see ``artefacts.nuclei.COLUMNS``
 Frame: from the corner of level 0.
 """
 
-import csv
 import gzip
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,7 +23,6 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pyarrow.parquet as pq
 import shapely
 
@@ -71,7 +69,7 @@ def table_nuclei(path: str | Path) -> FoundNuclei:
     unit = _unit(columns, path)
     outlines = _outlines(columns, unit, first_row, path)
     x, y = PLACES_OF[unit]
-    if x in columns:
+    if x in columns and y in columns:
         places = np.column_stack([_numbers(columns[name], name, first_row, path) for name in (x, y)])
     else:
         places = centroids(outlines)
@@ -114,7 +112,7 @@ def _read(path: Path) -> tuple[dict[str, "pd.Series[Any]"], int]:
     try:
         is_parquet = path.name.lower().endswith((".parquet", ".pq"))
         table = _read_parquet(path) if is_parquet else _read_csv(path)
-    except (OSError, ValueError, csv.Error, pa.ArrowException, pd.errors.ParserError) as error:
+    except Exception as error:  # a damaged table fails in Arrow, pandas or gzip in any way
         raise ArtefactError(f"{path}: expected a table of nuclei; it cannot be read ({error}).") from error
     by_look = {str(name).strip().replace("μ", "µ").lower(): name for name in reversed(table.columns.tolist())}
     roles = {}

@@ -66,3 +66,8 @@ def test_a_file_without_nuclei_is_empty_and_a_broken_one_is_named():
     assert geojson_nuclei({"type": "FeatureCollection", "features": []}).frame.empty
     with pytest.raises(NotGeoJsonError, match="feature 1"):
         geojson_nuclei([feature(polygon(0, 0)), feature({"type": "Polygon", "coordinates": [["x"]]})])
+
+
+def test_a_measurement_beyond_any_number_is_none():
+    found = geojson_nuclei([feature(polygon(0, 0), measurements={"area_um2": 10**400, "Solidity": 1})])
+    assert found.frame["area_um2"].isna().all()

@@ -43,6 +43,7 @@ def test_a_contour_that_crosses_itself_and_one_of_two_points():
         ([{"type": 1}], "nucleus 0 .* neither a centroid nor a contour"),
         ([{"centroid": ["a", 1]}], "nucleus 0 .* two numbers"),
         ([{"centroid": [1, 1]}, {"centroid": [1, float("inf")]}], "nucleus 1 .* not finite"),
+        ([{"centroid": [1, 10**400]}], "nucleus 0 .* two numbers"),
         ([3], "as objects"),
         ("x", "as objects"),
     ],
@@ -50,3 +51,9 @@ def test_a_contour_that_crosses_itself_and_one_of_two_points():
 def test_what_is_no_nucleus_is_named(nuclei, message):
     with pytest.raises(ArtefactError, match=message):
         cellvit_nuclei({"cells": nuclei}, "c.json")
+
+
+@pytest.mark.parametrize("given", [{}, [1], {"a": [1]}])
+def test_a_type_of_any_kind_is_taken_as_text(given):
+    found = cellvit_nuclei({"type_map": {"1": "a"}, "cells": [{"centroid": [5, 5], "type": given}]}, "c.json")
+    assert found.frame["type"].tolist() == [str(given)]

@@ -85,3 +85,18 @@ def test_a_file_that_is_no_table_is_named(tmp_path):
 
 def test_a_table_without_rows_is_empty(csv):
     assert table_nuclei(csv("x_um,y_um\n")).frame.empty
+
+
+def test_half_a_place_beside_outlines_is_none(csv):
+    found = table_nuclei(csv(f'x_um,outline_um\n1,"{BOX.wkt}"\n'))
+    np.testing.assert_array_equal(found.frame[["x", "y"]], [[2, 2]])
+
+
+@pytest.mark.parametrize("harm", [b"", b"PAR1", b"objecu"])
+def test_a_damaged_parquet_file_is_named(tmp_path, harm):
+    """Not Parquet, cut, and metadata of pandas that name a dtype which is none."""
+    pd.DataFrame({"x_um": [1.0], "y_um": [2.0], "type": ["a"]}).to_parquet(tmp_path / "n.parquet")
+    content = (tmp_path / "n.parquet").read_bytes()
+    (tmp_path / "n.parquet").write_bytes(content.replace(b"object", harm) if len(harm) == 6 else harm)
+    with pytest.raises(ArtefactError, match=r"n\.parquet: expected a table of nuclei; it cannot be read"):
+        table_nuclei(tmp_path / "n.parquet")
