@@ -1,6 +1,6 @@
 """How damage in the files of a results folder is met: random faults in copies of them, read as the stages read them.
 
-    python benchmarks/damage.py RESULTS [--tries 300] [--seed 0]
+    python benchmarks/damage.py RESULTS [--flips 300] [--others 100] [--seed 0]
 
 RESULTS is the output folder of a finished run, such as that of ``make demo``.  Of each kind of
 file one is taken; each try damages a fresh copy of it in one way and reads it.  The table says
@@ -192,8 +192,9 @@ def other_digit(row: str, draw: random.Random) -> str:
     return row[:place] + str((int(row[place]) + draw.randrange(1, 10)) % 10) + row[place + 1 :]
 
 
+FLIP = "one bit flipped"
 BYTE_FAULTS = {
-    "one bit flipped": flip_a_bit,
+    FLIP: flip_a_bit,
     "cut off": cut_off,
     "a block of zeros": zero_a_block,
     "two blocks swapped": swap_two_blocks,
@@ -225,7 +226,7 @@ def outcome(kind: Kind, path: Path, written: Any) -> tuple[str, str]:
     return ("as written", "") if found == written else ("another result", "")
 
 
-def try_kind(kind: Kind, original: Path, tries: int, draw: random.Random) -> dict[str, Counter[str]]:
+def try_kind(kind: Kind, original: Path, tries: Callable[[str], int], draw: random.Random) -> dict[str, Counter[str]]:
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / original.name
         for beside in (original.with_suffix(".provenance.json"), original.with_name("provenance.json")):
@@ -238,7 +239,7 @@ def try_kind(kind: Kind, original: Path, tries: int, draw: random.Random) -> dic
         counts: dict[str, Counter[str]] = {}
         for name, fault in faults_of(original).items():
             counts[name] = Counter()
-            for _ in range(tries):
+            for _ in range(tries(name)):
                 fault(copy, draw)
                 result, detail = outcome(kind, copy, written)
                 counts[name][result] += 1
@@ -263,17 +264,22 @@ def largest(results: Path, kind: Kind) -> Path:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("results", type=Path)
-    parser.add_argument("--tries", type=int, default=300, help="of each fault in each kind of file")
+    parser.add_argument("--flips", type=int, default=300, help="flipped bits in each kind of file")
+    parser.add_argument("--others", type=int, default=100, help="tries of each other fault")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--kinds", nargs="*", default=[kind.name for kind in KINDS])
     given = parser.parse_args()
     print(f"| file | fault | tried | {' | '.join(OUTCOMES)} |\n|---|---|---|{'---|' * len(OUTCOMES)}")
+
+    def tries(fault: str) -> int:
+        return given.flips if fault == FLIP else given.others
+
     bad = 0
     for kind in (kind for kind in KINDS if kind.name in given.kinds):
-        counts = try_kind(kind, largest(given.results, kind), given.tries, random.Random(f"{given.seed} {kind.name}"))
+        counts = try_kind(kind, largest(given.results, kind), tries, random.Random(f"{given.seed} {kind.name}"))
         for fault, results in counts.items():
             numbers = " | ".join(str(results[name]) for name in OUTCOMES)
-            print(f"| {kind.name} | {fault} | {given.tries} | {numbers} |", flush=True)
+            print(f"| {kind.name} | {fault} | {tries(fault)} | {numbers} |", flush=True)
             bad += sum(results[name] for name in OUTCOMES[:2])
     return int(bad > 0)
 

@@ -1,6 +1,6 @@
 """The ``abignet`` command: the other doorway to the functions that the rules call.
 
-Exit codes: 0 done; 1 a defect of abignet (with traceback); 2 a user error (one message,
+Exit codes: 0 done; 1 a defect of abignet (with traceback), or what `abignet check` found; 2 a user error (one message,
 with ``--debug`` also the traceback); 130 interrupted.
 """
 
@@ -29,6 +29,7 @@ COMMANDS = {
     "tune": "Search a method's settings inside the training folds.",
     "train": "Split, train and evaluate on a sheet of slides.",
     "predict": "Apply a trained model to feature caches.",
+    "check": "List what is damaged or stale in a results folder.",
     "export-pyg": "Write cell and patch graphs as PyTorch Geometric reads them.",
     "train-nuclei": "Train a compact nucleus segmentation network.",
     "import-h5": "Bring TRIDENT or CLAM features into the feature cache.",
@@ -79,9 +80,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _exit_code(arguments: list[str], debug: bool) -> int:
     try:
-        abignet.main(args=arguments, prog_name="abignet", standalone_mode=False)
-    except click.exceptions.Exit as request:
-        return request.exit_code
+        # What a command exits with by itself is returned here; commands return nothing.
+        code = abignet.main(args=arguments, prog_name="abignet", standalone_mode=False)
     except click.ClickException as error:
         error.show()
         return 2
@@ -94,7 +94,7 @@ def _exit_code(arguments: list[str], debug: bool) -> int:
         if (refused := refused_place(error)) is None:
             raise
         return _told(refused, debug)
-    return 0
+    return int(code or 0)
 
 
 def _told(error: AbignetError, debug: bool) -> int:

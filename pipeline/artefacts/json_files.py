@@ -96,8 +96,12 @@ def digest_beside(path: str | Path) -> str | None:
     ArtefactError
         If that provenance is damaged.
     """
-    file = Path(path)
-    for provenance in (file.with_suffix(f".{PROVENANCE}"), file.with_name(PROVENANCE)):
+    file, stem = Path(path), Path(path).name
+    names = []
+    while "." in stem:
+        stem = stem.rpartition(".")[0]
+        names.append(f"{stem}.{PROVENANCE}")
+    for provenance in map(file.with_name, (*names, PROVENANCE)):
         files = read_json(provenance, "provenance").get(FILES) if provenance.is_file() else None
         if isinstance(files, dict) and file.name in files:
             return str(files[file.name])

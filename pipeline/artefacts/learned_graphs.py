@@ -5,7 +5,7 @@ self-loops; ``weight`` is the noise-free score in [0, 1]; ``kept`` marks the edg
 the classifier used after sparsification.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import numpy as np
 
 from pipeline.arrays import Bools, Float32s, Int64s
 from pipeline.artefacts.consistency import all_finite, all_shares, are_edges, check_consistent
-from pipeline.artefacts.zarr_store import open_headed_store, read_array, write_store
+from pipeline.artefacts.zarr_store import expected_digests, open_headed_store, read_array, write_store
 from pipeline.provenance import FORMAT_VERSIONS
 
 KIND = "learned_graphs"
@@ -51,6 +51,19 @@ def write_learned_graphs(path: str | Path, graphs: Mapping[str, LearnedGraph], p
     }
     header = {"kind": KIND, "format_version": FORMAT_VERSIONS[KIND], "provenance": dict(provenance)}
     write_store(path, arrays, header)
+
+
+def read_learned_graphs(path: str | Path) -> Iterator[tuple[str, LearnedGraph]]:
+    """Every slide of a fold's test images and its graph.
+
+    Raises
+    ------
+    ArtefactError
+        See ``read_learned_graph``.
+    """
+    group, _ = open_headed_store(path, KIND)
+    for slide_id in sorted({name.rpartition("/")[0] for name in expected_digests(group)} or group.group_keys()):
+        yield slide_id, read_learned_graph(path, slide_id)
 
 
 def read_learned_graph(path: str | Path, slide_id: str) -> LearnedGraph:

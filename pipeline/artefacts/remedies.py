@@ -25,7 +25,8 @@ COMMANDS: Mapping[str, str] = {
 
 def remedy(kind: str, path: str | Path) -> str:
     """The sentence that tells how the file of ``kind`` at ``path`` is made again."""
-    return f"Make it again: `snakemake --forcerun {path}`, or outside Snakemake `{COMMANDS[kind]}`."
+    outside = f", or outside Snakemake `{COMMANDS[kind]}`" if kind in COMMANDS else ""
+    return f"Make it again: `snakemake --forcerun {path}`{outside}."
 
 
 def damaged(kind: str, path: str | Path, fault: str) -> ArtefactError:

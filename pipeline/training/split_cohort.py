@@ -8,12 +8,11 @@ import pandas as pd
 
 from pipeline.artefacts.feature_files import feature_path
 from pipeline.artefacts.feature_making import Making, making_of
-from pipeline.artefacts.feature_parts import read_patch_places
 from pipeline.artefacts.features import check_store_slide, read_features
 from pipeline.artefacts.json_files import write_provenance
 from pipeline.artefacts.sheet import SlideRow
 from pipeline.artefacts.splits import EXCLUDED_COLUMNS, write_excluded, write_splits
-from pipeline.errors import CohortError, OnMismatch
+from pipeline.errors import ArtefactError, CohortError, OnMismatch
 from pipeline.logs import get_logger, progress
 from pipeline.provenance import file_digest, record
 from pipeline.training.cohort.fold_plan import LabelledSlide, fold_faults, labelled_slides, planned_folds
@@ -77,8 +76,7 @@ def split_cohort(
         raise CohortError("; ".join(faults))
     where = features if isinstance(features, Mapping) else Path(features)
     paths = {slide.slide_id: feature_path(where, slide.slide_id) for slide in slides}
-    listed = progress(slides, description="reading caches", unit="slides", total=len(slides))
-    caches = {slide.slide_id: read_cache(paths[slide.slide_id], slide.slide_id) for slide in listed}
+    caches = read_caches(paths)
     reasons = {slide_id: cache.empty_reason for slide_id, cache in caches.items()}
     makings = {slide_id: cache.making for slide_id, cache in caches.items() if cache.empty_reason is None}
     mismatches = check_made_alike(makings, job.on_mismatch)
@@ -100,21 +98,39 @@ class SlideCache:
     making: Making
 
 
+def read_caches(paths: Mapping[str, Path]) -> dict[str, SlideCache]:
+    """``read_cache`` of every slide; what is wrong with any of them is told at once.
+
+    Raises
+    ------
+    ArtefactError
+        Naming every file at fault.
+    """
+    caches, faults = {}, []
+    for slide_id, path in progress(paths.items(), description="reading caches", unit="slides", total=len(paths)):
+        try:
+            caches[slide_id] = read_cache(path, slide_id)
+        except ArtefactError as error:
+            faults.append(str(error))
+    if len(faults) > 1:
+        faults.insert(0, f"{len(faults)} of {len(paths)} feature files cannot be used:")
+    if faults:
+        raise ArtefactError("\n  ".join(faults))
+    return caches
+
+
 def read_cache(path: Path, slide_id: str) -> SlideCache:
-    """Read a feature file as far as splitting needs it.
+    """Read a feature file to its end, so that no training is begun with one that is damaged.
 
     Raises
     ------
     ArtefactError
         If the file cannot be read, or is of another slide.
     """
-    if path.suffix == ".h5":
-        store = read_features(path)
-        return SlideCache(store.reason, making_of(vars(store)))
-    places = read_patch_places(path)
-    check_store_slide(places.slide_id, slide_id, path)
-    reason = None if len(places.coords) else places.reason or "the feature cache holds no patch"
-    return SlideCache(reason, places.making)
+    store = read_features(path)
+    check_store_slide(store.slide_id, slide_id, path)
+    reason = None if len(store.coords) else store.reason or "the feature cache holds no patch"
+    return SlideCache(reason, making_of(vars(store)))
 
 
 def _write_excluded(path: Path, slides: Sequence[LabelledSlide], reasons: Mapping[str, str | None]) -> None:

@@ -15,3 +15,4 @@ def test_an_error_names_file_fault_and_what_makes_it_again():
         "out/tiles/a.parquet: it is cut off. " + remedy("tiles", "out/tiles/a.parquet")
     )
     assert "`snakemake --forcerun out/tiles/a.parquet`" in remedy("tiles", "out/tiles/a.parquet")
+    assert remedy("an odd kind", "x") == "Make it again: `snakemake --forcerun x`."

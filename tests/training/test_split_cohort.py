@@ -165,3 +165,17 @@ def test_features_of_another_slide_are_refused(split, stored):
     shutil.copytree(other, path.parent.parent / "swapped" / f"{first}.zarr")
     with pytest.raises(ArtefactError, match=rf"expected features of slide {first}, found those of .{second}."):
         split(stored[0], {**stored[1], first: path.parent.parent / "swapped" / f"{first}.zarr"})
+
+
+def test_every_damaged_cache_is_told_at_once(split, stored, tmp_path):
+    folder = tmp_path / "caches"
+    shutil.copytree(next(iter(stored[1].values())).parent, folder)
+    first, second, *_ = sorted(folder.iterdir())
+    shutil.rmtree(first / "features/c")
+    shutil.rmtree(second / "coords")
+    with pytest.raises(ArtefactError) as caught:
+        split(stored[0], folder)
+    told = str(caught.value).splitlines()
+    assert told[0].startswith("2 of ")
+    assert f"{first}: array 'features' is damaged" in told[1]
+    assert f"{second}: array 'coords' is missing" in told[2]

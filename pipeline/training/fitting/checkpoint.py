@@ -26,6 +26,10 @@ from pipeline.training.params import DEFAULT_FITTING, FittingParams
 KIND = "model"
 
 
+class NoModelError(ArtefactError):
+    """A checkpoint is whole and says why nothing was trained."""
+
+
 @dataclass(frozen=True)
 class TrainedModel:
     """A network with its scaler and names.
@@ -121,6 +125,11 @@ def read_model(path: str | Path, device: torch.device) -> TrainedModel:
     return model
 
 
+def read_model_on_cpu(path: str | Path) -> TrainedModel:
+    """``read_model``, for whom no device matters."""
+    return read_model(path, torch.device("cpu"))
+
+
 def _check_consistent(model: TrainedModel, path: str | Path) -> None:
     """Raise ``ArtefactError`` where the parts of a model cannot belong together."""
     scaler, state = model.scaler, model.network.state_dict().values()
@@ -148,5 +157,5 @@ def _read_content(path: str | Path) -> dict[str, Any]:
         raise ArtefactError(f"{path}: expected a model of abignet, found another torch file.")
     check_version(content, KIND, path, sealed=is_sealed(path))
     if "reason" in content:
-        raise ArtefactError(f"{path}: holds no model: {content['reason']}.")
+        raise NoModelError(f"{path}: holds no model: {content['reason']}.")
     return content
