@@ -136,14 +136,14 @@ def _check(table: HeadedTable, path: str | Path) -> None:
         "tile_px, mpp and width_l0 above 0": bool((frame[["tile_px", "mpp", "width_l0"]] > 0).all(axis=None))
         and all_finite(frame[["mpp", "width_l0"]]),
         "shares of a tile from 0 to 1": all_shares(frame[["tissue_fraction", *PEN_COLUMNS, "qc_fold", "qc_off_stain"]]),
-        "tiles that meet the slide": _meet_slide(frame, header),
+        "kept tiles that meet the slide": _meet_slide(kept_tiles(table), header),
         "no tile kept where there is a reason for none": not (table.reason and frame["kept"].any()),
     }
     check_consistent(KIND, path, expectations)
 
 
 def _meet_slide(tiles: pd.DataFrame, header: Mapping[str, Any]) -> bool:
-    """Whether every tile shares at least a pixel with level 0, if its size is known."""
+    """Whether every one of them shares at least a pixel with level 0, if its size is known."""
     size = (header.get("width_l0") or 0, header.get("height_l0") or 0)
     corners = tiles[["x_l0", "y_l0"]].to_numpy(np.float64)
     ends = corners + tiles[["width_l0"]].to_numpy(np.float64)

@@ -115,8 +115,8 @@ def test_kept_tiles_survive_the_round_trip_in_order(tmp_path):
         ("width_l0", np.nan, "tile_px, mpp and width_l0 above 0"),
         ("tissue_fraction", 1.5, "shares of a tile"),
         ("qc_pen_red", -0.5, "shares of a tile"),
-        ("x_l0", 300, "tiles that meet the slide"),
-        ("y_l0", -500, "tiles that meet the slide"),
+        ("x_l0", 300, "kept tiles that meet the slide"),
+        ("y_l0", -500, "kept tiles that meet the slide"),
     ],
 )
 def test_rows_that_cannot_be_are_told(tmp_path, column, value, fault):
