@@ -17,6 +17,8 @@ from scipy.spatial import cKDTree
 
 from pipeline.arrays import Int64s
 from pipeline.artefacts.consistency import all_distinct, all_finite, all_shares, check_consistent
+from pipeline.artefacts.inside_mask import KEY as INSIDE
+from pipeline.artefacts.inside_mask import InsideMask
 from pipeline.artefacts.tables import HeadedTable, read_table, write_table
 from pipeline.errors import ConfigError
 from pipeline.provenance import FORMAT_VERSIONS
@@ -80,6 +82,8 @@ class TileHeader:
     without_slide
         Whether the tiles lie over a table of nuclei alone.  ``bounds_l0`` then begins at the origin of that table,
         since level 0 begins where its nuclei do.
+    inside
+        The part of the slide inside the mask drawn for it; None where none was drawn.
     """
 
     slide_id: str
@@ -94,6 +98,7 @@ class TileHeader:
     n_unreadable: int = 0
     cautions: Sequence[str] = ()
     without_slide: bool = False
+    inside: InsideMask | None = None
 
     def plain(self) -> dict[str, Any]:
         """Ready for JSON, with the kind of table."""
@@ -106,8 +111,12 @@ class TileHeader:
             "cautions": list(self.cautions),
             "provenance": dict(self.provenance),
         }
-        without_slide = {"without_slide": plain.pop("without_slide")}
-        return plain | without_slide if self.without_slide else plain
+        del plain["without_slide"], plain["inside"]
+        if self.without_slide:
+            plain["without_slide"] = True
+        if self.inside is not None:
+            plain[INSIDE] = self.inside.plain()
+        return plain
 
 
 def write_tiles(path: str | Path, frame: pd.DataFrame, header: TileHeader) -> None:

@@ -8,6 +8,7 @@ import pandas as pd
 import shapely
 
 from pipeline.artefacts.foreign_nuclei.nuclei_file import read_found_nuclei
+from pipeline.artefacts.inside_mask import InsideMask
 from pipeline.artefacts.nuclei import COLUMNS, NucleusHeader, write_nuclei
 from pipeline.artefacts.tables import HeadedTable, empty_frame
 from pipeline.artefacts.tiles import check_single_ownership, kept_tiles, read_tiles
@@ -50,8 +51,9 @@ def import_nuclei(
 ) -> int:
     """Write the nucleus table of a slide from nuclei that another program found.
 
-    Each belongs to the kept tile that holds its centroid; those in no kept tile are left out.  Measures that neither
-    the file nor an outline tells are NaN.  A column ``type`` is there where the file has types.
+    Each belongs to the kept tile that holds its centroid; those in no kept tile or outside a drawn mask are left
+    out.  Measures that neither the file nor an outline tells are NaN.  A column ``type`` is there where the file has
+    types.
 
     Parameters
     ----------
@@ -83,8 +85,9 @@ def import_nuclei(
         If two kept tiles show the same tissue; see ``check_single_ownership``.
     """
     tiles = read_tiles(tiles_path)
+    inside = InsideMask.of_header(tiles.header, tiles_path)
     try:
-        imported = _import(tiles, found_path, slide_id)
+        imported = _import(tiles, inside, found_path, slide_id)
     except ArtefactError as error:
         reason = reason_to_exclude(ImportedFileError(str(error)), found_path, on_bad_slide)
         imported = _Imported(empty_frame(COLUMNS), UNUSABLE, reason)
@@ -111,7 +114,7 @@ def import_nuclei(
     return len(imported.frame)
 
 
-def _import(tiles: HeadedTable, path: str | Path, slide_id: str) -> _Imported:
+def _import(tiles: HeadedTable, inside: InsideMask | None, path: str | Path, slide_id: str) -> _Imported:
     found = read_found_nuclei(path)
     left_out = ", ".join(f"{count} {what}" for what, count in sorted(found.left_out.items()) if count)
     if left_out:
@@ -130,7 +133,10 @@ def _import(tiles: HeadedTable, path: str | Path, slide_id: str) -> _Imported:
     cautions = check_sizes(nuclei)
     if not tiles.header.get("without_slide", False):
         cautions += _outside(int((~check_frame(nuclei, tiles)).sum()))
-    owner = owners(xy_um, kept, float(tiles.header["slide_mpp"]))
+    slide_mpp = float(tiles.header["slide_mpp"])
+    owner = owners(xy_um, kept, slide_mpp)
+    if inside is not None:
+        owner = np.where(inside.holds(*(xy_um.T / slide_mpp)), owner, -1)
     owned = np.flatnonzero(owner >= 0)
     n_found, n_owned = len(owner), len(owned)
     if not n_owned:

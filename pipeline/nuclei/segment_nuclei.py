@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from pipeline.artefacts.header import check_slide
+from pipeline.artefacts.inside_mask import InsideMask
 from pipeline.artefacts.nuclei import COLUMNS, write_nuclei
 from pipeline.artefacts.tables import HeadedTable, empty_frame
 from pipeline.artefacts.tiles import check_single_ownership, kept_tiles, read_tiles
@@ -65,7 +66,8 @@ def segment_nuclei(
     """Find and measure the nuclei of a slide and write its nucleus table; the signature is a contract with users.
 
     A slide without kept tiles, or in whose tiles no nucleus is found, gets an empty table
-    that says why.
+    that says why.  Where the tiles were restricted to a drawn mask, so are the nuclei: those
+    whose centroid lies outside belong to no tile.
 
     Parameters
     ----------
@@ -107,7 +109,8 @@ def segment_nuclei(
     header = nucleus_header(segmented, params, source)
     state = None if partial_dir is None else Path(partial_dir) / slide_id
     finished = FinishedBlocks(state, {**header.plain(), "on_bad_tile": on_bad_tile})
-    nuclei = _nuclei_of_table(slide, table, partial(open_segmenter, params, device=device), finished)
+    inside = InsideMask.of_header(table.header, tiles_path)
+    nuclei = _nuclei_of_table(slide, table, inside, partial(open_segmenter, params, device=device), finished)
     if nuclei.reason is not None:
         logger.warning("%s: no nuclei: %s", slide_id, nuclei.reason)
     header = replace(header, reason=nuclei.reason, reader=nuclei.reader, unreadable_tiles=nuclei.unreadable_tiles)
@@ -116,7 +119,11 @@ def segment_nuclei(
 
 
 def _nuclei_of_table(
-    slide: SlideInput, table: HeadedTable, opened: Callable[[], Segmenter], finished: FinishedBlocks
+    slide: SlideInput,
+    table: HeadedTable,
+    inside: InsideMask | None,
+    opened: Callable[[], Segmenter],
+    finished: FinishedBlocks,
 ) -> SlideNuclei:
     """Nuclei of the kept tiles of a table; none, with the reason, where there is no tile or the slide is excluded."""
     if table.reason is not None:
@@ -127,7 +134,7 @@ def _nuclei_of_table(
         _check_tiled(slide, table)
         segmenter = opened()
         with slide.open() as pixels:
-            return _nuclei_of_slide(pixels, tiles, segmenter, slide.on_bad_tile, finished)
+            return _nuclei_of_slide(pixels, tiles, inside, segmenter, slide.on_bad_tile, finished)
     except SlideError as error:
         return SlideNuclei(empty_frame(COLUMNS), reason_to_exclude(error, slide.path, slide.on_bad_slide))
 
@@ -150,6 +157,7 @@ def _mpp(table: HeadedTable) -> float:
 def _nuclei_of_slide(
     slide: SlideReader,
     tiles: pd.DataFrame,
+    inside: InsideMask | None,
     segmenter: Segmenter,
     on_bad_tile: OnBadTile,
     finished: FinishedBlocks,
@@ -166,13 +174,21 @@ def _nuclei_of_slide(
         logger.warning("%s: tile %d is left out: %s", slide.slide_id, tile_ids[row], error)
 
     on_unreadable = leave_out if on_bad_tile == "exclude" else None
-    stain = slide_stain(slide, tiles, segmenter.params, on_bad_tile=on_bad_tile)
+    stain = slide_stain(slide, tiles, segmenter.params, on_bad_tile=on_bad_tile, inside=inside)
     blocks = nuclei_by_block(slide, tiles, segmenter, stain, first_block=finished.n_blocks, on_unreadable=on_unreadable)
     for block in blocks:
-        finished.add(block.owned, block.n_finished)
+        finished.add(_inside(block.owned, inside, slide.mpp), block.n_finished)
     frame = nucleus_table(finished.owned)
     unreadable = tuple(tile_ids[row] for row in sorted(finished.unreadable))
     reason = None if len(frame) else f"no nucleus found in {len(tiles) - len(unreadable)} tiles"
     if reason and unreadable:
         reason += f", and {len(unreadable)} cannot be read"
     return SlideNuclei(frame, reason, slide.reader, unreadable)
+
+
+def _inside(nuclei: pd.DataFrame, inside: InsideMask | None, slide_mpp: float) -> pd.DataFrame:
+    """``nuclei`` whose centroid lies inside the drawn mask."""
+    if inside is None:
+        return nuclei
+    x_l0, y_l0 = (nuclei[name].to_numpy() / slide_mpp for name in ("x_um", "y_um"))
+    return nuclei[inside.holds(x_l0, y_l0)].reset_index(drop=True)

@@ -8,8 +8,10 @@ import pandas as pd
 import pytest
 import shapely
 
+from pipeline.artefacts.inside_mask import InsideMask
 from pipeline.artefacts.nuclei import PAPER_MEASURES, read_nuclei
-from pipeline.artefacts.tables import HeadedTable
+from pipeline.artefacts.tables import HeadedTable, write_table
+from pipeline.artefacts.tiles import COLUMNS as TILE_COLUMNS
 from pipeline.artefacts.tiles import TileHeader, read_tiles, write_tiles
 from pipeline.errors import ArtefactError, ConfigError, SlideError
 from pipeline.nuclei.import_nuclei import import_nuclei
@@ -165,3 +167,15 @@ def test_same_input_same_bytes(run, places, tmp_path):
     first = (tmp_path / "n.parquet").read_bytes()
     run(path)
     assert (tmp_path / "n.parquet").read_bytes() == first
+
+
+def test_nuclei_outside_a_drawn_mask_are_left_out(places: np.ndarray, tmp_path: Path) -> None:
+    cells = np.ones((192, 256), bool)
+    cells[:96] = False
+    table = read_tiles(write_grid(tmp_path / "t.parquet", columns=4, rows=3, tile_px=64))
+    header = {**table.header, "inside": InsideMask(cells, 256, 192).plain()}
+    write_table(tmp_path / "t.parquet", table.frame, TILE_COLUMNS, header)
+    found = csv(tmp_path / "n.csv", places)
+    import_nuclei(tmp_path / "t.parquet", found, tmp_path / "n.parquet", slide_id="s", source="abc")
+    kept = read_nuclei(tmp_path / "n.parquet").frame
+    assert sorted(kept["y_um"]) == pytest.approx(sorted(places[places[:, 1] >= 48, 1]))

@@ -5,12 +5,14 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import shapely
 from PIL import Image
 
 from pipeline.artefacts import tiles as tile_artefact
 from pipeline.artefacts.fingerprint import fingerprint
+from pipeline.artefacts.inside_mask import InsideMask
 from pipeline.artefacts.nuclei import read_nuclei
 from pipeline.artefacts.tables import empty_frame, write_table
 from pipeline.artefacts.tiles import read_tiles
@@ -298,3 +300,58 @@ def test_a_slide_that_is_not_the_one_that_was_tiled_is_refused(
         return
     with pytest.raises(ArtefactError, match=r"slide s .*fingerprint 0123456789abcdef.*found another.*Tile the slide"):
         segment(tissue_png, tiles, tmp_path / "n.parquet", params=NucleiParams(segmenter="watershed"))
+
+
+def masked_grid(path: Path, cells: np.ndarray) -> Path:
+    """A grid of 5 x 4 tiles of 64 px on a slide that a drawn mask restricts to ``cells``."""
+    table = read_tiles(write_grid(path, columns=5, rows=4, tile_px=64))
+    header = {**table.header, "inside": InsideMask(cells, 320, 256).plain()}
+    write_table(path, table.frame, tile_artefact.COLUMNS, header)
+    return path
+
+
+def test_nuclei_outside_a_drawn_mask_belong_to_no_tile_and_those_inside_are_whole(
+    tissue_png: Path, tmp_path: Path
+) -> None:
+    params = NucleiParams(segmenter="watershed")
+    segment(
+        tissue_png,
+        write_grid(tmp_path / "t.parquet", columns=5, rows=4, tile_px=64),
+        tmp_path / "a.parquet",
+        params=params,
+    )
+    everywhere = read_nuclei(tmp_path / "a.parquet").frame
+    cells = np.ones((256, 320), bool)
+    cells[:, 200:] = False
+    segment(tissue_png, masked_grid(tmp_path / "m.parquet", cells), tmp_path / "b.parquet", params=params)
+    inside = read_nuclei(tmp_path / "b.parquet").frame
+    assert (inside["x_um"] < 200 * MPP).all()
+    expected = everywhere[everywhere["x_um"] < 200 * MPP]
+    assert len(inside) == pytest.approx(len(expected), abs=2)
+    assert 0 < len(inside) < len(everywhere)
+
+
+@pytest.mark.parametrize("outside", [(0, 0, 0), (90, 20, 120), (250, 250, 250)])
+def test_what_lies_outside_a_drawn_mask_does_not_tell_the_stain(
+    tissue: PaintedTissue, tmp_path: Path, outside: tuple[int, int, int]
+) -> None:
+    """Nuclei further from what is painted over than a halo are the same whatever its colour."""
+    cells = np.ones((256, 320), bool)
+    cells[:, 192:] = False
+    painted = tissue.rgb.copy()
+    painted[:, 240:] = outside
+    tables = []
+    for number, rgb in enumerate((tissue.rgb, painted)):
+        Image.fromarray(rgb).save(tmp_path / "a.png")
+        out = tmp_path / f"{number}.parquet"
+        tiles = masked_grid(tmp_path / "m.parquet", cells)
+        segment(tmp_path / "a.png", tiles, out, params=NucleiParams(segmenter="watershed"))
+        tables.append(read_nuclei(out).frame)
+    same = ["x_um", "y_um", "area_um2", "mean_haematoxylin"]
+    pd.testing.assert_frame_equal(*(table.loc[table["x_um"] < 70, same].reset_index(drop=True) for table in tables))
+
+
+def test_a_slide_with_nothing_inside_its_drawn_mask_has_no_nucleus(tissue_png: Path, tmp_path: Path) -> None:
+    tiles = masked_grid(tmp_path / "m.parquet", np.zeros((8, 10), bool))
+    segment(tissue_png, tiles, tmp_path / "n.parquet", params=NucleiParams(segmenter="watershed"))
+    assert read_nuclei(tmp_path / "n.parquet").reason == "no nucleus found in 20 tiles"

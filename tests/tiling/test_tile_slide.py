@@ -10,6 +10,7 @@ import tifffile
 from PIL import Image
 from scipy import ndimage
 
+from pipeline.artefacts.inside_mask import InsideMask
 from pipeline.artefacts.tiles import QC_COLUMNS, check_single_ownership, kept_tiles, read_tiles
 from pipeline.errors import ConfigError, MissingMppError, SheetError, SlideError, UnreadableRegionError
 from pipeline.slides.reader import open_slide
@@ -103,6 +104,10 @@ def test_mask_restricts_tiles(make_slide: Any, tmp_path: Path) -> None:
     assert set(kept_tiles(table)["col"]) == {0, 1}
     assert set(table.frame.loc[~table.frame["kept"], "reason"]) == {"outside the mask"}
     assert "mask" in table.header["provenance"]["upstream"]
+    inside = InsideMask.of_header(table.header, "t")
+    assert inside is not None
+    x = np.array([0.0, 255.0, 257.0, 511.0])
+    assert inside.holds(x, np.full(4, 300.0)).tolist() == [True, True, False, False]
 
     mask.write_text(json.dumps({"type": "Polygon", "coordinates": [[[600, 0], [700, 0], [700, 9]]]}))
     assert run(slide, tmp_path / "t.parquet", mask_path=mask).reason == "no tissue inside the mask"

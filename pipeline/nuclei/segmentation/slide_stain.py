@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pipeline.arrays import Rgb
+from pipeline.arrays import Bools, Rgb
+from pipeline.artefacts.inside_mask import InsideMask
 from pipeline.errors import OnBadTile, UnreadableRegionError
 from pipeline.logs import get_logger
 from pipeline.nuclei.params import NucleiParams
@@ -39,13 +40,19 @@ class SlideStain:
 
 
 def slide_stain(
-    slide: SlideReader, tiles: pd.DataFrame, params: NucleiParams, *, on_bad_tile: OnBadTile = "stop"
+    slide: SlideReader,
+    tiles: pd.DataFrame,
+    params: NucleiParams,
+    *,
+    on_bad_tile: OnBadTile = "stop",
+    inside: InsideMask | None = None,
 ) -> SlideStain:
     """Stain of a slide from ``stain_tiles`` of its tiles, drawn by ``seed``.
 
     The normalisation is fitted at ``SAMPLE_MPP``, the scale estimated on the normalised
     tiles at their own resolution.  A tile that cannot be read raises or, where bad tiles are
     excluded, stays out of the sample without a word: it is read again when nuclei are looked for.
+    Filling and what lies outside a drawn mask, ``inside``, stay out as well.
     """
     order = np.random.default_rng(params.seed).permutation(len(tiles))
     drawn = tiles.iloc[np.sort(order[: params.stain_tiles])]
@@ -54,9 +61,10 @@ def slide_stain(
     if params.stain_normalisation != "none" and len(drawn):
         coarse_px = np.maximum(1, np.rint(drawn["tile_px"] * drawn["mpp"] / SAMPLE_MPP)).astype(np.int64)
         coarse = drawn.assign(tile_px=np.minimum(coarse_px, drawn["tile_px"]))
-        pixels = _tile_pixels(slide, coarse, Unchanged(), on_unreadable)
+        pixels = _tile_pixels(_Sample(slide, coarse, inside, on_unreadable), Unchanged())
         normaliser = _fitted_normaliser(np.concatenate([np.empty((0, 3), np.uint8), *pixels]), params, slide.slide_id)
-    return SlideStain(normaliser, _stain_scale(_tile_pixels(slide, drawn, normaliser, on_unreadable), params))
+    sample = _Sample(slide, drawn, inside, on_unreadable)
+    return SlideStain(normaliser, _stain_scale(_tile_pixels(sample, normaliser), params))
 
 
 def image_stain(image: SlideReader, mpp: float, params: NucleiParams) -> SlideStain:
@@ -69,26 +77,40 @@ def image_stain(image: SlideReader, mpp: float, params: NucleiParams) -> SlideSt
     return SlideStain(normaliser, _stain_scale([_image_pixels(image, max(mpp, finest_mpp), normaliser)], params))
 
 
-def _tile_pixels(
-    slide: SlideReader, tiles: pd.DataFrame, normaliser: StainNormaliser, on_unreadable: BadTile | None
-) -> list[Rgb]:
-    """Normalised pixels (n, 3) of each tile that can be read, without filling."""
-    shrunk = (tiles["width_l0"] / tiles["tile_px"]).tolist()
-    read = iterate_tiles(slide, tiles, on_unreadable=on_unreadable)
-    return [_scanned(rgb, shrunk[position], normaliser) for position, rgb in read]
+@dataclass(frozen=True)
+class _Sample:
+    """Tiles of a slide that tell its stain, and which of their pixels count; see ``slide_stain``."""
+
+    slide: SlideReader
+    tiles: pd.DataFrame
+    inside: InsideMask | None
+    on_unreadable: BadTile | None
+
+
+def _tile_pixels(sample: _Sample, normaliser: StainNormaliser) -> list[Rgb]:
+    """Normalised pixels (n, 3) that count of each tile that can be read."""
+    boxes = sample.tiles[["x_l0", "y_l0", "width_l0"]].to_numpy(np.float64).tolist()
+    pixels = []
+    for position, rgb in iterate_tiles(sample.slide, sample.tiles, on_unreadable=sample.on_unreadable):
+        x_l0, y_l0, width_l0 = boxes[position]
+        side_px = len(rgb)
+        inside = None if sample.inside is None else sample.inside.pixels(x_l0, y_l0, width_l0, side_px)
+        pixels.append(_scanned(rgb, width_l0 / side_px, normaliser, inside))
+    return pixels
 
 
 def _image_pixels(image: SlideReader, mpp: float, normaliser: StainNormaliser) -> Rgb:
     return _scanned(image.thumbnail(mpp), mpp / image.mpp, normaliser)
 
 
-def _scanned(rgb: Rgb, shrunk: float, normaliser: StainNormaliser) -> Rgb:
-    """Normalised pixels (n, 3) of ``rgb`` (h, w, 3) without filling; see ``filling.filled_in``."""
+def _scanned(rgb: Rgb, shrunk: float, normaliser: StainNormaliser, inside: Bools | None = None) -> Rgb:
+    """Normalised pixels (n, 3) of ``rgb`` (h, w, 3) that are no filling (see ``filling.filled_in``) and ``inside``."""
     filled = filled_in(rgb, shrunk)
     normalised = normaliser.apply(rgb)
-    if filled is None:
-        return normalised.reshape(-1, 3)
-    return normalised[~(with_edge(filled) if shrunk > 1 else filled)]
+    counted = np.ones(rgb.shape[:2], np.bool_) if inside is None else inside
+    if filled is not None:
+        counted = counted & ~(with_edge(filled) if shrunk > 1 else filled)
+    return normalised.reshape(-1, 3) if counted.all() else normalised[counted]
 
 
 def _fitted_normaliser(rgb_sample: Rgb, params: NucleiParams, slide_id: str) -> StainNormaliser:

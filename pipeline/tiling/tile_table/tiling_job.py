@@ -9,6 +9,7 @@ import pandas as pd
 from PIL import Image
 
 from pipeline.artefacts import tiles as tile_table
+from pipeline.artefacts.inside_mask import InsideMask
 from pipeline.artefacts.tables import empty_frame
 from pipeline.errors import ImportedFileError, SlideError
 from pipeline.exclusion import reason_to_exclude
@@ -99,7 +100,7 @@ class TilingJob:
             self._write_excluded(reason)
 
     def _header(self, slide: SlideReader, tiled: TiledSlide, inputs: dict[str, str]) -> tile_table.TileHeader:
-        unreadable = causes(tiled.tiles).get("unreadable")
+        unreadable, inside = causes(tiled.tiles).get("unreadable"), tiled.slide_map.inside
         return tile_table.TileHeader(
             slide_id=self.slide.slide_id,
             slide_mpp=slide.mpp,
@@ -112,6 +113,7 @@ class TilingJob:
             overlap_px=tiled.params.overlap_px,
             n_unreadable=0 if unreadable is None else int(unreadable.sum()),
             cautions=(*slide.cautions, *tiled.cautions),
+            inside=None if inside is None else InsideMask(inside, slide.width_l0, slide.height_l0),
         )
 
     def _write_excluded(self, reason: str) -> None:
