@@ -60,10 +60,10 @@ def test_each_trap_of_yaml_is_a_fault(text, found):
 def test_a_small_text_that_unfolds_to_a_huge_one_is_refused_at_once():
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 20)]
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(ValueError, match="more than 10,000 values"):
         parse_yaml("\n".join([*lines, "seeds: *a19"]))
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10
 
 
 def test_values_that_came_otherwise_are_looked_at_as_well():

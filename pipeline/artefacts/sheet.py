@@ -4,21 +4,20 @@ Rows are numbered as a spreadsheet shows them: the header is row 1.
 """
 
 import re
-import stat
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pipeline.artefacts.plain_numbers import plain_number
+from pipeline.artefacts.named_files import missing_files
 from pipeline.artefacts.same_content import FingerprintsOf, taken_fingerprints
-from pipeline.artefacts.sheet_cells import Cells, read_cells
+from pipeline.artefacts.sheet_cells import read_cells
 from pipeline.artefacts.sheet_columns import COLUMNS
 from pipeline.artefacts.sheet_identity import PlacedRow, listed, same_slide_faults, spelling_faults
-from pipeline.artefacts.spelling import look, spelled
+from pipeline.artefacts.sheet_values import row_faults, typed_cells
+from pipeline.artefacts.spelling import spelled
 from pipeline.errors import AbignetError, SheetError
-from pipeline.tunables import Number
 
 FILE_COLUMNS = ("path", "features", "mask", "tiles", "nuclei")
 """Columns that name a file, relative to the sheet."""
@@ -150,13 +149,16 @@ def _checked(sheet: Path, fingerprints_of: FingerprintsOf | None) -> tuple[list[
         return [], list(error.faults)
     rows, sound = [], []
     for number, cells in numbered:
-        values, broken = _typed(number, cells)
-        broken += _row_faults(number, cells)
+        values, broken = typed_cells(number, cells)
+        broken += row_faults(number, cells)
         named = [c for c in FILE_COLUMNS if c in cells and COLUMNS[c].rule.allows(cells[c])]
         files = {column: sheet.parent / cells[column] for column in named}
         rows.append(PlacedRow(number, values, files))
         sound += [] if broken else rows[-1:]
-        faults += [*broken, *_file_faults(rows[-1])]
+        faults += broken
+    missing = missing_files(file for placed in rows for file in placed.files.values())
+    faults += _missing_faults(rows, missing)
+    rows = [_with_files_but(placed, missing) for placed in rows]
     faults += [*_identity_faults(rows, fingerprints_of), *_fold_faults(sound)]
     if not numbered and not faults:
         faults.append("no slide: expected at least one row below the header")
@@ -168,65 +170,20 @@ def _identity_faults(rows: Sequence[PlacedRow], fingerprints_of: FingerprintsOf 
     return [*spelling_faults(rows), *contents]
 
 
-def _typed(number: int, cells: Cells) -> tuple[dict[str, Any], list[str]]:
-    """Values of a row's cells, numbers as numbers, and the cells that hold what their column does not allow."""
-    values: dict[str, Any] = {}
-    faults = []
-    for name, text in cells.items():
-        rule, remedy = COLUMNS[name].rule, ""
-        values[name] = text
-        if isinstance(rule, Number):
-            try:
-                values[name] = plain_number(text, is_whole=rule.is_whole)
-            except ValueError as error:
-                remedy = f"; {error}"
-        if not rule.allows(values[name]):
-            expected = COLUMNS[name].description
-            faults.append(f"row {number}, column {name}: expected {expected}; found {spelled(text)}{remedy}")
-    return values, faults
+def _missing_faults(rows: Sequence[PlacedRow], missing: Mapping[Path, str]) -> list[str]:
+    return [
+        f"row {placed.number}, column {column}: {missing[file]}"
+        for placed in rows
+        for column, file in placed.files.items()
+        if file in missing
+    ]
 
 
-def _row_faults(number: int, cells: Cells) -> list[str]:
-    """What the cells of a row lack or contradict together."""
-    faults = [] if "slide_id" in cells else [f"row {number}: slide_id is empty"]
-    if not ({"path", "features", "nuclei"} & cells.keys()):
-        faults.append(f"row {number}: expected a path, features or nuclei, found none")
-    if "tiles" in cells:
-        faults += _tiles_faults(number, cells)
-    if "nuclei" in cells and "path" not in cells:
-        faults += _nuclei_faults(number, cells)
-    return faults
-
-
-def _nuclei_faults(number: int, cells: Cells) -> list[str]:
-    """What stands in the way of the nuclei of a row without a slide."""
-    faults = []
-    if "features" in cells:
-        faults.append(
-            f"row {number}, column nuclei: nuclei are not used where features are given without a slide; leave one of "
-            "the two empty"
-        )
-    if "mask" in cells:
-        faults.append(f"row {number}, column mask: a mask needs the slide it is of in column path, found none")
-    return faults
-
-
-def _tiles_faults(number: int, cells: Cells) -> list[str]:
-    """What stands in the way of the coordinates in column ``tiles``."""
-    where = f"row {number}, column tiles: coordinates of tiles"
-    faults = []
-    if "path" not in cells:
-        faults.append(f"{where} need the slide they are of in column path, found none")
-    if "mask" in cells:
-        faults.append(f"{where} and a mask both say which tiles are used; leave one of the two empty")
-    if "features" in cells:
-        faults.append(f"{where} are not used where features are given; leave one of the two empty")
-    return faults
-
-
-def _file_faults(placed: PlacedRow) -> list[str]:
-    found = {column: _missing(file) for column, file in placed.files.items()}
-    return [f"row {placed.number}, column {column}: {fault}" for column, fault in found.items() if fault]
+def _with_files_but(placed: PlacedRow, missing: Mapping[Path, str]) -> PlacedRow:
+    """A row without the files that are missing."""
+    if not any(file in missing for file in placed.files.values()):
+        return placed
+    return replace(placed, files={column: file for column, file in placed.files.items() if file not in missing})
 
 
 def _replaced_faults(rows: Sequence[PlacedRow], replaced: re.Pattern[str]) -> list[str]:
@@ -238,30 +195,6 @@ def _replaced_faults(rows: Sequence[PlacedRow], replaced: re.Pattern[str]) -> li
         for column, file in placed.files.items()
         if (found := replaced.search(str(file)))
     ]
-
-
-def _missing(file: Path) -> str | None:
-    """Why there is no file or folder of a name, or None where there is one."""
-    try:
-        kind = file.stat().st_mode
-    except FileNotFoundError:
-        return f"no such file: {spelled(str(file))}{_alike_beside(file)}"
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        return f"no such file can be looked at ({reason}): {spelled(str(file))}"
-    if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
-        return f"expected a file or a folder, found a pipe or a device: {spelled(str(file))}"
-    return None
-
-
-def _alike_beside(file: Path) -> str:
-    """The file in the same folder whose name looks the same, where there is one, as the end of a fault."""
-    try:
-        names = [other.name for other in file.parent.iterdir()]
-    except OSError:
-        return ""
-    meant = [name for name in names if look(name) == look(file.name)]
-    return f"; beside it lies {spelled(meant[0], file.name)}, which only looks the same" if meant else ""
 
 
 def _row(placed: PlacedRow) -> SlideRow:

@@ -4,7 +4,7 @@ Both put a patient into training and into test at once, or one class into two.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,13 +67,14 @@ def spelling_faults(rows: Rows) -> list[str]:
     rows
         Rows of one sheet; of two sheets, for faults between them alone.
     """
+    sheets = {row.sheet for row in rows}
     by_column = {column: _places(rows, column) for column in ("slide_id", "label", "case_id")}
     repeated = [
         f"{_at(places, 'slide_id')}: {spelled(slide_id)} stands in {_placed(places)}; ids must be unique"
         for slide_id, places in by_column["slide_id"].items()
-        if len(places) > 1 and _is_told(rows, places)
+        if len(places) > 1 and _lie_in(sheets, places)
     ]
-    return repeated + [fault for column, places in by_column.items() for fault in _alike_faults(rows, column, places)]
+    return repeated + [fault for column, places in by_column.items() for fault in _alike_faults(sheets, column, places)]
 
 
 def same_slide_faults(rows: Rows, fingerprints_of: FingerprintsOf) -> list[str]:
@@ -99,37 +100,38 @@ def _places(rows: Rows, column: str) -> dict[str, list[PlacedRow]]:
     return places
 
 
-def _is_told(rows: Rows, places: Rows) -> bool:
-    """Whether ``places`` lie in all sheets of ``rows``: what is wrong within one is told of that one."""
-    return {row.sheet for row in places} == {row.sheet for row in rows}
+def _lie_in(sheets: Set[str], places: Rows) -> bool:
+    """Whether ``places`` lie in all of the sheets looked at: what is wrong within one is told of that one."""
+    return {row.sheet for row in places} == sheets
 
 
-def _alike_faults(rows: Rows, column: str, places: Mapping[str, Rows]) -> Iterator[str]:
+def _alike_faults(sheets: Set[str], column: str, places: Mapping[str, Rows]) -> Iterator[str]:
     for spellings in alike(places):
         here = [row for spelling in spellings for row in places[spelling]]
         is_named = column != "case_id" or any("case_id" in row.cells for row in here)
-        if is_named and _is_told(rows, here):
+        if is_named and _lie_in(sheets, here):
             written = " and ".join(f"{spelled(s, *spellings)} ({_placed(places[s])})" for s in spellings)
             firsts = [min(places[s], key=lambda row: (row.sheet, row.number)) for s in spellings]
             yield (f"{_at(firsts, column)}: {written} differ only in {difference(spellings)}; {REMEDIES[column]}")
 
 
 def _same_slide_faults(rows: Rows, column: str, fingerprints_of: FingerprintsOf) -> Iterator[str]:
+    sheets = {row.sheet for row in rows}
     by_file = defaultdict(list)
     for row in rows:
         if column in row.files:
             by_file[row.files[column]].append(row)
     once_a_row = [file for file, several in by_file.items() for _ in several]
     for likely in likely_same(once_a_row, fingerprints_of):
-        if _are_one_slide(rows, by_file, likely):
+        if _are_one_slide(sheets, by_file, likely):
             for same in surely_same(likely):
-                if _are_one_slide(rows, by_file, same):
+                if _are_one_slide(sheets, by_file, same):
                     yield _same_slide_fault(column, by_file, list(dict.fromkeys(same)))
 
 
-def _are_one_slide(rows: Rows, by_file: Mapping[Path, Rows], files: Sequence[Path]) -> bool:
+def _are_one_slide(sheets: Set[str], by_file: Mapping[Path, Rows], files: Sequence[Path]) -> bool:
     here = [row for file in dict.fromkeys(files) for row in by_file[file]]
-    return _is_told(rows, here) and not _are_regions(here)
+    return _lie_in(sheets, here) and not _are_regions(here)
 
 
 def _are_regions(rows: Rows) -> bool:

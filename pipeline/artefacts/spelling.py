@@ -69,6 +69,8 @@ def spelled(text: str, *beside: str) -> str:
 
 def unseen_end(text: str) -> str | None:
     """The first or last character of ``text`` if it cannot be seen, as ``U+00A0 (no-break space)``, else None."""
+    if text.isascii() and text.isprintable():
+        return None
     for character in (text[:1], text[-1:]):
         if character and character not in " \t" and (character.isspace() or not _visible(character)):
             name = unicodedata.name(character, "a control character").lower()

@@ -311,24 +311,27 @@ def test_a_plain_number_beyond_the_bounds_is_a_fault_too(write_sheet, text):
 
 def test_what_cannot_be_a_file_is_a_fault_and_no_crash(write_sheet, tmp_path):
     os.mkfifo(tmp_path / "pipe.svs")
-    found = faults(write_sheet(f"slide_id,path\ns1,{'x' * 5000}\n{'y' * 300},a.svs\ns3,pipe.svs\ns4,a.svs/b.svs\n"))
+    rows = f"s1,{'x' * 5000}\n{'y' * 300},a.svs\ns3,pipe.svs\ns4,a.svs/b.svs\ns5,.\n"
+    found = faults(write_sheet("slide_id,path\n" + rows))
     assert [fault.split(":")[0] for fault in found] == [
         "row 2, column path",
         "row 3, column slide_id",
         "row 4, column path",
         "row 5, column path",
+        "row 6, column path",
     ]
-    assert "a pipe or a device" in found[2]
+    assert "expected a file, found a pipe or a device" in found[2]
+    assert "expected a file, found a folder" in found[4]
 
 
 def test_a_hundred_thousand_rows_are_checked_in_seconds(write_sheet, tmp_path):
     for i in range(100):
         (tmp_path / f"{i}.svs").write_text(str(i) * i)
     rows = "".join(f"s{i},{i % 100}.svs,{'ab'[i % 2]},p{i}\n" for i in range(100_000))
-    start = time.perf_counter()
+    start = time.process_time()
     found = faults(write_sheet("slide_id,path,label,case_id\n" + rows))
     assert len(found) == 100
-    assert time.perf_counter() - start < 60
+    assert time.process_time() - start < 60
 
 
 def test_nuclei_of_others_stand_beside_a_slide_or_alone(write_sheet, tmp_path):

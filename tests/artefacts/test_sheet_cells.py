@@ -106,6 +106,6 @@ def test_a_folder_and_a_missing_file_are_no_sheet(tmp_path):
 
 def test_a_hundred_thousand_rows_are_read_in_seconds(sheet):
     rows = "".join(f"s{i},slides/s{i}.svs,{'ab'[i % 2]}\n" for i in range(100_000))
-    start = time.perf_counter()
+    start = time.process_time()
     assert len(read_cells(sheet("slide_id,path,label\n" + rows))[0]) == 100_000
-    assert time.perf_counter() - start < 20
+    assert time.process_time() - start < 20
