@@ -33,7 +33,7 @@ def test_a_cell_that_its_column_does_not_allow_is_told_with_row_and_column(colum
 @pytest.mark.parametrize(
     ("cells", "faults"),
     [
-        ({"slide_id": "s1"}, ["expected a path or features, found neither"]),
+        ({"slide_id": "s1"}, ["expected a path, features or nuclei, found none"]),
         ({"path": "a"}, ["slide_id is empty"]),
         ({"slide_id": "s", "path": "a", "tiles": "t", "mask": "m"}, ["both say which tiles are used"]),
         (
