@@ -55,7 +55,10 @@ rule tiles:
 
 rule coords:
     input:
-        expand(rules.export_tiles.output, slide=COMPUTED),
+        expand(
+            rules.export_tiles.output,
+            slide=[slide for slide in COMPUTED if slide not in WITHOUT_SLIDE],
+        ),
 
 
 rule nuclei:

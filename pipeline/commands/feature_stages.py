@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.artefacts.atomic import writing
 from pipeline.artefacts.features import check_store_slide, read_features
@@ -20,12 +20,16 @@ from pipeline.provenance import file_digest, source_digest
 
 log = get_logger("features")
 
+if TYPE_CHECKING:
+    from pipeline.tiling.params import TilingParams
+
 CONFIG_OF_FEATURES = ("tiling", "nuclei", "cell_graphs", "features", "reader", "on_bad_slide", "on_bad_tile")
 """Sections and keys of the configuration that a feature cache depends on."""
 
 STAGES = {
     "tile_slide": "pipeline.tiling.tile_slide",
     "import_tiles": "pipeline.tiling.import_tiles",
+    "tile_nuclei": "pipeline.tiling.tile_nuclei",
     "segment_nuclei": "pipeline.nuclei.segment_nuclei",
     "import_nuclei": "pipeline.nuclei.import_nuclei",
     "build_cell_graphs": "pipeline.cellgraph.build_cell_graphs",
@@ -92,8 +96,9 @@ class FeatureStages:
     def run(self, row: SlideRow) -> None:
         """Make the cache of one slide."""
         self.work(row.slide_id, "key").unlink(missing_ok=True)
-        if row.path is not None and (row.features is None or self.config["features"]["embedding"]):
-            self._compute(row, row.path)
+        has_cells = row.path is not None or row.nuclei is not None
+        if has_cells and (row.features is None or self.config["features"]["embedding"]):
+            self._compute(row)
         elif row.features is not None:
             cache = self.cache(row.slide_id)
             import_features(
@@ -107,7 +112,7 @@ class FeatureStages:
         with writing(self.work(row.slide_id, "key")) as temporary:
             temporary.write_text(self.key(row))
 
-    def _compute(self, row: SlideRow, slide_path: Path) -> None:
+    def _compute(self, row: SlideRow) -> None:
         from pipeline.cellgraph.build_cell_graphs import build_cell_graphs
         from pipeline.cellgraph.cache_features import SlideArtefacts, cache_features
         from pipeline.cellgraph.params import CellGraphParams, FeatureParams
@@ -115,8 +120,8 @@ class FeatureStages:
         tiles = self.work(row.slide_id, "tiles.parquet")
         nuclei = self.work(row.slide_id, "nuclei.parquet")
         graphs = self.work(row.slide_id, "cell_graphs.zarr")
-        self._tile(row, slide_path, tiles)
-        self._find_nuclei(row, slide_path, tiles, nuclei)
+        self._tile(row, tiles)
+        self._find_nuclei(row, tiles, nuclei)
         graph_params = params(self.config, "cell_graphs", CellGraphParams)
         feature_params = params(self.config, "features", FeatureParams)
         build_cell_graphs(
@@ -131,24 +136,25 @@ class FeatureStages:
         source = source_digest(STAGES["cache_features"])
         cache_features(artefacts, self.cache(row.slide_id), feature_params, source, self.config["on_bad_slide"])
 
-    def _find_nuclei(self, row: SlideRow, slide_path: Path, tiles_path: Path, nuclei_path: Path) -> None:
+    def _find_nuclei(self, row: SlideRow, tiles_path: Path, nuclei_path: Path) -> None:
         from pipeline.nuclei.import_nuclei import import_nuclei
-        from pipeline.nuclei.segment_nuclei import segment_nuclei
 
         if row.nuclei is not None:
             source = source_digest(STAGES["import_nuclei"])
-            import_nuclei(
-                *(tiles_path, row.nuclei, nuclei_path),
-                slide_id=row.slide_id,
-                source=source,
-                on_bad_slide=self.config["on_bad_slide"],
-            )
-            return
+            on_bad_slide = self.config["on_bad_slide"]
+            where = tiles_path, row.nuclei, nuclei_path
+            import_nuclei(*where, slide_id=row.slide_id, source=source, on_bad_slide=on_bad_slide)
+        elif row.path is not None:
+            self._segment(row.slide_id, row.path, tiles_path, nuclei_path)
+
+    def _segment(self, slide_id: str, slide_path: Path, tiles_path: Path, nuclei_path: Path) -> None:
+        from pipeline.nuclei.segment_nuclei import segment_nuclei
+
         segment_nuclei(
             slide_path,
             tiles_path,
             nuclei_path,
-            slide_id=row.slide_id,
+            slide_id=slide_id,
             params=params(self.config, "nuclei", NucleiParams),
             device=self.config["device"],
             partial_dir=self.out_dir / "work" / ".partial",
@@ -156,14 +162,30 @@ class FeatureStages:
             source=source_digest(STAGES["segment_nuclei"]),
         )
 
-    def _tile(self, row: SlideRow, slide_path: Path, tiles_path: Path) -> None:
+    def _tile(self, row: SlideRow, tiles_path: Path) -> None:
+        from pipeline.tiling.params import TilingParams
+        from pipeline.tiling.tile_nuclei import tile_nuclei
+
+        tiling = params(self.config, "tiling", TilingParams)
+        overview = self.work(row.slide_id, "png")
+        if row.path is not None:
+            self._tile_slide(row, row.path, tiles_path, tiling)
+        elif row.nuclei is not None:
+            tile_nuclei(
+                *(row.nuclei, tiles_path, overview),
+                slide_id=row.slide_id,
+                mpp=row.mpp,
+                params=tiling,
+                on_bad_slide=self.config["on_bad_slide"],
+                source=source_digest(STAGES["tile_nuclei"]),
+            )
+
+    def _tile_slide(self, row: SlideRow, slide_path: Path, tiles_path: Path, tiling: "TilingParams") -> None:
         from pipeline.slides.slide_input import SlideInput
         from pipeline.tiling.import_tiles import import_tiles
-        from pipeline.tiling.params import TilingParams
         from pipeline.tiling.tile_slide import tile_slide
         from pipeline.tiling.tile_table.tiling_job import TilingJob
 
-        tiling = params(self.config, "tiling", TilingParams)
         overview = self.work(row.slide_id, "png")
         if row.tiles is None:
             source = source_digest(STAGES["tile_slide"])

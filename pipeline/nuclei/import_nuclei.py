@@ -7,25 +7,25 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from pipeline.artefacts.foreign_nuclei.file_frame import file_frame
 from pipeline.artefacts.foreign_nuclei.nuclei_file import read_found_nuclei
 from pipeline.artefacts.inside_mask import InsideMask
 from pipeline.artefacts.nuclei import COLUMNS, NucleusHeader, write_nuclei
 from pipeline.artefacts.tables import HeadedTable, empty_frame
 from pipeline.artefacts.tiles import check_single_ownership, kept_tiles, read_tiles
-from pipeline.errors import ArtefactError, ImportedFileError, OnBadSlide
+from pipeline.errors import ImportedFileError, OnBadSlide
 from pipeline.exclusion import reason_to_exclude
 from pipeline.logs import get_logger
 from pipeline.nuclei.imported.frame_checks import PlacedNuclei, check_frame, check_sizes
-from pipeline.nuclei.imported.frames import file_frame
 from pipeline.nuclei.imported.imported_measures import imported_measures
 from pipeline.nuclei.imported.owners import owners
 from pipeline.provenance import digests, record
 
+UNREAD = "a file that was not read"
+"""Kind of the file of a slide that is excluded, for its sake or another's."""
+
 FEW_OWNED = 0.5
 """Share of the nuclei that lie in kept tiles below which a caution says so."""
-
-UNUSABLE = "a file that cannot be used"
-"""Kind of the file of a slide that is excluded because of it."""
 
 logger = get_logger("nuclei")
 
@@ -76,10 +76,8 @@ def import_nuclei(
 
     Raises
     ------
-    ArtefactError
-        If the tile table cannot be read.
     ImportedFileError
-        If the file cannot be read, or its nuclei cannot be those of this slide (see ``frame_checks``), and
+        If the file cannot be read, or its nuclei cannot be those of this slide, see ``frame_checks``, and
         ``on_bad_slide`` is ``stop``.
     ConfigError
         If two kept tiles show the same tissue; see ``check_single_ownership``.
@@ -88,9 +86,10 @@ def import_nuclei(
     inside = InsideMask.of_header(tiles.header, tiles_path)
     try:
         imported = _import(tiles, inside, found_path, slide_id)
-    except ArtefactError as error:
-        reason = reason_to_exclude(ImportedFileError(str(error)), found_path, on_bad_slide)
-        imported = _Imported(empty_frame(COLUMNS), UNUSABLE, reason)
+    except ImportedFileError as error:
+        logger.warning("%s is excluded: %s", slide_id, error)
+        reason = reason_to_exclude(error, found_path, on_bad_slide)
+        imported = _Imported(empty_frame(COLUMNS), UNREAD, reason)
     for caution in imported.cautions:
         logger.warning("%s: %s", slide_id, caution)
     if imported.reason is not None:
@@ -115,12 +114,12 @@ def import_nuclei(
 
 
 def _import(tiles: HeadedTable, inside: InsideMask | None, path: str | Path, slide_id: str) -> _Imported:
+    if tiles.reason is not None:
+        return _Imported(empty_frame(COLUMNS), UNREAD, tiles.reason)
     found = read_found_nuclei(path)
     left_out = ", ".join(f"{count} {what}" for what, count in sorted(found.left_out.items()) if count)
     if left_out:
         logger.warning("%s: %s: left out are %s", slide_id, path, left_out)
-    if tiles.reason is not None:
-        return _Imported(empty_frame(COLUMNS), found.kind, tiles.reason)
     if found.frame.empty:
         return _Imported(empty_frame(COLUMNS), found.kind, "the file holds no nucleus")
     kept = kept_tiles(tiles)

@@ -13,7 +13,7 @@ from pipeline.artefacts.nuclei import PAPER_MEASURES, read_nuclei
 from pipeline.artefacts.tables import HeadedTable, write_table
 from pipeline.artefacts.tiles import COLUMNS as TILE_COLUMNS
 from pipeline.artefacts.tiles import TileHeader, read_tiles, write_tiles
-from pipeline.errors import ArtefactError, ConfigError, SlideError
+from pipeline.errors import ConfigError, ImportedFileError, SlideError
 from pipeline.nuclei.import_nuclei import import_nuclei
 from tests.nuclei.test_segment_nuclei import MPP, write_grid
 
@@ -131,7 +131,7 @@ def test_an_empty_slide_or_file_gives_an_empty_table_with_its_reason(run, places
 
 
 def test_nuclei_of_another_slide_are_refused_and_tiles_that_share_tissue_too(run, places, tmp_path):
-    with pytest.raises(ArtefactError, match=r"n\.csv: \d+ of 60 nuclei lie outside slide s"):
+    with pytest.raises(ImportedFileError, match=r"n\.csv: \d+ of 60 nuclei lie outside slide s"):
         run(csv(tmp_path / "n.csv", places * 20))
     tiles = read_tiles(write_grid(tmp_path / "t.parquet", columns=4, rows=3, tile_px=64))
     header = {name: value for name, value in tiles.header.items() if name not in ("kind", "format_version")}

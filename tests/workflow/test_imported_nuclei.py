@@ -59,7 +59,7 @@ def run(new_run):
 
 
 def test_three_formats_run_to_the_report(run):
-    changed = {"sheet": "given.csv", "outdir": "given"}
+    changed = {"sheet": "given.csv", "outdir": "given", "on_mismatch": "warn"}
     for targets in (["cell_graphs"], ["features"], ["report"], []):
         planned = run.planned(*targets, changed=changed)
         assert planned["import_nuclei"] == 8
@@ -77,3 +77,24 @@ def test_three_formats_run_to_the_report(run):
         assert np.isnan(axes).all() == (number % 3 == 2)
         assert (store.valid is None) == np.isfinite(store.features).all()
     assert run.planned(changed=changed) == {}
+
+
+def test_the_same_nuclei_without_their_slides_run_to_the_report(run):
+    given = pd.read_csv(run.folder / "given.csv").drop(columns="path").assign(mpp=None)
+    for row in given.index:
+        if not given.loc[row, "nuclei"].endswith("csv"):
+            given.loc[row, "mpp"] = read_nuclei(run.results / f"nuclei/{SLIDES[row]}.parquet").header["slide_mpp"]
+    given.to_csv(run.folder / "alone.csv", index=False)
+    changed = {"sheet": "alone.csv", "outdir": "alone", "methods": ["mean_pool"], "on_mismatch": "warn"}
+    planned = run.planned("report", changed=changed)
+    assert (planned["tile_nuclei"], planned["import_nuclei"]) == (8, 8)
+    assert {"tile_slide", "segment_nuclei"}.isdisjoint(planned)
+    done = run.snakemake(changed=changed)
+    assert done.returncode == 0, done.stderr[-3000:]
+    for slide in SLIDES:
+        before, after = (read_nuclei(run.folder / f"{out}/nuclei/{slide}.parquet") for out in ("results", "alone"))
+        assert len(after.frame) >= len(before.frame)
+        assert (run.folder / f"alone/tiles/{slide}.png").exists()
+        assert (run.folder / f"alone/geojson/{slide}.nuclei.geojson.gz").exists()
+    assert (run.folder / "alone/report/test/index.html").exists()
+    assert "coords" in run.planned("coords", changed=changed)

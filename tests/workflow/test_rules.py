@@ -9,6 +9,7 @@ ROOT = Path(__file__).parents[2]
 RULES = [
     "tile_slide",
     "import_tiles",
+    "tile_nuclei",
     "export_tiles",
     "segment_nuclei",
     "import_nuclei",

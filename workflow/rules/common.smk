@@ -197,9 +197,10 @@ TILED_ELSEWHERE = [row.slide_id for row in SLIDES.values() if row.tiles is not N
 SEGMENTED_ELSEWHERE = [
     row.slide_id for row in SLIDES.values() if row.nuclei is not None
 ]
+WITHOUT_SLIDE = [slide for slide in COMPUTED if SLIDES[slide].path is None]
 METHODS = config["methods"]
 SEEDS = config["seeds"]
-# Made by tile_slide or import_tiles; naming the output of one of the two would leave out the other.
+# Made by tile_slide, import_tiles or tile_nuclei; naming the output of one would leave out the others.
 TILES = f"{OUT}/tiles/{{slide}}.parquet"
 # Made by segment_nuclei or import_nuclei.
 NUCLEI = f"{OUT}/nuclei/{{slide}}.parquet"

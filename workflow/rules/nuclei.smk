@@ -51,8 +51,8 @@ rule import_nuclei:
         mem_mb=more_memory(4000),
         runtime=60,
     params:
-        inputs=fingerprints(found=given_file("nuclei")),
         on_bad_slide=config["on_bad_slide"],
+        inputs=fingerprints(found=given_file("nuclei")),
         source=source_digest("pipeline.nuclei.import_nuclei"),
     script:
         "../scripts/import_nuclei.py"

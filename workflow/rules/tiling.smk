@@ -1,4 +1,4 @@
-ruleorder: import_tiles > tile_slide
+ruleorder: tile_nuclei > import_tiles > tile_slide
 
 
 rule tile_slide:
@@ -69,6 +69,39 @@ rule import_tiles:
         source=source_digest("pipeline.tiling.import_tiles"),
     script:
         "../scripts/import_tiles.py"
+
+
+rule tile_nuclei:
+    input:
+        found=ancient(given_file("nuclei")),
+    output:
+        tiles=TILES,
+        overview=report(
+            f"{OUT}/tiles/{{slide}}.png",
+            caption="../report/tile_slide.rst",
+            category="Tiles",
+            labels={"slide": "{slide}"},
+        ),
+    log:
+        f"{OUT}/logs/tile_nuclei/{{slide}}.log",
+    benchmark:
+        f"{OUT}/benchmarks/tile_nuclei/{{slide}}.tsv"
+    wildcard_constraints:
+        slide=alternatives(WITHOUT_SLIDE),
+    conda:
+        "../../envs/tiling.yaml"
+    threads: 1
+    resources:
+        mem_mb=more_memory(4000),
+        runtime=60,
+    params:
+        tiling=section("tiling"),
+        mpp=lambda wildcards: SLIDES[wildcards.slide].mpp,
+        on_bad_slide=config["on_bad_slide"],
+        inputs=fingerprints(found=given_file("nuclei")),
+        source=source_digest("pipeline.tiling.tile_nuclei"),
+    script:
+        "../scripts/tile_nuclei.py"
 
 
 rule export_tiles:

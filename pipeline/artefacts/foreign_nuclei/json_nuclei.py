@@ -15,7 +15,7 @@ import pandas as pd
 import shapely
 
 from pipeline.artefacts.foreign_nuclei.found_nuclei import FoundNuclei, centroids, polygons_of, types_of
-from pipeline.errors import ArtefactError
+from pipeline.errors import ImportedFileError
 
 HALF_PX = 0.5
 FEWEST_CORNERS = 3
@@ -28,7 +28,7 @@ def hover_net_nuclei(content: Mapping[str, Any], path: str | Path) -> FoundNucle
 
     Raises
     ------
-    ArtefactError
+    ImportedFileError
         If a nucleus has neither centroid nor contour, or numbers are none.
     """
     listed = content["nuc"]
@@ -43,7 +43,7 @@ def cellvit_nuclei(content: Mapping[str, Any], path: str | Path) -> FoundNuclei:
 
     Raises
     ------
-    ArtefactError
+    ImportedFileError
         As ``hover_net_nuclei``.
     """
     return _found("CellViT JSON", content["cells"], content.get("type_map"), path, None)
@@ -51,7 +51,7 @@ def cellvit_nuclei(content: Mapping[str, Any], path: str | Path) -> FoundNuclei:
 
 def _found(kind: str, nuclei: Any, type_map: Any, path: str | Path, magnification: float | None) -> FoundNuclei:
     if not isinstance(nuclei, list) or not all(isinstance(nucleus, dict) for nucleus in nuclei):
-        raise ArtefactError(f"{path}: expected the nuclei of {kind} as objects, found something else.")
+        raise ImportedFileError(f"{path}: expected the nuclei of {kind} as objects, found something else.")
     contours = [_points(nucleus.get("contour"), number, path) for number, nucleus in enumerate(nuclei)]
     is_traced = np.array([len(contour) >= FEWEST_CORNERS for contour in contours], np.bool_)
     outlines = np.empty(len(nuclei), dtype=object)
@@ -65,7 +65,7 @@ def _found(kind: str, nuclei: Any, type_map: Any, path: str | Path, magnificatio
     places[unplaced] = centroids(outlines[unplaced])
     if np.isnan(places).any():
         number = int(np.flatnonzero(np.isnan(places).any(axis=1))[0])
-        raise ArtefactError(f"{path}: nucleus {number} (from 0) has neither a centroid nor a contour.")
+        raise ImportedFileError(f"{path}: nucleus {number} (from 0) has neither a centroid nor a contour.")
     frame = pd.DataFrame({"x": places[:, 0], "y": places[:, 1]})
     types = types_of(_type(nucleus.get("type"), type_map) for nucleus in nuclei)
     if any(types):
@@ -86,9 +86,10 @@ def _points(given: Any, number: int, path: str | Path, *, may_lack: bool = False
     try:
         points = np.asarray(given, np.float64).reshape(-1, 2)
     except (TypeError, ValueError, OverflowError) as error:
-        raise ArtefactError(f"{path}: nucleus {number} (from 0): expected points of two numbers ({error}).") from error
+        where = f"{path}: nucleus {number} (from 0)"
+        raise ImportedFileError(f"{where}: expected points of two numbers ({error}).") from error
     if not np.isfinite(points).all():
-        raise ArtefactError(f"{path}: nucleus {number} (from 0): a coordinate is not finite.")
+        raise ImportedFileError(f"{path}: nucleus {number} (from 0): a coordinate is not finite.")
     return [(x, y) for x, y in points.tolist()]
 
 

@@ -7,7 +7,7 @@ from pipeline.artefacts.foreign_nuclei.geojson_nuclei import geojson_nuclei
 from pipeline.artefacts.foreign_nuclei.json_nuclei import cellvit_nuclei, hover_net_nuclei
 from pipeline.artefacts.foreign_nuclei.nuclei_tables import table_nuclei
 from pipeline.artefacts.geojson import NotGeoJsonError, read_json
-from pipeline.errors import ArtefactError
+from pipeline.errors import ImportedFileError
 
 JSON_SUFFIXES = (".json", ".geojson", ".json.gz", ".geojson.gz")
 
@@ -17,7 +17,7 @@ def read_found_nuclei(path: str | Path) -> FoundNuclei:
 
     Raises
     ------
-    ArtefactError
+    ImportedFileError
         If it cannot be read or is none of these.
     """
     if not str(path).lower().endswith(JSON_SUFFIXES):
@@ -30,6 +30,6 @@ def read_found_nuclei(path: str | Path) -> FoundNuclei:
             return cellvit_nuclei(content, path)
         return geojson_nuclei(content)
     except NotGeoJsonError as error:
-        raise ArtefactError(
+        raise ImportedFileError(
             f"{path}: expected nuclei as GeoJSON, or as JSON of HoVer-Net or CellViT; {error}. Export them again."
         ) from error

@@ -36,7 +36,7 @@ from pipeline.artefacts.foreign_nuclei.found_nuclei import (
     types_of,
 )
 from pipeline.artefacts.regular_files import GZIP_MAGIC
-from pipeline.errors import ArtefactError
+from pipeline.errors import ImportedFileError
 
 ROLES: Final[dict[str, tuple[str, ...]]] = {
     "x_um": ("x_um", "x_centroid", "centroid x µm", "centroid x um"),
@@ -62,7 +62,7 @@ def table_nuclei(path: str | Path) -> FoundNuclei:
 
     Raises
     ------
-    ArtefactError
+    ImportedFileError
         If it cannot be read, does not say where nuclei lie, or a cell cannot be read; names column and row.
     """
     columns, first_row = _read(Path(path))
@@ -94,11 +94,11 @@ def _unit(columns: Mapping[str, Any], path: str | Path) -> Unit:
     if len(given) == 1:
         return given[0]
     if given:
-        raise ArtefactError(
+        raise ImportedFileError(
             f"{path}: places are given twice, in um and in pixels; expected x_um and y_um, or x_px and y_px. "
             "Leave one of the two out."
         )
-    raise ArtefactError(
+    raise ImportedFileError(
         f"{path}: where nuclei lie is not told: expected the columns x_um and y_um (micrometres), x_px and y_px "
         f"(pixels of level 0), outline_um or outline_px, found {', '.join(map(str, columns)) or 'none'}. Rename or add "
         "them."
@@ -108,12 +108,12 @@ def _unit(columns: Mapping[str, Any], path: str | Path) -> Unit:
 def _read(path: Path) -> tuple[dict[str, "pd.Series[Any]"], int]:
     """Columns by role, or by their own name where they have none, and the number of the first row for people."""
     if path.exists() and not path.is_file():
-        raise ArtefactError(f"{path}: expected a table of nuclei, found no regular file.")
+        raise ImportedFileError(f"{path}: expected a table of nuclei, found no regular file.")
     try:
         is_parquet = path.name.lower().endswith((".parquet", ".pq"))
         table = _read_parquet(path) if is_parquet else _read_csv(path)
     except Exception as error:  # a damaged table fails in Arrow, pandas or gzip in any way
-        raise ArtefactError(f"{path}: expected a table of nuclei; it cannot be read ({error}).") from error
+        raise ImportedFileError(f"{path}: expected a table of nuclei; it cannot be read ({error}).") from error
     by_look = {str(name).strip().replace("μ", "µ").lower(): name for name in reversed(table.columns.tolist())}
     roles = {}
     for role, names in ROLES.items():
@@ -147,7 +147,7 @@ def _numbers(values: "pd.Series[Any]", name: str, first_row: int, path: str | Pa
     numbers = pd.to_numeric(values, errors="coerce")
     wrong = np.flatnonzero((numbers.isna() & values.notna()).to_numpy())
     if len(wrong):
-        raise ArtefactError(
+        raise ImportedFileError(
             f"{path}: row {first_row + int(wrong[0])}, column {name}: expected a number, found "
             f"{str(values.iloc[wrong[0]])!r}."
         )
@@ -157,7 +157,7 @@ def _numbers(values: "pd.Series[Any]", name: str, first_row: int, path: str | Pa
 def _check_places(places: Float64s, first_row: int, path: str | Path) -> None:
     wrong = np.flatnonzero(~np.isfinite(places).all(axis=1))
     if len(wrong):
-        raise ArtefactError(
+        raise ImportedFileError(
             f"{path}: row {first_row + int(wrong[0])}: where the nucleus lies is empty or not finite "
             f"({len(wrong)} such row{'s' if len(wrong) > 1 else ''}). Remove or fill them."
         )
@@ -169,7 +169,7 @@ def _outlines(columns: Mapping[str, "pd.Series[Any]"], unit: Unit, first_row: in
     name = next((name for name in (f"outline_{unit}", "outline") if name in columns), None)
     if name is None:
         if f"outline_{other}" in columns:
-            raise ArtefactError(
+            raise ImportedFileError(
                 f"{path}: outlines are in {other} and places in {unit}; expected one unit. Convert one of them."
             )
         return np.full(n_rows, None, dtype=object)
@@ -179,7 +179,7 @@ def _outlines(columns: Mapping[str, "pd.Series[Any]"], unit: Unit, first_row: in
     shapes[~missing] = [_shape(value) for value in given[~missing]]
     wrong = np.flatnonzero(~missing & ~np.isin(shapely.get_type_id(shapes), list(POLYGONS)))
     if len(wrong):
-        raise ArtefactError(
+        raise ImportedFileError(
             f"{path}: row {first_row + int(wrong[0])}, column {name}: expected a polygon as WKT or WKB, found "
             f"{str(given[wrong[0]])[:60]!r}."
         )

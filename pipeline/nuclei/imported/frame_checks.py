@@ -13,7 +13,7 @@ from scipy.spatial import cKDTree
 from pipeline.arrays import Bools, Float64s
 from pipeline.artefacts.foreign_nuclei.found_nuclei import FoundNuclei
 from pipeline.artefacts.tables import HeadedTable
-from pipeline.errors import ArtefactError
+from pipeline.errors import ImportedFileError
 
 MOST_OUTSIDE = 0.01
 """Share of nuclei beyond the slide's border that is told and left out; more is a wrong frame."""
@@ -70,7 +70,7 @@ def check_sizes(nuclei: PlacedNuclei) -> tuple[str, ...]:
 
     Raises
     ------
-    ArtefactError
+    ImportedFileError
         If they lie nearer to each other than nuclei can.
     """
     cautions = []
@@ -82,7 +82,7 @@ def check_sizes(nuclei: PlacedNuclei) -> tuple[str, ...]:
         distance, _ = cKDTree(distinct).query(_some(distinct), k=2)
         median = float(np.median(distance[:, 1]))
         if median < LEAST_DISTANCE_UM:
-            raise ArtefactError(
+            raise ImportedFileError(
                 f"{nuclei.path}: nuclei lie {median:.2g} um from the next one (median), expected at least "
                 f"{LEAST_DISTANCE_UM:g}. Are places in millimetres? Give them in micrometres."
             )
@@ -105,7 +105,7 @@ def check_frame(nuclei: PlacedNuclei, tiles: HeadedTable) -> Bools:
 
     Raises
     ------
-    ArtefactError
+    ImportedFileError
         If many lie outside, or another reading of the file fits the slide's tissue and this one does not.
     """
     slide = _Slide(tiles)
@@ -114,19 +114,19 @@ def check_frame(nuclei: PlacedNuclei, tiles: HeadedTable) -> Bools:
     if n_outside > MOST_OUTSIDE * len(inside):
         (x0, y0), (x1, y1) = nuclei.xy_um.min(axis=0), nuclei.xy_um.max(axis=0)
         remedy = _better_reading(nuclei, slide) or "Give the nuclei of this slide, in its own frame."
-        raise ArtefactError(
+        raise ImportedFileError(
             f"{nuclei.path}: {n_outside} of {len(inside)} nuclei lie outside slide {slide.slide_id}, which is "
             f"{slide.size_um[0]:.0f} x {slide.size_um[1]:.0f} um: x is {x0:.0f} to {x1:.0f} um, y is {y0:.0f} to "
             f"{y1:.0f} um. {remedy}"
         )
     looked_at = _some(nuclei.xy_um[inside])
     if slide.share_on_tissue(looked_at) < OFF_TISSUE and (better := _better_reading(nuclei, slide)):
-        raise ArtefactError(
+        raise ImportedFileError(
             f"{nuclei.path}: only {slide.share_on_tissue(looked_at):.0%} of the nuclei lie on tissue of slide "
             f"{slide.slide_id}. {better}"
         )
     if found := _looks_like_other_unit(nuclei, slide):
-        raise ArtefactError(f"{nuclei.path}: {found}; {REMEDY[nuclei.found.unit]}, or convert them.")
+        raise ImportedFileError(f"{nuclei.path}: {found}; {REMEDY[nuclei.found.unit]}, or convert them.")
     return inside
 
 

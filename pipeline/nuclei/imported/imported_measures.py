@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.artefacts.foreign_nuclei.found_nuclei import MEASURES, Outlines
-from pipeline.errors import ArtefactError
+from pipeline.errors import ImportedFileError
 from pipeline.nuclei.imported.outline_measures import measure_outlines
 
 SHARES = frozenset({"eccentricity", "orientation_reliability", "solidity", "convexity"})
@@ -30,7 +30,7 @@ def imported_measures(frame: pd.DataFrame, outlines_um: Outlines, path: str | Pa
 
     Raises
     ------
-    ArtefactError
+    ImportedFileError
         If a measure of the file cannot be one, such as a negative area.
     """
     _check(frame, path)
@@ -68,4 +68,5 @@ def _check(frame: pd.DataFrame, path: str | Path) -> None:
             wrong = values[(values < low) | (values > high) | np.isinf(values)]
             if len(wrong):
                 limits = "between 0 and 1" if name in SHARES else "finite" if name in SIGNED else "0 or more"
-                raise ArtefactError(f"{path}: {name}: expected numbers {limits}, found {wrong[0]:g}. Check its unit.")
+                found = f"expected numbers {limits}, found {wrong[0]:g}"
+                raise ImportedFileError(f"{path}: {name}: {found}. Check its unit.")

@@ -4,7 +4,7 @@ A tile has the first of these reasons that applies:
 
 1. beyond the slide (imported tiles), 2. outside the mask drawn by hand, 3. unreadable,
 4. pen, 5. no tissue, 6. too little tissue, 7. fold, 8. colours out of range,
-9. out of focus, 10. not in the sample.
+9. out of focus, 10. no nucleus (tables of nuclei without a slide), 11. not in the sample.
 
 Pen comes before tissue, because what lies under it cannot be judged.
 """
@@ -28,6 +28,7 @@ Cause = Literal[
     "fold",
     "off-stain",
     "out of focus",
+    "no nucleus",
     "not sampled",
 ]
 
@@ -41,6 +42,7 @@ OPENING_WORDS: dict[Cause, str] = {
     "fold": "fold on more than",
     "off-stain": "colours that haematoxylin and eosin do not make",
     "out of focus": "out of focus",
+    "no nucleus": "no nucleus",
     "not sampled": "not in the sample",
 }
 """How the reason of each cause begins, in the order in which they are judged."""

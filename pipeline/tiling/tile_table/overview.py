@@ -43,6 +43,7 @@ CAUSES: dict[Cause, Colour] = {
     "fold": (222, 92, 0),
     "off-stain": (122, 74, 8),
     "out of focus": (0, 160, 190),
+    "no nucleus": (222, 226, 230),
     "not sampled": (120, 150, 205),
 }
 """Colours of dropped tiles, none of them a colour of haematoxylin and eosin."""

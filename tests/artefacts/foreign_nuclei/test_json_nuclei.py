@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from pipeline.artefacts.foreign_nuclei.json_nuclei import cellvit_nuclei, hover_net_nuclei
-from pipeline.errors import ArtefactError
+from pipeline.errors import ImportedFileError
 
 TRACED = [[0, 0], [3, 0], [3, 3], [0, 3]]
 """Way through the border pixels of a nucleus of 4 x 4 pixels."""
@@ -49,7 +49,7 @@ def test_a_contour_that_crosses_itself_and_one_of_two_points():
     ],
 )
 def test_what_is_no_nucleus_is_named(nuclei, message):
-    with pytest.raises(ArtefactError, match=message):
+    with pytest.raises(ImportedFileError, match=message):
         cellvit_nuclei({"cells": nuclei}, "c.json")
 
 

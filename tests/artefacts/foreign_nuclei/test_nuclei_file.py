@@ -4,7 +4,7 @@ import json
 import pytest
 
 from pipeline.artefacts.foreign_nuclei.nuclei_file import read_found_nuclei
-from pipeline.errors import ArtefactError
+from pipeline.errors import ImportedFileError
 
 POINT = {"type": "Feature", "geometry": {"type": "Point", "coordinates": [1, 2]}, "properties": {}}
 
@@ -33,5 +33,5 @@ def test_anything_else_is_a_table(tmp_path):
 @pytest.mark.parametrize("text", ["{", "3", '{"type": "Feature", "geometry": {"type": "Circle"}}'])
 def test_what_is_none_of_them_is_named(tmp_path, text):
     (tmp_path / "a.geojson").write_text(text)
-    with pytest.raises(ArtefactError, match=r"a\.geojson: expected nuclei"):
+    with pytest.raises(ImportedFileError, match=r"a\.geojson: expected nuclei"):
         read_found_nuclei(tmp_path / "a.geojson")

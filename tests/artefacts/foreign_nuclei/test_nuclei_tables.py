@@ -6,7 +6,7 @@ import pytest
 import shapely
 
 from pipeline.artefacts.foreign_nuclei.nuclei_tables import table_nuclei
-from pipeline.errors import ArtefactError
+from pipeline.errors import ImportedFileError
 
 BOX = shapely.box(0, 0, 4, 4)
 
@@ -72,14 +72,14 @@ def test_outlines_are_wkb_wkt_or_hexadecimal_and_give_places(tmp_path, form):
     ],
 )
 def test_a_fault_names_its_place(csv, text, message):
-    with pytest.raises(ArtefactError, match=rf"n\.csv: {message}"):
+    with pytest.raises(ImportedFileError, match=rf"n\.csv: {message}"):
         table_nuclei(csv(text))
 
 
 def test_a_file_that_is_no_table_is_named(tmp_path):
     (tmp_path / "n.parquet").write_bytes(b"no parquet")
     for name in ("n.parquet", "none.csv", "."):
-        with pytest.raises(ArtefactError, match="table of nuclei"):
+        with pytest.raises(ImportedFileError, match="table of nuclei"):
             table_nuclei(tmp_path / name)
 
 
@@ -98,5 +98,5 @@ def test_a_damaged_parquet_file_is_named(tmp_path, harm):
     pd.DataFrame({"x_um": [1.0], "y_um": [2.0], "type": ["a"]}).to_parquet(tmp_path / "n.parquet")
     content = (tmp_path / "n.parquet").read_bytes()
     (tmp_path / "n.parquet").write_bytes(content.replace(b"object", harm) if len(harm) == 6 else harm)
-    with pytest.raises(ArtefactError, match=r"n\.parquet: expected a table of nuclei; it cannot be read"):
+    with pytest.raises(ImportedFileError, match=r"n\.parquet: expected a table of nuclei; it cannot be read"):
         table_nuclei(tmp_path / "n.parquet")

@@ -4,7 +4,7 @@ import pytest
 import shapely
 
 from pipeline.artefacts.foreign_nuclei.found_nuclei import MEASURES
-from pipeline.errors import ArtefactError
+from pipeline.errors import ImportedFileError
 from pipeline.nuclei.imported.imported_measures import imported_measures
 
 NONE = np.array([None], dtype=object)
@@ -42,5 +42,5 @@ def test_measures_imply_others():
     ("name", "value"), [("area_um2", -1.0), ("eccentricity", 1.5), ("~solidity", 90.0), ("perimeter_um", np.inf)]
 )
 def test_a_measure_that_cannot_be_one_is_named(name, value):
-    with pytest.raises(ArtefactError, match=rf"n\.csv: {name.lstrip('~')}: expected numbers"):
+    with pytest.raises(ImportedFileError, match=rf"n\.csv: {name.lstrip('~')}: expected numbers"):
         measured(**{name: [value]})

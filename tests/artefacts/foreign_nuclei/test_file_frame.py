@@ -2,9 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pipeline.artefacts.foreign_nuclei.file_frame import file_frame
 from pipeline.artefacts.foreign_nuclei.found_nuclei import FoundNuclei
-from pipeline.errors import ArtefactError
-from pipeline.nuclei.imported.frames import file_frame
+from pipeline.errors import ImportedFileError
 
 HEADER = {"slide_mpp": 0.25, "bounds_l0": [1000, 400, 8000, 8000]}
 POINT = np.array([[8.0, 4.0]])
@@ -30,5 +30,5 @@ def test_a_magnification_is_a_power_of_two_of_the_slides_pixels(slide_mpp, magni
 
 
 def test_a_magnification_that_fits_no_power_of_two_is_refused():
-    with pytest.raises(ArtefactError, match=r"n\.json: nuclei were found at magnification 40"):
+    with pytest.raises(ImportedFileError, match=r"n\.json: nuclei were found at magnification 40"):
         placed("px", "level 0", 40, slide_mpp=0.36)

@@ -13,7 +13,7 @@ import numpy as np
 
 from pipeline.arrays import Float64s
 from pipeline.artefacts.foreign_nuclei.found_nuclei import FoundNuclei
-from pipeline.errors import ArtefactError
+from pipeline.errors import ImportedFileError
 
 MPP_AT_1X = 10.0
 """um per pixel at magnification 1, by convention; scanners differ from it by some per cent."""
@@ -50,7 +50,7 @@ def file_frame(found: FoundNuclei, header: Mapping[str, Any], path: str | Path) 
 
     Raises
     ------
-    ArtefactError
+    ImportedFileError
         If the file's magnification does not fit the slide's pixels.
     """
     mpp = float(header["slide_mpp"])
@@ -67,7 +67,7 @@ def _l0_per_px(found: FoundNuclei, slide_mpp: float, path: str | Path) -> float:
     nominal = MPP_AT_1X / found.magnification / slide_mpp
     power = 2.0 ** round(math.log2(nominal))
     if abs(nominal / power - 1) > LARGEST_DEVIATION:
-        raise ArtefactError(
+        raise ImportedFileError(
             f"{path}: nuclei were found at magnification {found.magnification:g}, whose pixels do not fit those of the "
             f"slide ({slide_mpp:g} um): expected a ratio near a power of two, found {nominal:.3g}. Convert the "
             "coordinates to pixels of level 0 and give them as a table with x_px and y_px."
