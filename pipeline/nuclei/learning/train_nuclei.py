@@ -4,8 +4,9 @@ The targets and the loss are Cellpose's (Stringer et al. 2021): flows towards th
 each nucleus and the logit of being inside one.
 """
 
+import math
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch.nn import Module
 
 from pipeline.devices import choose_device
-from pipeline.errors import WeightsError
+from pipeline.errors import DivergenceError, WeightsError
 from pipeline.logs import get_logger, progress
 from pipeline.nuclei.learning.augmentation import NETWORK_INPUT
 from pipeline.nuclei.learning.best_weights import BestWeights
@@ -84,6 +85,8 @@ def train_nuclei(
     ------
     CohortError
         If there is no image left to train on, or a process that makes crops was ended from outside.
+    DivergenceError
+        If the loss is no longer finite; the weights and the checkpoint of the last look stay.
     ArtefactError
         If the checkpoint was left by a training with other parameters, pictures, first weights or source.
     WeightsError
@@ -106,7 +109,7 @@ def train_nuclei(
     left = params.steps - first
     batches = progress(made, description="training", unit="crops", total=left, scale=params.batch_size)
     for done, losses in _stretches(learner, _until_time_is_over(batches, params, clock), params, clock):
-        best.consider(learner.average, {"step": done, "loss": float(torch.stack(losses).mean())})
+        best.consider(learner.average, {"step": done, "loss": _mean_loss(losses, done)})
         state.save(learner, best, step=done, minutes=clock.minutes)
 
     if start is not None and any(images.held_out.values()):
@@ -142,6 +145,15 @@ def _until_time_is_over(
         if share_of_time(params, clock.minutes) >= 1:
             return
         yield step_and_batch
+
+
+def _mean_loss(losses: Sequence[torch.Tensor], done: int) -> float:
+    loss = float(torch.stack(list(losses)).mean())
+    if not math.isfinite(loss):
+        raise DivergenceError(
+            f"train-nuclei: after {done} steps the loss is {loss}, expected a finite number; lower learning_rate."
+        )
+    return loss
 
 
 def _tell_pace(done: int, n_steps: int, params: NucleiTrainingParams, seconds: float) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.errors import ArtefactError, CohortError, WeightsError
+from pipeline.errors import ArtefactError, CohortError, DivergenceError, WeightsError
 from pipeline.nuclei.learning import train_nuclei as module
 from pipeline.nuclei.learning.train_nuclei import flow_loss, train_nuclei
 from pipeline.nuclei.learning.training_machine import TrainingMachine
@@ -234,6 +234,22 @@ def test_the_pace_is_told_in_crops(
         train_nuclei(TrainingPictures(pairs), tmp_path / "w.pt", params=replace(SMALL, steps=6))
     assert re.search(r"4 of 6 steps, the last 4 at \d+\.\d crops/s", caplog.text)
     assert re.search(r"6 of 6 steps, the last 2 at \d+\.\d crops/s", caplog.text)
+
+
+def test_a_loss_that_is_no_number_ends_the_training_and_leaves_what_was_good(
+    pairs: list[tuple[np.ndarray, np.ndarray]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = {"n": 0}
+
+    def breaking(*arguments: torch.Tensor) -> torch.Tensor:
+        calls["n"] += 1
+        return flow_loss(*arguments) * (1 if calls["n"] < 6 else float("nan"))
+
+    monkeypatch.setattr(module, "flow_loss", breaking)
+    with pytest.raises(DivergenceError, match="after 8 steps the loss is nan, expected a finite number; lower"):
+        train_nuclei(TrainingPictures(pairs), tmp_path / "w.pt", params=SMALL)
+    assert all(np.isfinite(values).all() for values in tensors(tmp_path / "w.pt").values())
+    assert torch.load(tmp_path / "w.pt.checkpoint", weights_only=True)["step"] == 4
 
 
 def test_nothing_to_train_on(tmp_path: Path) -> None:
