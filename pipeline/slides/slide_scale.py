@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from pipeline.errors import ConfigError, MissingMppError, SlideError
 from pipeline.slides.mpp_ranges import MPP_RANGE, USUAL_MPP, MppRange
-from pipeline.slides.resolution import is_square, same_mpp
+from pipeline.slides.resolution import SAME_MPP, is_square, same_mpp
 from pipeline.slides.source import PixelSource
 
 MAGNIFICATION_UM = 10.0
@@ -61,14 +61,14 @@ def slide_scale(source: PixelSource, given_mpp: float | None, mpp_range: MppRang
     MissingMppError
         If the sheet gives none, and the file none inside ``mpp_range``.
     SlideError
-        If pixels are not square and the sheet does not say how large they are.
+        If x and y differ by more than ``SAME_MPP`` and the sheet does not say how large pixels are.
     """
     stated = source.file_mpp
     if given_mpp is not None:
         _check_given(given_mpp, stated, mpp_range, slide)
         mpp, cautions = float(given_mpp), _of_sheet_and_file(given_mpp, stated)
     else:
-        mpp, cautions = _mpp_of_file(stated, mpp_range, slide), ()
+        mpp, cautions = _mpp_of_file(stated, mpp_range, slide)
     return SlideScale(mpp, (*cautions, *_of_size(mpp), *_of_objective(mpp, source.objective_power)))
 
 
@@ -133,7 +133,8 @@ def _check_given(given_mpp: float, stated: tuple[float, float] | None, mpp_range
     )
 
 
-def _mpp_of_file(stated: tuple[float, float] | None, mpp_range: MppRange, slide: str) -> float:
+def _mpp_of_file(stated: tuple[float, float] | None, mpp_range: MppRange, slide: str) -> tuple[float, tuple[str, ...]]:
+    """The mean of x and y, and the caution of pixels that are not quite square."""
     low, high = mpp_range
     if stated is None or not _is_within(stated, mpp_range):
         says = "no pixel size" if stated is None else f"{_size(stated)}, not a microscope's ({low:g} to {high:g} um/px)"
@@ -142,12 +143,15 @@ def _mpp_of_file(stated: tuple[float, float] | None, mpp_range: MppRange, slide:
             "`abignet tile`, --mpp to `abignet segment`); tiling.slide_mpp_low and slide_mpp_high bound what is "
             "believed."
         )
-    if not is_square(stated):
-        raise SlideError(
-            f"{slide}: pixels are not square, {stated[0]:g} um in x and {stated[1]:g} um in y. "
-            "Expected a difference of at most 1 %: resample the image, or write the right um/px in column `mpp`."
-        )
-    return (stated[0] + stated[1]) / 2
+    mean = (stated[0] + stated[1]) / 2
+    if is_square(stated):
+        return mean, ()
+    if same_mpp(*stated):
+        return mean, (f"pixels are not quite square, {_size(stated)}; {mean:.4g} um/px is taken for both",)
+    raise SlideError(
+        f"{slide}: pixels are not square, {_size(stated)}. Expected a difference of at most {SAME_MPP:.0%}: "
+        "resample the image, or write the right um/px in column `mpp`."
+    )
 
 
 def _of_sheet_and_file(given_mpp: float, stated: tuple[float, float] | None) -> tuple[str, ...]:

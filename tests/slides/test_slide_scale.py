@@ -96,6 +96,15 @@ def test_oblong_pixels_are_refused_unless_the_sheet_overrules_them() -> None:
     assert caution.startswith("the file says pixels are not square, 0.5 um in x and 0.6 um in y; 0.5 um/px")
 
 
+@pytest.mark.parametrize(("y", "n_told"), [(0.5, 0), (0.5049, 0), (0.506, 1), (0.514, 1)])
+def test_pixels_not_quite_square_are_told_and_taken_at_their_mean(y: float, n_told: int) -> None:
+    source: Any = SimpleNamespace(file_mpp=(0.5, y), objective_power=None)
+    scale = slide_scale(source, None, MPP_RANGE, "a")
+    assert scale.mpp == pytest.approx((0.5 + y) / 2)
+    assert len(scale.cautions) == n_told
+    assert all(f"0.5 um in x and {y:g} um in y" in caution for caution in scale.cautions)
+
+
 @pytest.mark.parametrize("mpp", [0.049, 10.1, 20.0])
 def test_pixel_sizes_of_no_microscope_are_refused_whoever_states_them(tmp_path: Path, mpp: float) -> None:
     path = tmp_path / "a.svs"
