@@ -30,6 +30,7 @@ from pipeline.artefacts.json_files import read_json
 from pipeline.artefacts.learned_graphs import read_learned_graph
 from pipeline.artefacts.metrics import read_comparison, read_metrics
 from pipeline.artefacts.nuclei import count_nuclei, iterate_nuclei, read_nuclei, read_nuclei_header
+from pipeline.artefacts.png_files import read_png
 from pipeline.artefacts.predictions import read_history, read_predictions
 from pipeline.artefacts.splits import read_excluded, read_splits
 from pipeline.artefacts.tiles import read_tiles
@@ -88,6 +89,7 @@ def read_table_with_header(path: Path) -> Any:
 
 KINDS = (
     Kind("tiles", "tiles/*.parquet", read_table_with_header),
+    Kind("overview (PNG)", "tiles/*.png", lambda path: read_png(path, "tiles")),
     Kind("nuclei", "nuclei/*.parquet", read_both_tables),
     Kind("cell graphs", "cell_graphs/*.zarr", read_cell_graphs),
     Kind("feature caches", "features/*.zarr", read_all_features),

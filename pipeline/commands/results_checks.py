@@ -15,6 +15,7 @@ from pipeline.artefacts.json_files import read_json
 from pipeline.artefacts.learned_graphs import read_learned_graphs
 from pipeline.artefacts.metrics import read_comparison, read_metrics
 from pipeline.artefacts.nuclei import iterate_nuclei, read_nuclei_header
+from pipeline.artefacts.png_files import read_png
 from pipeline.artefacts.predictions import read_history, read_predictions
 from pipeline.artefacts.splits import read_excluded, read_splits
 from pipeline.artefacts.tiles import read_tiles
@@ -184,13 +185,6 @@ def _table(read: Callable[[Path], Any]) -> Callable[[Product], Provenance]:
     return reader
 
 
-def _picture(path: Path) -> None:
-    from PIL import Image
-
-    with Image.open(path) as picture:
-        picture.load()
-
-
 def _gzip(path: Path) -> None:
     with gzip.open(path) as stream:
         while stream.read(BLOCK_BYTES):
@@ -216,7 +210,7 @@ READERS: Mapping[str, Callable[[Product], Provenance]] = {
     r"tiles/[^/]+\.parquet|(.*/)?[^/]+\.tiles\.parquet": _tiles,
     r"cell_graphs/[^/]+\.zarr|(.*/)?[^/]+\.cell_graphs\.zarr": _cell_graphs,
     r".*\.zarr": _features,
-    r".*\.png": _table(_picture),
+    r".*\.png": _table(lambda path: read_png(path, "tiles")),
     r".*\.geojson\.gz": _table(_gzip),
     r".*\.geojson": _table(lambda path: json.loads(path.read_bytes())),
     r".*\.html": _table(_page),

@@ -2,9 +2,7 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-from PIL import Image
-
+from pipeline.artefacts.png_files import read_png
 from pipeline.report.contents.cohort_outcome import SlideSummary
 from pipeline.report.contents.report_contents import ReportContents
 from pipeline.report.contents.slide_selection import pictured_slides
@@ -77,8 +75,7 @@ def _overviews(contents: ReportContents, first: Sequence[str]) -> list[Block]:
 
 def _overview_figure(slide: SlideSummary, contents: ReportContents) -> Figure:
     slide_id = slide.row.slide_id
-    with Image.open(contents.sources.overviews[slide_id]) as picture:
-        pixels = np.asarray(picture.convert("RGB"), np.uint8)
+    pixels = read_png(contents.sources.overviews[slide_id], "tiles")
     return Figure(
         f"overview_{slide_id}",
         "png",
