@@ -5,6 +5,7 @@ Frame: micrometres, origin at the slide's top-left level-0 corner, y down;
 """
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -138,6 +139,20 @@ def count_nuclei(path: str | Path) -> int:
     """
     read_nuclei_header(path)
     return int(pq.read_metadata(path).num_rows)
+
+
+def count_types(path: str | Path) -> Counter[str | None]:
+    """Number of nuclei of each type, None of those without one, without reading other columns.
+
+    Raises
+    ------
+    ArtefactError
+        See ``read_nuclei_header``.
+    """
+    read_nuclei_header(path)
+    if TYPE not in pq.read_schema(path).names:
+        return Counter({None: count_nuclei(path)})
+    return Counter(pq.read_table(path, columns=[TYPE])[TYPE].to_pylist())
 
 
 def iterate_nuclei(path: str | Path) -> Iterator[pd.DataFrame]:

@@ -17,6 +17,7 @@ PUBLIC = {
         "core_features_batch",
         "published_core_features_batch",
     ),
+    "features.cell_type_features": ("cell_type_feature_names", "cell_type_features", "cell_type_features_batch"),
     "features.graph_features": ("GRAPH_FEATURE_NAMES", "graph_features", "graph_features_batch"),
     "features.histomicstk_features": ("histomicstk_features", "histomicstk_features_batch"),
     "features.morphology_features": (

@@ -17,6 +17,7 @@ from pipeline.artefacts.made_from import check_made_from
 from pipeline.artefacts.nuclei import read_nuclei
 from pipeline.artefacts.tables import HeadedTable
 from pipeline.artefacts.tiles import read_tiles
+from pipeline.cellgraph.features.cell_type_features import check_types
 from pipeline.cellgraph.features.feature_blocks import PatchNuclei, block_features, feature_names
 from pipeline.cellgraph.features.imported_embeddings import with_embedding
 from pipeline.cellgraph.graphs.csr import offsets_of_counts, tile_of_each
@@ -117,10 +118,14 @@ def cache_features(
     ------
     ArtefactError
         If an input is missing, damaged or of another slide, or they do not fit together.
+    ConfigError
+        If features of types are asked for, and none that the slide's nuclei have is listed.
     ImportedFileError
         If imported features cannot be used, and ``on_bad_slide`` is ``stop``.
     """
     upstream = _read(artefacts)
+    if "cell_types" in params.blocks:
+        check_types(upstream.nuclei.frame, params.cell_types, artefacts.nuclei)
     provenance = record(params=params, source=source, upstream=digests(artefacts.paths))
     counts = np.diff(upstream.graphs.node_offsets)
     kept = counts >= params.min_nuclei

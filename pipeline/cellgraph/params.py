@@ -8,8 +8,10 @@ from pipeline.tunables import Choice, Listing, Number, Text, Tunables, choice, l
 GraphKind = Literal["orientation", "paper", "radius", "knn", "delaunay"]
 GraphExtent = Literal["tile", "slide"]
 AxislessRule = Literal["join_by_distance", "leave_unjoined"]
-FeatureBlock = Literal["paper", "orientation", "core", "core_published", "histomicstk", "morphology"]
+FeatureBlock = Literal["paper", "orientation", "core", "core_published", "histomicstk", "morphology", "cell_types"]
 OrientationNeighbours = Literal["radius", "graph"]
+
+PANNUKE_TYPES = ("Neoplastic", "Inflammatory", "Connective", "Dead", "Epithelial")
 
 EMBEDDING_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 """Pattern of a name that can stand in a feature cache."""
@@ -91,7 +93,14 @@ class FeatureParams(Tunables, section="features"):
         Choice(get_args(FeatureBlock)),
         "paper: 51 spatial + 18 graph features; orientation: 31 rotation-invariant axis statistics; core: 39 of COrE "
         "over local graphs; core_published: 39, not rotation-invariant; histomicstk: 56; morphology: size, shape, "
-        "stain",
+        "stain; cell_types: composition and neighbourhood of types, of imported nuclei that have them",
+        least=1,
+    )
+    cell_types: tuple[str, ...] = listing(
+        PANNUKE_TYPES,
+        Text("the name of a type of cell", r'[^"\r\n\t]+'),
+        "types that cell_types describes, as the files of nuclei name them, the same for the whole cohort; by default "
+        "those of PanNuke, which HoVer-Net and CellViT tell apart (Gamper et al. 2020)",
         least=1,
     )
     neighbour_radii_px: tuple[float, ...] = tunable(

@@ -5,7 +5,15 @@ import pandas as pd
 import pytest
 import shapely
 
-from pipeline.artefacts.nuclei import COLUMNS, PAPER_MEASURES, NucleusHeader, count_nuclei, read_nuclei, write_nuclei
+from pipeline.artefacts.nuclei import (
+    COLUMNS,
+    PAPER_MEASURES,
+    NucleusHeader,
+    count_nuclei,
+    count_types,
+    read_nuclei,
+    write_nuclei,
+)
 from pipeline.artefacts.tables import write_table
 from pipeline.errors import ArtefactError
 from pipeline.provenance import record
@@ -73,3 +81,15 @@ def test_nuclei_beside_a_reason_for_none_are_told(tmp_path, frame, table_header)
     write_nuclei(tmp_path / "n.parquet", frame, replace(table_header, reason="no tissue"))
     with pytest.raises(ArtefactError, match="no nucleus where there is a reason for none"):
         read_nuclei(tmp_path / "n.parquet")
+
+
+def test_types_are_counted_and_imported_tables_say_where_from(tmp_path, frame, table_header):
+    header = replace(table_header, imported_from="GeoJSON", cautions=("odd",))
+    write_nuclei(tmp_path / "n.parquet", frame.assign(type=["T", None]), header)
+    assert count_types(tmp_path / "n.parquet") == {"T": 1, None: 1}
+    table = read_nuclei(tmp_path / "n.parquet")
+    assert (table.header["imported_from"], table.header["cautions"]) == ("GeoJSON", ["odd"])
+    assert table.frame["type"].tolist() == ["T", None]
+    write_nuclei(tmp_path / "m.parquet", frame, table_header)
+    assert count_types(tmp_path / "m.parquet") == {None: 2}
+    assert {"imported_from", "cautions"}.isdisjoint(read_nuclei(tmp_path / "m.parquet").header)

@@ -11,12 +11,14 @@ import numpy as np
 import pandas as pd
 
 from pipeline.arrays import Bools, Float64s, Int64s
+from pipeline.artefacts.nuclei import TYPE
 from pipeline.cellgraph.features.cell_orientation_entropy import (
     CORE_FEATURE_NAMES,
     PUBLISHED_CORE_FEATURE_NAMES,
     core_features_batch,
     published_core_features_batch,
 )
+from pipeline.cellgraph.features.cell_type_features import cell_type_feature_names, cell_type_features_batch
 from pipeline.cellgraph.features.graph_features import GRAPH_FEATURE_NAMES, graph_features_batch
 from pipeline.cellgraph.features.histomicstk_features import histomicstk_feature_names, histomicstk_features_batch
 from pipeline.cellgraph.features.morphology_features import (
@@ -166,6 +168,16 @@ def _morphology(nuclei: PatchNuclei) -> Float64s:
     return morphology_features_batch(nuclei.frame[list(MORPHOLOGY_MEASURES)].to_numpy(np.float64), nuclei.node_offsets)
 
 
+def _cell_types(nuclei: PatchNuclei) -> Float64s:
+    """``cell_type_features_batch``; NaN throughout where the slide's nuclei have no types."""
+    n_types = len(nuclei.params.cell_types)
+    if TYPE not in nuclei.frame:
+        return np.full((len(nuclei.node_offsets) - 1, len(cell_type_feature_names(nuclei.params.cell_types))), np.nan)
+    number = pd.Series(range(n_types), index=list(nuclei.params.cell_types))
+    types = number.reindex(nuclei.frame[TYPE].astype(object)).fillna(-1).to_numpy(np.int64)
+    return cell_type_features_batch(types, nuclei.edge_index, nuclei.node_offsets, n_types)
+
+
 def _always(names: tuple[str, ...]) -> Callable[[FeatureParams], tuple[str, ...]]:
     return lambda _: names
 
@@ -177,4 +189,5 @@ BLOCKS: dict[FeatureBlock, Block] = {
     "core_published": Block(_always(PUBLISHED_CORE_FEATURE_NAMES), _of_axes(published_core_features_batch)),
     "histomicstk": Block(_histomicstk_names, _histomicstk),
     "morphology": Block(_always(MORPHOLOGY_FEATURE_NAMES), _morphology),
+    "cell_types": Block(lambda params: cell_type_feature_names(params.cell_types), _cell_types),
 }

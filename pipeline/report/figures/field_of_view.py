@@ -50,7 +50,27 @@ class FieldOfView:
         return moved
 
 
-def read_field(slide: SlideReader, field: FieldOfView) -> Rgb:
+@dataclass(frozen=True)
+class BlankSlide:
+    """White ground in place of a slide that nuclei came without.
+
+    Attributes
+    ----------
+    mpp
+        um per level-0 pixel.
+    width_l0, height_l0
+        Of the nuclei's extent.
+    """
+
+    mpp: float
+    width_l0: int
+    height_l0: int
+
+
+Ground = SlideReader | BlankSlide
+
+
+def read_field(slide: Ground, field: FieldOfView) -> Rgb:
     """Pixels of a field, uint8 (h, w, 3); white beyond the slide.
 
     Raises
@@ -59,6 +79,8 @@ def read_field(slide: SlideReader, field: FieldOfView) -> Rgb:
         If the slide is damaged there.
     """
     height, width = field.shape
+    if isinstance(slide, BlankSlide):
+        return np.full((height, width, 3), 255, np.uint8)
     downsample = 1 / field.scale
     finest = max((level.downsample for level in slide.levels if level.downsample <= downsample), default=1.0)
     if field.width_l0 * field.height_l0 / finest**2 <= MOST_PIXELS_AT_ONCE:

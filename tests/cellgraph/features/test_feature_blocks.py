@@ -13,6 +13,7 @@ from pipeline.cellgraph.params import FeatureBlock, FeatureParams
 def nuclei(nucleus_frame):
     def make(**params):
         frame = nucleus_frame([12, 9]).sort_values("tile_id", kind="stable")
+        frame["type"] = np.resize(["Neoplastic", "Connective", None, "Neoplastic"], len(frame))
         ring = np.array([[*range(12), *range(12, 21)], [*range(1, 12), 0, *range(13, 21), 12]])
         return PatchNuclei(frame, np.array([0, 12, 21]), ring, 0.5, 0.6, FeatureParams(**params))
 
@@ -61,7 +62,8 @@ def test_round_nuclei_have_no_axis(nuclei):
 
 def test_of_nuclei_without_known_axes_or_measures_what_needs_them_is_nan_and_never_zero(nuclei):
     patches = nuclei(blocks=("orientation", "core", "morphology"))
-    lacking = [name for name in patches.frame if name not in ("nucleus_id", "tile_id", "x_um", "y_um", "contour_um")]
+    there = {"nucleus_id", "tile_id", "x_um", "y_um", "contour_um", "type"}
+    lacking = [name for name in patches.frame if name not in there]
     bare = replace(patches, frame=patches.frame.assign(**dict.fromkeys(lacking, np.nan)))
     assert np.isnan(block_features(bare)).all()
     # A known axis without a measure of how reliable it is does not count either.
@@ -74,3 +76,13 @@ def test_the_share_of_reliable_axes_is_over_known_ones(nuclei):
     frame = patches.frame.assign(eccentricity=[0.9, 0.1, *[np.nan] * 10, *[0.9] * 9])
     share = BLOCKS["orientation"].compute(replace(patches, frame=frame))[:, 0]
     assert share.tolist() == [0.5, 1.0]
+
+
+def test_types_are_those_of_the_list_and_without_types_nothing_is_known(nuclei):
+    patches = nuclei(blocks=("cell_types",), cell_types=("Connective", "Neoplastic"))
+    values = dict(zip(feature_names(patches.params), block_features(patches).T, strict=True))
+    assert values["cell_types_Neoplastic_count"].tolist() == [6, 5]
+    assert values["cell_types_Connective_count"].tolist() == [3, 2]
+    assert values["cell_types_known_share"].tolist() == [0.75, 7 / 9]
+    untyped = replace(patches, frame=patches.frame.drop(columns="type"))
+    assert np.isnan(block_features(untyped)).all()

@@ -76,7 +76,8 @@ def test_every_ring_has_the_colour_of_its_nucleus() -> None:
     two = shapely.MultiPolygon([shapely.box(18, 23, 19, 24), shapely.box(21, 26, 22, 27)])
     nuclei.loc[1, "contour_um"] = shapely.to_wkb(two)
     _, axes = picture_canvas(BLANK)
-    draw_outlines(axes, FieldOfView(0, 0, 100, 100, 1.0), nuclei, 0.5)
+    colours = orientation_colours(nuclei["orientation_rad"].to_numpy())
+    draw_outlines(axes, FieldOfView(0, 0, 100, 100, 1.0), nuclei, 0.5, colours)
     dark, coloured = axes.collections
     for drawn in (dark, coloured):
         boxes = [path.get_extents().bounds for path in drawn.get_paths()]

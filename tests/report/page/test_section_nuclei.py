@@ -2,10 +2,14 @@ import io
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
 from PIL import Image
 
+from pipeline.artefacts.nuclei import COLUMNS, read_nuclei
+from pipeline.artefacts.tables import write_table
 from pipeline.report.contents.report_contents import ReportContents, read_contents
 from pipeline.report.contents.report_sources import ReportSources
+from pipeline.report.figures.figure_style import colours_of
 from pipeline.report.page.section_nuclei import nuclei
 from pipeline.report.params import ReportParams
 from tests.report.page_reading import captions, texts
@@ -50,3 +54,25 @@ def test_why_there_is_no_picture(standard: ReportContents, build: Callable[..., 
     assert "every slide came with its own features" in texts(nuclei(features_alone, []))
     none = tuple(replace(slide, n_nuclei=0) for slide in standard.cohort)
     assert "no slide has a nucleus in a kept tile" in texts(nuclei(replace(standard, cohort=none), []))
+
+
+def test_types_colour_the_outlines_and_nuclei_without_a_slide_lie_on_white(standard: ReportContents, tmp_path) -> None:
+    first, *others = standard.cohort
+    table = read_nuclei(standard.sources.nuclei["s00"])
+    frame = table.frame.assign(type=np.resize(["Tumor", "Stroma", None], len(table.frame)))
+    frame.loc[frame["type"] == "Stroma", "contour_um"] = None
+    write_table(tmp_path / "n.parquet", frame, COLUMNS, table.header)
+    sources = replace(standard.sources, nuclei={**standard.sources.nuclei, "s00": tmp_path / "n.parquet"})
+    alone = replace(first, row=replace(first.row, path=None))
+    params = ReportParams(n_overlays=2, closeup_px=300)
+    contents = replace(standard, sources=sources, cohort=(alone, *others), params=params)
+    section = nuclei(contents, ["s00", "s01"])
+    assert list(captions(section)) == ["cell_types", "nuclei_s00", "nuclei_s01"]
+    assert "coloured by the type" in texts(section)
+    legend = section.figures[0].content.decode()
+    assert all(word in legend for word in ("Stroma", "Tumor", "other or unknown"))
+    picture = np.asarray(Image.open(io.BytesIO(section.figures[1].content)).convert("RGB"))
+    assert (picture == 255).all(axis=2).mean() > 0.5
+    for colour in colours_of(["Stroma", "Tumor"]).values():
+        rgb = [int(colour[place : place + 2], 16) for place in (1, 3, 5)]
+        assert (np.abs(picture - np.array(rgb, int)).max(axis=2) < 12).any()
