@@ -157,6 +157,28 @@ def test_a_state_that_cannot_be_read_is_removed_and_runs_no_code(tmp_path, monke
     assert not path.exists()
 
 
+@pytest.mark.parametrize("place", [0.1, 0.5, 0.9])
+def test_a_state_with_a_flipped_bit_is_not_gone_on_from(tmp_path, monkeypatch, caplog, place):
+    monkeypatch.setattr(module, "PART_SECONDS", 0.0)
+    UnfinishedFit(tmp_path, {"a": 1}).offer(lambda: {"weights": torch.arange(500.0)})
+    (path,) = tmp_path.glob("*/state.pt")
+    content = bytearray(path.read_bytes())
+    content[int(place * len(content))] ^= 4
+    path.write_bytes(bytes(content))
+    assert UnfinishedFit(tmp_path, {"a": 1}).read(CPU) is None
+    assert "training starts anew" in caplog.text
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xff\xfe", b"0123456789abcdef"])
+def test_a_damaged_mark_marks_nothing(tmp_path, mark):
+    unfinished = UnfinishedFit(tmp_path / "state", {"a": 1})
+    (tmp_path / "out").mkdir()
+    unfinished.finish(tmp_path / "out")
+    next((tmp_path / "state").glob("*/finished")).write_bytes(mark)
+    assert not unfinished.is_finished(tmp_path / "out")
+
+
 def test_a_finished_training_knows_its_results_to_the_byte(tmp_path):
     results, unfinished = tmp_path / "out", UnfinishedFit(tmp_path / "state", {"a": 1})
     results.mkdir()
