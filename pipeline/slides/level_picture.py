@@ -12,7 +12,7 @@ from pipeline.arrays import Float64s, Int64s, Rgb
 from pipeline.slides.source import UnreadablePixelsError
 
 GRID = 24
-"""Places along a side at which colours are compared."""
+"""Places along a side at which colours are compared; twice as many of an image of one colour."""
 
 LEAST_PX, PATCH_PX = 8, 16
 """Sides of the least and of the usual patch whose mean colour is taken, pixels of the small image."""
@@ -23,12 +23,12 @@ SAMPLED_PX = 32
 N_STRIKING, N_SPREAD = 24, 24
 """Patches compared: those that depart most from the image's usual colour, and others spread evenly."""
 
-DEPARTS = 24.0
+DEPARTS = 16.0
 """Distance in grey levels from the usual colour, in any channel, from which a patch can tell two pictures apart."""
 
-SAME = 12.0
-"""Distance of mean colours up to which two images show the same; coarser JPEG and nearest-neighbour sampling move the
-means of patches by less than half of that."""
+SAME = 16.0
+"""Mean distance of the channels of mean colours up to which two images show the same; coarse JPEG and nearest-neighbour
+sampling of a slide move it by up to 14 in patches of ``LEAST_PX``."""
 
 
 MOST_PX = 2**25
@@ -45,7 +45,7 @@ class Picture:
 
 
 def difference(small: Picture, finer: Picture, step: float) -> float | None:
-    """Median distance in grey levels of the colours of two images, where they show something.
+    """Median distance in grey levels of the colours of two images, where either shows most.
 
     An image of one colour is compared at every place, and in whole where that is quick, because what it lacks may be
     small.
@@ -59,7 +59,7 @@ def difference(small: Picture, finer: Picture, step: float) -> float | None:
     -------
     None when both are blank, or no patch can be read.
     """
-    boxes = _patches(small, PATCH_PX)
+    boxes = _patches(small, GRID, PATCH_PX)
     colours = _mean_colours(small, boxes)
     if np.isnan(colours).all():
         return None
@@ -69,27 +69,29 @@ def difference(small: Picture, finer: Picture, step: float) -> float | None:
         chosen = _chosen(departure)
         boxes, colours = boxes[chosen], colours[chosen]
     elif finer.width * finer.height <= MOST_PX:
-        boxes = _patches(small, max(small.width, small.height))
+        boxes = _patches(small, 2 * GRID, max(small.width, small.height))
         colours = _mean_colours(small, boxes)
     finer_colours = _mean_colours(finer, _inside(boxes * step, finer))
-    tells = np.fmax(_distance(colours, usual), _distance(finer_colours, usual)) >= DEPARTS
-    apart = _distance(colours, finer_colours)[tells]
+    departure = np.nan_to_num(np.fmax(_distance(colours, usual), _distance(finer_colours, usual)))
+    tells = departure >= max(DEPARTS, departure.max() / 2)
+    apart = np.abs(colours - finer_colours).mean(axis=1)[tells]
     apart = apart[~np.isnan(apart)]
     return float(np.median(apart)) if apart.size else None
 
 
-def _patches(picture: Picture, side_px: int) -> Float64s:
-    """Patches of at most ``side_px`` in the middle of each place of the grid: (n, 4), left, top, right, bottom."""
-    lefts, rights = _spans(picture.width, side_px)
-    tops, bottoms = _spans(picture.height, side_px)
+def _patches(picture: Picture, grid: int, side_px: int) -> Float64s:
+    """Patches of at most ``side_px`` in the middle of ``grid`` places a side: (n, 4), left, top, right, bottom."""
+    least_px = LEAST_PX * GRID // grid
+    lefts, rights = _spans(picture.width, min(max(picture.width // least_px, 1), grid), side_px)
+    tops, bottoms = _spans(picture.height, min(max(picture.height // least_px, 1), grid), side_px)
     left, top = np.meshgrid(lefts, tops)
     right, bottom = np.meshgrid(rights, bottoms)
     patches: Float64s = np.stack([left, top, right, bottom], axis=-1).reshape(-1, 4)
     return patches
 
 
-def _spans(length: int, side_px: int) -> tuple[Float64s, Float64s]:
-    edges = np.linspace(0, length, min(max(length // LEAST_PX, 1), GRID) + 1)
+def _spans(length: int, n_places: int, side_px: int) -> tuple[Float64s, Float64s]:
+    edges = np.linspace(0, length, n_places + 1)
     spare = np.maximum(np.diff(edges) - side_px, 0) / 2
     return np.floor(edges[:-1] + spare), np.floor(edges[1:] - spare)
 

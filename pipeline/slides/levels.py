@@ -15,7 +15,7 @@ from pipeline.slides.source import Level, true_downsample
 LARGEST_ASSOCIATED_PX = 4096
 """Longer side up to which an image of a level's size may be a label, overview or thumbnail; those known are smaller."""
 
-SMALLEST_COMPARED_PX = 32
+SMALLEST_COMPARED_PX = 8
 """Longer side below which colours tell nothing; no tile or thumbnail is read from so small a level."""
 
 ReadStored = Callable[[int, int, int, int, int], Rgb]
@@ -51,21 +51,18 @@ class ProvenLevels:
     cautions: tuple[str, ...] = ()
 
 
-def proven_levels(images: Sequence[StoredImage], read: ReadStored, first: int = 0) -> ProvenLevels:
+def proven_levels(images: Sequence[StoredImage], read: ReadStored) -> ProvenLevels:
     """Levels among the images of a file.
 
     Parameters
     ----------
     images
-        Those that may be levels, in any order.
+        Level 0, then those that may be levels, in any order.
     read
         Gives their pixels; an ``UnreadablePixelsError`` counts for and against nothing.
-    first
-        Number of level 0.
     """
-    level_0 = images[first]
-    proof = _Proof(images, read, {first: Level(level_0.width, level_0.height, 1.0, first)})
-    others = sorted((number for number in range(len(images)) if number != first), key=lambda i: -images[i].width)
+    proof = _Proof(images, read, {0: Level(images[0].width, images[0].height, 1.0)})
+    others = sorted(range(1, len(images)), key=lambda number: -images[number].width)
     cautions = tuple(caution for number in others if (caution := proof.add(number)))
     numbers = sorted(proof.levels, key=lambda number: proof.levels[number].downsample)
     return ProvenLevels(tuple(numbers), tuple(proof.levels[number] for number in numbers), cautions)

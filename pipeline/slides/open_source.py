@@ -66,13 +66,18 @@ def _open_file(path: Path, slide_id: str, reader: Reader) -> PixelSource:
         return _open_slide_file(path, slide_id, reader)
     if image.openslide_shows_it:
         return _open_slide_file(path, slide_id, reader, image)
+    return _open_without_openslide(path, slide_id, reader, image)
+
+
+def _open_without_openslide(path: Path, slide_id: str, reader: Reader, image: SlideImage) -> PixelSource:
+    """A slide of which OpenSlide shows another picture, or whose levels it counts from a larger image."""
     if reader == "openslide":
         raise ConfigError(
             f"slide {slide_id} ({path}): reader is openslide, which does not show this slide as the file describes it. "
             "Set reader: auto."
         )
     log.info("slide %s: pixels are read by tifffile, because OpenSlide would show another picture", slide_id)
-    return TiffPyramidSource(path, vendor) if image.is_tiled else ImageSource(path)
+    return TiffPyramidSource(path, detect_vendor(path) or "generic-tiff") if image.is_tiled else ImageSource(path)
 
 
 def _is_tiled_after_strips(path: Path) -> bool:
@@ -91,12 +96,15 @@ def _slide_image(path: Path) -> SlideImage:
 def _open_slide_file(path: Path, slide_id: str, reader: Reader, image: SlideImage | None = None) -> PixelSource:
     """A slide that OpenSlide knows; ``image`` is what tifffile says of it, if it was asked."""
     try:
-        slide = OpenSlideSource(path, image.size if image else None)
+        slide = OpenSlideSource(path)
     except OpenSlideError as error:
         if reader == "openslide" or not is_tiff(path) or not _is_ours(path, error):
             raise
         log.info("slide %s: pixels are read by tifffile, because OpenSlide says: %s", slide_id, error)
         return TiffPyramidSource(path, detect_vendor(path) or "generic-tiff")
+    if image is not None and slide.stored_sizes[0] != image.size:
+        slide.close()
+        return _open_without_openslide(path, slide_id, reader, image)
     slide.cautions += image.cautions if image else ()
     return _faster(slide, path, slide_id, reader)
 

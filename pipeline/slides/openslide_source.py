@@ -14,7 +14,7 @@ from pipeline.artefacts.input_files import FOLDER_FORMATS
 from pipeline.slides.levels import ProvenLevels, StoredImage, proven_levels
 from pipeline.slides.resolution import ome_mpp, ome_objective_power, stated_number, tiff_mpp
 from pipeline.slides.slide_scale import resolution_cautions
-from pipeline.slides.source import Box, Level, PixelReader, UnreadablePixelsError, true_downsample, white_beyond
+from pipeline.slides.source import WHITE, Box, Level, PixelReader, UnreadablePixelsError, true_downsample, white_beyond
 
 OpenSlideError = openslide.OpenSlideError
 """What OpenSlide raises; a handle that raised once raises ever after."""
@@ -61,11 +61,6 @@ class OpenSlideSource:
     ratio of sizes: 4.0001 where a quarter was rounded down.  Its box is therefore off by up
     to half a level-0 pixel from the one asked for, and interpolated when it is off.
 
-    Parameters
-    ----------
-    size_l0
-        Size of level 0, pixels (width, height), where it need not be OpenSlide's widest level.
-
     Attributes
     ----------
     stored_sizes
@@ -76,7 +71,7 @@ class OpenSlideSource:
 
     reader: PixelReader = "openslide"
 
-    def __init__(self, path: Path, size_l0: tuple[int, int] | None = None) -> None:
+    def __init__(self, path: Path) -> None:
         self._path = str(_followed(path))
         self._lock = threading.Lock()
         slide = openslide.OpenSlide(self._path)
@@ -88,7 +83,7 @@ class OpenSlideSource:
         self._stored_downsamples: tuple[float, ...] = slide.level_downsamples
         if self.vendor in GUESSED:
             images = [StoredImage(*size, *_tile_size(properties, number)) for number, size in enumerate(sizes)]
-            proven = proven_levels(images, self._read_stored, 0 if size_l0 is None else sizes.index(size_l0))
+            proven = proven_levels(images, self._read_stored)
         else:
             proven = _named_levels(sizes, self._stored_downsamples)
         self._numbers = proven.numbers
@@ -165,7 +160,9 @@ def _rgb_over_white(argb: Argb) -> Rgb:
     for channel in range(3):
         rgb[..., channel] = blue_green_red_alpha[..., 2 - channel]
     if argb.size and argb.min() < OPAQUE:
-        rgb += ~blue_green_red_alpha[..., 3:]
+        # Colours above alpha are not multiplied by it, whatever the file says; they do not run over.
+        white = ~blue_green_red_alpha[..., 3:]
+        rgb = np.minimum(rgb, WHITE - white) + white
     return rgb
 
 

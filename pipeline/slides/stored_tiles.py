@@ -164,7 +164,7 @@ def check_layout(page: Any) -> None:
         If there are not three interleaved 8-bit samples in upright order.
     """
     layout = (page.samplesperpixel, page.bitspersample, page.planarconfig, page.tags.valueof("Orientation", UPRIGHT))
-    if layout != (3, 8, PLANARCONFIG.CONTIG, UPRIGHT):
+    if layout != (3, 8, PLANARCONFIG.CONTIG, UPRIGHT) or page.dtype != np.uint8:
         raise NotDirectlyReadableError("its pixels are not three interleaved 8-bit samples in upright order")
 
 
