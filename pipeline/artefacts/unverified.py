@@ -18,8 +18,8 @@ def say_unverified(path: str | Path, why: str) -> None:
         return
     _said.add(why)
     log.warning(
-        "%s %s: it carries no digest, so damage in it may go unseen; so may it in all other such files, "
-        "which are not named. Files that this abignet makes are verified.",
+        "%s %s: it carries no digest and is read unverified, as are all other such files, which are not named. "
+        "Files that this abignet makes are verified.",
         path,
         why,
     )
