@@ -15,26 +15,28 @@ from pipeline.nuclei.params import SHIPPED_WEIGHTS
 
 OLD = 1_577_836_800
 TO_FEATURES = {"tile_slide": 1, "segment_nuclei": 1, "build_cell_graphs": 1, "cache_features": 1}
-SHEET = """slide_id,path,mask,tiles,features
-plain,plain.tif,,,
-masked,masked.tif,mask.geojson,,
-given,given.tif,,coords.h5,
-imported,,,,imported.h5
+SHEET = """slide_id,path,mask,tiles,features,nuclei
+plain,plain.tif,,,,
+masked,masked.tif,mask.geojson,,,
+given,given.tif,,coords.h5,,
+imported,,,,imported.h5,
+counted,counted.tif,,,,nuclei.csv
 """
 
 
 @pytest.fixture(scope="module")
 def run(new_run):
-    """A run up to the features of four slides, one a way in which files come in."""
+    """A run up to the features of five slides, one a way in which files come in."""
     made = new_run("freshness")
     painted = sorted((made.folder / "slides/slides").glob("s0*.tif"))
-    for name, slide in zip(("plain", "masked", "given", "another"), painted, strict=False):
+    for name, slide in zip(("plain", "masked", "given", "counted", "another"), painted, strict=False):
         shutil.copy(slide, made.folder / f"{name}.tif")
     write_mask(made.folder / "mask.geojson", 320)
     write_coords(made.folder / "coords.h5", [[0, 0], [128, 128]])
     with h5py.File(made.folder / "imported.h5", "w") as file:
         file["features"] = np.ones((3, 4), np.float32)
         file["coords"] = np.arange(6).reshape(3, 2)
+    write_nuclei(made.folder / "nuclei.csv", seed=0)
     shutil.copy(resolve_weights(SHIPPED_WEIGHTS), made.folder / "weights.pt")
     (made.folder / "fresh.csv").write_text(SHEET)
     done = made.snakemake("features", changed=changed(made))
@@ -55,6 +57,11 @@ def write_coords(path, coords) -> None:
     with h5py.File(path, "w") as file:
         file["coords"] = np.array(coords)
         file["coords"].attrs.update({"patch_size": 128, "patch_level": 0})
+
+
+def write_nuclei(path, seed: int) -> None:
+    places = np.random.default_rng(seed).uniform(5, 150, (60, 2)).round(2)
+    path.write_text("\n".join(["x_um,y_um", *(f"{x},{y}" for x, y in places)]) + "\n")
 
 
 @contextmanager
@@ -79,7 +86,7 @@ def inputs_of(run):
 
 
 def files_beside():
-    return "mask.geojson", "coords.h5", "imported.h5"
+    return "mask.geojson", "coords.h5", "imported.h5", "nuclei.csv"
 
 
 def test_unchanged_files_rerun_nothing(run):
@@ -139,6 +146,11 @@ def test_replaced_features_rerun_their_import(run):
 
     with replaced(run.folder / "imported.h5", write):
         assert planned(run) == {"import_features": 1}
+
+
+def test_replaced_nuclei_rerun_their_import(run):
+    with replaced(run.folder / "nuclei.csv", lambda path: write_nuclei(path, seed=1)):
+        assert planned(run) == {"import_nuclei": 1, "build_cell_graphs": 1, "cache_features": 1}
 
 
 def test_replaced_weights_rerun_segmentation(run):
