@@ -1,6 +1,6 @@
 """Pixels that no scanner measured and a program filled in: the one definition that all stages share.
 
-Filling is a plain square of ``LEAST_PX`` pixels of the slide or more, and what of its colour hangs together with it:
+Filling is a plain square of ``LEAST_UM`` or more, and what of its colour hangs together with it:
 
 =======  ==========================================  ====================================
 filling  a plain square is                           what is of its colour
@@ -25,12 +25,12 @@ from scipy import ndimage
 
 from pipeline.arrays import Bools, Rgb
 
-LEAST_PX = 12
-"""Side of the least plain square, pixels of the slide: larger than JPEG's blocks of 8, which may be plain in tissue.
+LEAST_UM = 6.0
+"""Side of the least plain square: 12 px at 0.5 um/px, larger than JPEG's blocks of 8, which may be plain in tissue.
 None of 442 H&E images of eight collections holds one, nor CMU-1-Small-Region; glass of the frozen slide is white."""
 
-LEAST_SHRUNK_PX = 4
-"""The same in pictures of which each pixel is the mean of many, so that tissue is plain nowhere."""
+LEAST_PX = 4
+"""And in pixels, of coarse pictures in which each is the mean of many, so that tissue is plain nowhere."""
 
 EDGE_PX = 3
 """The reach of Lanczos's filter."""
@@ -43,7 +43,7 @@ WHITE = 255
 NOISE = 12
 """Grey levels that compression and resampling add at the edge of a filling."""
 
-GLASS_FROM = 200
+GLASS_FROM = 175
 """The largest channel of glass, however tinted, is at least this; so is that of pale tissue."""
 
 GREY_CHROMA = 12
@@ -53,15 +53,9 @@ MOST_GREYS = 8
 """Guard: greys of filling in one picture; a drawing has more."""
 
 
-def filled_in(rgb: Rgb, shrunk: float = 1.0) -> Bools | None:
-    """Where nothing was scanned, (h, w) of ``rgb`` (h, w, 3); None where everything was.
-
-    Parameters
-    ----------
-    shrunk
-        Pixels of the slide along a side of a pixel of ``rgb``.
-    """
-    least_px = max(LEAST_SHRUNK_PX, math.ceil(LEAST_PX / shrunk))
+def filled_in(rgb: Rgb, mpp: float) -> Bools | None:
+    """Where nothing was scanned, (h, w) of ``rgb`` (h, w, 3) of ``mpp`` um/px; None where everything was."""
+    least_px = max(LEAST_PX, math.ceil(LEAST_UM / mpp))
     if not _may_be_filled(rgb, least_px):
         return None
     filled = _black(rgb, least_px) | _white(rgb, least_px)

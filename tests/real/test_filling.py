@@ -93,7 +93,7 @@ def test_no_real_image_holds_filling() -> None:
     for folder in ("glas_subset", "lc25000_subset", "nuclei_tnbc", "nuclei_cpm15", "nuclei_tcga_lgg"):
         for path in sorted((DATA / folder / "images").glob("*"))[:12]:
             rgb = np.asarray(Image.open(path).convert("RGB"))
-            assert filled_in(rgb) is None, path
-            assert filled_in(np.asarray(Image.fromarray(rgb).reduce(4)), shrunk=4.0) is None, path
+            assert filled_in(rgb, 0.5) is None, path
+            assert filled_in(np.asarray(Image.fromarray(rgb).reduce(4)), 2.0) is None, path
             seen += 1
     assert seen > 40

@@ -90,10 +90,9 @@ def nuclei_by_block(
         return
     mpp = float(tiles["mpp"].iloc[0])
     started, n_tiles, n_nuclei = time.monotonic(), 0, 0
-    shrunk = mpp / slide.mpp
 
     def comparable(rgb: Rgb) -> Rgb:
-        return stain.normaliser.apply(with_white_filling(rgb, filled_in(rgb, shrunk)))
+        return stain.normaliser.apply(with_white_filling(rgb, filled_in(rgb, mpp)))
 
     passes = (
         replace(each, pictures=[comparable(rgb) for rgb in each.pictures])

@@ -93,24 +93,24 @@ def _tile_pixels(sample: _Sample, normaliser: StainNormaliser) -> list[Rgb]:
     pixels = []
     for position, rgb in iterate_tiles(sample.slide, sample.tiles, on_unreadable=sample.on_unreadable):
         x_l0, y_l0, width_l0 = boxes[position]
-        side_px = len(rgb)
-        inside = None if sample.inside is None else sample.inside.pixels(x_l0, y_l0, width_l0, side_px)
-        pixels.append(_scanned(rgb, width_l0 / side_px, normaliser, inside))
+        counted = _scanned(rgb, width_l0 / len(rgb), sample.slide.mpp)
+        if sample.inside is not None:
+            counted &= sample.inside.pixels(x_l0, y_l0, width_l0, len(rgb))
+        pixels.append(normaliser.apply(rgb)[counted])
     return pixels
 
 
 def _image_pixels(image: SlideReader, mpp: float, normaliser: StainNormaliser) -> Rgb:
-    return _scanned(image.thumbnail(mpp), mpp / image.mpp, normaliser)
+    rgb = image.thumbnail(mpp)
+    return normaliser.apply(rgb)[_scanned(rgb, mpp / image.mpp, image.mpp)]
 
 
-def _scanned(rgb: Rgb, shrunk: float, normaliser: StainNormaliser, inside: Bools | None = None) -> Rgb:
-    """Normalised pixels (n, 3) of ``rgb`` (h, w, 3) that are no filling (see ``filling.filled_in``) and ``inside``."""
-    filled = filled_in(rgb, shrunk)
-    normalised = normaliser.apply(rgb)
-    counted = np.ones(rgb.shape[:2], np.bool_) if inside is None else inside
-    if filled is not None:
-        counted = counted & ~(with_edge(filled) if shrunk > 1 else filled)
-    return normalised.reshape(-1, 3) if counted.all() else normalised[counted]
+def _scanned(rgb: Rgb, shrunk: float, slide_mpp: float) -> Bools:
+    """Which pixels (h, w) of a picture shrunk so many times are neither filling nor its blurred edge."""
+    filled = filled_in(rgb, shrunk * slide_mpp)
+    if filled is None:
+        return np.ones(rgb.shape[:2], np.bool_)
+    return ~(with_edge(filled) if shrunk > 1 else filled)
 
 
 def _fitted_normaliser(rgb_sample: Rgb, params: NucleiParams, slide_id: str) -> StainNormaliser:

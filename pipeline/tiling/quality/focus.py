@@ -53,7 +53,7 @@ def measure_focus(
     focus_px = max(FEWEST_PX, round(side_um / max(params.qc_focus_mpp, slide.mpp)))
     coarser = tiles.assign(tile_px=focus_px, mpp=side_um / focus_px)
     for position, rgb in iterate_tiles(slide, coarser, on_unreadable=on_unreadable):
-        focus[position] = focus_of(rgb, filled_in(rgb, side_um / focus_px / slide.mpp))
+        focus[position] = focus_of(rgb, filled_in(rgb, side_um / focus_px))
     return focus
 
 

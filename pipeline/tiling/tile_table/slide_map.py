@@ -92,7 +92,7 @@ def map_slide(
     rgb = slide.thumbnail(mpp, on_unreadable=None if on_bad_tile == "stop" else bad_boxes.append)
     oddity = _oddity(rgb)
     cell_um = size.width_l0 * slide.mpp / rgb.shape[1]
-    filled = filled_in(rgb, cell_um / slide.mpp)
+    filled = filled_in(rgb, cell_um)
     rgb = without_glass_tint(smoothed(with_white_filling(rgb, filled), params.smoothing_um / cell_um))
     ink = find_ink(rgb, cell_um, params.black_below) if params.qc_max_pen < 1 else {}
     tissue = tissue_mask(rgb, cell_um, params, _union(with_rim(ink, cell_um), filled))
