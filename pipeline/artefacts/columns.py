@@ -28,7 +28,7 @@ def conform(frame: pd.DataFrame, columns: Mapping[str, str], path: str | Path) -
     for name, dtype in columns.items():
         try:
             ordered[name] = typed_column(ordered[name], dtype)
-        except (TypeError, ValueError, KeyError) as error:
+        except (TypeError, ValueError, KeyError, OverflowError) as error:
             raise ArtefactError(f"{path}: column {name} cannot be {dtype} ({error}).") from error
     return ordered.reset_index(drop=True)
 

@@ -19,6 +19,9 @@ from pipeline.errors import ArtefactError
 
 HEADER_KEY = b"abignet"
 
+HEADER_KEYS = ("slide_id", "reason", "provenance")
+"""What every header holds beside its kind."""
+
 ROWS_AT_ONCE = 20_000
 """Rows of a row group, the least that a reader which streams has to hold."""
 
@@ -145,6 +148,9 @@ def _sealed_header(path: str | Path, kind: str) -> tuple[Seal | None, dict[str, 
             f"{path}: expected a table of {kind} written by abignet; found a parquet file without its header."
         )
     check_header(header, kind, path, sealed=seal is not None)
+    lacking = [key for key in HEADER_KEYS if key not in header]
+    if lacking:
+        raise damaged(kind, path, f"its header lacks {', '.join(lacking)}")
     return seal, header
 
 

@@ -64,3 +64,11 @@ def test_foreign_and_broken_files_are_refused(tmp_path, frame):
         read_table(other, "nuclei", COLUMNS)
     with pytest.raises(ArtefactError, match="cannot be read"):
         read_table(tmp_path / "missing", "tiles", COLUMNS)
+
+
+@pytest.mark.parametrize("key", ["slide_id", "reason", "provenance"])
+def test_a_header_that_lacks_what_every_header_holds_is_damaged(tmp_path, frame, key):
+    header = {name: value for name, value in HEADER.items() if name != key} | {"format_version": 1}
+    write_table(tmp_path / "t.parquet", frame, COLUMNS, header)
+    with pytest.raises(ArtefactError, match=f"its header lacks {key}"):
+        read_table(tmp_path / "t.parquet", "tiles", COLUMNS)

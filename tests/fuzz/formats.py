@@ -3,13 +3,16 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tests.fuzz import mutations
 from tests.fuzz.mutations import Mutation
 from tests.fuzz.outcomes import EXAMPLE, Read
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 RNG_SEED = 20_240_601
 """Of all inputs; the number of an input and its format do the rest."""
@@ -45,13 +48,14 @@ BY_SUFFIX: dict[str, Sequence[Mutation]] = {
 def write_input(kind: Format, examples: Sequence[Path], folder: Path, number: int) -> Path:
     """Input ``number`` of a format: an example with something done to it, at the same path each time."""
     if number == EXAMPLE:
-        return _true_example(examples[0], folder)
+        return true_example(examples[0], folder)
     rng = np.random.default_rng([RNG_SEED, sum(kind.name.encode()), number])
     example = examples[int(rng.integers(len(examples)))]
     return _changed_folder(example, folder, rng) if example.is_dir() else _changed_file(example, rng)
 
 
-def _true_example(example: Path, folder: Path) -> Path:
+def true_example(example: Path, folder: Path) -> Path:
+    """A copy of an example under the name that inputs made of it have."""
     import shutil
 
     copy = shutil.copytree if example.is_dir() else shutil.copy
@@ -156,11 +160,23 @@ def _nuclei_examples(folder: Path) -> list[Path]:
     table = pd.DataFrame({"x_um": [10.0, 22.5], "y_um": [10.0, 22.5], "type": ["a", "b"], "outline_um": [WKT, ""]})
     table.to_csv(folder / "cells.csv", index=False)
     table.to_parquet(folder / "cells.parquet")
-    one = {"tile_id": 0, "x_l0": 0, "y_l0": 0, "width_l0": 400.0, "tile_px": 200, "mpp": 0.5, "tissue_fraction": 1.0}
-    rest = {"kept": True, "reason": "", "row": 0, "col": 0, **dict.fromkeys(tiles.QC_COLUMNS, 0.0)}
     header = tiles.TileHeader("s", 0.25, 400, 400, None, {"params": {"mpp": 0.5}})
-    write_table(folder / "tiles.parquet", pd.DataFrame([one | rest]), tiles.COLUMNS, header.plain())
+    write_table(folder / "tiles.parquet", _row_of_tiles(1), tiles.COLUMNS, header.plain())
     return [*files, folder / "cells.csv", folder / "cells.parquet"]
+
+
+def _row_of_tiles(n_tiles: int) -> "pd.DataFrame":
+    """Kept tiles of 400 level-0 pixels side by side."""
+    import pandas as pd
+
+    from pipeline.artefacts.tiles import QC_COLUMNS
+
+    number = np.arange(n_tiles)
+    places = {"tile_id": number, "x_l0": 400 * number, "y_l0": 0, "row": 0, "col": number}
+    sizes = {"width_l0": 400.0, "tile_px": 200, "mpp": 0.5}
+    return pd.DataFrame(
+        {**places, **sizes, "tissue_fraction": 1.0, "kept": True, "reason": "", **dict.fromkeys(QC_COLUMNS, 0.0)}
+    )
 
 
 WKT = "POLYGON ((5 5, 15 5, 15 15, 5 15, 5 5))"
@@ -256,7 +272,7 @@ def _read_coords(path: Path) -> object:
 def _read_h5(path: Path) -> object:
     from pipeline.artefacts.imported_features import read_imported_features
 
-    return read_imported_features(path, slide_mpp=0.25)
+    return read_imported_features(path, slide_id="input", slide_mpp=0.25)
 
 
 def _slide_examples(folder: Path) -> list[Path]:
@@ -308,16 +324,14 @@ def _table_examples(folder: Path) -> list[Path]:
     from pipeline.artefacts.parquet_seal import SEAL_BYTES, read_seal
     from pipeline.artefacts.tables import write_table
 
-    def frame(columns: dict[str, str]) -> pd.DataFrame:
-        return pd.DataFrame({name: pd.Series(range(3)).astype(dtype) for name, dtype in columns.items()})
-
+    cells = pd.DataFrame({name: pd.Series(range(3)).astype(dtype) for name, dtype in nuclei.COLUMNS.items()})
     provenance = {"params": {"mpp": 0.5}}
+    nucleus_header = nuclei.NucleusHeader("s", 0.25, 0.5, "w", "d", None, provenance)
     tables = {
-        "tiles": (tiles.COLUMNS, tiles.TileHeader("s", 0.25, 99, 99, None, provenance)),
-        "nuclei": (nuclei.COLUMNS, nuclei.NucleusHeader("s", 0.25, 0.5, "w", "d", None, provenance)),
+        "tiles": (_row_of_tiles(3), tiles.COLUMNS, tiles.TileHeader("s", 0.25, 1200, 400, None, provenance)),
+        "nuclei": (cells.assign(contour_um=b""), nuclei.COLUMNS, nucleus_header),
     }
-    for name, (columns, header) in tables.items():
-        rows = frame(columns).assign(**{"contour_um": b""} if name == "nuclei" else {})
+    for name, (rows, columns, header) in tables.items():
         write_table(folder / f"{name}2.parquet", rows, columns, header.plain())
         old = folder / f"{name}1.parquet"
         write_table(old, rows, columns, {**header.plain(), "format_version": 1})
@@ -418,7 +432,8 @@ def _read_model(path: Path) -> object:
 
 
 CSV_TEXTS = {
-    "splits": "slide_id,case_id,label,seed,fold,role\ns1,p1,a,0,0,train\ns2,p2,b,0,0,test\ns1,p1,a,0,1,test\n",
+    "splits": "slide_id,case_id,label,seed,fold,role\ns1,p1,a,0,0,train\ns2,p2,b,0,0,test\n"
+    "s1,p1,a,0,1,test\ns2,p2,b,0,1,train\n",
     "excluded": "slide_id,case_id,label,reason\ns3,p3,,no tissue\n",
     "predictions": "slide_id,case_id,label,predicted,p_a,p_b\ns1,p1,a,a,0.75,0.25\ns2,p2,,b,0.1,0.9\n",
     "history": "epoch,lower_loss,lower_accuracy,upper_loss,upper_accuracy,select_loss,select_accuracy,tau,mean_degree,"

@@ -2,10 +2,11 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from tests.fuzz.formats import FORMATS
+from tests.fuzz.formats import FORMATS, true_example
 
 N_INPUTS = {
     **{"geojson": 1500, "nuclei": 300, "config": 300, "setting": 1000, "sheet": 1000, "csv": 500, "json": 1500},
@@ -16,6 +17,13 @@ N_INPUTS = {
 
 def test_every_format_is_fuzzed() -> None:
     assert N_INPUTS.keys() == FORMATS.keys()
+
+
+@pytest.mark.parametrize("name", N_INPUTS)
+def test_true_examples_are_accepted(name: str, tmp_path: Path) -> None:
+    kind = FORMATS[name]
+    for example in kind.examples(tmp_path):
+        kind.read(true_example(example, tmp_path))
 
 
 @pytest.mark.slow
