@@ -1,7 +1,6 @@
-"""HDF5 files that other tools made, read in a process of its own with limits of time and memory.
+"""HDF5 files that other tools made, each read in a process of its own with limits of time and memory.
 
-A damaged file makes libhdf5 crash, loop or fill the memory; here that is an error that names the file.  One process
-serves all files of a job, and is replaced when a file has ended it.
+A damaged file makes libhdf5 crash, loop or fill the memory; here that is an error that names the file.
 """
 
 import atexit
@@ -121,8 +120,13 @@ class _Reader:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             pass_fds=[theirs.fileno()],
+            start_new_session=True,
         )
         theirs.close()
+
+    def is_alive(self) -> bool:
+        """Whether it can be asked; a forked process must not speak through the socket of the one it came from."""
+        return self.owner == os.getpid() and self.process.poll() is None
 
     def ask(self, request: Mapping[str, Any], wall_seconds: float) -> tuple[dict[str, Any], mmap.mmap | None]:
         self.connection.settimeout(wall_seconds)
@@ -130,27 +134,28 @@ class _Reader:
             self.connection.send(json.dumps(request).encode())
             message, handed, _, _ = socket.recv_fds(self.connection, hdf5_process.MESSAGE_BYTES, 1)
         except TimeoutError:
+            self.close()
             return {"fault": f"it took more than {wall_seconds:.0f} s to read"}, None
-        except OSError:
-            message, handed = b"", []
-        if not message:
-            return {"fault": self._ending(request)}, None
-        reply: dict[str, Any] = json.loads(message)
+        reply: dict[str, Any] = json.loads(message) if message else {"died": self.process.wait()}
+        if "died" in reply:
+            reply["fault"] = _ending(reply["died"], request["seconds"])
         return reply, _mapped(handed, reply)
 
-    def _ending(self, request: Mapping[str, Any]) -> str:
-        """How the process ended, in words."""
-        code = self.process.wait()
-        if code == -signal.SIGPROF:
-            return f"reading it takes more than {request['seconds']:.1f} s of processor time; it is damaged"
-        if code < 0:
-            return f"reading it crashes the HDF5 library ({signal.Signals(-code).name}); it is damaged"
-        return f"the process that read it ended with code {code}"
-
     def close(self) -> None:
+        """End the process, and that of the file it is at."""
         self.connection.close()
-        self.process.kill()
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
+
+
+def _ending(code: int, seconds: float) -> str:
+    """How the process of a file ended, in words."""
+    if code == -signal.SIGPROF:
+        return f"reading it takes more than {seconds:.1f} s of processor time; it is damaged"
+    if code < 0:
+        return f"reading it crashes the HDF5 library ({signal.Signals(-code).name}); it is damaged"
+    return f"the process that read it ended with code {code}"
 
 
 def _mapped(handed: list[int], reply: Mapping[str, Any]) -> mmap.mmap | None:
@@ -162,7 +167,7 @@ def _mapped(handed: list[int], reply: Mapping[str, Any]) -> mmap.mmap | None:
         os.close(handed[0])
 
 
-_idle: list[_Reader] = []
+_running: list[_Reader] = []
 """The process that waits for the next file, if there is one."""
 
 _lock = threading.Lock()
@@ -170,19 +175,14 @@ _lock = threading.Lock()
 
 def _ask(request: Mapping[str, Any], wall_seconds: float) -> tuple[dict[str, Any], mmap.mmap | None]:
     with _lock:
-        # A forked process must not speak through the socket of the one it came from.
-        if not _idle or _idle[0].owner != os.getpid():
-            _idle[:] = [_Reader()]
-        reply, memory = _idle[0].ask(request, wall_seconds)
-        # What a fault leaves behind in libhdf5 must not meet the next file.
-        if "fault" in reply:
-            _stop()
-    return reply, memory
+        if not _running or not _running[0].is_alive():
+            _running[:] = [_Reader()]
+        return _running[0].ask(request, wall_seconds)
 
 
 def _stop() -> None:
-    while _idle:
-        reader = _idle.pop()
+    while _running:
+        reader = _running.pop()
         if reader.owner == os.getpid():
             reader.close()
 

@@ -1,12 +1,13 @@
 """The process that reads HDF5 files of others, run as a program by ``pipeline.artefacts.hdf5_files``.
 
 libhdf5 believes what a file says of itself: a few flipped bits make it loop without end, ask for gigabytes or crash.
-What it does here ends here.  The two processes share a socket: one JSON message a file comes in, one goes out, and with
-it the values, in anonymous memory that is handed over, not copied.
+So each file is read by a fork of this process, which has the library loaded, and what happens there ends with the fork.
+The socket to the job carries a JSON message in, one out, and with it the values, in anonymous memory that is handed
+over, not copied.
 
     request   {"path": str, "datasets": {name: dtype or null}, "seconds": float, "most_bytes": int}
     reply     {"arrays": {name: [dtype, shape, first byte]}, "attributes": {name: {...}}, "bytes": int}
-              or {"fault": str}
+              or {"fault": str}, or {"died": exit code, or less a signal}
 
 Datasets that the file lacks are left out.  ``attributes`` has those of each dataset, and of the file under "".
 """
@@ -38,24 +39,34 @@ class UnusableError(Exception):
 
 def serve(connection: socket.socket) -> None:
     """Answer requests until the other end closes."""
-    # Imported before memory is limited, and once for all files.
+    # Imported once for all files.
     import h5py  # noqa: F401
 
     while message := connection.recv(MESSAGE_BYTES):
-        request = json.loads(message)
-        with contextlib.ExitStack() as stack:
-            handed = []
-            try:
-                _limit(request["seconds"], WORKING_BYTES)
-                reply, memory = _read(request, stack)
-                answer, handed = _message(reply), [] if memory is None else [memory]
-            except UnusableError as fault:
-                answer = _message({"fault": str(fault)})
-            # Whatever h5py raises while it parses is a fault of the file; the types it raises are no contract of its.
-            except Exception as error:
-                answer = _message({"fault": f"it cannot be read ({type(error).__name__}: {str(error)[:300]})"})
-            _limit(0, None)
-            socket.send_fds(connection, [answer], handed)
+        child = os.fork()
+        if child == 0:
+            _answer(connection, json.loads(message))
+            os._exit(0)
+        status = os.waitpid(child, 0)[1]
+        if status:
+            connection.send(_message({"died": os.waitstatus_to_exitcode(status)}))
+
+
+def _answer(connection: socket.socket, request: dict[str, Any]) -> None:
+    with contextlib.ExitStack() as stack:
+        handed = []
+        try:
+            _limit(request["seconds"], WORKING_BYTES)
+            reply, memory = _read(request, stack)
+            answer, handed = _message(reply), [] if memory is None else [memory]
+        except UnusableError as fault:
+            answer = _message({"fault": str(fault)})
+        # Whatever h5py raises while it parses is a fault of the file; the types it raises are no contract of its.
+        except Exception as error:
+            answer = _message({"fault": f"it cannot be read ({type(error).__name__}: {str(error)[:300]})"})
+        # Nothing may end this process between its answer and its end.
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        socket.send_fds(connection, [answer], handed)
 
 
 def _message(reply: dict[str, Any]) -> bytes:
@@ -65,13 +76,10 @@ def _message(reply: dict[str, Any]) -> bytes:
     return message
 
 
-def _limit(seconds: float, more_bytes: int | None) -> None:
-    """Let this process have ``seconds`` of processor time (0 = any) and ``more_bytes`` beyond what it holds."""
+def _limit(seconds: float, more_bytes: int) -> None:
+    """Let this process have ``seconds`` of processor time and ``more_bytes`` beyond what it holds."""
     signal.setitimer(signal.ITIMER_PROF, seconds)
     hard = resource.getrlimit(resource.RLIMIT_AS)[1]
-    if more_bytes is None:
-        resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
-        return
     with open("/proc/self/statm", "rb") as statm:  # noqa: PTH123
         most = int(statm.read().split()[0]) * mmap.PAGESIZE + more_bytes
     resource.setrlimit(resource.RLIMIT_AS, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))

@@ -79,16 +79,17 @@ def test_attributes_are_plain_values(squares):
     }
 
 
-def test_one_process_serves_many_files_and_is_replaced_after_a_fault(squares, tmp_path):
+def test_one_process_serves_good_and_bad_files_and_is_replaced_when_it_is_gone(squares, tmp_path):
     path = squares(x=[1])
     read(path)
-    first = hdf5_files._idle[0].process
-    read(path)
-    assert hdf5_files._idle[0].process is first
+    first = hdf5_files._running[0].process
     (tmp_path / "text.h5").write_text("no HDF5")
     with pytest.raises(ImportedFileError):
         read(tmp_path / "text.h5")
-    assert first.poll() is not None
+    assert read(path).arrays["x"].tolist() == [1]
+    assert hdf5_files._running[0].process is first
+    first.kill()
+    first.wait()
     assert read(path).arrays["x"].tolist() == [1]
 
 

@@ -16,15 +16,14 @@ from tests.fuzz.formats import FORMATS
 
 def main() -> None:
     kind = FORMATS[sys.argv[1]]
-    folder = Path(tempfile.mkdtemp())
-    examples = kind.examples(folder)
+    with atheris.instrument_imports(include=["pipeline", "yaml", "json"]):
+        examples = kind.examples(Path(tempfile.mkdtemp()))
+        kind.read(examples[0])
+        from pipeline.errors import AbignetError
     path = examples[0].with_name(f"input{examples[0].suffix}")
     corpus = Path(tempfile.mkdtemp())
     for number, example in enumerate(examples):
         (corpus / str(number)).write_bytes(example.read_bytes())
-    with atheris.instrument_imports(include=["pipeline", "yaml", "json"]):
-        kind.read(examples[0])
-        from pipeline.errors import AbignetError
 
     def try_one(content: bytes) -> None:
         path.write_bytes(content)
