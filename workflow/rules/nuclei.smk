@@ -48,7 +48,7 @@ rule import_nuclei:
         "../../envs/tiling.yaml"
     threads: 1
     resources:
-        mem_mb=more_memory(4000),
+        mem_mb=more_memory(8000),
         runtime=60,
     params:
         on_bad_slide=config["on_bad_slide"],

@@ -92,7 +92,7 @@ rule tile_nuclei:
         "../../envs/tiling.yaml"
     threads: 1
     resources:
-        mem_mb=more_memory(4000),
+        mem_mb=more_memory(8000),
         runtime=60,
     params:
         tiling=section("tiling"),
