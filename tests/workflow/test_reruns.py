@@ -46,7 +46,7 @@ def test_a_comment_reruns_nothing(finished, exclude):
 
 
 def test_a_changed_foundation_reruns_everything(finished, exclude):
-    with finished.edited("pipeline/units.py", "length_px * mpp)", "mpp * length_px)"):
+    with finished.edited("pipeline/units.py", "length_px * mpp /", "mpp * length_px /"):
         assert set(finished.planned(changed=exclude)) == PER_SLIDE | {"split_cohort"} | TRAINING
 
 
