@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import zarr
 
 from pipeline.arrays import Bools, Float32s, Int64s
 from pipeline.artefacts.consistency import all_finite, all_shares, are_edges, check_consistent
@@ -63,7 +64,7 @@ def read_learned_graphs(path: str | Path) -> Iterator[tuple[str, LearnedGraph]]:
     """
     group, _ = open_headed_store(path, KIND)
     for slide_id in sorted({name.rpartition("/")[0] for name in expected_digests(group)} or group.group_keys()):
-        yield slide_id, read_learned_graph(path, slide_id)
+        yield slide_id, _graph(group, path, slide_id)
 
 
 def read_learned_graph(path: str | Path, slide_id: str) -> LearnedGraph:
@@ -75,6 +76,10 @@ def read_learned_graph(path: str | Path, slide_id: str) -> LearnedGraph:
         If the store or the slide's arrays are missing, foreign or damaged.
     """
     group, _ = open_headed_store(path, KIND)
+    return _graph(group, path, slide_id)
+
+
+def _graph(group: zarr.Group, path: str | Path, slide_id: str) -> LearnedGraph:
     graph = LearnedGraph(**{name: read_array(group, f"{slide_id}/{name}", path, KIND) for name in ARRAYS})
     n_edges = graph.edge_index.shape[-1]
     expectations = {

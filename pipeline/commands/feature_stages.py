@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -76,9 +77,8 @@ class FeatureStages:
 
     def key(self, row: SlideRow) -> str:
         """``resume_key`` of everything that the cache of ``row`` depends on."""
-        fingerprints = FingerprintCache(self.out_dir / "work" / CACHE_NAME)
         files = {
-            name: (path.name, fingerprints.of(path))
+            name: (path.name, self._fingerprints.of(path))
             for name in FILE_COLUMNS
             if (path := getattr(row, name)) is not None
         }
@@ -92,6 +92,10 @@ class FeatureStages:
                 "source": source_digest(*STAGES.values()),
             }
         )
+
+    @cached_property
+    def _fingerprints(self) -> FingerprintCache:
+        return FingerprintCache(self.out_dir / "work" / CACHE_NAME)
 
     def run(self, row: SlideRow) -> None:
         """Make the cache of one slide."""

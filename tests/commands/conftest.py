@@ -11,6 +11,7 @@ from PIL import Image
 from pipeline.artefacts.features import FeatureStore, write_features
 from pipeline.synthetic.painting.tissue import TissueSpec, paint_tissue
 from tests.commands.running import run
+from tests.exports.results_folder import build_results
 
 
 @pytest.fixture(autouse=True)
@@ -19,6 +20,12 @@ def quiet_root_logger() -> Iterator[None]:
     handlers = list(logging.getLogger().handlers)
     yield
     logging.getLogger().handlers[:] = handlers
+
+
+@pytest.fixture(scope="session")
+def whole(tmp_path_factory):
+    """A finished results folder, to be copied and not changed."""
+    return build_results(tmp_path_factory.mktemp("whole")).results
 
 
 @pytest.fixture(scope="module")

@@ -7,12 +7,6 @@ import pytest
 from PIL import Image
 
 from tests.commands.running import run
-from tests.exports.results_folder import build_results
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    return build_results(tmp_path_factory.mktemp("whole")).results
 
 
 @pytest.fixture

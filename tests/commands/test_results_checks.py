@@ -4,12 +4,7 @@ import pytest
 
 from pipeline.commands.results_checks import ResultsChecks
 from pipeline.commands.results_layout import product
-from tests.exports.results_folder import NEW, build_results
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    return build_results(tmp_path_factory.mktemp("whole")).results
+from tests.exports.results_folder import NEW
 
 
 @pytest.fixture
