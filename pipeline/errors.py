@@ -119,3 +119,8 @@ class DivergenceError(CohortError):
 
 class DeviceError(AbignetError):
     """The requested device is not available."""
+
+
+def first_line(error: Exception) -> str:
+    """What an error of a library says, without what follows in further lines; its name where it says nothing."""
+    return str(error).partition("\n")[0] or type(error).__name__

@@ -4,7 +4,7 @@ import os
 import pytest
 
 from pipeline import errors
-from pipeline.errors import AbignetError, OutputError, SheetError, refused_place
+from pipeline.errors import AbignetError, OutputError, SheetError, first_line, refused_place
 
 
 def test_every_user_error_is_of_one_hierarchy():
@@ -37,3 +37,8 @@ def test_only_writing_is_known_without_a_place():
     assert "a result cannot be written: No space" in str(refused_place(OSError(errno.ENOSPC, "words")))
     for defect in (OSError("words"), OSError(errno.EACCES, "words"), OSError(errno.ENOENT, "words", "x")):
         assert refused_place(defect) is None
+
+
+def test_the_first_line_of_an_error_or_its_name_is_told():
+    assert first_line(ValueError("what is wrong\nand where")) == "what is wrong"
+    assert first_line(KeyError()) == "KeyError"

@@ -151,7 +151,7 @@ def count_types(path: str | Path) -> Counter[str | None]:
     """
     read_nuclei_header(path)
     if TYPE not in pq.read_schema(path).names:
-        return Counter({None: count_nuclei(path)})
+        return Counter({None: int(pq.read_metadata(path).num_rows)})
     return Counter(pq.read_table(path, columns=[TYPE])[TYPE].to_pylist())
 
 

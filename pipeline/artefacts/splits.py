@@ -81,8 +81,9 @@ def check_splits(frame: pd.DataFrame, path: str | Path) -> pd.DataFrame:
 
 def _check_slides(frame: pd.DataFrame, path: str | Path) -> None:
     """Raise ``CohortError`` where a slide is missing in a fold, or is of two patients or classes."""
+    slides = set(frame["slide_id"])
     for (seed, fold), rows in frame.groupby(["seed", "fold"]):
-        missing = sorted(set(frame["slide_id"]) - set(rows["slide_id"]))
+        missing = sorted(slides - set(rows["slide_id"]))
         if missing:
             raise CohortError(
                 f"{path}: slide {missing[0]!r} has no role in fold {fold} of seed {seed} and one in another; the "

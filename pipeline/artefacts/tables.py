@@ -15,7 +15,7 @@ from pipeline.artefacts.columns import conform
 from pipeline.artefacts.header import check_header
 from pipeline.artefacts.parquet_seal import Seal, check_pages, read_seal, write_seal
 from pipeline.artefacts.remedies import damaged, remedy
-from pipeline.errors import ArtefactError
+from pipeline.errors import ArtefactError, first_line
 
 HEADER_KEY = b"abignet"
 
@@ -163,5 +163,6 @@ def _check_pages(path: str | Path, kind: str, seal: Seal | None) -> None:
 
 
 def _unreadable(path: str | Path, kind: str, error: Exception) -> ArtefactError:
-    first_line = str(error).partition("\n")[0] or type(error).__name__
-    return ArtefactError(f"{path}: expected a table of {kind}; it cannot be read ({first_line}). {remedy(kind, path)}")
+    return ArtefactError(
+        f"{path}: expected a table of {kind}; it cannot be read ({first_line(error)}). {remedy(kind, path)}"
+    )

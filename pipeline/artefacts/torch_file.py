@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.artefacts.atomic import writing
-from pipeline.errors import ArtefactError
+from pipeline.errors import ArtefactError, first_line
 
 if TYPE_CHECKING:
     import torch
@@ -56,8 +56,7 @@ def read_torch(path: str | Path, kind: str, remedy: str, device: "torch.device |
         _check_seal(raw)
         return torch.load(io.BytesIO(raw), map_location=device, weights_only=True)
     except Exception as error:  # content that no digest vouches for fails in any way
-        first_line = str(error).partition("\n")[0] or type(error).__name__
-        raise ArtefactError(f"{path}: expected {kind}; it cannot be read ({first_line}). {remedy}") from error
+        raise ArtefactError(f"{path}: expected {kind}; it cannot be read ({first_line(error)}). {remedy}") from error
 
 
 def is_sealed(path: str | Path) -> bool:

@@ -16,7 +16,7 @@ from zarr.errors import ZarrUserWarning
 from pipeline.artefacts.atomic import writing
 from pipeline.artefacts.header import check_header
 from pipeline.artefacts.remedies import damaged, remedy
-from pipeline.errors import ArtefactError
+from pipeline.errors import ArtefactError, first_line
 from pipeline.logs import get_logger
 
 log = get_logger("artefacts")
@@ -108,7 +108,7 @@ def open_store(path: str | Path, kind: str) -> zarr.Group:
         group = zarr.open_group(Path(path), mode="r")
     except Exception as error:  # metadata that no digest vouches for fail in any way
         raise ArtefactError(
-            f"{path}: expected a Zarr store of {kind}; it cannot be opened ({_first_line(error)}). {remedy(kind, path)}"
+            f"{path}: expected a Zarr store of {kind}; it cannot be opened ({first_line(error)}). {remedy(kind, path)}"
         ) from error
     if not metadata_holds:
         raise damaged(
@@ -165,7 +165,7 @@ def read_array(group: zarr.Group, name: str, path: str | Path, kind: str) -> npt
     try:
         array = group.get(name)
     except Exception as error:  # metadata that no digest vouches for fail in any way
-        raise _damaged_array(path, kind, name, _first_line(error)) from error
+        raise _damaged_array(path, kind, name, first_line(error)) from error
     if not isinstance(array, zarr.Array):
         raise damaged(kind, path, f"array {name!r} is missing")
     return read_values(array, expected_digests(group).get(name), path, kind)
@@ -185,7 +185,7 @@ def read_values(array: "zarr.Array[Any]", expected: str | None, path: str | Path
         if expected is None:
             _warn_of_missing_chunks(array, path)
     except Exception as error:  # a damaged chunk fails in its codecs in any way
-        raise _damaged_array(path, kind, name, _first_line(error)) from error
+        raise _damaged_array(path, kind, name, first_line(error)) from error
     if expected is not None and array_digest(values) != expected:
         why = "its values are not those that were written; a chunk may be missing"
         raise _damaged_array(path, kind, name, why)
@@ -205,10 +205,6 @@ def _warn_of_missing_chunks(array: "zarr.Array[Any]", path: str | Path) -> None:
             array.path,
             array.fill_value,
         )
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0] or type(error).__name__
 
 
 def _damaged_array(path: str | Path, kind: str, name: str, why: str) -> ArtefactError:

@@ -82,13 +82,12 @@ class FeatureStages:
             for name in FILE_COLUMNS
             if (path := getattr(row, name)) is not None
         }
-        weights = weights_of(params(self.config, "nuclei", NucleiParams))
         return resume_key(
             {
                 "files": files,
                 "mpp": row.mpp,
                 "config": {name: self.config[name] for name in CONFIG_OF_FEATURES},
-                "weights": None if weights is None else file_digest(weights),
+                "weights": self._weights_digest,
                 "source": source_digest(*STAGES.values()),
             }
         )
@@ -96,6 +95,11 @@ class FeatureStages:
     @cached_property
     def _fingerprints(self) -> FingerprintCache:
         return FingerprintCache(self.out_dir / "work" / CACHE_NAME)
+
+    @cached_property
+    def _weights_digest(self) -> str | None:
+        weights = weights_of(params(self.config, "nuclei", NucleiParams))
+        return None if weights is None else file_digest(weights)
 
     def run(self, row: SlideRow) -> None:
         """Make the cache of one slide."""

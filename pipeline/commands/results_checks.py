@@ -166,11 +166,8 @@ def _model(one: Product) -> Provenance:
     return {}
 
 
-def _json_of(kind: str) -> Callable[[Product], Provenance]:
-    def read(one: Product) -> Provenance:
-        return read_json(one.path, kind)
-
-    return read
+def _provenance(one: Product) -> Provenance:
+    return read_json(one.path, "provenance")
 
 
 def _metrics(one: Product) -> Provenance:
@@ -205,7 +202,7 @@ READERS: Mapping[str, Callable[[Product], Provenance]] = {
     r"(.*/)?splits\.csv": _table(read_splits),
     r"(.*/)?comparison\.csv": _table(read_comparison),
     r"(.*/)?metrics\.json": _metrics,
-    r"(.*[/.])?provenance\.json": _json_of("provenance"),
+    r"(.*[/.])?provenance\.json": _provenance,
     r"nuclei/[^/]+\.parquet|(.*/)?[^/]+\.nuclei\.parquet": _nuclei,
     r"tiles/[^/]+\.parquet|(.*/)?[^/]+\.tiles\.parquet": _tiles,
     r"cell_graphs/[^/]+\.zarr|(.*/)?[^/]+\.cell_graphs\.zarr": _cell_graphs,

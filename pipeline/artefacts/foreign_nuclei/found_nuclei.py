@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 import shapely
 
-from pipeline.artefacts.nuclei import COLUMNS
+from pipeline.artefacts.nuclei import COLUMNS, TYPE
 
 Unit = Literal["um", "px"]
 """Micrometres, or pixels of level 0."""
@@ -86,6 +86,13 @@ def measure_name(name: str) -> str | None:
         return plain
     same = SAME_MEASURE.get(plain.lower())
     return None if same is None else f"~{same}"
+
+
+def add_types(frame: pd.DataFrame, names: Iterable[Any]) -> None:
+    """Give ``frame`` the column of types that classes tell, where one tells any."""
+    types = types_of(names)
+    if any(types):
+        frame[TYPE] = pd.Series(types, dtype=object)
 
 
 def types_of(names: Iterable[Any]) -> list[str | None]:

@@ -19,10 +19,10 @@ from pipeline.arrays import Float64s
 from pipeline.artefacts.foreign_nuclei.found_nuclei import (
     FoundNuclei,
     Outlines,
+    add_types,
     centroids,
     measure_name,
     polygons_of,
-    types_of,
 )
 from pipeline.artefacts.geojson import Feature, Point, Polygon, features_of, shapes_of
 
@@ -66,9 +66,7 @@ def geojson_nuclei(content: Any) -> FoundNuclei:
     measured = pd.DataFrame([nucleus.measures for nucleus in nuclei], index=range(len(nuclei)), dtype=np.float64)
     places = _places(nuclei, outlines, measured)
     frame = measured.drop(columns=[name for name in PLACE if name in measured]).assign(x=places[:, 0], y=places[:, 1])
-    types = types_of(nucleus.class_name for nucleus in nuclei)
-    if any(types):
-        frame["type"] = pd.Series(types, dtype=object)
+    add_types(frame, (nucleus.class_name for nucleus in nuclei))
     return FoundNuclei("GeoJSON", frame, outlines, "px", "scanned part", left_out=+left_out)
 
 

@@ -5,7 +5,6 @@ added to places, and half a pixel around outlines.  HoVer-Net's pixels are those
 CellViT's those of level 0.
 """
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from pipeline.artefacts.foreign_nuclei.found_nuclei import FoundNuclei, centroids, polygons_of, types_of
+from pipeline.artefacts.foreign_nuclei.found_nuclei import FoundNuclei, add_types, centroids, polygons_of
 from pipeline.errors import ImportedFileError
 
 HALF_PX = 0.5
@@ -67,10 +66,8 @@ def _found(kind: str, nuclei: Any, type_map: Any, path: str | Path, magnificatio
         number = int(np.flatnonzero(np.isnan(places).any(axis=1))[0])
         raise ImportedFileError(f"{path}: nucleus {number} (from 0) has neither a centroid nor a contour.")
     frame = pd.DataFrame({"x": places[:, 0], "y": places[:, 1]})
-    types = types_of(_type(nucleus.get("type"), type_map) for nucleus in nuclei)
-    if any(types):
-        frame["type"] = pd.Series(types, dtype=object)
-    return FoundNuclei(kind, frame, outlines, "px", "level 0", magnification, Counter())
+    add_types(frame, (_type(nucleus.get("type"), type_map) for nucleus in nuclei))
+    return FoundNuclei(kind, frame, outlines, "px", "level 0", magnification)
 
 
 def _places(nuclei: Sequence[Mapping[str, Any]], path: str | Path) -> Any:

@@ -31,9 +31,9 @@ from pipeline.artefacts.foreign_nuclei.found_nuclei import (
     FoundNuclei,
     Outlines,
     Unit,
+    add_types,
     centroids,
     measure_name,
-    types_of,
 )
 from pipeline.artefacts.regular_files import GZIP_MAGIC
 from pipeline.errors import ImportedFileError
@@ -80,9 +80,7 @@ def table_nuclei(path: str | Path) -> FoundNuclei:
         if measure is not None:
             frame[measure] = _numbers(values, name, first_row, path)
     if "type" in columns:
-        types = types_of(None if pd.isna(name) else name for name in columns["type"])
-        if any(types):
-            frame["type"] = pd.Series(types, dtype=object)
+        add_types(frame, (None if pd.isna(name) else name for name in columns["type"]))
     return FoundNuclei("table", frame, outlines, unit, "level 0")
 
 

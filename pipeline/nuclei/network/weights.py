@@ -10,7 +10,7 @@ from typing import Any, get_args
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.errors import WeightsError
+from pipeline.errors import WeightsError, first_line
 from pipeline.nuclei.network.torch_archive import read_archive
 from pipeline.nuclei.stain.stain_channels import NetworkInput
 from pipeline.provenance import file_digest
@@ -95,9 +95,8 @@ def read_state(path: Path) -> dict[str, Any]:
     try:
         content = read_archive(path) if zipfile.is_zipfile(path) else _read_old(path)
     except Exception as error:  # content that no digest vouches for fails in any way
-        first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise WeightsError(
-            f"weights {path}: expected a file of torch.save; it cannot be read ({first_line})."
+            f"weights {path}: expected a file of torch.save; it cannot be read ({first_line(error)})."
         ) from error
     if not isinstance(content, dict):
         raise WeightsError(f"weights {path}: expected a dictionary, found {type(content).__name__}.")
