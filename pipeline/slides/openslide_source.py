@@ -25,16 +25,14 @@ OutOfOrderError = openslide.OpenSlideUnsupportedFormatError
 Argb = npt.NDArray[np.uint32]
 """OpenSlide's pixels (row, col): 0xAARRGGBB, colours multiplied by alpha."""
 
-FIRST_IMAGE_IS_LEVEL_0 = frozenset({"aperio", "generic-tiff"})
-"""Vendors whose TIFF properties are those of level 0."""
-
 TIFF_RESOLUTION = ("XResolution", "YResolution", "ResolutionUnit")
 
 OPAQUE = 0xFF000000
 """The least value of a pixel that nothing shows through."""
 
 GUESSED = frozenset({"aperio", "generic-tiff"})
-"""Formats whose levels OpenSlide takes from the marks of TIFF directories; the others name theirs."""
+"""Formats whose levels OpenSlide takes from the marks of TIFF directories; the others name theirs.  TIFF's
+properties are those of level 0 in these alone."""
 
 BOUNDS = (
     openslide.PROPERTY_NAME_BOUNDS_X,
@@ -201,7 +199,7 @@ def _resolution_cautions(
     vendor: str, properties: Mapping[str, str], taken: tuple[float, float] | None
 ) -> tuple[str, ...]:
     """What is odd about TIFF's own resolution; of other vendors it is that of any image in the file."""
-    if vendor not in FIRST_IMAGE_IS_LEVEL_0:
+    if vendor not in GUESSED:
         return ()
     return resolution_cautions(tiff_mpp(*(properties.get(f"tiff.{name}") for name in TIFF_RESOLUTION)), taken)
 

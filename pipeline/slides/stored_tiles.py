@@ -107,7 +107,7 @@ class StoredTiles:
         LookupError
             If a tile of the box, or the level, is not stored.
         Exception
-            What decoders raise on damaged data, see ``image_source.UNREADABLE``.
+            What decoders raise on damaged data, see ``source.UNREADABLE``.
         """
         stored = self.levels[level]
         if stored is None:

@@ -8,7 +8,7 @@ from snakemake.exceptions import WorkflowError
 
 from pipeline.artefacts.atomic import require_folder
 from pipeline.artefacts.fingerprint_cache import CACHE_NAME, FingerprintCache
-from pipeline.artefacts.sheet import read_sheets
+from pipeline.artefacts.sheet import FILE_COLUMNS, read_sheets
 from pipeline.artefacts.sheet_columns import NAME as SLIDE_ID_PATTERN
 from pipeline.config import check_config, params
 from pipeline.errors import AbignetError
@@ -39,9 +39,9 @@ def stopping(function, *arguments):
 
 def literal(path):
     """A path of the configuration, if Snakemake takes it as it is."""
-    if REPLACED.search(str(path)):
+    if found := REPLACED.search(str(path)):
         raise WorkflowError(
-            f"config: {path} holds {REPLACED.search(str(path))[0]}, which Snakemake would replace. "
+            f"config: {path} holds {found[0]}, which Snakemake would replace. "
             "Rename the file or folder, or link to it by another name."
         )
     return path
@@ -98,11 +98,7 @@ def imported_beside(wildcards):
 
 def input_files():
     """Every file of the user that a job reads."""
-    named = [
-        file
-        for row in SLIDES.values()
-        for file in (row.path, row.mask, row.tiles, row.features, row.nuclei)
-    ]
+    named = [getattr(row, column) for row in SLIDES.values() for column in FILE_COLUMNS]
     return [file for file in (*named, WEIGHTS) if file is not None]
 
 

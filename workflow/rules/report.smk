@@ -1,6 +1,6 @@
 rule write_report:
     input:
-        tiles=expand(rules.tile_slide.output.tiles, slide=COMPUTED),
+        tiles=expand(TILES, slide=COMPUTED),
         overviews=expand(rules.tile_slide.output.overview, slide=COMPUTED),
         nuclei=expand(NUCLEI, slide=COMPUTED),
         splits=rules.split_cohort.output.splits,

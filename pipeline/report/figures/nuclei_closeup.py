@@ -64,8 +64,9 @@ def nuclei_picture(
         Colour of each type; None colours by axis.
     """
     drawn = nuclei_in(field, nuclei, slide.mpp)
-    colours = orientation_colours(drawn["orientation_rad"].to_numpy(np.float64))
-    if type_colours is not None:
+    if type_colours is None:
+        colours = orientation_colours(drawn["orientation_rad"].to_numpy(np.float64))
+    else:
         names = drawn[TYPE] if TYPE in drawn else [None] * len(drawn)
         rgb = [to_rgb(OTHER_TYPE if name is None else type_colours.get(name, OTHER_TYPE)) for name in names]
         colours = np.array(rgb, np.float64).reshape(-1, 3)

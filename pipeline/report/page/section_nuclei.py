@@ -63,10 +63,11 @@ def _blocks(figures: list[Figure], faults: list[str], side_um: float, colours: T
             f"Each picture is a field of {side_um:g} µm at the middle of the kept tile with the most nuclei, so it "
             f"shows dense tissue and not the average one. {COLOURED_BY_AXIS if colours is None else COLOURED_BY_TYPE}"
         )
-        legend = plot_figure(
-            "orientation_wheel", orientation_wheel(), "Axis direction.", "Colour wheel of axis directions"
-        )
-        if colours is not None:
+        if colours is None:
+            legend = plot_figure(
+                "orientation_wheel", orientation_wheel(), "Axis direction.", "Colour wheel of axis directions"
+            )
+        else:
             legend = plot_figure("cell_types", type_legend(colours), "Type of cell.", "Colours of types of cells")
         blocks += [Gallery([legend], "legend", note), Gallery(figures, "medium")]
     return blocks
