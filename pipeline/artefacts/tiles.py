@@ -159,6 +159,11 @@ def _meet_slide(tiles: pd.DataFrame, header: Mapping[str, Any]) -> bool:
     return not all(size) or bool(((corners < size) & (ends > 0)).all())
 
 
+def mpp_of(table: HeadedTable) -> float:
+    """Resolution of the tiles, um/px; what was asked for where there is no tile."""
+    return float(table.frame["mpp"].iloc[0] if len(table.frame) else table.header["provenance"]["params"]["mpp"])
+
+
 def kept_tiles(table: HeadedTable) -> pd.DataFrame:
     """Rows of ``table`` that later stages use, in table order."""
     frame = table.frame

@@ -69,6 +69,7 @@ class _Upstream:
     nuclei: HeadedTable
     graphs: CellGraphs
     graphs_header: dict[str, Any]
+    digests: dict[str, str]
 
     @property
     def reason(self) -> str | None:
@@ -126,7 +127,7 @@ def cache_features(
     upstream = _read(artefacts)
     if "cell_types" in params.blocks:
         check_types(upstream.nuclei.frame, params.cell_types, artefacts.nuclei)
-    provenance = record(params=params, source=source, upstream=digests(artefacts.paths))
+    provenance = record(params=params, source=source, upstream=upstream.digests)
     counts = np.diff(upstream.graphs.node_offsets)
     kept = counts >= params.min_nuclei
     # Sums of a threaded BLAS depend on the number of threads.
@@ -179,11 +180,11 @@ def _read(artefacts: SlideArtefacts) -> _Upstream:
     graphs, header = read_cell_graphs(artefacts.cell_graphs)
     check_slide(header, artefacts.slide_id, "cell_graphs", artefacts.cell_graphs)
     tables: dict[str, str | Path] = {"tiles": artefacts.tiles, "nuclei": artefacts.nuclei}
-    found = digests(tables)
+    found = digests(artefacts.paths)
     check_made_from("nuclei", artefacts.nuclei, nuclei.upstream, {"tiles": artefacts.tiles}, found)
     recorded = header["provenance"].get("upstream", {})
     check_made_from("cell_graphs", artefacts.cell_graphs, recorded, tables, found)
-    return _Upstream(tiles, nuclei, graphs, header)
+    return _Upstream(tiles, nuclei, graphs, header, found)
 
 
 def _tile_rows(upstream: _Upstream) -> pd.DataFrame:

@@ -9,10 +9,11 @@ import shapely
 
 from pipeline.artefacts.foreign_nuclei.file_frame import file_frame
 from pipeline.artefacts.foreign_nuclei.nuclei_file import read_found_nuclei
+from pipeline.artefacts.header import check_slide
 from pipeline.artefacts.inside_mask import InsideMask
 from pipeline.artefacts.nuclei import COLUMNS, NucleusHeader, write_nuclei
 from pipeline.artefacts.tables import HeadedTable, empty_frame
-from pipeline.artefacts.tiles import check_single_ownership, kept_tiles, read_tiles
+from pipeline.artefacts.tiles import check_single_ownership, kept_tiles, mpp_of, read_tiles
 from pipeline.errors import ImportedFileError, OnBadSlide
 from pipeline.exclusion import reason_to_exclude
 from pipeline.logs import get_logger
@@ -76,6 +77,8 @@ def import_nuclei(
 
     Raises
     ------
+    ArtefactError
+        If the tile table cannot be read or is of another slide.
     ImportedFileError
         If the file cannot be read, or its nuclei cannot be those of this slide, see ``frame_checks``, and
         ``on_bad_slide`` is ``stop``.
@@ -83,6 +86,7 @@ def import_nuclei(
         If two kept tiles show the same tissue; see ``check_single_ownership``.
     """
     tiles = read_tiles(tiles_path)
+    check_slide(tiles.header, slide_id, "tiles", tiles_path)
     inside = InsideMask.of_header(tiles.header, tiles_path)
     try:
         imported = _import(tiles, inside, found_path, slide_id)
@@ -94,12 +98,11 @@ def import_nuclei(
         logger.warning("%s: %s", slide_id, caution)
     if imported.reason is not None:
         logger.warning("%s: no nuclei: %s", slide_id, imported.reason)
-    first = tiles.frame["mpp"].iloc[0] if len(tiles.frame) else tiles.header["provenance"]["params"]["mpp"]
     upstream = digests({"tiles": tiles_path, "nuclei": found_path})
     header = NucleusHeader(
         slide_id=slide_id,
         slide_mpp=tiles.header["slide_mpp"],
-        mpp=float(first),
+        mpp=mpp_of(tiles),
         weights=None,
         weights_digest=None,
         reason=imported.reason,

@@ -11,7 +11,7 @@ from pipeline.artefacts.header import check_slide
 from pipeline.artefacts.inside_mask import InsideMask
 from pipeline.artefacts.nuclei import COLUMNS, write_nuclei
 from pipeline.artefacts.tables import HeadedTable, empty_frame
-from pipeline.artefacts.tiles import check_single_ownership, kept_tiles, read_tiles
+from pipeline.artefacts.tiles import check_single_ownership, kept_tiles, mpp_of, read_tiles
 from pipeline.errors import ArtefactError, OnBadSlide, OnBadTile, SlideError, UnreadableRegionError
 from pipeline.exclusion import reason_to_exclude
 from pipeline.logs import get_logger
@@ -105,7 +105,7 @@ def segment_nuclei(
     slide = SlideInput(
         slide_id, Path(slide_path), table.header["slide_mpp"], reader, on_bad_slide, on_bad_tile, ANY_MPP
     )
-    segmented = SegmentedSlide(slide_id, slide.mpp, _mpp(table), {"tiles": tiles_path}, table.header["bounds_l0"])
+    segmented = SegmentedSlide(slide_id, slide.mpp, mpp_of(table), {"tiles": tiles_path}, table.header["bounds_l0"])
     header = nucleus_header(segmented, params, source)
     state = None if partial_dir is None else Path(partial_dir) / slide_id
     finished = FinishedBlocks(state, {**header.plain(), "on_bad_tile": on_bad_tile})
@@ -147,11 +147,6 @@ def _check_tiled(slide: SlideInput, table: HeadedTable) -> None:
             f"slide {slide.slide_id} ({slide.path}): expected the file that was tiled (fingerprint {recorded}), found "
             f"another (fingerprint {found}). Tile the slide again."
         )
-
-
-def _mpp(table: HeadedTable) -> float:
-    """Resolution of the tiles; what was asked for where there is no tile."""
-    return float(table.frame["mpp"].iloc[0] if len(table.frame) else table.header["provenance"]["params"]["mpp"])
 
 
 def _nuclei_of_slide(

@@ -13,7 +13,7 @@ from pipeline.artefacts.nuclei import PAPER_MEASURES, read_nuclei
 from pipeline.artefacts.tables import HeadedTable, write_table
 from pipeline.artefacts.tiles import COLUMNS as TILE_COLUMNS
 from pipeline.artefacts.tiles import TileHeader, read_tiles, write_tiles
-from pipeline.errors import ConfigError, ImportedFileError, SlideError
+from pipeline.errors import ArtefactError, ConfigError, ImportedFileError, SlideError
 from pipeline.nuclei.import_nuclei import import_nuclei
 from tests.nuclei.test_segment_nuclei import MPP, write_grid
 
@@ -101,6 +101,13 @@ def test_hover_net_and_a_parquet_of_outlines_are_the_same_nuclei(run, places, tm
     one, other = run(tmp_path / "n.json").frame, run(tmp_path / "n.parquet").frame
     np.testing.assert_allclose(one[["x_um", "y_um"]], other[["x_um", "y_um"]], atol=1e-6)
     assert one["tile_id"].tolist() == other["tile_id"].tolist()
+
+
+def test_tiles_of_another_slide_are_refused(places, tmp_path):
+    tiles = write_grid(tmp_path / "t.parquet", columns=4, rows=3, tile_px=64)
+    with pytest.raises(ArtefactError, match="other"):
+        import_nuclei(tiles, csv(tmp_path / "n.csv", places), tmp_path / "n.parquet", slide_id="other", source="abc")
+    assert not (tmp_path / "n.parquet").exists()
 
 
 def test_our_own_table_comes_back_as_it_was(run, places, tmp_path):
