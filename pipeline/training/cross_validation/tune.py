@@ -81,7 +81,7 @@ def declared_space(spec: MethodSpec) -> dict[str, list[Any]]:
         If the method has nothing to tune.
     """
     if spec.classifier == "logistic":
-        raise ConfigError(f"tune: {spec.name} has no settings to search; choose another method.")
+        raise ConfigError(f"tune: {spec.name} has no settings to search: it chooses its penalty itself.")
     space: dict[str, list[Any]] = {
         "learning_rate": [3e-4, 1e-3, 3e-3],
         "weight_decay": [0.0, 0.03, 0.1, 0.3],

@@ -66,10 +66,10 @@ class TrainedModel:
         return [node_image(slide, self.scaler, -1, device) for slide in slides]
 
 
-def node_image(nodes: Nodes, scaler: NodeScaler, label: int, device: torch.device) -> NodeImage:
+def node_image(nodes: Nodes, scaler: NodeScaler, label: int, device: torch.device, patient: str = "") -> NodeImage:
     """One standardised image on ``device``."""
     x = torch.from_numpy(scaler.apply(nodes.x)).to(device)
-    return NodeImage(x, torch.from_numpy(nodes.coords).to(device), label)
+    return NodeImage(x, torch.from_numpy(nodes.coords).to(device), label, patient)
 
 
 def write_model(path: str | Path, model: TrainedModel, *, source: str) -> None:

@@ -8,8 +8,10 @@ import pandas as pd
 import torch
 
 from pipeline.errors import CohortError
+from pipeline.logs import get_logger
 from pipeline.training.classifiers.image_classifier import ImageClassifier, build_model
 from pipeline.training.classifiers.logistic_pooled import LogisticPooled
+from pipeline.training.classifiers.pooled_linear import PooledLinear
 from pipeline.training.cohort.cohort_nodes import CohortNodes, nonempty
 from pipeline.training.cohort.determinism import check_precision, deterministic_torch
 from pipeline.training.cohort.feature_scaling import fit_scaler
@@ -27,6 +29,8 @@ from pipeline.training.graphs.image_batches import NodeImage
 from pipeline.training.methods.presets import MethodSpec
 
 FITTING_ROLES = ("train", "structure", "select")
+
+log = get_logger("training")
 
 
 def fit_model(
@@ -65,8 +69,8 @@ def fit_model(
     images = _standardised(cohort, used, scaler, classes, task.device)
     with deterministic_torch(task.seeds.of(task.spec.name, "weights"), task.spec.settings.threads, task.device):
         network = build_model(task.spec, scaler.n_outputs, len(classes)).to(task.device)
-        history = _fit(network, images, len(classes), task, unfinished)
-        temperature = _temperature(network, images.select) if task.fitting.temperature_scaling else 1.0
+        history, linear = _fit(network, images, len(classes), task, unfinished)
+        temperature = _temperature(network, images, linear) if task.fitting.temperature_scaling else 1.0
     model = TrainedModel(network.eval(), scaler, task.spec, cohort.feature_names, classes, task.fitting, temperature)
     return model, pd.DataFrame(
         [asdict(record) for record in history], columns=[field.name for field in fields(EpochRecord)]
@@ -92,31 +96,38 @@ def _standardised(
     by_role: dict[str, list[NodeImage]] = {role: [] for role in FITTING_ROLES}
     for row in rows.itertuples():
         nodes = cohort.slides[str(row.slide_id)]
-        by_role[str(row.role)].append(node_image(nodes, scaler, classes.index(str(row.label)), device))
+        label, patient = classes.index(str(row.label)), str(getattr(row, "case_id", ""))
+        by_role[str(row.role)].append(node_image(nodes, scaler, label, device, patient))
     return TrainingImages(**by_role)
 
 
 def _fit(
     network: ImageClassifier, images: TrainingImages, n_classes: int, task: FittingTask, unfinished: UnfinishedFit
-) -> list[EpochRecord]:
+) -> tuple[list[EpochRecord], PooledLinear | None]:
+    """History of a training by steps; what was chosen where a linear model is fitted at once, to all images."""
     balanced = task.spec.settings.class_weights
     if isinstance(network.classifier, LogisticPooled):
-        network.classifier.fit([*images.train, *images.structure], balanced=balanced)
-        return []
+        seed = task.seeds.of(task.spec.name, "inner folds")
+        linear = network.classifier.fit(images.all, balanced=balanced, seed=seed)
+        log.info("%s: %s, C = %.3g, loss %.4f", task.spec.name, linear.pooling, linear.inverse_penalty, linear.loss)
+        return [], linear
     weight = class_weight(images, n_classes, balanced=balanced).to(task.device)
     order_seed = task.seeds.of(task.spec.name, "order")
     objective = Objective(task.spec, weight, task.fitting)
-    return fit(network, images, objective, order_seed=order_seed, unfinished=unfinished)
+    return fit(network, images, objective, order_seed=order_seed, unfinished=unfinished), None
 
 
-def _temperature(network: ImageClassifier, select: Sequence[NodeImage]) -> float:
-    if not select:
+def _temperature(network: ImageClassifier, images: TrainingImages, linear: PooledLinear | None) -> float:
+    """Temperature by images that fitted no weight: ``select``, or all where inner folds held each out once."""
+    if linear is not None:
+        return fit_temperature(linear.held_out, np.array([image.label for image in images.all]))
+    if not images.select:
         raise CohortError(
             "temperature_scaling needs images of the role select, found none; "
             "raise splits.select_share or set training.temperature_scaling to false."
         )
-    logits = predict_logits(network, select).double().numpy()
-    return fit_temperature(logits, np.array([image.label for image in select]))
+    logits = predict_logits(network, images.select).double().numpy()
+    return fit_temperature(logits, np.array([image.label for image in images.select]))
 
 
 def check_untested(rows: pd.DataFrame) -> None:

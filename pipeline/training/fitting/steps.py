@@ -30,6 +30,11 @@ class TrainingImages:
     structure: Sequence[NodeImage]
     select: Sequence[NodeImage]
 
+    @property
+    def all(self) -> list[NodeImage]:
+        """Every image, role by role."""
+        return [*self.train, *self.structure, *self.select]
+
 
 @dataclass(frozen=True)
 class Objective:

@@ -26,11 +26,14 @@ class NodeImage:
         float32 (n, 2), tile positions in units of the tile's side.
     label
         Index of the class; -1 when unknown.
+    patient
+        Whose image it is; empty where nothing is known of others of the same patient.
     """
 
     x: Tensor
     coords: Tensor
     label: int
+    patient: str = ""
 
 
 @dataclass(frozen=True)

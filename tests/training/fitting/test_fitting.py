@@ -78,6 +78,29 @@ def test_the_same_seed_gives_the_same_bytes(method, cohort, tmp_path):
         assert not same(weights(fitted(*cohort, method)[0]), weights(fitted(*cohort, method, seed=1)[0]))
 
 
+def test_logistic_learns_from_every_role_but_test(cohort):
+    nodes, rows = cohort
+    plain = fitted(nodes, rows, "logistic")[0]
+    for role, matters in (("structure", True), ("select", True), ("test", False)):
+        moved = changed(nodes, rows.loc[rows["role"] == role, "slide_id"])
+        assert same(weights(plain), weights(fitted(moved, rows, "logistic")[0])) is not matters
+
+
+def test_inner_folds_of_logistic_are_by_patient(cohort):
+    nodes, rows = cohort
+    outside = rows["role"] != "test"
+    one_patient = rows.assign(case_id=rows["case_id"].where(~outside | (rows["label"] == rows["label"].max()), "one"))
+    with pytest.raises(CohortError, match="at least two patients a class; found 1, "):
+        fitted(nodes, one_patient, "logistic")
+
+
+def test_temperature_of_logistic_comes_from_logits_held_out(cohort):
+    nodes, rows = cohort
+    unselected = rows[rows["role"] != "select"]
+    model, _ = fitted(nodes, unselected, "logistic", params=replace(QUICK, temperature_scaling=True))
+    assert model.temperature != 1
+
+
 def test_training_leaves_the_global_random_state_alone(cohort):
     torch.manual_seed(5)
     expected = torch.rand(3)
