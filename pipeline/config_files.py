@@ -14,7 +14,7 @@ from pipeline.artefacts.sheet_columns import COLUMNS
 from pipeline.config import default_config
 from pipeline.config_keys import LAYOUT, SECTION_NOTES, SECTIONS, RunKeys
 from pipeline.reachability import PACKAGE_ROOT
-from pipeline.training.methods.presets import METHODS
+from pipeline.training.methods.presets import FAMILIES, METHODS
 from pipeline.training.params import SAME_FOR_ALL, Settings
 from pipeline.tunables import Tunables, meaning_of, section_schema, tunables_of
 
@@ -108,9 +108,10 @@ def _own_values(kind: type[Tunables], key: str) -> str:
         return ""
     own = {name: getattr(spec.settings, key) for name, spec in METHODS.items()}
     others = {name: value for name, value in own.items() if value != own["default"]}
-    paper = {name: value for name, value in others.items() if name.startswith("paper")}
-    if len(paper) == 2 and len(set(paper.values())) == 1:
-        others = {name: value for name, value in others.items() if name not in paper} | {"paper": paper["paper_a"]}
+    for family, members in FAMILIES.items():
+        alike = len({own[name] for name in members}) == 1
+        if alike and members[0] in others:
+            others = {name: value for name, value in others.items() if name not in members} | {family: own[members[0]]}
     words = [f"{name} {_yaml(value)}" for name, value in {"default": own["default"], **others}.items()]
     return f" ({', '.join(words)})"
 

@@ -38,7 +38,8 @@ def test_training_keys_show_the_values_of_the_methods():
     text = config_text()
     assert "patience: null" in text
     assert "(default 40, paper 0)" in text
-    assert "(default 0.1, paper_a 0.2, paper_b 0.0)" in text
+    assert "(default 0.1, paper_a 0.2, paper_b 0.0, literature 0.25)" in text
+    assert "(default 0.001, paper 0.0001, literature 0.0002)" in text
 
 
 def test_the_schema_is_closed_at_every_level():

@@ -9,6 +9,7 @@ from pipeline.training.classifiers.logistic_pooled import LogisticPooled
 from pipeline.training.classifiers.mean_pool import MeanPool
 from pipeline.training.classifiers.paper_gcn import PaperGCN
 from pipeline.training.classifiers.relational_gcn import RelationalGCN
+from pipeline.training.classifiers.wikg import HeadTail, KnowledgeAware
 from pipeline.training.graphs.adjacency import Adjacency
 from pipeline.training.graphs.batching import BatchPlan, planned_batches
 from pipeline.training.graphs.candidates import CandidateParams
@@ -104,6 +105,7 @@ GENERATORS: Mapping[GeneratorName, Callable[[MethodSpec, int], GraphGenerator]] 
     "metric": _metric,
     "cosine": _fixed,
     "spatial": _fixed,
+    "head_tail": HeadTail.from_spec,
 }
 """Graph generators from a method and the number of node features."""
 
@@ -113,5 +115,6 @@ CLASSIFIERS: Mapping[ClassifierName, Callable[[MethodSpec, int, int], nn.Module]
     "mean_pool": MeanPool.from_spec,
     "attention_mil": AttentionMIL.from_spec,
     "logistic": LogisticPooled.from_spec,
+    "knowledge_aware": KnowledgeAware.from_spec,
 }
 """Classifiers from a method and the numbers of node features and of classes."""

@@ -82,20 +82,21 @@ def declared_space(spec: MethodSpec) -> dict[str, list[Any]]:
     """
     if spec.classifier == "logistic":
         raise ConfigError(f"tune: {spec.name} has no settings to search: it chooses its penalty itself.")
+    own = spec.settings
     space: dict[str, list[Any]] = {
-        "learning_rate": [3e-4, 1e-3, 3e-3],
+        "learning_rate": [0.3 * own.learning_rate, own.learning_rate, 3 * own.learning_rate],
         "weight_decay": [0.0, 0.03, 0.1, 0.3],
         "dropout": [0.0, 0.1, 0.3],
     }
     if spec.classifier != "paper_gcn":
-        space["hidden"] = [16, 32, 64]
+        space["hidden"] = [own.hidden // 2, own.hidden, 2 * own.hidden]
     if spec.classifier == "relational":
         space["layers"] = [1, 2, 3]
     if spec.generator in ("metric", "pair_mlp"):
         space["generator_learning_rate"] = [1e-3, 3e-3, 1e-2]
     if spec.generator == "metric":
         space |= {"heads": [2, 4, 8], "temperature": [4.0, 8.0, 12.0]}
-    if spec.generator in ("metric", "cosine", "spatial"):
+    if spec.generator in ("metric", "cosine", "spatial", "head_tail"):
         space["target_degree"] = [4, 8, 16]
     return space
 

@@ -1,8 +1,9 @@
 """The methods by name: which generator, which classifier, how many levels, which numbers.
 
 ``paper_a`` and ``paper_b`` follow ABiG-Net (Paul et al. 2025, arXiv 2510.13188) and its
-public code; every other method shares ours' settings, so that a comparison shows the
-graph and not the budget.
+public code.  Rivals from the literature have widths and step sizes of the literature
+(``LITERATURE_SETTINGS``); every other method shares ours' settings, so that a comparison
+shows the graph and not the budget.
 """
 
 from dataclasses import dataclass, replace
@@ -11,8 +12,8 @@ from typing import Literal
 from pipeline.errors import ConfigError
 from pipeline.training.params import Settings, TrainingParams
 
-GeneratorName = Literal["none", "pair_mlp", "metric", "cosine", "spatial"]
-ClassifierName = Literal["relational", "paper_gcn", "mean_pool", "attention_mil", "logistic"]
+GeneratorName = Literal["none", "pair_mlp", "metric", "cosine", "spatial", "head_tail"]
+ClassifierName = Literal["relational", "paper_gcn", "mean_pool", "attention_mil", "logistic", "knowledge_aware"]
 Levels = Literal["bilevel", "one"]
 Alternation = Literal["step", "pass"]
 
@@ -59,14 +60,14 @@ class MethodSpec:
 
     @property
     def dense_limit(self) -> int | None:
-        """Most patches of an image whose pairs are all scored; None for methods without a graph."""
-        return None if self.generator == "none" else self.settings.dense_limit
+        """Most patches of an image whose pairs are all scored; None where no two ever are, or only block by block."""
+        return None if self.generator in ("none", "head_tail") else self.settings.dense_limit
 
     @property
     def has_sparse_mode(self) -> bool:
         """Whether larger images are taken too."""
         some = 0 < self.settings.target_degree <= MOST_NEIGHBOURS
-        return self.generator in ("none", "metric") or (self.generator in ("cosine", "spatial") and some)
+        return self.generator in ("none", "metric", "head_tail") or (self.generator in ("cosine", "spatial") and some)
 
 
 PAPER_SETTINGS = Settings(
@@ -90,6 +91,17 @@ PAPER_EDGE_PENALTY = 1e-5
 
 PAPER_DRAWS_B = 5
 """Gumbel draws averaged by the published variant B."""
+
+LITERATURE_SETTINGS = Settings(
+    learning_rate=2e-4, generator_learning_rate=2e-4, weight_decay=0.01, dropout=0.25, hidden=128
+)
+"""Of rivals: step size and dropout of CLAM (Lu et al. 2021), a width for cohorts of hundreds of slides, AdamW's decay.
+
+Epochs, stopping and batches are ours: the same budget for everyone.
+"""
+
+WIKG_DEGREE = 6
+"""Neighbours of a head in WiKG's experiments (Li et al. 2024)."""
 
 METHODS: dict[str, MethodSpec] = {
     spec.name: spec
@@ -121,8 +133,14 @@ METHODS: dict[str, MethodSpec] = {
         MethodSpec("spatial_graph", "spatial", "relational"),
         MethodSpec("joint", "metric", "relational"),
         MethodSpec("logistic", "none", "logistic"),
+        MethodSpec(
+            "wikg", "head_tail", "knowledge_aware", settings=replace(LITERATURE_SETTINGS, target_degree=WIKG_DEGREE)
+        ),
     )
 }
+
+FAMILIES: dict[str, tuple[str, ...]] = {"paper": ("paper_a", "paper_b"), "literature": ("wikg",)}
+"""Methods whose settings were not chosen here."""
 
 
 def method_spec(name: str, params: TrainingParams) -> MethodSpec:

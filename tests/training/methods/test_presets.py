@@ -5,7 +5,15 @@ import torch
 
 from pipeline.errors import ConfigError
 from pipeline.training.classifiers.image_classifier import build_model
-from pipeline.training.methods.presets import METHODS, MOST_NEIGHBOURS, PAPER_SETTINGS, method_spec, spec_from_plain
+from pipeline.training.methods.presets import (
+    FAMILIES,
+    LITERATURE_SETTINGS,
+    METHODS,
+    MOST_NEIGHBOURS,
+    PAPER_SETTINGS,
+    method_spec,
+    spec_from_plain,
+)
 from pipeline.training.params import Settings, TrainingParams
 
 PARTS = {
@@ -18,8 +26,10 @@ PARTS = {
     "mean_pool": ("none", "mean_pool"),
     "attention_mil": ("none", "attention_mil"),
     "logistic": ("none", "logistic"),
+    "wikg": ("head_tail", "knowledge_aware"),
 }
 """Patch graph and classifier of each method, as the first table of docs/methods.md has them."""
+LITERATURE = FAMILIES["literature"]
 
 
 def test_each_method_is_made_of_its_graph_and_its_classifier():
@@ -28,11 +38,21 @@ def test_each_method_is_made_of_its_graph_and_its_classifier():
 
 
 def test_a_comparison_shows_the_graph_and_not_the_budget():
-    ours = [name for name in METHODS if not name.startswith("paper")]
+    ours = [name for name in METHODS if not name.startswith("paper") and name not in LITERATURE]
     for name in ours:
         spec = METHODS[name]
         assert spec.settings == Settings()
         assert (spec.jumping_knowledge, spec.draws, spec.edge_penalty, spec.alternation) == (False, 1, 0.0, "step")
+
+
+def test_rivals_have_the_settings_of_the_literature_and_our_budget():
+    ours = Settings()
+    for name in LITERATURE:
+        settings = METHODS[name].settings
+        assert replace(settings, target_degree=ours.target_degree) == LITERATURE_SETTINGS
+        assert (settings.epochs, settings.patience, settings.batch_size) == (ours.epochs, ours.patience, 16)
+        assert METHODS[name].levels == "one"
+    assert METHODS["wikg"].settings.target_degree == 6
 
 
 def test_given_values_beat_the_preset_and_the_rest_stays():
@@ -96,11 +116,12 @@ def test_only_the_default_and_the_paper_have_two_levels():
     assert {name for name, spec in METHODS.items() if spec.levels == "bilevel"} == {"default", "paper_a", "paper_b"}
 
 
-def test_methods_without_a_graph_have_no_limit_of_pairs():
+def test_methods_that_hold_no_pairs_have_no_limit_of_them():
     assert {name for name, spec in METHODS.items() if spec.dense_limit is None} == {
         "mean_pool",
         "attention_mil",
         "logistic",
+        "wikg",
     }
     assert METHODS["default"].dense_limit == 2048
 
