@@ -1,5 +1,6 @@
 """Parts of a feature cache, for readers that need not hold all of it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,9 @@ import zarr
 
 from pipeline.arrays import Float32s, Int64s
 from pipeline.artefacts.feature_making import Making, making_of
-from pipeline.artefacts.features import KIND, feature_names_of, open_cache, slide_id_of
+from pipeline.artefacts.features import EMBEDDINGS, KIND, feature_names_of, open_cache, read_features, slide_id_of
 from pipeline.artefacts.remedies import damaged
-from pipeline.artefacts.zarr_store import expected_digests, read_array, read_values
+from pipeline.artefacts.zarr_store import expected_digests, read_array, read_unverified, read_values
 
 
 @dataclass(frozen=True)
@@ -122,3 +123,21 @@ def open_features(path: str | Path) -> LazyFeatures:
         array=features,
         digest=expected_digests(group).get("features"),
     )
+
+
+def read_node_values(path: str | Path, embeddings: Sequence[str] = ()) -> Float32s:
+    """Features of a cache and beside them its ``embeddings``, float32 (n_tiles, d); NaN where undefined.
+
+    For who has read them before and knows their digest: it is not compared here.
+
+    Raises
+    ------
+    ArtefactError
+        If an array is missing or cannot be decoded.
+    """
+    if Path(path).suffix == ".h5":
+        return read_features(path).features
+    group = open_cache(path)
+    names = ["features", *(f"{EMBEDDINGS}/{name}" for name in embeddings)]
+    parts = [read_unverified(group, name, path, KIND).astype(np.float32, copy=False) for name in names]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)

@@ -8,9 +8,10 @@ import click
 
 from pipeline.artefacts.sheet import SlideRow, read_sheet
 from pipeline.commands.cohort import feature_files
-from pipeline.commands.options import DEVICE, EXISTING, EXISTING_FILE, NEW_FILE
+from pipeline.commands.options import DEVICE, EXISTING, EXISTING_FILE, NEW_FILE, PlainNumber
 from pipeline.errors import ArtefactError, OnMismatch
 from pipeline.provenance import source_digest
+from pipeline.training.params import DEFAULT_READING, MEMORY_GIB, ReadingParams
 
 
 @click.command("predict")
@@ -28,6 +29,13 @@ from pipeline.provenance import source_digest
     show_default=True,
     help="`warn` also predicts slides whose features were made otherwise than those of the training, and says so.",
 )
+@click.option(
+    "--memory-gib",
+    type=PlainNumber(MEMORY_GIB.low, MEMORY_GIB.high),
+    default=DEFAULT_READING.memory_gib,
+    show_default=True,
+    help="GiB of features held in memory; slides beyond are read from their caches where they are used.",
+)
 def command(
     model_path: Path,
     sheet_path: Path | None,
@@ -35,6 +43,7 @@ def command(
     out_path: Path,
     device: str,
     on_mismatch: OnMismatch,
+    memory_gib: float,
 ) -> None:
     """Apply a trained model to feature caches.
 
@@ -52,6 +61,7 @@ def command(
         device=device,
         source=source_digest("pipeline.training.predict"),
         on_mismatch=on_mismatch,
+        reading=ReadingParams(memory_gib=memory_gib),
     )
     click.echo(f"{out_path}: {len(rows)} slides")
 

@@ -4,14 +4,16 @@ A number of training is declared once, in ``Settings`` where methods may differ 
 ``FittingParams`` where they may not.  ``TrainingParams``, what a user sets, follows from both.
 """
 
+from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields, make_dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pipeline.errors import ConfigError
 from pipeline.tunables import (
     DESCRIPTION,
     RULE,
     SOME_TEXT,
+    Number,
     OrNull,
     Tunables,
     choice,
@@ -170,6 +172,38 @@ class FittingParams(Tunables, section="training"):
 DEFAULT_FITTING = FittingParams()
 
 
+MEMORY_GIB = Number(0, 100_000)
+"""Memory for features that can be asked for, GiB."""
+
+
+@dataclass(frozen=True)
+class ReadingParams(Tunables, section="training"):
+    """How much of a cohort is in memory; no result depends on it, and none records it."""
+
+    memory_gib: float = number(
+        4.0,
+        MEMORY_GIB.low,
+        MEMORY_GIB.high,
+        "GiB of node features (as read, and standardised) that a training or prediction holds; images beyond are read "
+        "from their caches at every use; batches and what is read ahead come on top, about 2 GiB for embeddings of "
+        "1024 values",
+    )
+    reading_threads: int = whole(1, 0, 64, "threads that read such images ahead of their use; 0 reads none ahead")
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Self:
+        """Its keys among those of the section ``training``."""
+        return cls(**{key.name: values[key.name] for key in fields(cls)})
+
+    @property
+    def most_held_bytes(self) -> float:
+        """The memory in bytes."""
+        return self.memory_gib * 2**30
+
+
+DEFAULT_READING = ReadingParams()
+
+
 def _as_set_by_user(setting: Field[Any]) -> tuple[str, Any, Any]:
     """A setting as a key whose null stands for the method's own value."""
     if setting.name in SAME_FOR_ALL:
@@ -179,18 +213,29 @@ def _as_set_by_user(setting: Field[Any]) -> tuple[str, Any, Any]:
 
 
 _Overrides = make_dataclass(
-    "_Overrides", [_as_set_by_user(setting) for setting in tunables_of(Settings)], bases=(FittingParams,), frozen=True
+    "_Overrides",
+    [_as_set_by_user(setting) for setting in tunables_of(Settings)],
+    bases=(ReadingParams, FittingParams),
+    frozen=True,
 )
 
 
 @dataclass(frozen=True)
 class TrainingParams(_Overrides):  # type: ignore[misc, valid-type]
-    """How models are trained: each key of ``Settings`` (None: the method's own value) and of ``FittingParams``."""
+    """How models are trained.
+
+    Each key of ``Settings`` (None: the method's own value), of ``FittingParams`` and of ``ReadingParams``.
+    """
 
     @property
     def fitting(self) -> FittingParams:
         """The part that is the same for every method."""
         return FittingParams(**{key.name: getattr(self, key.name) for key in fields(FittingParams)})
+
+    @property
+    def reading(self) -> ReadingParams:
+        """The part that changes no result."""
+        return ReadingParams.of(vars(self))
 
     @property
     def given(self) -> dict[str, Any]:

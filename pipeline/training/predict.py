@@ -21,6 +21,7 @@ from pipeline.training.fitting.checkpoint import TrainedModel, read_model
 from pipeline.training.fitting.fitting_task import fitted_by
 from pipeline.training.fitting.inference import predict_probabilities
 from pipeline.training.fitting.size_limits import check_sizes
+from pipeline.training.params import DEFAULT_READING, ReadingParams
 
 log = get_logger("training")
 
@@ -37,6 +38,7 @@ def predict(
     device: str,
     source: str,
     on_mismatch: OnMismatch = "stop",
+    reading: ReadingParams = DEFAULT_READING,
 ) -> None:
     """Predict ``rows``, in their order.
 
@@ -50,6 +52,8 @@ def predict(
         Feature file by slide, or the folder of ``{slide_id}.zarr``.
     on_mismatch
         What is done about slides whose features were made otherwise than those that the model was trained on.
+    reading
+        How much of the features is in memory.
 
     Raises
     ------
@@ -61,7 +65,7 @@ def predict(
     """
     place = choose_device(device)
     model = read_model(model_path, place)
-    cohort = load_nodes(features, [row.slide_id for row in rows], model.fitting.embeddings)
+    cohort = load_nodes(features, [row.slide_id for row in rows], model.fitting.embeddings, reading)
     mismatches = check_made_as(cohort.makings, model.making, model_path, on_mismatch)
     check_cohort(cohort, model, model_path)
     check_sizes(cohort, cohort.slides, model.spec)

@@ -33,5 +33,5 @@ def train_final(
     if not slides:
         raise CohortError(f"{splits_path}: no slide to train on.")
     rows = final_table(slides, split_params, job.split.seed)
-    cohort = load_nodes(features, list(rows["slide_id"]), job.params.embeddings)
+    cohort = load_nodes(features, list(rows["slide_id"]), job.params.embeddings, job.params.reading)
     train_and_write(job, TrainingInputs(Path(splits_path), rows, cohort, split_params), Path(out_dir)).remove()

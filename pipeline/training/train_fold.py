@@ -54,7 +54,7 @@ def train_fold(
     """
     rows = rows_of_fold(splits_path, job)
     slide_ids = slides_with_roles(rows, ROLES) if has_test_image(rows) else []
-    cohort = load_nodes(features, slide_ids, job.params.embeddings)
+    cohort = load_nodes(features, slide_ids, job.params.embeddings, job.params.reading)
     train_loaded_fold(splits_path, cohort, out_dir, job).remove()
 
 

@@ -3,7 +3,7 @@ from dataclasses import fields
 import pytest
 
 from pipeline.errors import ConfigError
-from pipeline.training.params import FittingParams, Settings, SplitParams, TrainingParams
+from pipeline.training.params import FittingParams, ReadingParams, Settings, SplitParams, TrainingParams
 from pipeline.tunables import Number, rule_of, tunables_of
 
 
@@ -31,14 +31,22 @@ def test_training_numbers_below_their_bound_are_refused(key):
 
 
 def test_settings_hold_every_number_of_the_parameters():
-    own, shared = ({f.name for f in fields(kind)} for kind in (Settings, FittingParams))
-    assert {f.name for f in fields(TrainingParams)} == own | shared
-    assert not own & shared
+    own, shared, reading = ({f.name for f in fields(kind)} for kind in (Settings, FittingParams, ReadingParams))
+    assert {f.name for f in fields(TrainingParams)} == own | shared | reading
+    assert len(own | shared | reading) == len(own) + len(shared) + len(reading)
 
 
 def test_what_all_methods_share_is_passed_on():
     params = TrainingParams(upper_gradient="neumann", neumann_terms=2, temperature_scaling=True)
     assert params.fitting == FittingParams(upper_gradient="neumann", neumann_terms=2, temperature_scaling=True)
+
+
+def test_what_is_held_in_memory_is_passed_on_and_recorded_nowhere():
+    params = TrainingParams(memory_gib=0.5, reading_threads=3)
+    assert params.reading == ReadingParams(memory_gib=0.5, reading_threads=3)
+    assert params.reading.most_held_bytes == 2**29
+    assert (params.given, params.fitting) == (TrainingParams().given, FittingParams())
+    assert ReadingParams.of({"memory_gib": 2.0, "reading_threads": 0, "epochs": 3}) == ReadingParams(2.0, 0)
 
 
 @pytest.mark.parametrize("values", [{"upper_gradient": "second_order"}, {"precision": "float16"}])

@@ -11,10 +11,11 @@ from pipeline.artefacts.predictions import read_predictions
 from pipeline.artefacts.sheet import SlideRow
 from pipeline.artefacts.splits import read_excluded
 from pipeline.errors import ArtefactError, CohortError
+from pipeline.provenance import file_digest
 from pipeline.training.cohort.roles import Split
 from pipeline.training.fitting.checkpoint import read_model, write_model
 from pipeline.training.fitting.training_job import TrainingJob
-from pipeline.training.params import SplitParams, TrainingParams
+from pipeline.training.params import ReadingParams, SplitParams, TrainingParams
 from pipeline.training.predict import predict
 from pipeline.training.split_cohort import SplitJob, split_cohort
 from pipeline.training.train_fold import train_fold
@@ -48,6 +49,15 @@ def test_a_stored_model_repeats_the_folds_predictions(fold, stored, tmp_path):
     by_id = {row.slide_id: row for row in stored[0]}
     found = run(fold, stored[1], [by_id[slide_id] for slide_id in expected["slide_id"]], tmp_path / "p.csv")
     pd.testing.assert_frame_equal(found, expected)
+
+
+def test_slides_read_where_they_are_used_are_predicted_as_those_in_memory(fold, stored, tmp_path):
+    held, read = (tmp_path / name / "p.csv" for name in ("held", "read"))
+    for out, memory_gib in ((held, 1.0), (read, 0.0)):
+        reading = ReadingParams(memory_gib=memory_gib)
+        predict(fold / "model.pt", stored[1], out, rows=stored[0], device="cpu", source="s", reading=reading)
+    assert held.read_bytes() == read.read_bytes()
+    assert len({file_digest(path.with_suffix(".provenance.json")) for path in (held, read)}) == 1
 
 
 def test_large_images_are_predicted_as_in_their_fold_and_nearly_as_small_ones(stored, splits, tmp_path):

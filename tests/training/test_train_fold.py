@@ -44,6 +44,31 @@ def test_a_fold_holds_its_files_and_predicts_its_test_images(splits, stored, tmp
     assert set(record["upstream"]) == {"splits", "features"}
 
 
+def same_files(one, other):
+    return all(file_digest(one / name) == file_digest(other / name) for name in FILES)
+
+
+@pytest.mark.parametrize("reading_threads", [0, 2])
+@pytest.mark.parametrize("method", METHODS)
+def test_images_read_at_every_use_train_and_predict_as_those_in_memory(
+    method, reading_threads, splits, stored, tmp_path
+):
+    """Each file of a fold has the same bytes, small images and large ones, whatever is held."""
+    large = replace(QUICK, dense_limit=4, batch_size=3) if METHODS[method].has_sparse_mode else QUICK
+    for params in (QUICK, large) if reading_threads else (large,):
+        held = run(splits, stored, tmp_path / "held", method, params=params)
+        # Images of 8 patches and 10 features: with this memory four of them are held.
+        few = replace(params, memory_gib=4 * 2 * 8 * 10 * 4 / 2**30, reading_threads=reading_threads)
+        assert same_files(held, run(splits, stored, tmp_path / "read", method, params=few))
+
+
+def test_gradients_through_the_classifier_are_those_of_images_in_memory(splits, stored, tmp_path):
+    for method in ("default", "paper_a"):
+        params = replace(QUICK, upper_gradient="unrolled")
+        held = run(splits, stored, tmp_path / "held", method, params=params)
+        assert same_files(held, run(splits, stored, tmp_path / "read", method, params=replace(params, memory_gib=0)))
+
+
 @pytest.mark.parametrize(("method", "n_edges"), [("default", 8 * 7), ("paper_b", 8 * 7), ("mean_pool", 0)])
 def test_graphs_hold_all_pairs_or_none(method, n_edges, splits, stored, tmp_path):
     out = run(splits, stored, tmp_path / "fold", method)

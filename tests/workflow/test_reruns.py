@@ -18,6 +18,10 @@ def test_a_changed_training_parameter_reruns_only_training(finished, exclude):
     assert set(finished.planned(changed=exclude | {"training": {"epochs": 4}})) == TRAINING
 
 
+def test_another_memory_for_training_reruns_no_training(finished, exclude):
+    assert not TRAINING - {"write_report"} & set(finished.planned(changed=exclude | {"training": {"memory_gib": 1.5}}))
+
+
 def test_a_changed_report_parameter_reruns_only_the_report(finished, exclude):
     assert set(finished.planned(changed=exclude | {"report": {"n_overlays": 1}})) == {"write_report"}
 

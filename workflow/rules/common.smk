@@ -22,8 +22,11 @@ from pipeline.training.cohort.fold_plan import (
     require_folds,
     require_select_share,
 )
+from pipeline.training.params import ReadingParams
+from pipeline.tunables import tunables_of
 
 NOTHING = "(?!)"
+READING_KEYS = frozenset(key.name for key in tunables_of(ReadingParams))
 CLOCK_SKEW_S = 24 * 3600  # clocks of file systems differ by less
 # What Snakemake replaces in the paths of rules, wildcards and path variables, and offers no way to escape.
 REPLACED = re.compile(r"\{[^{}]*\}|<[a-z][a-z0-9_]*>")
@@ -57,6 +60,15 @@ def section(name):
     """A section of the configuration, hashable where it can be."""
     return {
         key: tuple(v) if isinstance(v, list) else v for key, v in config[name].items()
+    }
+
+
+def training_section():
+    """What results depend on in the section of training: how much of a cohort is in memory reruns nothing."""
+    return {
+        key: value
+        for key, value in section("training").items()
+        if key not in READING_KEYS
     }
 
 
@@ -210,4 +222,6 @@ if PREDICTED and config["prediction"]["method"] not in METHODS:
     raise WorkflowError(
         f"config: prediction.method: expected one of methods ({', '.join(METHODS)}), found {config['prediction']['method']}"
     )
+# What is held of a cohort, and as much again for one slide, its batches and what is read ahead.
+TRAINING_MB = 4000 + int(1024 * config["training"]["memory_gib"])
 GPUS = 1 if config["device"] == "cuda" else 0

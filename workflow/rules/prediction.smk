@@ -14,7 +14,7 @@ rule predict:
         environment("training")
     threads: config["training"]["threads"]
     resources:
-        mem_mb=more_memory(8000),
+        mem_mb=more_memory(TRAINING_MB),
         runtime=240,
         gpu=GPUS,
     params:

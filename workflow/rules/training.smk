@@ -46,11 +46,11 @@ rule train_fold:
         environment("training")
     threads: config["training"]["threads"]
     resources:
-        mem_mb=more_memory(8000),
+        mem_mb=more_memory(TRAINING_MB),
         runtime=24 * 60,
         gpu=GPUS,
     params:
-        training=section("training"),
+        training=training_section(),
         features=f"{OUT}/features",
         device=config["device"],
         partial=f"{OUT}/.partial/train_fold/{RUN}",
@@ -76,11 +76,11 @@ rule train_final:
         environment("training")
     threads: config["training"]["threads"]
     resources:
-        mem_mb=more_memory(8000),
+        mem_mb=more_memory(TRAINING_MB),
         runtime=24 * 60,
         gpu=GPUS,
     params:
-        training=section("training"),
+        training=training_section(),
         splits=section("splits"),
         seed=SEEDS[0],
         features=f"{OUT}/features",

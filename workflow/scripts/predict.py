@@ -4,6 +4,7 @@ from pathlib import Path
 
 from pipeline.artefacts.sheet import rows_from_plain
 from pipeline.logs import job_log
+from pipeline.training.params import ReadingParams
 from pipeline.training.predict import predict
 
 with job_log(snakemake.log[0]):
@@ -15,4 +16,5 @@ with job_log(snakemake.log[0]):
         device=snakemake.params.device,
         source=snakemake.params.source,
         on_mismatch=snakemake.params.on_mismatch,
+        reading=ReadingParams.of(snakemake.config["training"]),
     )

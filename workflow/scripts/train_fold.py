@@ -16,7 +16,7 @@ with job_log(snakemake.log[0]):
         TrainingJob(
             method=snakemake.wildcards.method,
             split=Split(seed=int(snakemake.wildcards.seed), fold=int(snakemake.wildcards.fold)),
-            params=TrainingParams(**snakemake.params.training),
+            params=TrainingParams(**snakemake.config["training"] | snakemake.params.training),
             device=snakemake.params.device,
             source=snakemake.params.source,
             partial_dir=Path(snakemake.params.partial),

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from pipeline.arrays import Float64s
+from pipeline.training.graphs.batching import read_ahead
 from pipeline.training.graphs.image_batches import ImageBatch, NodeImage, PackedBatch
 
 
@@ -19,5 +20,7 @@ def mean_and_sd(batch: ImageBatch) -> Tensor:
 @torch.no_grad()
 def pooled_images(images: Sequence[NodeImage]) -> Float64s:
     """``mean_and_sd`` of ``images`` one by one, so that none depends on another, float64 (n, 2d)."""
-    pooled: Float64s = torch.cat([mean_and_sd(PackedBatch.of([image])) for image in images]).double().cpu().numpy()
-    return pooled
+    one_by_one = read_ahead(images, ([place] for place in range(len(images))))
+    pooled = [mean_and_sd(PackedBatch.of([images[place]])) for (place,) in one_by_one]
+    values: Float64s = torch.cat(pooled).double().cpu().numpy()
+    return values

@@ -5,7 +5,8 @@ Coordinate legend: caches hold level-0 (x, y) of each tile's top-left corner; he
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -16,13 +17,18 @@ from scipy.spatial import KDTree
 from pipeline.arrays import Float32s, Int64s
 from pipeline.artefacts.feature_files import feature_path
 from pipeline.artefacts.feature_making import Making, making_of
+from pipeline.artefacts.feature_parts import read_node_values
 from pipeline.artefacts.features import FeatureStore, check_store_slide, read_features
-from pipeline.errors import CohortError
-from pipeline.logs import progress
+from pipeline.artefacts.zarr_store import array_digest
+from pipeline.errors import ArtefactError, CohortError
+from pipeline.logs import get_logger, progress
 from pipeline.training.cohort.feature_names import common_feature_names
+from pipeline.training.params import DEFAULT_READING, ReadingParams
 
-MOST_HELD_BYTES = 4 * 2**30
-"""Features of a cohort held in memory; those of further images are read again where they are used."""
+COPIES = 2
+"""Copies of an image's features in a training that holds them: as read, and standardised."""
+
+log = get_logger("training")
 
 
 @dataclass(frozen=True)
@@ -43,6 +49,11 @@ class SlideNodes:
     coords: Float32s
     reason: str | None = None
 
+    @property
+    def digest(self) -> str:
+        """Digest of the features, 16 hex digits."""
+        return array_digest(self.x)
+
 
 @dataclass(frozen=True)
 class StoredNodes:
@@ -54,19 +65,37 @@ class StoredNodes:
         The feature file.
     embeddings
         Names of the embeddings whose columns follow those of the features.
-    coords, reason
+    coords
         As in ``SlideNodes``.
+    digest
+        Of the features, as they were first read.
+    readers
+        Threads in which they may be read; None for none.
     """
 
     path: Path
     embeddings: tuple[str, ...]
     coords: Float32s
-    reason: str | None = None
+    digest: str
+    readers: Executor | None = None
+    reason: None = None
 
     @property
     def x(self) -> Float32s:
-        """float32 (n, d), read anew each time; NaN where undefined."""
-        return node_features(read_features(self.path), self.embeddings)
+        """float32 (n, d), read anew each time; NaN where undefined.
+
+        Raises
+        ------
+        ArtefactError
+            If they can no longer be read, or are not those that were read first.
+        """
+        x = read_node_values(self.path, self.embeddings)
+        if array_digest(x) != self.digest:
+            raise ArtefactError(
+                f"{self.path}: its features changed while a training or prediction was using them; expected those that "
+                "it had read at its start. Leave feature files alone until it has ended, and start it again."
+            )
+        return x
 
 
 Nodes = SlideNodes | StoredNodes
@@ -95,9 +124,7 @@ class CohortNodes:
         """Digest of names, features and coordinates, 16 hex digits."""
         digest = hashlib.sha256("\0".join(self.feature_names).encode())
         for slide_id, nodes in sorted(self.slides.items()):
-            x = nodes.x
-            digest.update(f"\0{slide_id}\0{x.shape}".encode())
-            digest.update(x.tobytes() + nodes.coords.tobytes())
+            digest.update(f"\0{slide_id}\0{nodes.digest}".encode() + nodes.coords.tobytes())
         return digest.hexdigest()[:16]
 
     def n_patches(self, slide_id: str) -> int:
@@ -106,9 +133,12 @@ class CohortNodes:
 
 
 def load_nodes(
-    features: Path | Mapping[str, Path], slide_ids: Sequence[str], embeddings: Sequence[str] = ()
+    features: Path | Mapping[str, Path],
+    slide_ids: Sequence[str],
+    embeddings: Sequence[str] = (),
+    reading: ReadingParams = DEFAULT_READING,
 ) -> CohortNodes:
-    """Read the nodes of ``slide_ids``; features beyond ``MOST_HELD_BYTES`` are checked and stay in their files.
+    """Read the nodes of ``slide_ids``; features beyond the memory of ``reading`` are checked and stay in their files.
 
     Parameters
     ----------
@@ -126,6 +156,7 @@ def load_nodes(
     names: dict[str, tuple[str, ...]] = {}
     makings: dict[str, Making] = {}
     n_bytes = 0
+    readers = ThreadPoolExecutor(reading.reading_threads, "reader") if reading.reading_threads else None
     for slide_id in progress(slide_ids, description="reading features", unit="slides", total=len(slide_ids)):
         path = feature_path(features, slide_id)
         store = read_features(path)
@@ -138,10 +169,23 @@ def load_nodes(
         names[slide_id] = _column_names(store, embeddings)
         makings[slide_id] = making_of(vars(store), embeddings)
         x = node_features(store, embeddings)
-        n_bytes += x.nbytes
-        held = n_bytes <= MOST_HELD_BYTES
-        slides[slide_id] = SlideNodes(x, coords) if held else StoredNodes(path, tuple(embeddings), coords)
+        n_bytes += COPIES * x.nbytes
+        held = n_bytes <= reading.most_held_bytes
+        slides[slide_id] = (
+            SlideNodes(x, coords) if held else StoredNodes(path, tuple(embeddings), coords, array_digest(x), readers)
+        )
+    _say_stored(slides.values(), reading)
     return CohortNodes(slides, common_feature_names(names), makings)
+
+
+def _say_stored(slides: Collection[Nodes], reading: ReadingParams) -> None:
+    n_stored = sum(isinstance(nodes, StoredNodes) for nodes in slides)
+    if n_stored:
+        log.info(
+            "%d of %d images are read from their caches at every use: features held in memory are bounded by "
+            "training.memory_gib, %g GiB",
+            *(n_stored, len(slides), reading.memory_gib),
+        )
 
 
 def node_features(store: FeatureStore, embeddings: Sequence[str]) -> Float32s:

@@ -116,7 +116,8 @@ def train_cohort(
     splits = read_splits(splits_path)
     folds = chosen_folds(splits, run.only_fold)
     params = run.params_of(folds)
-    cohort = load_nodes(features, list(dict.fromkeys(splits["slide_id"])), params[folds[0]].embeddings)
+    slide_ids = list(dict.fromkeys(splits["slide_id"]))
+    cohort = load_nodes(features, slide_ids, params[folds[0]].embeddings, run.training.reading)
     runs = {}
     for method, folder in folders.items():
         for fold in folds:

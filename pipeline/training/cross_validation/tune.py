@@ -9,7 +9,7 @@ one file of settings a fold, and one for the final model from roles over all ima
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,7 @@ from pipeline.training.cross_validation.train_cohort import chosen_folds
 from pipeline.training.fitting.fitting import FITTING_ROLES, fit_model
 from pipeline.training.fitting.fitting_task import FittingTask
 from pipeline.training.methods.presets import MethodSpec, method_spec
-from pipeline.training.params import SplitParams, TrainingParams
+from pipeline.training.params import ReadingParams, SplitParams, TrainingParams
 from pipeline.training.split_cohort import EXCLUDED, SPLITS, SplitJob, split_cohort
 
 Space = Mapping[str, Sequence[Any]]
@@ -44,7 +44,12 @@ Space = Mapping[str, Sequence[Any]]
 HALVING = 3
 """Of this many trials one goes on, with this many times the epochs (Jamieson and Talwalkar 2016)."""
 
-NOT_SEARCHED = frozenset({"epochs", "threads", "message_passing", "precision", "temperature_scaling", "embeddings"})
+NOT_SEARCHED = frozenset(
+    {
+        *("epochs", "threads", "message_passing", "precision", "temperature_scaling", "embeddings"),
+        *(key.name for key in fields(ReadingParams)),
+    }
+)
 """Keys that the search sets itself, or that the loss on ``select`` does not judge."""
 
 LEAST_EPOCHS = 5
@@ -168,7 +173,8 @@ def tune(rows: Sequence[SlideRow], features: Mapping[str, Path], out_dir: str | 
     out = Path(out_dir)
     split_cohort(rows, features, out, SplitJob(search.splits, (search.seed,), search.source, search.on_mismatch))
     table = read_splits(out / SPLITS)
-    cohort = load_nodes(features, list(dict.fromkeys(table["slide_id"])), search.training.embeddings)
+    slide_ids = list(dict.fromkeys(table["slide_id"]))
+    cohort = load_nodes(features, slide_ids, search.training.embeddings, search.training.reading)
     check_made_alike(cohort.makings, search.on_mismatch)
     searched = []
     for split, roles in _places(table, search).items():

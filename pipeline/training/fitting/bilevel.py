@@ -222,7 +222,7 @@ def _epoch(run: _Run, images: TrainingImages, objective: Objective) -> dict[Leve
     for level, batch, answering in schedule(run.model, images, spec, run.order):
         optimiser = run.optimisers[level]
         if level == "upper" and through:
-            loss, logits = hypergradient_loss(run.model, batch, answering, objective)
+            loss, logits = hypergradient_loss(run.model, batch, answering(), objective)
             take_step(optimiser, spec.settings.gradient_clip)
         else:
             with mixed_precision(batch.x.device, fitting):

@@ -17,9 +17,10 @@ from pipeline.artefacts.torch_file import is_sealed, read_torch, write_torch
 from pipeline.errors import ArtefactError
 from pipeline.provenance import FORMAT_VERSIONS, package_versions
 from pipeline.training.classifiers.image_classifier import ImageClassifier, build_model
-from pipeline.training.cohort.cohort_nodes import Nodes
+from pipeline.training.cohort.cohort_nodes import Nodes, StoredNodes
 from pipeline.training.cohort.node_scaler import NodeScaler
 from pipeline.training.graphs.image_batches import NodeImage
+from pipeline.training.graphs.stored_images import StoredImage
 from pipeline.training.methods.presets import MethodSpec, spec_from_plain
 from pipeline.training.params import DEFAULT_FITTING, FittingParams
 
@@ -67,9 +68,11 @@ class TrainedModel:
 
 
 def node_image(nodes: Nodes, scaler: NodeScaler, label: int, device: torch.device, patient: str = "") -> NodeImage:
-    """One standardised image on ``device``."""
-    x = torch.from_numpy(scaler.apply(nodes.x)).to(device)
-    return NodeImage(x, torch.from_numpy(nodes.coords).to(device), label, patient)
+    """One standardised image on ``device``; nodes that stay in their file are read and standardised at every use."""
+    coords = torch.from_numpy(nodes.coords).to(device)
+    if isinstance(nodes, StoredNodes):
+        return StoredImage(lambda: scaler.apply(nodes.x), coords, label, nodes.readers, patient)
+    return NodeImage(torch.from_numpy(scaler.apply(nodes.x)).to(device), coords, label, patient)
 
 
 def write_model(path: str | Path, model: TrainedModel, *, source: str) -> None:

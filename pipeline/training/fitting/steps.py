@@ -1,6 +1,6 @@
 """Steps of the two levels: their order, their losses and gradients, their optimisers."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
@@ -55,8 +55,8 @@ class Objective:
     fitting: FittingParams = DEFAULT_FITTING
 
 
-Step = tuple[Level, ImageBatch, ImageBatch]
-"""Level, batch, and the lower batch with which the classifier answers an upper step."""
+Step = tuple[Level, ImageBatch, Callable[[], ImageBatch]]
+"""Level, batch, and what gives the lower batch with which the classifier answers an upper step."""
 
 
 def schedule(
@@ -74,21 +74,26 @@ def schedule(
 
     if spec.levels == "one":
         both = [*images.train, *images.structure]
-        yield from (("lower", batch, batch) for batch in batches(both, shuffled(len(both), order)))
+        yield from (("lower", batch, _given(batch)) for batch in batches(both, shuffled(len(both), order)))
         return
     lower = batches(images.train, shuffled(len(images.train), order))
     if spec.alternation == "pass":
         answers = []
         for batch in lower:
-            answers.append(batch)
-            yield "lower", batch, batch
+            # Its images alone are kept, not their features.
+            answers.append(partial(type(batch).of, batch.images))
+            yield "lower", batch, _given(batch)
         upper = batches(images.structure, shuffled(len(images.structure), order))
         yield from (("upper", batch, answer) for batch, answer in zip(upper, cycle(answers), strict=False))
         return
     rounds = endless(partial(batches, images.structure), len(images.structure), order)
     for batch in lower:
-        yield "lower", batch, batch
-        yield "upper", next(rounds), batch
+        yield "lower", batch, _given(batch)
+        yield "upper", next(rounds), _given(batch)
+
+
+def _given(batch: ImageBatch) -> Callable[[], ImageBatch]:
+    return lambda: batch
 
 
 def level_loss(model: ImageClassifier, batch: ImageBatch, level: Level, objective: Objective) -> tuple[Tensor, Tensor]:

@@ -1,5 +1,6 @@
 """Which images stand in one batch, and in which order: within guards on memory, and each once."""
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from heapq import merge
@@ -36,7 +37,7 @@ def groups(images: Sequence[NodeImage], batch_size: int, order: Iterable[int], f
     group: list[int] = []
     sizes: list[int] = []
     for position in order:
-        size = len(images[position].x)
+        size = images[position].n_nodes
         if group and (len(group) == batch_size or not fits([*sizes, size])):
             yield group
             group, sizes = [], []
@@ -46,12 +47,30 @@ def groups(images: Sequence[NodeImage], batch_size: int, order: Iterable[int], f
         yield group
 
 
+def read_ahead(images: Sequence[NodeImage], groups_of_images: Iterable[list[int]]) -> Iterator[list[int]]:
+    """Yield groups of positions in ``images``; those of a group are read while the one before it is worked on."""
+    coming: deque[list[int]] = deque()
+    try:
+        for group in groups_of_images:
+            for position in group:
+                images[position].fetch()
+            coming.append(group)
+            if len(coming) > 1:
+                yield coming.popleft()
+        while coming:
+            yield coming.popleft()
+    finally:
+        for group in coming:
+            for position in group:
+                images[position].drop()
+
+
 def padded_batches(
     images: Sequence[NodeImage], batch_size: int, order: Sequence[int] | None = None, fits: Fits = pairs_fit
 ) -> Iterator[PaddedBatch]:
     """Padded batches of ``images`` in ``order``; None means as they stand."""
     order = range(len(images)) if order is None else order
-    for group in groups(images, batch_size, order, fits):
+    for group in read_ahead(images, groups(images, batch_size, order, fits)):
         yield PaddedBatch.of([images[position] for position in group])
 
 
@@ -86,13 +105,15 @@ def planned_batches(
     order = range(len(images)) if order is None else order
     turn = {position: place for place, position in enumerate(order)}
     limit = plan.dense_limit
-    small = [position for position in order if limit is None or len(images[position].x) <= limit]
-    large = [position for position in order if limit is not None and len(images[position].x) > limit]
-    kinds = [
-        ((group, plan.join) for group in groups(images, plan.batch_size, small, pairs_fit)),
-        ((group, PackedBatch.of) for group in groups(images, plan.batch_size, large, nodes_fit)),
-    ]
-    for group, join in merge(*kinds, key=lambda kind: turn[kind[0][-1]]):
+    small = [position for position in order if limit is None or images[position].n_nodes <= limit]
+    large = [position for position in order if limit is not None and images[position].n_nodes > limit]
+    kinds = (
+        groups(images, plan.batch_size, small, pairs_fit),
+        groups(images, plan.batch_size, large, nodes_fit),
+    )
+    for group in read_ahead(images, merge(*kinds, key=lambda group: turn[group[-1]])):
+        is_large = limit is not None and images[group[0]].n_nodes > limit
+        join = PackedBatch.of if is_large else plan.join
         yield group, join([images[position] for position in group])
 
 

@@ -159,7 +159,7 @@ class CandidateSearch:
 
     def of_images(self, images: Sequence[NodeImage], direction: Tensor, *, remember: bool) -> Candidates:
         """Candidates of packed ``images``, whose unit vectors are ``direction`` (H, N, p)."""
-        parts = torch.split(direction, [len(image.x) for image in images], dim=1)
+        parts = torch.split(direction, [image.n_nodes for image in images], dim=1)
         return joined([*self._of_each(images, parts, remember=remember)])
 
     def _of_each(
@@ -176,11 +176,11 @@ class CandidateSearch:
 
     def _remember(self, image: NodeImage, candidates: Candidates) -> None:
         self._remembered[image] = candidates
-        n_nodes = sum(len(remembered.x) for remembered in self._remembered)
+        n_nodes = sum(remembered.n_nodes for remembered in self._remembered)
         while n_nodes > NODES_REMEMBERED:
             oldest = next(iter(self._remembered))
             del self._remembered[oldest]
-            n_nodes -= len(oldest.x)
+            n_nodes -= oldest.n_nodes
 
 
 def find_candidates(direction: Tensor, coords: Tensor, params: CandidateParams) -> Candidates:

@@ -20,6 +20,9 @@ from pipeline.training.graphs.neighbour_search import most_similar, nearest_in_s
 from pipeline.training.graphs.pyg_batches import pyg_batch
 from pipeline.training.graphs.sparse_kernels import Neighbours
 
+EDGES_REMEMBERED = 33_554_432
+"""Guard on memory (20 bytes each): edges of all images that are kept; later images are searched at each use."""
+
 
 @dataclass(frozen=True)
 class FixedAdjacency(Adjacency):
@@ -112,27 +115,41 @@ class FixedGraph(GraphGenerator):
 
     def edges(self, image: NodeImage) -> ScoredEdges:
         """Edges of an image in both directions, none twice, and their scores."""
-        if image not in self._edges:
-            few = len(image.x) <= self.dense_limit
-            nearest, counts = (self._nearest_of_all(image), None) if few else self.nearest(image)
-            edge_index = mutual(nearest, counts)
-            self._edges[image] = ScoredEdges(edge_index, self.score(image, edge_index))
-        return self._edges[image]
+        return self._remembered(image, image.x) if image not in self._edges else self._edges[image]
+
+    def _edges_in(self, batch: ImageBatch) -> list[ScoredEdges]:
+        """Edges of each image of a batch, whose features are there already."""
+        packed = batch.packed()
+        return [
+            self._edges[image] if image in self._edges else self._remembered(image, x)
+            for image, x in zip(batch.images, torch.split(packed.x, batch.sizes), strict=True)
+        ]
+
+    def _remembered(self, image: NodeImage, x: Tensor) -> ScoredEdges:
+        """Edges of an image with features ``x``, which are kept where there is room."""
+        held = NodeImage(x, image.coords, image.label)
+        few = image.n_nodes <= self.dense_limit
+        nearest, counts = (self._nearest_of_all(held), None) if few else self.nearest(held)
+        edge_index = mutual(nearest, counts)
+        edges = ScoredEdges(edge_index, self.score(held, edge_index))
+        if sum(len(kept.score) for kept in self._edges.values()) + len(edges.score) <= EDGES_REMEMBERED:
+            self._edges[image] = edges
+        return edges
 
     def _nearest_of_all(self, image: NodeImage) -> Tensor:
-        n_nodes = len(image.x)
+        n_nodes = image.n_nodes
         closeness = self.closeness(image).fill_diagonal_(-torch.inf)
         return closeness.topk(min(self.degree or n_nodes, n_nodes - 1), dim=-1).indices
 
     def forward(self, batch: ImageBatch) -> FixedAdjacency:
         """Means over neighbours in packed images."""
-        edges = [self.edges(image) for image in batch.images]
+        edges = self._edges_in(batch)
         graphs = pyg_batch(batch.packed(), [e.edge_index for e in edges], [e.score for e in edges])
         return FixedAdjacency(Neighbours(graphs.edge_index, graphs.num_nodes), batch.sizes, self.kernels)
 
     def learned_graphs(self, batch: ImageBatch) -> list[LearnedGraph]:
         """The edges alone, all kept."""
-        return [_all_kept(self.edges(image)) for image in batch.images]
+        return [_all_kept(edges) for edges in self._edges_in(batch)]
 
 
 class CosineGraph(FixedGraph):

@@ -35,6 +35,17 @@ class NodeImage:
     label: int
     patient: str = ""
 
+    @property
+    def n_nodes(self) -> int:
+        """Number of nodes; asking for it reads nothing."""
+        return len(self.coords)
+
+    def fetch(self) -> None:
+        """Begin to read ``x``, where it is not in memory, for the next who asks for it."""
+
+    def drop(self) -> None:
+        """Forget what ``fetch`` has begun and nobody asked for."""
+
 
 @dataclass(frozen=True)
 class ImageBatch(ABC):
@@ -68,7 +79,7 @@ class ImageBatch(ABC):
     @property
     def sizes(self) -> list[int]:
         """Nodes of each image."""
-        return [len(image.x) for image in self.images]
+        return [image.n_nodes for image in self.images]
 
     @cached_property
     def n_nodes(self) -> Tensor:
@@ -116,20 +127,20 @@ class PaddedBatch(ImageBatch):
     @classmethod
     def of(cls, images: Sequence[NodeImage]) -> Self:
         """Pad ``images``; at least one."""
-        sizes = torch.tensor([len(image.x) for image in images])
+        sizes = torch.tensor([image.n_nodes for image in images])
         mask = torch.arange(int(sizes.max())) < sizes[:, None]
-        device = images[0].x.device
+        x = pad_sequence([image.x for image in images], batch_first=True)
         return cls(
             images=tuple(images),
-            x=pad_sequence([image.x for image in images], batch_first=True),
+            x=x,
             coords=pad_sequence([image.coords for image in images], batch_first=True),
-            labels=torch.tensor([image.label for image in images], device=device),
-            mask=mask.to(device),
+            labels=torch.tensor([image.label for image in images], device=x.device),
+            mask=mask.to(x.device),
         )
 
     def packed(self) -> "PackedBatch":
         """The images without padding."""
-        return PackedBatch.of(self.images)
+        return PackedBatch(self.images, self.x[self.mask], self.coords[self.mask], self.labels)
 
     @cached_property
     def all_pairs(self) -> AllPairs:
@@ -156,11 +167,12 @@ class PackedBatch(ImageBatch):
     @classmethod
     def of(cls, images: Sequence[NodeImage]) -> Self:
         """Pack ``images``; at least one."""
+        x = torch.cat([image.x for image in images])
         return cls(
             images=tuple(images),
-            x=torch.cat([image.x for image in images]),
+            x=x,
             coords=torch.cat([image.coords for image in images]),
-            labels=torch.tensor([image.label for image in images], device=images[0].x.device),
+            labels=torch.tensor([image.label for image in images], device=x.device),
         )
 
     def packed(self) -> "PackedBatch":

@@ -1,9 +1,11 @@
+import logging
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from pipeline.artefacts.features import FeatureStore, write_features
 from pipeline.errors import ArtefactError, CohortError
-from pipeline.training.cohort import cohort_nodes as module
 from pipeline.training.cohort.cohort_nodes import (
     CohortNodes,
     SlideNodes,
@@ -12,6 +14,9 @@ from pipeline.training.cohort.cohort_nodes import (
     nearest_distance,
     nonempty,
 )
+from pipeline.training.params import ReadingParams
+
+NOTHING_HELD = ReadingParams(memory_gib=0)
 
 
 def store(slide_id, names, n=3, **changes):
@@ -73,14 +78,15 @@ def test_the_digest_sees_names_values_and_places():
     assert CohortNodes({"a": one, "b": two}, ()).digest == CohortNodes({"b": two, "a": one}, ()).digest
 
 
-def test_features_beyond_the_bound_stay_in_their_files_and_are_the_same(tmp_path, monkeypatch):
-    """Three images of 3 x 3 values, 36 bytes each: with a bound of 80 bytes two are held."""
+def test_features_beyond_the_memory_stay_in_their_files_and_are_the_same(tmp_path, caplog):
+    """Three images of 3 x 3 values, 36 bytes each and twice in memory: 160 bytes hold two of them."""
     beside = {"uni": np.full((3, 1), 5, np.float32)}
     for slide_id in "abc":
         write_features(tmp_path / f"{slide_id}.zarr", store(slide_id, ["x", "y"], embeddings=beside))
     held = load_nodes(tmp_path, ["a", "b", "c"], ["uni"])
-    monkeypatch.setattr(module, "MOST_HELD_BYTES", 80)
-    cohort = load_nodes(tmp_path, ["a", "b", "c"], ["uni"])
+    with caplog.at_level(logging.INFO, logger="abignet.training"):
+        cohort = load_nodes(tmp_path, ["a", "b", "c"], ["uni"], ReadingParams(memory_gib=160 / 2**30))
+    assert "1 of 3 images are read from their caches at every use" in caplog.text
     assert [type(nodes) for nodes in cohort.slides.values()] == [SlideNodes, SlideNodes, StoredNodes]
     assert cohort.digest == held.digest
     assert [cohort.n_patches(slide_id) for slide_id in "abc"] == [3, 3, 3]
@@ -88,6 +94,25 @@ def test_features_beyond_the_bound_stay_in_their_files_and_are_the_same(tmp_path
     np.testing.assert_array_equal(cohort.slides["c"].coords, held.slides["c"].coords)
     with pytest.raises(CohortError, match="no embedding 'b'"):
         load_nodes(tmp_path, ["a", "c"], ["b"])
+
+
+def test_a_file_that_changes_while_it_is_used_is_refused(tmp_path):
+    first = store("a", ["x", "y"])
+    write_features(tmp_path / "a.zarr", first)
+    nodes = load_nodes(tmp_path, ["a"], reading=NOTHING_HELD).slides["a"]
+    write_features(tmp_path / "a.zarr", first)
+    np.testing.assert_array_equal(nodes.x, first.features)
+    write_features(tmp_path / "a.zarr", replace(first, features=first.features + 1))
+    with pytest.raises(ArtefactError, match=r"a\.zarr: its features changed while .* start it again"):
+        _ = nodes.x
+
+
+def test_a_chunk_that_is_lost_while_it_is_used_is_an_error(tmp_path):
+    write_features(tmp_path / "a.zarr", store("a", ["x", "y"]))
+    nodes = load_nodes(tmp_path, ["a"], reading=NOTHING_HELD).slides["a"]
+    next(path for path in (tmp_path / "a.zarr/features/c").rglob("*") if path.is_file()).unlink()
+    with pytest.raises(ArtefactError, match=r"a\.zarr: its features changed"):
+        _ = nodes.x
 
 
 def test_damaged_and_missing_files_are_errors(tmp_path):

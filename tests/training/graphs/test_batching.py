@@ -12,6 +12,7 @@ from pipeline.training.graphs.batching import (
     padded_batches,
     pairs_fit,
     planned_batches,
+    read_ahead,
     shuffled,
 )
 from pipeline.training.graphs.image_batches import PackedBatch, PaddedBatch
@@ -72,6 +73,35 @@ def test_methods_that_pack_take_the_steps_of_those_that_pad(order, random_images
 def test_batches_hold_the_images_of_their_positions(images):
     for group, batch in planned_batches(images, BatchPlan(2, 5), [3, 1, 0, 2]):
         assert batch.images == tuple(images[position] for position in group)
+
+
+class Fetched:
+    """An image that tells when it is fetched and dropped."""
+
+    def __init__(self, name, told):
+        self.name, self.told = name, told
+
+    def fetch(self):
+        self.told.append(f"fetch {self.name}")
+
+    def drop(self):
+        self.told.append(f"drop {self.name}")
+
+
+def test_the_next_group_is_fetched_before_one_is_given():
+    told = []
+    images = [Fetched(name, told) for name in "abcd"]
+    told.extend(read_ahead(images, iter([[0, 2], [1], [3]])))
+    assert told == ["fetch a", "fetch c", "fetch b", [0, 2], "fetch d", [1], [3]]
+    assert [*read_ahead(images, iter([]))] == []
+
+
+def test_groups_that_nobody_wants_are_dropped():
+    told = []
+    groups_read = read_ahead([Fetched(name, told) for name in "abcd"], iter([[0], [1, 2], [3]]))
+    assert next(groups_read) == [0]
+    groups_read.close()
+    assert told == ["fetch a", "fetch b", "fetch c", "drop b", "drop c"]
 
 
 def test_the_order_follows_its_seed():

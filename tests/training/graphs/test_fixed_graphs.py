@@ -7,9 +7,11 @@ from torch_geometric.nn import SAGEConv
 from torch_geometric.utils import contains_self_loops, is_undirected, to_dense_adj
 
 from pipeline.training.classifiers.relational_gcn import RelationalLayer
+from pipeline.training.graphs import fixed_graphs as module
 from pipeline.training.graphs.fixed_graphs import CosineGraph, SpatialGraph, mutual
 from pipeline.training.graphs.image_batches import NodeImage, PackedBatch
 from pipeline.training.graphs.message_passing import edge_kernels
+from pipeline.training.graphs.stored_images import StoredImage
 
 # Node 1 is nearest to 0 and 2; node 3 has no neighbour, for its own does not count.
 NEAREST = torch.tensor([[1], [0], [1], [3]])
@@ -84,6 +86,29 @@ def test_an_image_is_searched_once(graph, random_images, monkeypatch):
     assert generator.edges(image) is first
     with pytest.raises(TypeError):
         generator.edges(replace(image))
+
+
+def test_images_that_find_no_room_are_searched_at_each_use(graph, random_images, monkeypatch):
+    generator, images = graph(3, 100), random_images([9, 9])
+    expected = [graph(3, 100).edges(image) for image in images]
+    monkeypatch.setattr(module, "EDGES_REMEMBERED", len(expected[0].score))
+    first, second = (generator.edges(image) for image in images)
+    assert generator.edges(images[0]) is first
+    again = generator.edges(images[1])
+    assert again is not second
+    assert torch.equal(again.edge_index, expected[1].edge_index)
+
+
+def test_an_image_is_not_read_again_for_its_edges(graph, random_images):
+    (image,) = random_images([9])
+    reads = []
+    stored = StoredImage(lambda: reads.append(1) or image.x.numpy(), image.coords, 0, None)
+    batch = PackedBatch.of([stored])
+    generator = graph(3, 100)
+    generator(batch)
+    assert reads == [1]
+    assert torch.equal(generator.edges(stored).edge_index, graph(3, 100).edges(image).edge_index)
+    assert reads == [1]
 
 
 def test_graphs_are_undirected_and_without_self_loops(graph, spread):
