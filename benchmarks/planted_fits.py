@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 from sklearn.metrics import roc_auc_score
 
-from pipeline.synthetic.planted import PlantedImage
+from pipeline.synthetic.planting.planted_image import PlantedImage
 from pipeline.training.classifiers.image_classifier import ImageClassifier, build_model
 from pipeline.training.cohort.cohort_nodes import CohortNodes, SlideNodes
 from pipeline.training.cohort.seeds import Seeds

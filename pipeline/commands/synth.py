@@ -6,7 +6,7 @@ import click
 
 from pipeline.commands.options import NEW_DIRECTORY
 
-VARIANTS = ("standard", "hard", "frontier", "long_range", "control")
+VARIANTS = ("standard", "hard", "frontier", "long_range", "control", "stock", "shifted")
 """Names of ``synthetic.planted.VARIANTS``, here so that help needs no import."""
 
 
@@ -63,7 +63,8 @@ def slides(
 def planted(out_dir: Path, variant: str, control: bool, seed: int, **given: float | None) -> None:
     """Make feature caches whose class shows only in pairs of patches, with the true pairs known.
 
-    Other options replace numbers of the variant.
+    Other options replace numbers of the variant.  Prints the best accuracy that is possible,
+    by Bayes' rule and by a classifier that is given the true pairs.
     """
     from dataclasses import replace
 
@@ -74,3 +75,4 @@ def planted(out_dir: Path, variant: str, control: bool, seed: int, **given: floa
         numbers["planted"] = False
     params = replace(cohorts.VARIANTS[variant], **numbers)  # type: ignore[arg-type]
     click.echo(f"{cohorts.write_planted_cohort(out_dir, params, seed)}")
+    click.echo(f"{cohorts.planted_ceiling(params, seed)}")

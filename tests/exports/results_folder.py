@@ -15,7 +15,8 @@ from pipeline.artefacts.splits import read_splits
 from pipeline.cellgraph.build_cell_graphs import build_cell_graphs
 from pipeline.cellgraph.params import CellGraphParams
 from pipeline.provenance import record
-from pipeline.synthetic.planted import MPP, TILE_PX, PlantedImage, PlantedParams, plant_images
+from pipeline.synthetic.planted import PlantedParams, plant_images
+from pipeline.synthetic.planting.planted_image import MPP, TILE_PX, PlantedImage
 from pipeline.training.params import SplitParams
 from pipeline.training.split_cohort import SplitJob, split_cohort
 

@@ -8,13 +8,15 @@ from pipeline.artefacts.features import read_features
 from pipeline.errors import ConfigError
 from pipeline.provenance import file_digest
 from pipeline.synthetic.planted import (
-    TILE_PX,
     VARIANTS,
     PlantedParams,
     plant_images,
+    planted_ceiling,
     random_rotation,
     write_planted_cohort,
 )
+from pipeline.synthetic.planting.planted_image import TILE_PX
+from pipeline.synthetic.planting.shifts import TEST_FOLD, TRAINING_FOLD
 
 PARAMS = PlantedParams(n_images=6, n_pairs=8, n_distractors=3)
 NOISELESS = replace(PARAMS, key_noise=0.0, nuisance_noise=0.0)
@@ -130,6 +132,76 @@ def test_the_control_variant_is_not_planted():
     assert VARIANTS["control"] == replace(VARIANTS["standard"], planted=False)
 
 
+STOCK = replace(VARIANTS["stock"], n_images=40, key_noise=0.0, nuisance_noise=0.0)
+SHIFTED = replace(VARIANTS["shifted"], n_images=160, key_noise=0.0, nuisance_noise=0.0)
+
+
+def test_all_images_of_a_stock_hold_the_same_keys_twice():
+    images = plant_images(STOCK, seed=5)
+    keys = [np.round(unrotated(image, STOCK, 5)[:, :8], 3) for image in images]
+    types, counts = np.unique(keys[0], axis=0, return_counts=True)
+    assert len(types) == STOCK.n_partnered
+    assert (counts == 2).all()
+    for others in keys[1:]:
+        np.testing.assert_allclose(np.unique(others, axis=0), types, atol=2e-3)
+
+
+def test_idle_types_agree_as_often_in_one_class_as_in_the_other():
+    idle = {"0": [], "1": []}
+    for image in plant_images(STOCK, seed=5):
+        plain = unrotated(image, STOCK, 5)
+        key, sign = plain[:, :8], np.sign(plain[:, 11])
+        true_pairs = {frozenset(pair) for pair in image.pairs.T.tolist()}
+        same_key = np.argwhere(np.triu(np.linalg.norm(key[:, None] - key[None], axis=-1) < 1e-3, 1))
+        agreeing = [sign[i] == sign[j] for i, j in same_key if frozenset((int(i), int(j))) not in true_pairs]
+        assert len(agreeing) == STOCK.n_idle
+        idle[image.label].append(sum(agreeing))
+    assert set(idle["0"]) == set(idle["1"]) == {STOCK.n_idle // 2}
+
+
+def test_the_first_images_of_a_larger_cohort_are_those_of_a_smaller_one():
+    for params in (PARAMS, STOCK, SHIFTED):
+        few, many = (plant_images(replace(params, n_images=n), seed=3) for n in (8, 16))
+        for image, same in zip(few, many, strict=False):
+            np.testing.assert_array_equal(image.features, same.features)
+            assert (image.fold, image.hospital) == (same.fold, same.hospital)
+
+
+def test_a_shift_moves_all_patches_of_an_image_alike_and_leaves_pairs_as_they_are():
+    unmoved = plant_images(replace(SHIFTED, shifts=None), seed=5)
+    for image, still in zip(plant_images(SHIFTED, seed=5), unmoved, strict=True):
+        moved = image.features - still.features
+        np.testing.assert_allclose(moved, np.broadcast_to(moved[0], moved.shape), atol=1e-5)
+        assert np.abs(moved[0, :3]).max() > 0.05
+        np.testing.assert_array_equal(image.pairs, still.pairs)
+
+
+def test_class_and_hospital_go_together_in_the_training_fold_only():
+    images = plant_images(SHIFTED, seed=5)
+    for fold, least, most in ((TRAINING_FOLD, 0.8, 1.0), (TEST_FOLD, 0.5, 0.5)):
+        of_fold = [image for image in images if image.fold == fold]
+        assert sum(image.label == "1" for image in of_fold) == len(of_fold) / 2
+        same_side = [int(image.hospital[-1]) % 2 == int(image.label) for image in of_fold]
+        assert least <= np.mean(same_side) <= most
+    folds = {}
+    for image in images:
+        assert folds.setdefault(image.case_id, image.fold) == image.fold
+
+
+@pytest.mark.parametrize("variant", ["stock", "shifted"])
+def test_who_knows_the_pairs_is_right(variant):
+    ceiling = planted_ceiling(VARIANTS[variant], seed=0)
+    assert ceiling.bayes == 1.0
+    assert ceiling.true_edges > 0.97
+
+
+def test_pairs_without_class_help_nobody():
+    ceiling = planted_ceiling(replace(VARIANTS["stock"], planted=False), seed=0)
+    assert ceiling.bayes == 0.5
+    # A third of 3,000 fair coins: SD 0.016.
+    assert ceiling.true_edges == pytest.approx(0.5, abs=0.06)
+
+
 def test_a_patient_has_one_class_and_classes_alternate():
     images = plant_images(replace(PARAMS, n_images=8, images_per_case=2), seed=0)
     assert [image.label for image in images] == list("00110011")
@@ -147,7 +219,9 @@ def test_a_written_cohort_is_reproducible_and_readable(tmp_path):
     np.testing.assert_array_equal(np.load(tmp_path / "a/truth" / f"{image.slide_id}.npz")["pairs"], image.pairs)
 
 
-@pytest.mark.parametrize("values", [{"n_pairs": 0}, {"agreement": 0.4}, {"key_noise": -1.0}, {"gap_tiles": -1}])
+@pytest.mark.parametrize(
+    "values", [{"n_pairs": 0}, {"agreement": 0.4}, {"key_noise": -1.0}, {"gap_tiles": -1}, {"n_idle": -1}]
+)
 def test_impossible_cohorts_are_refused(values):
     with pytest.raises(ConfigError, match=next(iter(values))):
         PlantedParams(**values)
