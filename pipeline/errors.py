@@ -113,6 +113,14 @@ class CohortError(AbignetError):
     """The cohort cannot be split or trained on as asked."""
 
 
+class NotApplicableError(CohortError):
+    """A method cannot be used on these slides, though others can."""
+
+
+class MissingPackageError(AbignetError):
+    """Something needs an optional package that is not installed."""
+
+
 class DivergenceError(CohortError):
     """The loss of a training is no longer finite."""
 

@@ -49,6 +49,7 @@ RECORDED_PACKAGES = (
     "scipy",
     "torch",
     "torch-geometric",
+    "torchmil",
     "zarr",
 )
 

@@ -28,6 +28,9 @@ COMPARISON_COLUMNS: dict[str, str] = {
     "p_folds": "float64",  # corrected resampled t-test over runs, two-sided; empty where runs do not vary
     "p_folds_holm": "float64",  # likewise corrected
 }
+"""Then ``status``, which tables of earlier versions lack: TRAINED, or NOT_APPLICABLE and why, with empty numbers."""
+
+TRAINED, NOT_APPLICABLE = "trained", "not applicable: "
 
 
 def write_metrics(path: str | Path, metrics: Mapping[str, Any]) -> None:

@@ -16,7 +16,10 @@ from pipeline.reachability import package_modules
 WORKFLOW_PACKAGE = "snakemake"
 """What the rules need and no module imports."""
 
-OPTIONAL_PACKAGES = {"anndata": "features export-anndata"}
+OPTIONAL_PACKAGES = {
+    "anndata": "features export-anndata",
+    "torchmil": "the methods abmil, clam_sb, dsmil, transmil, gtp",
+}
 PROGRAMS = {"conda": "--use-conda", "sbatch": "profiles/slurm"}
 """What is not always needed, and what needs it."""
 
@@ -29,7 +32,8 @@ def command() -> None:
     """
     source = source_digest(*package_modules())
     click.echo(f"abignet {__version__} (source {source}), Python {platform.python_version()}, {platform.platform()}")
-    packages = sorted((*third_party_imports(*package_modules()), WORKFLOW_PACKAGE), key=distribution_of)
+    imported = {*third_party_imports(*package_modules()), WORKFLOW_PACKAGE} - OPTIONAL_PACKAGES.keys()
+    packages = sorted(imported, key=distribution_of)
     faults = [fault for package in packages if (fault := _package_fault(package)) is not None]
     for package, needed_for in OPTIONAL_PACKAGES.items():
         click.echo(f"  {package:24} {_version(package)} (needed only for {needed_for})")

@@ -8,9 +8,12 @@ import click
 from pipeline.commands.cohort import LearningRequest
 from pipeline.commands.options import EXISTING_DIRECTORY, NEW_DIRECTORY, cohort_options, fold_options
 from pipeline.config import load_config, params
+from pipeline.logs import get_logger
 from pipeline.provenance import source_digest
-from pipeline.training.methods.presets import METHODS
+from pipeline.training.methods.packages import usable_methods
 from pipeline.training.params import TrainingParams
+
+log = get_logger("training")
 
 
 @click.command("train")
@@ -50,8 +53,13 @@ def command(out_dir: Path, method: str, tuned_dir: Path | None, **shared: Any) -
 
 
 def method_names(given: str) -> tuple[str, ...]:
-    """Methods that ``--method`` names: one, several with commas between, or ``all``."""
-    return tuple(METHODS) if given == "all" else tuple(name.strip() for name in given.split(","))
+    """Methods that ``--method`` names: one, several with commas between, or ``all`` that can be used here."""
+    if given != "all":
+        return tuple(name.strip() for name in given.split(","))
+    usable, lacking = usable_methods()
+    for name, package in lacking.items():
+        log.warning("%s is left out: it needs the package %s (pip install 'abignet[mil]')", name, package)
+    return usable
 
 
 def tuned_params(tuned_dir: Path) -> dict[int, TrainingParams]:

@@ -17,10 +17,10 @@ from pipeline.training.cohort.cohort_nodes import CohortNodes, load_nodes
 from pipeline.training.cohort.determinism import deterministic_torch
 from pipeline.training.cohort.feature_names import check_feature_names
 from pipeline.training.cohort.made_alike import check_made_as, noted_mismatches
+from pipeline.training.fitting.applicability import check_applicable
 from pipeline.training.fitting.checkpoint import TrainedModel, read_model
 from pipeline.training.fitting.fitting_task import fitted_by
 from pipeline.training.fitting.inference import predict_probabilities
-from pipeline.training.fitting.size_limits import check_sizes
 from pipeline.training.params import DEFAULT_READING, ReadingParams
 
 log = get_logger("training")
@@ -68,7 +68,7 @@ def predict(
     cohort = load_nodes(features, [row.slide_id for row in rows], model.fitting.embeddings, reading)
     mismatches = check_made_as(cohort.makings, model.making, model_path, on_mismatch)
     check_cohort(cohort, model, model_path)
-    check_sizes(cohort, cohort.slides, model.spec)
+    check_applicable(cohort, cohort.slides, model.spec)
     full = [row for row in rows if cohort.n_patches(row.slide_id)]
     with deterministic_torch(STOCHASTIC_SEED, model.spec.settings.threads, place):
         images = model.images([cohort.slides[row.slide_id] for row in full], place)

@@ -64,7 +64,7 @@ def test_an_optional_package_may_be_missing(two_packages, monkeypatch):
     result = examine()
     assert result.exit_code == 0
     assert "  no-such-package          not installed (needed only for nothing)\n" in result.output
-    assert OPTIONAL_PACKAGES.keys() == {"anndata"}
+    assert OPTIONAL_PACKAGES.keys() == {"anndata", "torchmil"}
 
 
 def test_missing_weights_are_an_error(two_packages, monkeypatch, tmp_path):

@@ -3,6 +3,7 @@ import pytest
 
 from pipeline.commands.train import method_names, tuned_params
 from pipeline.errors import ConfigError
+from pipeline.logs import ROOT_LOGGER
 from pipeline.training.methods.presets import METHODS
 from pipeline.training.params import TrainingParams
 from tests.commands.running import run
@@ -66,3 +67,12 @@ def test_both_kinds_of_feature_file_for_a_slide_is_an_error(tmp_path, capsys):
     error = capsys.readouterr().err
     assert "found i0.zarr and i0.h5" in error
     assert "slide i1: expected i1.zarr or i1.h5" in error
+
+
+def test_all_takes_what_is_installed_and_says_what_it_leaves_out(monkeypatch, caplog):
+    monkeypatch.setattr("pipeline.training.methods.packages.find_spec", lambda name: None)
+    caplog.set_level("WARNING", logger=ROOT_LOGGER)
+    names = method_names("all")
+    assert "patch_gcn" in names
+    assert "abmil" not in names
+    assert "abmil is left out: it needs the package torchmil" in caplog.text

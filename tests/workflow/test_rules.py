@@ -104,5 +104,7 @@ def test_functions_live_in_common_alone():
 def test_environments_pin_every_package_from_conda_forge(file):
     environment = yaml.safe_load(file.read_text())
     assert environment["channels"] == ["conda-forge", "nodefaults"]
-    unpinned = [entry for entry in environment["dependencies"] if "=" not in entry and entry not in ("pip", "__cuda")]
-    assert unpinned == []
+    entries = [entry for entry in environment["dependencies"] if isinstance(entry, str)]
+    assert [entry for entry in entries if "=" not in entry and entry not in ("pip", "__cuda")] == []
+    by_pip = [pin for entry in environment["dependencies"] if isinstance(entry, dict) for pin in entry["pip"]]
+    assert all("==" in pin for pin in by_pip)

@@ -74,7 +74,7 @@ def comparison_table(frame: pd.DataFrame) -> Table:
     reference = str(frame["reference"].iloc[0])
     metrics = [name.removesuffix("_mean") for name in frame.columns if name.endswith("_mean")]
     parts = {f"{metric}_{part}" for metric in metrics for part in ("mean", "sd", "ci_low", "ci_high")}
-    plain = [name for name in frame.columns if name not in parts and name not in ("method", "reference")]
+    plain = [name for name in frame.columns if name not in parts and name not in ("method", "reference", "status")]
     numbers = [name for name in plain if name.startswith("n_")]
     # The test belongs to the accuracy, so it stands beside it and not beyond the page's edge.
     order = [*metrics[:1], *(name for name in plain if name not in numbers), *metrics[1:], *numbers]

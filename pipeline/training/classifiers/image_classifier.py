@@ -18,6 +18,7 @@ from pipeline.training.graphs.image_batches import ImageBatch, NodeImage
 from pipeline.training.graphs.message_passing import edge_kernels
 from pipeline.training.graphs.metric_generator import Metric, MetricParams
 from pipeline.training.graphs.pair_mlp import PairMLP
+from pipeline.training.methods.packages import require_package
 from pipeline.training.methods.presets import ClassifierName, GeneratorName, MethodSpec
 
 
@@ -60,6 +61,11 @@ class ImageClassifier(nn.Module):
         logits: Tensor = self.classifier(batch, adjacency)
         return logits
 
+    def auxiliary_loss(self) -> Tensor | float:
+        """What the classifier adds to the loss of the batch it has read last; 0 for most."""
+        auxiliary: Tensor | float = getattr(self.classifier, "auxiliary", 0.0)
+        return auxiliary
+
 
 def build_model(spec: MethodSpec, n_features: int, n_classes: int) -> ImageClassifier:
     """Network of ``spec`` with weights drawn from torch's global generator.
@@ -68,7 +74,13 @@ def build_model(spec: MethodSpec, n_features: int, n_classes: int) -> ImageClass
     ----------
     n_features
         Columns of the standardised nodes.
+
+    Raises
+    ------
+    MissingPackageError
+        If the method needs an optional package that is not installed.
     """
+    require_package(spec)
     generator = GENERATORS[spec.generator](spec, n_features)
     return ImageClassifier(generator, CLASSIFIERS[spec.classifier](spec, n_features, n_classes), spec.dense_limit)
 
@@ -99,6 +111,20 @@ def _fixed(spec: MethodSpec, n_features: int) -> GraphGenerator:
     return FIXED_GRAPHS[spec.generator](settings.target_degree, settings.dense_limit, kernels)
 
 
+def _bags(spec: MethodSpec, n_features: int, n_classes: int) -> nn.Module:
+    # torchmil is optional, and takes seconds to import.
+    from pipeline.training.classifiers.bags.registry import bag_classifier
+
+    return bag_classifier(spec, n_features, n_classes)
+
+
+def _patch_gcn(spec: MethodSpec, n_features: int, n_classes: int) -> nn.Module:
+    # As a fixed graph.
+    from pipeline.training.classifiers.patch_gcn import PatchGCN
+
+    return PatchGCN.from_spec(spec, n_features, n_classes)
+
+
 GENERATORS: Mapping[GeneratorName, Callable[[MethodSpec, int], GraphGenerator]] = {
     "none": lambda spec, n_features: NoGraph(),
     "pair_mlp": _pair_mlp,
@@ -116,5 +142,11 @@ CLASSIFIERS: Mapping[ClassifierName, Callable[[MethodSpec, int, int], nn.Module]
     "attention_mil": AttentionMIL.from_spec,
     "logistic": LogisticPooled.from_spec,
     "knowledge_aware": KnowledgeAware.from_spec,
+    "abmil": _bags,
+    "clam_sb": _bags,
+    "dsmil": _bags,
+    "transmil": _bags,
+    "gtp": _bags,
+    "patch_gcn": _patch_gcn,
 }
 """Classifiers from a method and the numbers of node features and of classes."""

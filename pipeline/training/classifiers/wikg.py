@@ -21,6 +21,7 @@ where phi is the leaky ReLU.  The image is the mean of h' weighted by attention.
 # mypy: disallow-untyped-calls=False
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -109,7 +110,7 @@ class HeadTail(GraphGenerator):
         """Width and degree of the method."""
         return cls(n_features, width=spec.settings.hidden, degree=spec.settings.target_degree)
 
-    def batch(self, images: list[NodeImage]) -> PackedBatch:  # type: ignore[override]
+    def batch(self, images: Sequence[NodeImage]) -> PackedBatch:
         """Packed, for no image is compared with another."""
         return PackedBatch.of(images)
 

@@ -12,16 +12,18 @@ from pipeline.artefacts.json_files import PROVENANCE, write_provenance
 from pipeline.artefacts.metrics import write_comparison
 from pipeline.artefacts.sheet import SlideRow
 from pipeline.artefacts.splits import read_splits
-from pipeline.errors import ConfigError, OnMismatch
+from pipeline.errors import ConfigError, NotApplicableError, OnMismatch
 from pipeline.logs import get_logger
 from pipeline.provenance import record
-from pipeline.training.cohort.cohort_nodes import load_nodes
+from pipeline.training.cohort.cohort_nodes import CohortNodes, load_nodes
 from pipeline.training.cohort.roles import Split
 from pipeline.training.evaluate import COMPARISON, evaluate_seed
 from pipeline.training.evaluation.comparison_text import confusion_text
 from pipeline.training.evaluation.fold_predictions import MethodRun
 from pipeline.training.evaluation.method_comparison import comparison_table
+from pipeline.training.fitting.applicability import check_applicable
 from pipeline.training.fitting.training_job import TrainingJob
+from pipeline.training.methods.packages import require_package
 from pipeline.training.methods.presets import method_spec
 from pipeline.training.params import SplitParams, TrainingParams
 from pipeline.training.split_cohort import EXCLUDED, SPLITS, SplitJob, split_cohort
@@ -97,6 +99,7 @@ def train_cohort(
 
     With one method ``out_dir`` gets ``splits.csv``, ``excluded.csv``, ``fold_{k}/`` and
     ``metrics.json``; with several it gets one such folder a method, and ``comparison.csv``.
+    One of several that cannot be used on these slides is left out, and told in the comparison.
 
     Parameters
     ----------
@@ -105,11 +108,13 @@ def train_cohort(
 
     Raises
     ------
+    NotApplicableError
+        If no method can be used on these slides.
     AbignetError
         See ``split_cohort``, ``train_fold`` and ``evaluate``.
     """
     for method in run.methods:
-        method_spec(method, run.training)
+        require_package(method_spec(method, run.training))
     out = Path(out_dir)
     folders = {method: out if len(run.methods) == 1 else out / method for method in run.methods}
     splits_path = _share_splits(rows, features, list(folders.values()), run)
@@ -118,8 +123,11 @@ def train_cohort(
     params = run.params_of(folds)
     slide_ids = list(dict.fromkeys(splits["slide_id"]))
     cohort = load_nodes(features, slide_ids, params[folds[0]].embeddings, run.training.reading)
+    not_applicable = _not_applicable(cohort, run, params)
     runs = {}
     for method, folder in folders.items():
+        if method in not_applicable:
+            continue
         for fold in folds:
             split = Split(run.seed, fold)
             job = TrainingJob(method, split, params[fold], run.device, run.source, out / PARTIAL, run.on_mismatch)
@@ -127,12 +135,27 @@ def train_cohort(
         runs[method] = {run.seed: evaluate_seed(folder, MethodRun(method, run.seed, tuple(folds)), run.source)}
     shutil.rmtree(out / PARTIAL, ignore_errors=True)
     log.info("confusion matrices\n%s", confusion_text(runs))
-    comparison = comparison_table(runs)
+    comparison = comparison_table(runs, not_applicable)
     if len(run.methods) > 1:
         write_comparison(out / COMPARISON, comparison)
         provenance = record(params={"methods": list(run.methods), "seed": run.seed}, source=run.source)
         write_provenance(out, provenance, [COMPARISON])
     return comparison
+
+
+def _not_applicable(cohort: CohortNodes, run: CrossValidation, params: Mapping[int, TrainingParams]) -> dict[str, str]:
+    """Why methods cannot be used on the slides of a cohort, by method, where others can."""
+    reasons: dict[str, str] = {}
+    for method in run.methods:
+        try:
+            for of_fold in params.values():
+                check_applicable(cohort, cohort.slides, method_spec(method, of_fold))
+        except NotApplicableError as error:
+            if len(reasons) == len(run.methods) - 1:
+                raise
+            log.warning("%s is left out: %s", method, error)
+            reasons[method] = str(error)
+    return reasons
 
 
 def _share_splits(

@@ -34,6 +34,7 @@ from pipeline.training.cohort.seeds import derived_seed
 from pipeline.training.cross_validation.train_cohort import chosen_folds
 from pipeline.training.fitting.fitting import FITTING_ROLES, fit_model
 from pipeline.training.fitting.fitting_task import FittingTask
+from pipeline.training.methods.packages import require_package
 from pipeline.training.methods.presets import MethodSpec, method_spec
 from pipeline.training.params import ReadingParams, SplitParams, TrainingParams
 from pipeline.training.split_cohort import EXCLUDED, SPLITS, SplitJob, split_cohort
@@ -168,6 +169,7 @@ def tune(rows: Sequence[SlideRow], features: Mapping[str, Path], out_dir: str | 
         If a key or value of the space is not allowed.
     """
     spec = method_spec(search.method, search.training)
+    require_package(spec)
     space = declared_space(spec) if search.space is None else search.space
     trials = draw_trials(space, search.n_trials, search.training, search.seed)
     out = Path(out_dir)

@@ -5,6 +5,7 @@ import math
 import pandas as pd
 
 from pipeline.artefacts.metric_names import METRICS
+from pipeline.artefacts.metrics import TRAINED
 from pipeline.training.evaluation.fold_predictions import MethodFrames, confusion_of
 
 
@@ -28,7 +29,8 @@ def table_text(table: pd.DataFrame) -> str:
         "mean +- SD over runs (seeds x folds), [95 % bootstrap interval over patients]; "
         f"difference of accuracy from {reference}, p with Holm's correction"
     )
-    return f"{pd.DataFrame(cells).to_string(index=False)}\n{note}"
+    left_out = [f"{row.method}: {row.status}" for row in table.itertuples() if row.status != TRAINED]
+    return "\n".join([pd.DataFrame(cells).to_string(index=False), note, *left_out])
 
 
 def _measured(mean: float, sd: float, low: float, high: float) -> str:

@@ -9,20 +9,29 @@ import pandas as pd
 
 from pipeline.arrays import Float64s
 from pipeline.artefacts.metric_names import METRICS
-from pipeline.artefacts.metrics import COMPARISON_COLUMNS
+from pipeline.artefacts.metrics import COMPARISON_COLUMNS, NOT_APPLICABLE, TRAINED
 from pipeline.errors import CohortError
 from pipeline.training.evaluation.bootstrap import bootstrap_intervals
 from pipeline.training.evaluation.classification_metrics import Metrics, compute_metrics
 from pipeline.training.evaluation.fold_predictions import FoldFrames, MethodFrames, scored
 from pipeline.training.evaluation.paired_tests import corrected_resampled_p, holm, sign_flip_p
 
+NONE_LEFT_OUT: Mapping[str, str] = {}
 
-def comparison_table(methods: MethodFrames) -> pd.DataFrame:
+
+def comparison_table(methods: MethodFrames, not_applicable: Mapping[str, str] = NONE_LEFT_OUT) -> pd.DataFrame:
     """One row a method; see ``artefacts.metrics.COMPARISON_COLUMNS``.
 
     Two paired tests of accuracy against the reference, ``default`` if it is there, else
     the first method: over patients, by the images that the method has right minus those
     that the reference has right, over all seeds; and over folds and seeds.
+
+    Parameters
+    ----------
+    methods
+        Predictions of those that were trained.
+    not_applicable
+        Why others were not, by method.
 
     Raises
     ------
@@ -32,12 +41,15 @@ def comparison_table(methods: MethodFrames) -> pd.DataFrame:
     reference = "default" if "default" in methods else next(iter(methods))
     rows = []
     for method, seeds in methods.items():
-        row = {"method": method, "reference": reference, **_summary(seeds)}
+        row = {"method": method, "reference": reference, "status": TRAINED, **_summary(seeds)}
         row |= _paired(seeds, methods[reference]) if method != reference else {}
         rows.append(row)
+    for method, reason in not_applicable.items():
+        status = NOT_APPLICABLE + reason
+        rows.append({"method": method, "reference": reference, "status": status, "n_runs": 0, "n_images": 0})
     numbers = {name: dtype for name, dtype in COMPARISON_COLUMNS.items() if dtype == "float64"}
-    table = pd.DataFrame(rows, columns=list(COMPARISON_COLUMNS)).astype(numbers)
-    others = table["method"] != reference
+    table = pd.DataFrame(rows, columns=[*COMPARISON_COLUMNS, "status"]).astype(numbers)
+    others = (table["method"] != reference) & (table["status"] == TRAINED)
     for name, corrected in (("p_value", "p_holm"), ("p_folds", "p_folds_holm")):
         table.loc[others, corrected] = holm(table.loc[others, name].tolist())
     return table

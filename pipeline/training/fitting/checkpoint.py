@@ -14,7 +14,7 @@ from pipeline.artefacts.feature_making import KnownMaking
 from pipeline.artefacts.header import check_version
 from pipeline.artefacts.remedies import damaged, remedy
 from pipeline.artefacts.torch_file import is_sealed, read_torch, write_torch
-from pipeline.errors import ArtefactError
+from pipeline.errors import ArtefactError, MissingPackageError
 from pipeline.provenance import FORMAT_VERSIONS, package_versions
 from pipeline.training.classifiers.image_classifier import ImageClassifier, build_model
 from pipeline.training.cohort.cohort_nodes import Nodes, StoredNodes
@@ -109,6 +109,8 @@ def read_model(path: str | Path, device: torch.device) -> TrainedModel:
     ------
     ArtefactError
         If it is missing, foreign, damaged or of another version, or holds no model.
+    MissingPackageError
+        If its network is one of an optional package that is not installed.
     """
     content = _read_content(path)
     try:
@@ -121,6 +123,8 @@ def read_model(path: str | Path, device: torch.device) -> TrainedModel:
         network = build_model(spec, scaler.n_outputs, len(classes))
         network.load_state_dict(content["state"])
         making = _making(content.get("making"))
+    except MissingPackageError:
+        raise
     except Exception as error:  # content that no digest vouches for fails in any way
         raise damaged(KIND, path, f"the model is damaged or of another build ({error})") from error
     model = TrainedModel(network.to(device).eval(), scaler, spec, names, classes, fitting, temperature, making)

@@ -17,12 +17,12 @@ from pipeline.training.cohort.determinism import check_precision, deterministic_
 from pipeline.training.cohort.feature_scaling import fit_scaler
 from pipeline.training.cohort.node_scaler import NodeScaler
 from pipeline.training.cohort.roles import slides_with_roles
+from pipeline.training.fitting.applicability import check_applicable
 from pipeline.training.fitting.bilevel import NOT_KEPT, EpochRecord, fit
 from pipeline.training.fitting.calibration import fit_temperature
 from pipeline.training.fitting.checkpoint import TrainedModel, node_image
 from pipeline.training.fitting.fitting_task import FittingTask
 from pipeline.training.fitting.inference import predict_logits
-from pipeline.training.fitting.size_limits import check_sizes
 from pipeline.training.fitting.steps import Objective, TrainingImages
 from pipeline.training.fitting.unfinished import UnfinishedFit
 from pipeline.training.graphs.image_batches import NodeImage
@@ -63,7 +63,7 @@ def fit_model(
     check_untested(rows)
     used = rows[rows["role"].isin(FITTING_ROLES)]
     nonempty(cohort, used["slide_id"])
-    check_sizes(cohort, used["slide_id"], task.spec)
+    check_applicable(cohort, used["slide_id"], task.spec)
     classes = class_names_of(used)
     scaler = scaler_of(cohort, used, task.spec)
     images = _standardised(cohort, used, scaler, classes, task.device)

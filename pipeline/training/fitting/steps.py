@@ -123,7 +123,7 @@ def _loss(
     model: ImageClassifier, batch: ImageBatch, adjacency: Adjacency, class_weight: Tensor, edge_penalty: float
 ) -> tuple[Tensor, Tensor]:
     logits = model.logits(batch, adjacency)
-    loss = cross_entropy(logits, batch.labels, weight=class_weight)
+    loss = cross_entropy(logits, batch.labels, weight=class_weight) + model.auxiliary_loss()
     if edge_penalty:
         loss = loss + edge_penalty * adjacency.mean_weight()
     return loss, logits

@@ -17,10 +17,10 @@ from pipeline.provenance import file_digest, record
 from pipeline.training.cohort.cohort_nodes import CohortNodes
 from pipeline.training.cohort.made_alike import check_made_alike, noted_mismatches
 from pipeline.training.cohort.roles import Split, role_counts
+from pipeline.training.fitting.applicability import check_applicable
 from pipeline.training.fitting.checkpoint import write_model
 from pipeline.training.fitting.fitting import fit_model
 from pipeline.training.fitting.fitting_task import FittingTask, fitted_by
-from pipeline.training.fitting.size_limits import check_sizes
 from pipeline.training.fitting.tested_images import write_tested_images
 from pipeline.training.fitting.unfinished import UnfinishedFit
 from pipeline.training.methods.presets import method_spec
@@ -128,7 +128,7 @@ def train_and_write(job: TrainingJob, inputs: TrainingInputs, out: Path) -> Unfi
     """
     task = job.task()
     mismatches = check_made_alike(inputs.cohort.makings, job.on_mismatch)
-    check_sizes(inputs.cohort, inputs.rows["slide_id"], task.spec)
+    check_applicable(inputs.cohort, inputs.rows["slide_id"], task.spec)
     log.info("%s: %s", job, role_counts(inputs.rows))
     provenance = record(params=_stages(job, task, inputs), source=job.source, upstream=inputs.digests())
     provenance |= noted_mismatches(mismatches)

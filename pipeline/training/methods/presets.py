@@ -13,9 +13,25 @@ from pipeline.errors import ConfigError
 from pipeline.training.params import Settings, TrainingParams
 
 GeneratorName = Literal["none", "pair_mlp", "metric", "cosine", "spatial", "head_tail"]
-ClassifierName = Literal["relational", "paper_gcn", "mean_pool", "attention_mil", "logistic", "knowledge_aware"]
+ClassifierName = Literal[
+    "relational",
+    "paper_gcn",
+    "mean_pool",
+    "attention_mil",
+    "logistic",
+    "knowledge_aware",
+    "abmil",
+    "clam_sb",
+    "dsmil",
+    "transmil",
+    "gtp",
+    "patch_gcn",
+]
 Levels = Literal["bilevel", "one"]
 Alternation = Literal["step", "pass"]
+
+OF_TORCHMIL = ("abmil", "clam_sb", "dsmil", "transmil", "gtp")
+"""Classifiers whose networks are those of the optional package torchmil."""
 
 MOST_NEIGHBOURS = 1024
 """Most neighbours that a search in an image beyond ``dense_limit`` finds."""
@@ -66,8 +82,20 @@ class MethodSpec:
     @property
     def has_sparse_mode(self) -> bool:
         """Whether larger images are taken too."""
+        if self.classifier == "gtp":
+            return False
         some = 0 < self.settings.target_degree <= MOST_NEIGHBOURS
         return self.generator in ("none", "metric", "head_tail") or (self.generator in ("cosine", "spatial") and some)
+
+    @property
+    def package(self) -> str | None:
+        """Optional package that the method needs."""
+        return "torchmil" if self.classifier in OF_TORCHMIL else None
+
+    @property
+    def needs_positions(self) -> bool:
+        """Whether its graph is made of where patches are."""
+        return self.generator == "spatial"
 
 
 PAPER_SETTINGS = Settings(
@@ -136,10 +164,19 @@ METHODS: dict[str, MethodSpec] = {
         MethodSpec(
             "wikg", "head_tail", "knowledge_aware", settings=replace(LITERATURE_SETTINGS, target_degree=WIKG_DEGREE)
         ),
+        MethodSpec("abmil", "none", "abmil", settings=LITERATURE_SETTINGS),
+        MethodSpec("clam_sb", "none", "clam_sb", settings=LITERATURE_SETTINGS),
+        MethodSpec("dsmil", "none", "dsmil", settings=LITERATURE_SETTINGS),
+        MethodSpec("transmil", "none", "transmil", settings=LITERATURE_SETTINGS),
+        MethodSpec("gtp", "spatial", "gtp", settings=LITERATURE_SETTINGS),
+        MethodSpec("patch_gcn", "spatial", "patch_gcn", settings=LITERATURE_SETTINGS),
     )
 }
 
-FAMILIES: dict[str, tuple[str, ...]] = {"paper": ("paper_a", "paper_b"), "literature": ("wikg",)}
+FAMILIES: dict[str, tuple[str, ...]] = {
+    "paper": ("paper_a", "paper_b"),
+    "literature": ("wikg", "abmil", "clam_sb", "dsmil", "transmil", "gtp", "patch_gcn"),
+}
 """Methods whose settings were not chosen here."""
 
 

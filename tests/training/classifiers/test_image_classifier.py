@@ -39,6 +39,9 @@ def test_batching_and_numbering_change_no_logit(name, images):
     together = logits_of(model, images)
     alone = torch.cat([logits_of(model, [image]) for image in images])
     torch.testing.assert_close(together, alone, atol=2e-5, rtol=1e-4)
+    if name == "transmil":
+        # Its convolutions see patches in the order of the file, as published.
+        return
     order = torch.randperm(6, generator=torch.Generator().manual_seed(1))
     moved = NodeImage(images[0].x[order], images[0].coords[order], 0)
     torch.testing.assert_close(logits_of(model, [moved]), alone[:1], atol=2e-5, rtol=1e-4)

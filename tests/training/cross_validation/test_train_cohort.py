@@ -1,8 +1,12 @@
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
+from pipeline.artefacts.features import read_features, write_features
 from pipeline.artefacts.metrics import read_comparison, read_metrics
 from pipeline.artefacts.splits import read_splits
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, NotApplicableError
 from pipeline.logs import ROOT_LOGGER
 from pipeline.provenance import file_digest
 from pipeline.training.cross_validation.train_cohort import CrossValidation, train_cohort
@@ -77,3 +81,33 @@ def test_wrong_names_are_refused_before_any_work(stored, tmp_path):
     assert not list(tmp_path.iterdir())
     with pytest.raises(ConfigError, match="expected one of 0, 1, 2"):
         run(stored, tmp_path, ["logistic"], only_fold=3)
+
+
+def without_positions(stored):
+    rows, features = stored
+    moved = {}
+    for slide_id, path in features.items():
+        store = read_features(path)
+        moved[slide_id] = path.parent.parent / "nowhere" / path.name
+        write_features(moved[slide_id], replace(store, coords=np.zeros_like(store.coords)))
+    return rows, moved
+
+
+def test_a_method_that_is_not_applicable_is_told_in_the_comparison(stored, tmp_path):
+    nowhere = without_positions(stored)
+    run(nowhere, tmp_path / "several", ["spatial_graph", "logistic", "patch_gcn", "mean_pool"], only_fold=1)
+    table = read_comparison(tmp_path / "several/comparison.csv").set_index("method")
+    assert table["status"].str.startswith("not applicable: slide ").to_dict() == {
+        "logistic": False,
+        "mean_pool": False,
+        "spatial_graph": True,
+        "patch_gcn": True,
+    }
+    assert table.loc["patch_gcn", "n_runs"] == 0
+    assert np.isnan(table.loc["patch_gcn", "accuracy_mean"])
+    assert set(table["reference"]) == {"logistic"}
+    assert not (tmp_path / "several/patch_gcn/fold_1").exists()
+    with pytest.raises(NotApplicableError, match="found all"):
+        run(nowhere, tmp_path / "one", ["patch_gcn"])
+    with pytest.raises(NotApplicableError, match="found all"):
+        run(nowhere, tmp_path / "none", ["patch_gcn", "spatial_graph"])

@@ -27,6 +27,12 @@ PARTS = {
     "attention_mil": ("none", "attention_mil"),
     "logistic": ("none", "logistic"),
     "wikg": ("head_tail", "knowledge_aware"),
+    "abmil": ("none", "abmil"),
+    "clam_sb": ("none", "clam_sb"),
+    "dsmil": ("none", "dsmil"),
+    "transmil": ("none", "transmil"),
+    "gtp": ("spatial", "gtp"),
+    "patch_gcn": ("spatial", "patch_gcn"),
 }
 """Patch graph and classifier of each method, as the first table of docs/methods.md has them."""
 LITERATURE = FAMILIES["literature"]
@@ -112,6 +118,11 @@ def test_a_stored_method_without_settings_is_refused():
         spec_from_plain(asdict(METHODS["joint"]) | {"settings": 3})
 
 
+def test_a_method_says_what_it_needs():
+    assert {name for name, spec in METHODS.items() if spec.package} == {"abmil", "clam_sb", "dsmil", "transmil", "gtp"}
+    assert {name for name, spec in METHODS.items() if spec.needs_positions} == {"spatial_graph", "gtp", "patch_gcn"}
+
+
 def test_only_the_default_and_the_paper_have_two_levels():
     assert {name for name, spec in METHODS.items() if spec.levels == "bilevel"} == {"default", "paper_a", "paper_b"}
 
@@ -122,12 +133,16 @@ def test_methods_that_hold_no_pairs_have_no_limit_of_them():
         "attention_mil",
         "logistic",
         "wikg",
+        "abmil",
+        "clam_sb",
+        "dsmil",
+        "transmil",
     }
     assert METHODS["default"].dense_limit == 2048
 
 
 def test_larger_images_need_few_neighbours_or_a_metric():
     sparse = {name for name, spec in METHODS.items() if spec.has_sparse_mode}
-    assert sparse == set(METHODS) - {"paper_a", "paper_b"}
+    assert sparse == set(METHODS) - {"paper_a", "paper_b", "gtp"}
     for degree, has in ((0, False), (1, True), (MOST_NEIGHBOURS, True), (MOST_NEIGHBOURS + 1, False)):
         assert method_spec("cosine_graph", TrainingParams(target_degree=degree)).has_sparse_mode is has
