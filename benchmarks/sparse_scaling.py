@@ -46,7 +46,6 @@ from pipeline.training.methods.presets import METHODS
 
 N_FEATURES, N_CLASSES = 69, 2
 SETTINGS = METHODS["default"].settings
-METRIC = MetricParams(SETTINGS.heads, SETTINGS.projection, SETTINGS.temperature)
 GCN = {"width": SETTINGS.hidden, "layers": SETTINGS.layers, "dropout": SETTINGS.dropout}
 KINDS = ("sparse", "sparse_pyg", "fixed", "fixed_pyg", "metric", "pair_mlp")
 PADDED = ("metric", "pair_mlp")
@@ -61,6 +60,7 @@ def main() -> None:
     parser.add_argument("--sizes", nargs="+", type=int, default=[1024, 4096, 16384, 65536])
     parser.add_argument("--similar", type=int, default=16)
     parser.add_argument("--spatial", type=int, default=8)
+    parser.add_argument("--target-degree", type=int, default=0, help="entries kept in a row and head; 0 keeps all")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--limit-gib", type=float, default=8)
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
@@ -94,7 +94,7 @@ def scaling(options: argparse.Namespace) -> None:
 def in_own_process(kind: str, size: int, options: argparse.Namespace) -> dict[str, float] | None:
     """What ``measured`` gives, None out of memory."""
     command = [sys.executable, "-W", "ignore", str(Path(__file__)), "one", "--kinds", kind, "--sizes", str(size)]
-    for name in ("similar", "spatial", "repeats", "device", "limit_gib"):
+    for name in ("similar", "spatial", "target_degree", "repeats", "device", "limit_gib"):
         command += [f"--{name.replace('_', '-')}", str(getattr(options, name))]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode == 0:
@@ -111,7 +111,8 @@ def measured(kind: str, size: int, options: argparse.Namespace) -> dict[str, flo
         limit = int(options.limit_gib * GIB)
         resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     with deterministic_torch(0, threads=1, device=device):
-        generator, classifier = modules(kind, CandidateParams(options.similar, options.spatial), device)
+        metric = MetricParams(SETTINGS.heads, SETTINGS.projection, SETTINGS.temperature, options.target_degree)
+        generator, classifier = modules(kind, metric, CandidateParams(options.similar, options.spatial), device)
         images = [drawn_image(size, seed, device) for seed in (0, 1)]
         # A fixed graph has no weights: its second step is the classifier's as well.
         learned = generator if [*generator.parameters()] else classifier
@@ -126,12 +127,14 @@ def measured(kind: str, size: int, options: argparse.Namespace) -> dict[str, flo
     return {"seconds": median(seconds[1:]), "search": search, "mib_step": peak - start, "mib": peak}
 
 
-def modules(kind: str, candidates: CandidateParams, device: torch.device) -> tuple[GraphGenerator, nn.Module]:
+def modules(
+    kind: str, metric: MetricParams, candidates: CandidateParams, device: torch.device
+) -> tuple[GraphGenerator, nn.Module]:
     kernels = edge_kernels("pyg") if kind.endswith("pyg") else OWN_KERNELS
     makers: dict[str, Callable[[], GraphGenerator]] = {
-        "sparse": lambda: Metric(N_FEATURES, METRIC, candidates, kernels),
+        "sparse": lambda: Metric(N_FEATURES, metric, candidates, kernels),
         "fixed": lambda: SpatialGraph(SETTINGS.target_degree, 0, kernels),
-        "metric": lambda: Metric(N_FEATURES, METRIC),
+        "metric": lambda: Metric(N_FEATURES, metric),
         "pair_mlp": lambda: PairMLP(N_FEATURES),
     }
     generator = makers[kind.removesuffix("_pyg")]()

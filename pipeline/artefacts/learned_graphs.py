@@ -5,7 +5,7 @@ self-loops; ``weight`` is the noise-free score in [0, 1]; ``kept`` marks the edg
 the classifier used after sparsification.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,13 +43,15 @@ class LearnedGraph:
 ARRAYS = {"edge_index": "int64", "weight": "float32", "kept": "bool"}
 
 
-def write_learned_graphs(path: str | Path, graphs: Mapping[str, LearnedGraph], provenance: Mapping[str, Any]) -> None:
-    """Write the graphs of a fold's test images, one group a slide."""
-    arrays = {
-        f"{slide_id}/{name}": np.asarray(getattr(graph, name), dtype)
-        for slide_id, graph in graphs.items()
+def write_learned_graphs(
+    path: str | Path, graphs: Iterable[tuple[str, LearnedGraph]], provenance: Mapping[str, Any]
+) -> None:
+    """Write slide and graph of a fold's test images, one group a slide, each as it comes."""
+    arrays = (
+        (f"{slide_id}/{name}", np.asarray(getattr(graph, name), dtype))
+        for slide_id, graph in graphs
         for name, dtype in ARRAYS.items()
-    }
+    )
     header = {"kind": KIND, "format_version": FORMAT_VERSIONS[KIND], "provenance": dict(provenance)}
     write_store(path, arrays, header)
 

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,15 +39,24 @@ CHUNK_ROWS = 1024
 """Rows in an inner chunk; a shard holds a whole array, since it has one writer."""
 
 
-def write_store(path: str | Path, arrays: Mapping[str, npt.NDArray[Any]], attributes: Mapping[str, Any]) -> None:
-    """Write a group of arrays (names may hold ``/``) with its attributes, atomically."""
+def write_store(
+    path: str | Path,
+    arrays: Mapping[str, npt.NDArray[Any]] | Iterable[tuple[str, npt.NDArray[Any]]],
+    attributes: Mapping[str, Any],
+) -> None:
+    """Write a group of arrays (names may hold ``/``) with its attributes, atomically.
+
+    Pairs of name and array are taken one after the other, so that they need not be in memory together.
+    """
+    digests = {}
     with writing(path) as temporary, warnings.catch_warnings():
         # Consolidated metadata is not in the v3 specification yet; readers fall back without it.
         warnings.simplefilter("ignore", ZarrUserWarning)
         group = zarr.open_group(temporary, mode="w", zarr_format=3)
-        for name, array in arrays.items():
+        for name, array in arrays.items() if isinstance(arrays, Mapping) else arrays:
             _create(group, name, np.ascontiguousarray(array))
-        group.attrs.update({**attributes, DIGESTS: {name: array_digest(array) for name, array in arrays.items()}})
+            digests[name] = array_digest(array)
+        group.attrs.update({**attributes, DIGESTS: digests})
         zarr.consolidate_metadata(group.store)
         _seal(temporary / METADATA)
 

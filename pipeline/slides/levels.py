@@ -23,7 +23,7 @@ ReadStored = Callable[[int, int, int, int, int], Rgb]
 
 
 @dataclass(frozen=True)
-class StoredImage:
+class LazyImage:
     """Size of an image in pixels, and of its stored tiles."""
 
     width: int
@@ -51,7 +51,7 @@ class ProvenLevels:
     cautions: tuple[str, ...] = ()
 
 
-def proven_levels(images: Sequence[StoredImage], read: ReadStored) -> ProvenLevels:
+def proven_levels(images: Sequence[LazyImage], read: ReadStored) -> ProvenLevels:
     """Levels among the images of a file.
 
     Parameters
@@ -82,7 +82,7 @@ def rounded_downsample(size_l0: tuple[int, int], size: tuple[int, int]) -> float
     return downsample if least < downsample < most else true_downsample(size_l0, size, ratios[size.index(max(size))])
 
 
-def padded_downsamples(size_l0: tuple[int, int], image: StoredImage) -> list[float]:
+def padded_downsamples(size_l0: tuple[int, int], image: LazyImage) -> list[float]:
     """Powers of two that make an image of whole tiles of level 0, its last tiles filled up."""
     halvings = range(1, math.ceil(math.log2(max(*size_l0, 2))) + 1)
     tile, size = (image.tile_width, image.tile_height), (image.width, image.height)
@@ -97,7 +97,7 @@ def _whole_tiles(size_l0: tuple[int, int], downsample: int, tile: tuple[int, int
 class _Proof:
     """Levels found so far, by the number of their image; the coarsest last."""
 
-    def __init__(self, images: Sequence[StoredImage], read: ReadStored, levels: dict[int, Level]) -> None:
+    def __init__(self, images: Sequence[LazyImage], read: ReadStored, levels: dict[int, Level]) -> None:
         self.images = images
         self.read = read
         self.levels = levels

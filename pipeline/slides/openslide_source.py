@@ -11,7 +11,7 @@ import openslide
 
 from pipeline.arrays import Rgb
 from pipeline.artefacts.input_files import FOLDER_FORMATS
-from pipeline.slides.levels import ProvenLevels, StoredImage, proven_levels
+from pipeline.slides.levels import LazyImage, ProvenLevels, proven_levels
 from pipeline.slides.resolution import ome_mpp, ome_objective_power, stated_number, tiff_mpp
 from pipeline.slides.slide_scale import resolution_cautions
 from pipeline.slides.source import WHITE, Box, Level, PixelReader, UnreadablePixelsError, true_downsample, white_beyond
@@ -80,7 +80,7 @@ class OpenSlideSource:
         sizes: tuple[tuple[int, int], ...] = slide.level_dimensions
         self._stored_downsamples: tuple[float, ...] = slide.level_downsamples
         if self.vendor in GUESSED:
-            images = [StoredImage(*size, *_tile_size(properties, number)) for number, size in enumerate(sizes)]
+            images = [LazyImage(*size, *_tile_size(properties, number)) for number, size in enumerate(sizes)]
             proven = proven_levels(images, self._read_stored)
         else:
             proven = _named_levels(sizes, self._stored_downsamples)

@@ -12,7 +12,7 @@ import tifffile
 from tifffile import COMPRESSION, RESUNIT
 
 from pipeline.arrays import Rgb
-from pipeline.slides.levels import StoredImage, proven_levels
+from pipeline.slides.levels import LazyImage, proven_levels
 from pipeline.slides.resolution import ome_mpp, ome_objective_power, stated_number
 from pipeline.slides.source import UNREADABLE, Level, PixelReader, UnreadablePixelsError, white_beyond
 from pipeline.slides.stored_tiles import (
@@ -53,7 +53,7 @@ class TiffPyramidSource:
             _check(image)
             self.file_mpp, self.objective_power = _stated_scale(file, image)
             self.tiles = StoredTiles(path, [_stored(pages, image.layout) for pages in image.levels])
-        images = [StoredImage(each.width, each.height, each.tile_width, each.tile_height) for each in self._stored]
+        images = [LazyImage(each.width, each.height, each.tile_width, each.tile_height) for each in self._stored]
         proven = proven_levels(images, self._read_stored)
         self._numbers = proven.numbers
         self.levels: tuple[Level, ...] = proven.levels

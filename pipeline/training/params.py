@@ -29,7 +29,7 @@ UpperGradient = Literal["first_order", "unrolled", "neumann"]
 Precision = Literal["float32", "bfloat16"]
 MessagePassing = Literal["own", "pyg"]
 
-SAME_FOR_ALL = frozenset({"nan_indicator", "stochastic_evaluation", "threads", "message_passing"})
+SAME_FOR_ALL = frozenset({"patches_per_epoch", "nan_indicator", "stochastic_evaluation", "threads", "message_passing"})
 """Settings of which no method has a value of its own."""
 
 
@@ -109,6 +109,13 @@ class Settings(Tunables, section="training"):
         16, 1, 1024, "candidates of a patch in such an image: nearest by learned similarity, per head"
     )
     spatial_candidates: int = whole(8, 0, 1024, "and nearest in space; 8 are those around a tile")
+    patches_per_epoch: int = whole(
+        0,
+        0,
+        1_000_000,
+        "patches of a larger image that are drawn anew in each epoch and trained on; 0 takes all; `select` and test "
+        "images are always whole",
+    )
     pretraining_steps: int = whole(
         300,
         0,

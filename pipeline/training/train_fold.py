@@ -105,5 +105,5 @@ def write_untested_fold(out: Path, rows: pd.DataFrame, job: TrainingJob, splits_
     write_history(out / HISTORY, pd.DataFrame(columns=list(HISTORY_COLUMNS)))
     nothing = prediction_frame([], [], [], classes, np.zeros((0, len(classes))))
     write_predictions(out / PREDICTIONS, nothing)
-    write_learned_graphs(out / "graphs.zarr", {}, provenance)
+    write_learned_graphs(out / "graphs.zarr", (), provenance)
     write_provenance(out, provenance, [HISTORY, PREDICTIONS])

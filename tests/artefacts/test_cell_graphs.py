@@ -52,7 +52,7 @@ def test_inconsistent_offsets_are_refused(tmp_path, graphs, offsets):
 
 
 def test_a_store_of_another_kind_is_refused(tmp_path):
-    write_learned_graphs(tmp_path / "g.zarr", {}, PROVENANCE)
+    write_learned_graphs(tmp_path / "g.zarr", (), PROVENANCE)
     with pytest.raises(ArtefactError, match="expected cell_graphs, found 'learned_graphs'"):
         read_cell_graphs(tmp_path / "g.zarr")
 

@@ -10,7 +10,7 @@ def test_round_trip_of_a_graph_and_of_an_empty_one(tmp_path):
     edges = np.array([[0, 1], [1, 0]])
     graph = LearnedGraph(edges, np.array([0.75, 0.75], np.float32), np.array([True, False]))
     nothing = LearnedGraph(np.zeros((2, 0), np.int64), np.zeros(0, np.float32), np.zeros(0, bool))
-    write_learned_graphs(tmp_path / "g.zarr", {"s.1": graph, "s2": nothing}, record(params={}, source="x"))
+    write_learned_graphs(tmp_path / "g.zarr", [("s.1", graph), ("s2", nothing)], record(params={}, source="x"))
     read = read_learned_graph(tmp_path / "g.zarr", "s.1")
     np.testing.assert_array_equal(read.edge_index, edges)
     np.testing.assert_array_equal(read.weight, graph.weight)
@@ -33,6 +33,6 @@ def test_round_trip_of_a_graph_and_of_an_empty_one(tmp_path):
 def test_arrays_that_contradict_each_other_are_told(tmp_path, name, values, fault):
     arrays = {"edge_index": [[0, 1], [1, 0]], "weight": [0.5, 0.5], "kept": [True, True]} | {name: values}
     graph = LearnedGraph(**{key: np.array(value) for key, value in arrays.items()})
-    write_learned_graphs(tmp_path / "g.zarr", {"s": graph}, record(params={}, source="x"))
+    write_learned_graphs(tmp_path / "g.zarr", [("s", graph)], record(params={}, source="x"))
     with pytest.raises(ArtefactError, match=rf"g\.zarr: it is half-written, damaged or edited: expected .*{fault}"):
         read_learned_graph(tmp_path / "g.zarr", "s")

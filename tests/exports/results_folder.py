@@ -180,4 +180,4 @@ def add_learned_graphs(made: Results) -> None:
             score = np.random.default_rng(number).uniform(size=(n, n)).astype(np.float32)
             weight = ((score + score.T) / 2)[ends[0], ends[1]]
             graphs[slide_id] = LearnedGraph(ends, weight, weight > 0.5)
-        write_learned_graphs(made.trained / f"fold_{fold}" / "graphs.zarr", graphs, MADE)
+        write_learned_graphs(made.trained / f"fold_{fold}" / "graphs.zarr", graphs.items(), MADE)

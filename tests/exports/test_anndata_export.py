@@ -84,7 +84,7 @@ def test_learned_edges_that_were_kept_become_a_matrix(caches, tmp_path):
         tmp_path / "splits.csv", pd.DataFrame([row], columns=["slide_id", "case_id", "label", "seed", "fold", "role"])
     )
     graph = LearnedGraph(np.array([[0, 1], [1, 0]]), np.array([0.25, 0.75], np.float32), np.array([True, False]))
-    write_learned_graphs(tmp_path / "fold_0/graphs.zarr", {"s1": graph}, MADE)
+    write_learned_graphs(tmp_path / "fold_0/graphs.zarr", [("s1", graph)], MADE)
     export_anndata(caches, tmp_path / "c.h5ad", trained=folds_of_folder(tmp_path))
     read = anndata.read_h5ad(tmp_path / "c.h5ad")
     expected = np.zeros((4, 4), np.float32)

@@ -372,7 +372,7 @@ def _store_examples(folder: Path) -> list[Path]:
     )
     write_features(folder / "features2.zarr", store)
     graph = LearnedGraph(edges, np.full(3, 0.5, np.float32), np.ones(3, bool))
-    write_learned_graphs(folder / "learned2.zarr", {"s": graph}, {"params": {}})
+    write_learned_graphs(folder / "learned2.zarr", [("s", graph)], {"params": {}})
     graphs = CellGraphs(
         tile_id=ids[:2],
         nucleus_id=ids,

@@ -222,7 +222,7 @@ class Tree:
             write_predictions(folder / "predictions.csv", predictions)
             write_history(folder / "history.csv", self._history(method))
             graphs = {row.slide_id: self._graph(row.slide_id, method) for row in tested}
-            write_learned_graphs(folder / "graphs.zarr", graphs, MADE)
+            write_learned_graphs(folder / "graphs.zarr", graphs.items(), MADE)
             folds.append({"fold": fold, **fold_metrics(predictions, self.recipe.classes), "n": len(tested)})
         for fold in self.recipe.lost_folds:
             self._write_lost_fold(self.training / method / f"seed_{seed}" / f"fold_{fold}", method)
@@ -234,7 +234,7 @@ class Tree:
     def _write_lost_fold(self, folder: Path, method: str) -> None:
         write_predictions(folder / "predictions.csv", self._predict([], 0.0))
         write_history(folder / "history.csv", self._history(method).iloc[:0])
-        write_learned_graphs(folder / "graphs.zarr", {}, MADE)
+        write_learned_graphs(folder / "graphs.zarr", (), MADE)
 
     def _history(self, method: str) -> pd.DataFrame:
         epochs = np.arange(12)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.slides.levels import StoredImage, padded_downsamples, proven_levels, rounded_downsample
+from pipeline.slides.levels import LazyImage, padded_downsamples, proven_levels, rounded_downsample
 from pipeline.slides.openslide_source import OpenSlideSource
 from pipeline.slides.reader import open_slide
 from tests.slides.slide_files import APERIO, levels_of, padded, tissue, write_images
@@ -53,13 +53,13 @@ def test_a_level_of_a_pixel_goes_by_its_longer_side() -> None:
 
 
 def test_padded_levels_are_whole_tiles_of_level_0_halved() -> None:
-    assert padded_downsamples((45_056, 35_840), StoredImage(11_264, 9216, 512, 512)) == [4]
-    assert padded_downsamples((45_056, 35_840), StoredImage(11_264, 8960, 512, 512)) == []
-    assert padded_downsamples((1024, 768), StoredImage(256, 256, 256, 256)) == [4, 8, 16, 32, 64, 128, 256, 512, 1024]
+    assert padded_downsamples((45_056, 35_840), LazyImage(11_264, 9216, 512, 512)) == [4]
+    assert padded_downsamples((45_056, 35_840), LazyImage(11_264, 8960, 512, 512)) == []
+    assert padded_downsamples((1024, 768), LazyImage(256, 256, 256, 256)) == [4, 8, 16, 32, 64, 128, 256, 512, 1024]
 
 
 def test_a_slide_of_a_pixel_has_a_level() -> None:
-    proven = proven_levels([StoredImage(1, 1)], lambda *_box: np.zeros((1, 1, 3), np.uint8))
+    proven = proven_levels([LazyImage(1, 1)], lambda *_box: np.zeros((1, 1, 3), np.uint8))
     assert [(level.width, level.height, level.downsample) for level in proven.levels] == [(1, 1, 1)]
 
 

@@ -54,7 +54,9 @@ def test_images_read_at_every_use_train_and_predict_as_those_in_memory(
     method, reading_threads, splits, stored, tmp_path
 ):
     """Each file of a fold has the same bytes, small images and large ones, whatever is held."""
-    large = replace(QUICK, dense_limit=4, batch_size=3) if METHODS[method].has_sparse_mode else QUICK
+    large = (
+        replace(QUICK, dense_limit=4, batch_size=3, patches_per_epoch=6) if METHODS[method].has_sparse_mode else QUICK
+    )
     for params in (QUICK, large) if reading_threads else (large,):
         held = run(splits, stored, tmp_path / "held", method, params=params)
         # Images of 8 patches and 10 features: with this memory four of them are held.

@@ -188,7 +188,8 @@ def fit(
     run = _Run(model, make_optimisers(model, spec), order, device)
     state = unfinished.read(run.device)
     if state is None:
-        pretrain(model.generator, images.train, images.structure, settings, order_seed=order_seed)
+        some = images.drawn(settings.patches_per_epoch, order_seed, "pre-training")
+        pretrain(model.generator, some.train, some.structure, settings, order_seed=order_seed)
         unfinished.offer(run.state)
     else:
         run.go_on_from(state)
@@ -197,7 +198,7 @@ def fit(
     started = time.perf_counter()
     for epoch in range(len(run.history), settings.epochs):
         model.generator.start_epoch(epoch)
-        tallies = _epoch(run, images, objective)
+        tallies = _epoch(run, images.drawn(settings.patches_per_epoch, order_seed, epoch), objective)
         run.history.append(_record(epoch, model, images, tallies))
         _check_finite(run.history[-1], has_select=bool(images.select))
         if selects:

@@ -20,7 +20,7 @@ from pipeline.training.classifiers.image_classifier import ImageClassifier, buil
 from pipeline.training.cohort.cohort_nodes import Nodes, StoredNodes
 from pipeline.training.cohort.node_scaler import NodeScaler
 from pipeline.training.graphs.image_batches import NodeImage
-from pipeline.training.graphs.stored_images import StoredImage
+from pipeline.training.graphs.lazy_images import LazyImage
 from pipeline.training.methods.presets import MethodSpec, spec_from_plain
 from pipeline.training.params import DEFAULT_FITTING, FittingParams
 
@@ -71,7 +71,7 @@ def node_image(nodes: Nodes, scaler: NodeScaler, label: int, device: torch.devic
     """One standardised image on ``device``; nodes that stay in their file are read and standardised at every use."""
     coords = torch.from_numpy(nodes.coords).to(device)
     if isinstance(nodes, StoredNodes):
-        return StoredImage(lambda: scaler.apply(nodes.x), coords, label, nodes.readers, patient)
+        return LazyImage(lambda: torch.from_numpy(scaler.apply(nodes.x)), coords, label, nodes.readers, patient)
     return NodeImage(torch.from_numpy(scaler.apply(nodes.x)).to(device), coords, label, patient)
 
 

@@ -1,6 +1,6 @@
 """What a trained network says: probabilities, losses, and the graphs it used."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,10 +77,17 @@ def evaluate_images(model: ImageClassifier, images: Sequence[NodeImage]) -> Eval
 
 
 @torch.no_grad()
-def learned_graphs(model: ImageClassifier, images: Sequence[NodeImage]) -> list[LearnedGraph]:
-    """Noise-free patch graph of each image; fixed graphs hold their edges only, no graph none."""
+def each_learned_graph(model: ImageClassifier, images: Sequence[NodeImage]) -> Iterator[tuple[int, LearnedGraph]]:
+    """Place of each image and its noise-free patch graph, batch after batch.
+
+    Fixed graphs hold their edges only, no graph none.
+    """
     model.eval()
-    graphs: dict[int, LearnedGraph] = {}
     for positions, batch in model.batches(images, EVALUATION_BATCH):
-        graphs.update(zip(positions, model.generator.learned_graphs(batch), strict=True))
+        yield from zip(positions, model.generator.learned_graphs(batch), strict=True)
+
+
+def learned_graphs(model: ImageClassifier, images: Sequence[NodeImage]) -> list[LearnedGraph]:
+    """``each_learned_graph`` of images in their order."""
+    graphs = dict(each_learned_graph(model, images))
     return [graphs[position] for position in range(len(images))]

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from pipeline.training.classifiers.image_classifier import ImageClassifier
+from pipeline.training.fitting.drawn_patches import drawn_patches
 from pipeline.training.fitting.hypergradients import neumann_gradient, unrolled_gradient
 from pipeline.training.graphs.adjacency import Adjacency
 from pipeline.training.graphs.batching import endless, shuffled
@@ -34,6 +35,14 @@ class TrainingImages:
     def all(self) -> list[NodeImage]:
         """Every image, role by role."""
         return [*self.train, *self.structure, *self.select]
+
+    def drawn(self, most: int, seed: int, *purpose: int | str) -> "TrainingImages":
+        """The same with ``most`` patches of each larger image that fits weights (``drawn_patches``); 0 takes all."""
+        train, structure = (
+            drawn_patches(images, most, seed, *purpose, role)
+            for role, images in (("train", self.train), ("structure", self.structure))
+        )
+        return TrainingImages(train, structure, self.select)
 
 
 @dataclass(frozen=True)

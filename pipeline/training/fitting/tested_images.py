@@ -14,7 +14,7 @@ from pipeline.training.cohort.determinism import deterministic_torch
 from pipeline.training.cohort.seeds import derived_seed
 from pipeline.training.fitting.checkpoint import TrainedModel
 from pipeline.training.fitting.fitting_task import FittingTask
-from pipeline.training.fitting.inference import learned_graphs, predict_probabilities
+from pipeline.training.fitting.inference import each_learned_graph, predict_probabilities
 
 
 def write_tested_images(
@@ -49,7 +49,7 @@ def write_tested_images(
         probabilities = predict_probabilities(
             model.network, images, n_classes=len(model.class_names), temperature=model.temperature
         )
-        graphs = learned_graphs(model.network, images)
+        graphs = ((slide_ids[place], graph) for place, graph in each_learned_graph(model.network, images))
+        write_learned_graphs(out / "graphs.zarr", graphs, provenance)
     frame = prediction_frame(slide_ids, list(test["case_id"]), list(test["label"]), model.class_names, probabilities)
     write_predictions(out / PREDICTIONS, frame)
-    write_learned_graphs(out / "graphs.zarr", dict(zip(slide_ids, graphs, strict=True)), provenance)

@@ -2,9 +2,9 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -39,6 +39,15 @@ class NodeImage:
     def n_nodes(self) -> int:
         """Number of nodes; asking for it reads nothing."""
         return len(self.coords)
+
+    @property
+    def device(self) -> torch.device:
+        """Where its tensors are; asking for it reads nothing."""
+        return self.coords.device
+
+    def but(self, **changes: Any) -> Self:
+        """Another image with some attributes changed; features that stay in a file are not read for it."""
+        return replace(self, **changes)
 
     def fetch(self) -> None:
         """Begin to read ``x``, where it is not in memory, for the next who asks for it."""

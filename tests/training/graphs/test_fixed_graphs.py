@@ -10,8 +10,8 @@ from pipeline.training.classifiers.relational_gcn import RelationalLayer
 from pipeline.training.graphs import fixed_graphs as module
 from pipeline.training.graphs.fixed_graphs import CosineGraph, SpatialGraph, mutual
 from pipeline.training.graphs.image_batches import NodeImage, PackedBatch
+from pipeline.training.graphs.lazy_images import LazyImage
 from pipeline.training.graphs.message_passing import edge_kernels
-from pipeline.training.graphs.stored_images import StoredImage
 
 # Node 1 is nearest to 0 and 2; node 3 has no neighbour, for its own does not count.
 NEAREST = torch.tensor([[1], [0], [1], [3]])
@@ -102,7 +102,7 @@ def test_images_that_find_no_room_are_searched_at_each_use(graph, random_images,
 def test_an_image_is_not_read_again_for_its_edges(graph, random_images):
     (image,) = random_images([9])
     reads = []
-    stored = StoredImage(lambda: reads.append(1) or image.x.numpy(), image.coords, 0, None)
+    stored = LazyImage(lambda: reads.append(1) or image.x, image.coords, 0, None)
     batch = PackedBatch.of([stored])
     generator = graph(3, 100)
     generator(batch)

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from pipeline.errors import ArtefactError
-from pipeline.training.graphs.image_batches import PackedBatch, PaddedBatch
-from pipeline.training.graphs.stored_images import StoredImage
+from pipeline.training.graphs.image_batches import NodeImage, PackedBatch, PaddedBatch
+from pipeline.training.graphs.lazy_images import LazyImage, with_nodes
 
 
 class File:
@@ -19,10 +19,10 @@ class File:
 
     def read(self):
         self.threads.append(current_thread())
-        return self.values
+        return torch.from_numpy(self.values)
 
     def image(self, readers=None):
-        return StoredImage(self.read, torch.zeros(len(self.values), 2), 1, readers)
+        return LazyImage(self.read, torch.zeros(len(self.values), 2), 1, readers)
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def test_a_fault_of_reading_ahead_comes_to_who_asks_for_the_features(readers):
     def fail():
         raise ArtefactError("a.zarr: damaged")
 
-    image = StoredImage(fail, torch.zeros(3, 2), 0, readers)
+    image = LazyImage(fail, torch.zeros(3, 2), 0, readers)
     image.fetch()
     with pytest.raises(ArtefactError, match="damaged"):
         _ = image.x
@@ -87,6 +87,33 @@ def test_a_batch_reads_each_image_once_and_packing_it_none(kind):
     assert [len(file.threads) for file in files] == [1, 1]
     assert torch.equal(packed.x, torch.from_numpy(np.concatenate([file.values for file in files])))
     assert packed.sizes == batch.sizes == [3, 5]
+
+
+def test_a_changed_image_is_another_one_of_the_same_file(readers):
+    file = File()
+    image = file.image(readers)
+    image.fetch()
+    other = image.but(label=0, patient="p")
+    assert (other.label, other.patient, image.label, image.patient) == (0, "p", 1, "")
+    assert other != image
+    assert torch.equal(other.x, image.x)
+    assert len(file.threads) == 2
+    held = NodeImage(torch.zeros(2, 1), torch.zeros(2, 2), 0)
+    assert held.but(label=1).label == 1
+
+
+def test_some_nodes_of_an_image_are_picked_at_every_use(readers):
+    file, rows = File(5), torch.tensor([3, 0])
+    stored = file.image(readers)
+    held = NodeImage(torch.from_numpy(file.values), stored.coords + torch.arange(5)[:, None], 1, "p")
+    for image in (stored, held):
+        some = with_nodes(image, rows)
+        some.fetch()
+        assert some.x.tolist() == file.values[[3, 0]].tolist()
+        assert torch.equal(some.coords, image.coords[rows])
+        assert (some.n_nodes, some.label, some.patient) == (2, 1, image.patient)
+    assert len(file.threads) == 1
+    assert file.threads[0] is not main_thread()
 
 
 def test_an_image_stays_the_same_one_between_uses():

@@ -1,0 +1,168 @@
+"""One epoch over cohorts that do not fit in memory: time, rate of reading and peak memory over the number of slides.
+
+Synthetic feature caches (normal values, a square grid) are written to ``--folder`` and removed
+at the end.  Every cohort is trained on in a process of its own, with one thread of torch and
+``--reading-threads`` that read ahead.  Phases: ``load``, every file once, checked; ``scaler``,
+medians, means and SDs of the ``train`` images; ``pretrain``, as many steps without labels as
+``--pretraining-steps`` says; ``epoch``, all steps of one epoch of ``--method`` and its look at
+the ``select`` images.  Of the images 60 % are ``train``, 25 % ``structure`` and 15 % ``select``.
+``read_mb`` counts the features that were read, each time anew; ``cpu_s`` is of the whole process,
+all threads; peak memory is RSS, without the page cache.  ``--limit-gib`` bounds what the process
+may allocate.
+
+    python benchmarks/cohort_memory.py --slides 100 300 --memory-gib 0.5
+"""
+
+import argparse
+import json
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from pipeline.artefacts.features import FeatureStore, write_features
+from pipeline.training.classifiers.image_classifier import build_model
+from pipeline.training.cohort import cohort_nodes
+from pipeline.training.cohort.cohort_nodes import load_nodes
+from pipeline.training.cohort.determinism import deterministic_torch
+from pipeline.training.fitting.bilevel import fit
+from pipeline.training.fitting.checkpoint import node_image
+from pipeline.training.fitting.fitting import scaler_of
+from pipeline.training.fitting.pretraining import pretrain
+from pipeline.training.fitting.steps import Objective, TrainingImages
+from pipeline.training.methods.presets import METHODS, method_spec
+from pipeline.training.params import ReadingParams, TrainingParams
+
+ROLES = ("train",) * 12 + ("structure",) * 5 + ("select",) * 3
+CPU = torch.device("cpu")
+MB, GIB = 1e6, 2**30
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--slides", nargs="+", type=int, default=[100, 300])
+    parser.add_argument("--patches", type=int, default=8000)
+    parser.add_argument("--values", type=int, default=1024)
+    parser.add_argument("--method", default="default", choices=METHODS)
+    parser.add_argument("--memory-gib", type=float, default=0.5, help="training.memory_gib")
+    parser.add_argument("--reading-threads", type=int, default=1)
+    parser.add_argument("--pretraining-steps", type=int, default=10)
+    parser.add_argument("--limit-gib", type=float, default=6.0)
+    parser.add_argument("--folder", type=Path, help="where the caches go; a temporary folder by default")
+    parser.add_argument("--cohort", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.cohort is not None:
+        print(json.dumps(measured(options.cohort, options.slides[0], options)))
+        return
+    print("slides,phase,wall_s,cpu_s,read_mb,mb_per_s,peak_mib")
+    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+        for slides in sorted(options.slides):
+            write_cohort(Path(folder), slides, options)
+            for phase in in_own_process(Path(folder), slides):
+                rate = phase["read_mb"] / phase["wall_s"]
+                print(f"{slides},{phase['phase']},{phase['wall_s']:.1f},{phase['cpu_s']:.1f},{phase['read_mb']:.0f},"
+                      f"{rate:.0f},{phase['peak_mib']:.0f}", flush=True)  # fmt: skip
+
+
+def name_of(number: int) -> str:
+    return f"s{number:05d}"
+
+
+def write_cohort(folder: Path, slides: int, options: argparse.Namespace) -> None:
+    """Write the caches that are not there yet; each slide has its own values, shifted by its class in the first."""
+    n, d = options.patches, options.values
+    side = int(np.ceil(np.sqrt(n)))
+    coords = np.stack([np.arange(n) % side, np.arange(n) // side], axis=1) * 512
+    names = tuple(f"f{column}" for column in range(d))
+    for number in range(slides):
+        path = folder / f"{name_of(number)}.zarr"
+        if path.exists():
+            continue
+        values = np.random.default_rng(number).standard_normal((n, d), dtype=np.float32)
+        values[:, 0] += number % 2
+        write_features(
+            path, FeatureStore(name_of(number), values, names, coords, np.arange(n), tile_px=512, tile_width_l0=512.0)
+        )
+
+
+def in_own_process(folder: Path, slides: int) -> list[dict[str, Any]]:
+    command = [sys.executable, "-W", "ignore", *sys.argv, "--cohort", str(folder), "--slides", str(slides)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        shutil.rmtree(folder)
+        raise SystemExit(done.stderr)
+    phases: list[dict[str, Any]] = json.loads(done.stdout)
+    return phases
+
+
+def measured(folder: Path, slides: int, options: argparse.Namespace) -> list[dict[str, Any]]:
+    limit = int(options.limit_gib * GIB)
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+    spec = method_spec(options.method, TrainingParams(epochs=1, pretraining_steps=options.pretraining_steps))
+    numbers = range(slides)
+    rows = pd.DataFrame({"slide_id": map(name_of, numbers), "role": [ROLES[n * 7 % len(ROLES)] for n in numbers]})
+    phases: list[dict[str, Any]] = []
+    read = counted_bytes()
+    with deterministic_torch(0, threads=1, device=CPU):
+        reading = ReadingParams(memory_gib=options.memory_gib, reading_threads=options.reading_threads)
+        with phase("load", phases, read):
+            cohort = load_nodes(folder, list(rows["slide_id"]), reading=reading)
+        with phase("scaler", phases, read):
+            scaler = scaler_of(cohort, rows, spec)
+        by_role: dict[str, list[Any]] = {role: [] for role in sorted(set(ROLES))}
+        for number, row in enumerate(rows.itertuples()):
+            by_role[str(row.role)].append(node_image(cohort.slides[str(row.slide_id)], scaler, number % 2, CPU))
+        images = TrainingImages(**by_role)
+        network = build_model(spec, scaler.n_outputs, 2)
+        with phase("pretrain", phases, read):
+            pretrain(network.generator, images.train, images.structure, spec.settings, order_seed=0)
+        without = method_spec(options.method, TrainingParams(epochs=1, pretraining_steps=0))
+        with phase("epoch", phases, read):
+            fit(network, images, Objective(without, torch.ones(2)), order_seed=0)
+    return phases
+
+
+def counted_bytes() -> Callable[[], int]:
+    """Bytes of features read so far; the two functions that read them are wrapped."""
+    total = [0]
+
+    def counting(function: Callable[..., Any], size: Callable[[Any], int]) -> Callable[..., Any]:
+        def counted(*arguments: Any, **named: Any) -> Any:
+            result = function(*arguments, **named)
+            total[0] += size(result)
+            return result
+
+        return counted
+
+    cohort_nodes.read_features = counting(cohort_nodes.read_features, lambda store: store.features.nbytes)
+    cohort_nodes.read_node_values = counting(cohort_nodes.read_node_values, lambda values: values.nbytes)
+    return lambda: total[0]
+
+
+@contextmanager
+def phase(name: str, phases: list[dict[str, Any]], read: Callable[[], int]) -> Iterator[None]:
+    wall, cpu, before = time.perf_counter(), time.process_time(), read()
+    yield
+    phases.append(
+        {
+            "phase": name,
+            "wall_s": time.perf_counter() - wall,
+            "cpu_s": time.process_time() - cpu,
+            "read_mb": (read() - before) / MB,
+            "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        }
+    )
+
+
+if __name__ == "__main__":
+    main()
