@@ -99,11 +99,12 @@ class Settings(Tunables, section="training"):
     target_degree: int = whole(8, 0, 10_000, "neighbours a patch keeps per head; 0 keeps all")
     spatial_term: bool = flag(False, "whether the `metric` generator also sees distances in space")
     dense_limit: int = whole(
-        2048,
-        1,
+        0,
+        0,
         100_000,
         "most patches of an image whose pairs are all scored; in larger ones `metric` scores candidate edges only, "
-        "fixed graphs search their neighbours, and the paper's generator takes none",
+        "fixed graphs search their neighbours, and the paper's generator takes none; 0: as long as pairs cost less "
+        "than candidates (402 with 24 of these), 2048 where target_degree is 0 or larger images are not taken",
     )
     similar_candidates: int = whole(
         16, 1, 1024, "candidates of a patch in such an image: nearest by learned similarity, per head"

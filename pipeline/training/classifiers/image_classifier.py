@@ -108,7 +108,7 @@ def _fixed(spec: MethodSpec, n_features: int) -> GraphGenerator:
 
     settings = spec.settings
     kernels = edge_kernels(settings.message_passing)
-    return FIXED_GRAPHS[spec.generator](settings.target_degree, settings.dense_limit, kernels)
+    return FIXED_GRAPHS[spec.generator](settings.target_degree, spec.dense_limit or 0, kernels)
 
 
 def _bags(spec: MethodSpec, n_features: int, n_classes: int) -> nn.Module:

@@ -152,7 +152,7 @@ def pairs_of(rows: Tensor, batch: PaddedBatch) -> Tensor:
 def drawn_rows(batch: PaddedBatch, dense_limit: int, draws: torch.Generator) -> Tensor:
     """All patches of each image, int64 (B, N); of large ones so few, (B, R), that R N is within the guard."""
     n_images, n_patches = batch.mask.shape
-    most = min(PATCHES_COMPARED, dense_limit)
+    most = min(PATCHES_COMPARED, dense_limit or PATCHES_COMPARED)
     if n_patches <= most:
         return torch.arange(n_patches, device=batch.x.device).expand(n_images, -1)
     turn = torch.rand(n_images, n_patches, generator=draws).to(batch.x.device).masked_fill(~batch.mask, 1)

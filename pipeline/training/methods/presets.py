@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from pipeline.errors import ConfigError
+from pipeline.training.methods.dense_cost import dense_limit_by_cost
 from pipeline.training.params import Settings, TrainingParams
 
 GeneratorName = Literal["none", "pair_mlp", "metric", "cosine", "spatial", "head_tail"]
@@ -32,6 +33,9 @@ Alternation = Literal["step", "pass"]
 
 OF_TORCHMIL = ("abmil", "clam_sb", "dsmil", "transmil", "gtp")
 """Classifiers whose networks are those of the optional package torchmil."""
+
+MOST_DENSE = 2048
+"""Guard on memory: most patches of an image whose pairs are all held by who has no use for fewer."""
 
 MOST_NEIGHBOURS = 1024
 """Most neighbours that a search in an image beyond ``dense_limit`` finds."""
@@ -77,7 +81,11 @@ class MethodSpec:
     @property
     def dense_limit(self) -> int | None:
         """Most patches of an image whose pairs are all scored; None where no two ever are, or only block by block."""
-        return None if self.generator in ("none", "head_tail") else self.settings.dense_limit
+        if self.generator in ("none", "head_tail"):
+            return None
+        keeps_all = self.settings.target_degree == 0
+        by_cost = MOST_DENSE if keeps_all or not self.has_sparse_mode else dense_limit_by_cost(self.settings)
+        return self.settings.dense_limit or by_cost
 
     @property
     def has_sparse_mode(self) -> bool:

@@ -138,7 +138,18 @@ def test_methods_that_hold_no_pairs_have_no_limit_of_them():
         "dsmil",
         "transmil",
     }
-    assert METHODS["default"].dense_limit == 2048
+
+
+def test_pairs_are_scored_as_long_as_that_costs_less():
+    """A search costs 210 pairs and each of 16 + 8 candidates 8; a given limit beats it."""
+    assert METHODS["default"].dense_limit == METHODS["spatial_graph"].dense_limit == 402
+    few = TrainingParams(similar_candidates=8, spatial_candidates=0)
+    assert method_spec("joint", few).dense_limit == 274
+    assert method_spec("joint", TrainingParams(dense_limit=3000)).dense_limit == 3000
+    for name in ("joint", "cosine_graph"):
+        assert method_spec(name, TrainingParams(target_degree=0)).dense_limit == 2048
+    assert METHODS["gtp"].dense_limit == 2048
+    assert METHODS["paper_a"].dense_limit == 4096
 
 
 def test_larger_images_need_few_neighbours_or_a_metric():
