@@ -7,6 +7,7 @@ import pandas as pd
 
 from pipeline.arrays import Float64s, Int64s
 from pipeline.artefacts.metric_names import METRICS
+from pipeline.training.evaluation.classification_metrics import compute_metrics
 from pipeline.training.evaluation.fold_predictions import scored
 from pipeline.training.evaluation.resampled_metrics import resampled_metrics
 
@@ -36,17 +37,46 @@ def bootstrap_intervals(frames: Sequence[pd.DataFrame]) -> dict[str, Interval]:
     frames
         Predictions of each run; columns of ``artefacts.predictions``.
     """
-    cases = sorted({case_id for frame in frames for case_id in frame["case_id"]})
-    places = [np.searchsorted(cases, list(frame["case_id"])) for frame in frames]
     means: dict[str, list[Float64s]] = {name: [] for name in METRICS}
-    for times in _draws(len(cases)):
-        runs = [
-            resampled_metrics(*scored(frame), times[:, place].astype(np.float64))
-            for frame, place in zip(frames, places, strict=True)
-        ]
+    for runs in _resampled(frames):
         for name in METRICS:
             means[name].append(_defined_mean(np.stack([run[name] for run in runs])))
     return {name: _interval(np.concatenate(values)) for name, values in means.items()}
+
+
+def paired_difference(
+    frames: Sequence[pd.DataFrame], reference: Sequence[pd.DataFrame], metric: str
+) -> tuple[float, Interval]:
+    """Mean over runs of a metric minus that of the reference, and its interval over patients drawn alike for both.
+
+    Parameters
+    ----------
+    frames, reference
+        Predictions of the same images, run by run; a run in which the metric is undefined does not count.
+    metric
+        One of ``METRICS``.
+    """
+    own, other = (
+        np.array([getattr(compute_metrics(*scored(frame)), metric) for frame in runs], np.float64)
+        for runs in (frames, reference)
+    )
+    difference = _defined_mean((own - other)[:, None])
+    n_runs, drawn = len(frames), []
+    for runs in _resampled([*frames, *reference]):
+        values = np.stack([run[metric] for run in runs])
+        drawn.append(_defined_mean(values[:n_runs] - values[n_runs:]))
+    return float(difference[0]), _interval(np.concatenate(drawn))
+
+
+def _resampled(frames: Sequence[pd.DataFrame]) -> Iterator[list[dict[str, Float64s]]]:
+    """Metrics of each run by name, float64 (some draws,), for some draws of patients after others."""
+    cases = sorted({case_id for frame in frames for case_id in frame["case_id"]})
+    places = [np.searchsorted(cases, list(frame["case_id"])) for frame in frames]
+    for times in _draws(len(cases)):
+        yield [
+            resampled_metrics(*scored(frame), times[:, place].astype(np.float64))
+            for frame, place in zip(frames, places, strict=True)
+        ]
 
 
 def _draws(n_patients: int) -> Iterator[Int64s]:

@@ -19,12 +19,14 @@ from pipeline.training.evaluation.paired_tests import corrected_resampled_p, hol
 NONE_LEFT_OUT: Mapping[str, str] = {}
 
 
-def comparison_table(methods: MethodFrames, not_applicable: Mapping[str, str] = NONE_LEFT_OUT) -> pd.DataFrame:
+def comparison_table(
+    methods: MethodFrames, not_applicable: Mapping[str, str] = NONE_LEFT_OUT, reference: str | None = None
+) -> pd.DataFrame:
     """One row a method; see ``artefacts.metrics.COMPARISON_COLUMNS``.
 
-    Two paired tests of accuracy against the reference, ``default`` if it is there, else
-    the first method: over patients, by the images that the method has right minus those
-    that the reference has right, over all seeds; and over folds and seeds.
+    Two paired tests of accuracy against the reference: over patients, by the images that the
+    method has right minus those that the reference has right, over all seeds; and over folds
+    and seeds.
 
     Parameters
     ----------
@@ -32,13 +34,15 @@ def comparison_table(methods: MethodFrames, not_applicable: Mapping[str, str] = 
         Predictions of those that were trained.
     not_applicable
         Why others were not, by method.
+    reference
+        One of ``methods``; None is ``default`` if it is there, else the first.
 
     Raises
     ------
     CohortError
         If a method shares no test image with the reference.
     """
-    reference = "default" if "default" in methods else next(iter(methods))
+    reference = reference or ("default" if "default" in methods else next(iter(methods)))
     rows = []
     for method, seeds in methods.items():
         row = {"method": method, "reference": reference, "status": TRAINED, **_summary(seeds)}

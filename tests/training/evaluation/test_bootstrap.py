@@ -4,7 +4,7 @@ import pytest
 from pipeline.artefacts.metric_names import METRICS
 from pipeline.artefacts.predictions import prediction_frame
 from pipeline.training.evaluation import bootstrap
-from pipeline.training.evaluation.bootstrap import bootstrap_intervals
+from pipeline.training.evaluation.bootstrap import bootstrap_intervals, paired_difference
 from pipeline.training.evaluation.classification_metrics import compute_metrics
 from pipeline.training.evaluation.fold_predictions import scored
 
@@ -60,3 +60,30 @@ def test_a_metric_that_no_draw_defines_has_no_interval(monkeypatch):
     intervals = bootstrap_intervals([one_class])
     assert intervals["auroc"] is None
     assert len(intervals["accuracy"]) == 2
+
+
+def test_a_difference_of_paired_runs_is_narrower_than_that_of_its_parts(few_draws):
+    rng = np.random.default_rng(0)
+    labels = [*"ab" * 30]
+    ids = [f"s{place}" for place in range(60)]
+
+    def run(noise):
+        right = np.array([label == "b" for label in labels])
+        second = np.clip(0.5 + 0.2 * (right - 0.5) + shared + noise, 0.01, 0.99)
+        return prediction_frame(ids, ids, labels, ("a", "b"), np.stack([1 - second, second], axis=1))
+
+    shared = rng.normal(scale=0.2, size=60)
+    one, other = run(rng.normal(scale=0.02, size=60)), run(0.0)
+    difference, (low, high) = paired_difference([one], [other], "auroc")
+    areas = [compute_metrics(*scored(frame)).auroc for frame in (one, other)]
+    assert difference == pytest.approx(areas[0] - areas[1])
+    assert low <= difference <= high
+    alone = bootstrap_intervals([one])["auroc"]
+    assert high - low < (alone[1] - alone[0]) / 2
+
+
+def test_a_method_does_not_differ_from_itself(few_draws):
+    frame = prediction_frame(
+        [*"stuv"], [*"stuv"], [*"abab"], ("a", "b"), np.array([[0.9, 0.1], [0.4, 0.6], [0.6, 0.4], [0.7, 0.3]])
+    )
+    assert paired_difference([frame, frame], [frame, frame], "accuracy") == (0.0, [0.0, 0.0])
