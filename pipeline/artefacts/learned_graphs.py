@@ -5,7 +5,7 @@ self-loops; ``weight`` is the noise-free score in [0, 1]; ``kept`` marks the edg
 the classifier used after sparsification.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,29 +56,45 @@ def write_learned_graphs(
     write_store(path, arrays, header)
 
 
-def read_learned_graphs(path: str | Path) -> Iterator[tuple[str, LearnedGraph]]:
-    """Every slide of a fold's test images and its graph.
+class LearnedGraphs:
+    """Patch graphs of the test images of a fold, read one by one from a store that is opened once.
 
     Raises
     ------
     ArtefactError
-        See ``read_learned_graph``.
+        If the store is missing, foreign or damaged.
     """
-    group, _ = open_headed_store(path, KIND)
-    for slide_id in sorted({name.rpartition("/")[0] for name in expected_digests(group)} or group.group_keys()):
-        yield slide_id, _graph(group, path, slide_id)
+
+    def __init__(self, path: str | Path) -> None:
+        self._path = path
+        self._group, _ = open_headed_store(path, KIND)
+
+    @property
+    def slide_ids(self) -> list[str]:
+        """The images, sorted."""
+        named = {name.rpartition("/")[0] for name in expected_digests(self._group)}
+        return sorted(named or self._group.group_keys())
+
+    def of(self, slide_id: str) -> LearnedGraph:
+        """Patch graph of one image.
+
+        Raises
+        ------
+        ArtefactError
+            If its arrays are missing or damaged.
+        """
+        return _graph(self._group, self._path, slide_id)
 
 
 def read_learned_graph(path: str | Path, slide_id: str) -> LearnedGraph:
-    """Patch graph of one image of a fold.
+    """Patch graph of one image of a fold; of several, ``LearnedGraphs`` opens the store once.
 
     Raises
     ------
     ArtefactError
-        If the store or the slide's arrays are missing, foreign or damaged.
+        See ``LearnedGraphs``.
     """
-    group, _ = open_headed_store(path, KIND)
-    return _graph(group, path, slide_id)
+    return LearnedGraphs(path).of(slide_id)
 
 
 def _graph(group: zarr.Group, path: str | Path, slide_id: str) -> LearnedGraph:

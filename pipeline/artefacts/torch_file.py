@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.artefacts.atomic import writing
 from pipeline.errors import ArtefactError, first_line
+from pipeline.logs import get_logger
 
 if TYPE_CHECKING:
     import torch
+
+log = get_logger("artefacts")
 
 COMMENT_LENGTH_BYTES = 2
 """With the length of its comment ends a ZIP archive that has none."""
@@ -57,6 +60,21 @@ def read_torch(path: str | Path, kind: str, remedy: str, device: "torch.device |
         return torch.load(io.BytesIO(raw), map_location=device, weights_only=True)
     except Exception as error:  # content that no digest vouches for fails in any way
         raise ArtefactError(f"{path}: expected {kind}; it cannot be read ({first_line(error)}). {remedy}") from error
+
+
+def read_unfinished(path: str | Path, device: "torch.device | str" = "cpu") -> Any | None:
+    """State of a training that was cut off, its tensors on ``device``; None when there is none to go on from.
+
+    A file that cannot be read is removed, which is logged: it costs the work in it, never the result.
+    """
+    if not Path(path).exists():
+        return None
+    try:
+        return read_torch(path, "the state of a training", "The training starts anew.", device)
+    except ArtefactError as error:
+        log.warning("%s", error)
+        Path(path).unlink(missing_ok=True)
+        return None
 
 
 def is_sealed(path: str | Path) -> bool:

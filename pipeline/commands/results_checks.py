@@ -12,7 +12,7 @@ from pipeline.artefacts.cell_graphs import read_cell_graphs
 from pipeline.artefacts.features import check_store_slide, read_features
 from pipeline.artefacts.header import check_slide
 from pipeline.artefacts.json_files import read_json
-from pipeline.artefacts.learned_graphs import read_learned_graphs
+from pipeline.artefacts.learned_graphs import LearnedGraphs
 from pipeline.artefacts.metrics import read_comparison, read_metrics
 from pipeline.artefacts.nuclei import iterate_nuclei, read_nuclei_header
 from pipeline.artefacts.png_files import read_png
@@ -152,8 +152,9 @@ def _features(one: Product) -> Provenance:
 
 
 def _learned_graphs(one: Product) -> Provenance:
-    for _ in read_learned_graphs(one.path):
-        pass
+    graphs = LearnedGraphs(one.path)
+    for slide_id in graphs.slide_ids:
+        graphs.of(slide_id)
     return {}
 
 

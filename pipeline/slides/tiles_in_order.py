@@ -16,6 +16,10 @@ BadTile = Callable[[int, UnreadableRegionError], None]
 """Told the position of the row whose tile cannot be read, and why."""
 
 
+def pass_over(position: int, error: UnreadableRegionError) -> None:
+    """Leave a tile that cannot be read out, without a word: ``BadTile`` of who looks at it elsewhere."""
+
+
 def iterate_tiles(
     slide: SlideReader,
     tiles: pd.DataFrame,

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pipeline.artefacts.learned_graphs import LearnedGraph, read_learned_graph, write_learned_graphs
+from pipeline.artefacts.learned_graphs import LearnedGraph, LearnedGraphs, read_learned_graph, write_learned_graphs
 from pipeline.errors import ArtefactError
 from pipeline.provenance import record
 
@@ -36,3 +36,13 @@ def test_arrays_that_contradict_each_other_are_told(tmp_path, name, values, faul
     write_learned_graphs(tmp_path / "g.zarr", [("s", graph)], record(params={}, source="x"))
     with pytest.raises(ArtefactError, match=rf"g\.zarr: it is half-written, damaged or edited: expected .*{fault}"):
         read_learned_graph(tmp_path / "g.zarr", "s")
+
+
+def test_an_open_store_names_its_images_and_gives_each(tmp_path):
+    graph = LearnedGraph(np.array([[0, 1], [1, 0]]), np.array([0.5, 0.5], np.float32), np.ones(2, np.bool_))
+    write_learned_graphs(tmp_path / "g.zarr", [("s2", graph), ("s.1", graph)], record(params={}, source="x"))
+    graphs = LearnedGraphs(tmp_path / "g.zarr")
+    assert graphs.slide_ids == ["s.1", "s2"]
+    assert graphs.of("s2").weight.tolist() == [0.5, 0.5]
+    with pytest.raises(ArtefactError, match="s3/edge_index"):
+        graphs.of("s3")

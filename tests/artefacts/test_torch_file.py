@@ -3,7 +3,7 @@ import zipfile
 import pytest
 import torch
 
-from pipeline.artefacts.torch_file import is_sealed, read_torch, write_torch
+from pipeline.artefacts.torch_file import is_sealed, read_torch, read_unfinished, write_torch
 from pipeline.errors import ArtefactError, OutputError
 
 
@@ -77,3 +77,14 @@ def test_no_changed_byte_goes_unseen(tmp_path):
         else:
             unsealed += 1
     assert unsealed <= 2
+
+
+def test_an_unfinished_state_that_cannot_be_read_is_removed_and_told(tmp_path, caplog):
+    path = tmp_path / "state.pt"
+    assert read_unfinished(path) is None
+    write_torch(path, {"epoch": 3})
+    assert read_unfinished(path) == {"epoch": 3}
+    path.write_bytes(b"no archive")
+    assert read_unfinished(path) is None
+    assert not path.exists()
+    assert "expected the state of a training; it cannot be read" in caplog.text

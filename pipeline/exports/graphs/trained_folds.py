@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from pipeline.artefacts.learned_graphs import LearnedGraph, read_learned_graph
+from pipeline.artefacts.learned_graphs import LearnedGraph, LearnedGraphs
 from pipeline.artefacts.splits import read_splits
 from pipeline.errors import ArtefactError, CohortError
 from pipeline.exports.graphs.cohort_slides import slides_of_splits
@@ -33,6 +33,11 @@ class TrainedFolds:
         """Fold that tests each slide."""
         tested = slides_of_splits(self.splits, self.seed, None)
         return {slide.slide_id: slide.fold for slide in tested if slide.fold is not None}
+
+    @cached_property
+    def _opened(self) -> dict[Path, LearnedGraphs]:
+        """Stores that were opened."""
+        return {}
 
     def store(self, slide_id: str) -> Path:
         """Store with the graph of a slide.
@@ -64,7 +69,10 @@ class TrainedFolds:
         CohortError
             If no fold tests the slide.
         """
-        graph = read_learned_graph(self.store(slide_id), slide_id)
+        store = self.store(slide_id)
+        if store not in self._opened:
+            self._opened[store] = LearnedGraphs(store)
+        graph = self._opened[store].of(slide_id)
         n_nodes = int(graph.edge_index.max(initial=-1)) + 1
         if n_nodes > n_patches:
             raise ArtefactError(

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline.artefacts.torch_file import read_torch, write_torch
+from pipeline.artefacts.torch_file import read_unfinished, write_torch
 from pipeline.errors import ArtefactError
 from pipeline.logs import get_logger
 from pipeline.nuclei.learning.best_weights import BestWeights
@@ -43,20 +43,15 @@ class TrainingState:
     def restore(self, learner: Learner, best: BestWeights) -> tuple[int, float]:
         """Fill learner and scores with the stored ones; returns steps and minutes of work done, 0 without a file.
 
-        A file that cannot be read is removed and costs the work in it, never the result.
+        See ``read_unfinished`` of a file that cannot be read.
 
         Raises
         ------
         ArtefactError
             If the state was made by another training; an hour's work is not thrown away unasked.
         """
-        if not self.path.exists():
-            return 0, 0.0
-        try:
-            stored = read_torch(self.path, "the state of a training", "The training starts anew.")
-        except ArtefactError as error:
-            logger.warning("%s", error)
-            self.path.unlink(missing_ok=True)
+        stored = read_unfinished(self.path)
+        if stored is None:
             return 0, 0.0
         self._check(stored.get("made_by", {}))
         learner.load_state_dict(stored)

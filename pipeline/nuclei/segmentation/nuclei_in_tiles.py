@@ -21,7 +21,7 @@ from pipeline.nuclei.segmentation.slide_stain import SlideStain
 from pipeline.nuclei.segmentation.tile_blocks import Block, batches, tile_blocks
 from pipeline.slides.filling import filled_in, with_white_filling
 from pipeline.slides.reader import SlideReader
-from pipeline.slides.tiles_in_order import BadTile, iterate_tiles
+from pipeline.slides.tiles_in_order import BadTile, iterate_tiles, pass_over
 
 logger = get_logger("nuclei")
 
@@ -135,13 +135,13 @@ class _Reading:
         return block_places(self.tiles, self.boxes_l0, blocks, halo_px=self.halo_px, slide_mpp=self.slide.mpp)
 
     def read(self, blocks: Sequence[Block]) -> Iterator[tuple[Block, Rgb | None]]:
-        """Each block with its pixels; with None where they cannot be read whole."""
+        """Each block with its pixels; with None where they cannot be read whole, but perhaps tile by tile."""
         squares = [(block.x_l0, block.y_l0, block.width_l0, block.side_px) for block in blocks]
         table = pd.DataFrame(squares, columns=["x_l0", "y_l0", "width_l0", "tile_px"])
         ahead = self.batch_size + 2
         n_read = 0
         for position, rgb in iterate_tiles(
-            self.slide, table, halo_px=self.halo_px, prefetch=ahead, on_unreadable=_pass_over
+            self.slide, table, halo_px=self.halo_px, prefetch=ahead, on_unreadable=pass_over
         ):
             yield from ((block, None) for block in blocks[n_read:position])
             yield blocks[position], rgb
@@ -191,7 +191,3 @@ def _readable(reading: _Reading, batch: Sequence[tuple[Block, Rgb | None]]) -> l
 
 def _halo_px(tiles: pd.DataFrame, params: NucleiParams) -> int:
     return math.ceil(params.halo_um / float(tiles["mpp"].iloc[0]))
-
-
-def _pass_over(position: int, error: UnreadableRegionError) -> None:
-    """Let a block that cannot be read whole be; it is read tile by tile."""

@@ -8,14 +8,14 @@ import pandas as pd
 
 from pipeline.arrays import Bools, Rgb
 from pipeline.artefacts.inside_mask import InsideMask
-from pipeline.errors import OnBadTile, UnreadableRegionError
+from pipeline.errors import OnBadTile
 from pipeline.logs import get_logger
 from pipeline.nuclei.params import NucleiParams
 from pipeline.nuclei.stain.stain_channels import StainScale, estimate_stain_scale
 from pipeline.nuclei.stain.stain_normalisation import SAMPLE_MPP, StainNormaliser, Unchanged, fit_stain_normaliser
 from pipeline.slides.filling import filled_in, with_edge
 from pipeline.slides.reader import SlideReader
-from pipeline.slides.tiles_in_order import BadTile, iterate_tiles
+from pipeline.slides.tiles_in_order import BadTile, iterate_tiles, pass_over
 
 STAIN_SIDE_PX = 4096
 """The stain of a larger image is estimated from one shrunk to this side."""
@@ -56,7 +56,7 @@ def slide_stain(
     """
     order = np.random.default_rng(params.seed).permutation(len(tiles))
     drawn = tiles.iloc[np.sort(order[: params.stain_tiles])]
-    on_unreadable = _pass_over if on_bad_tile == "exclude" else None
+    on_unreadable = pass_over if on_bad_tile == "exclude" else None
     normaliser: StainNormaliser = Unchanged()
     if params.stain_normalisation != "none" and len(drawn):
         coarse_px = np.maximum(1, np.rint(drawn["tile_px"] * drawn["mpp"] / SAMPLE_MPP)).astype(np.int64)
@@ -126,7 +126,3 @@ def _stain_scale(samples: Sequence[Rgb], params: NucleiParams) -> StainScale:
     return estimate_stain_scale(
         samples, low_percentile=params.stain_low_percentile, high_percentile=params.stain_high_percentile
     )
-
-
-def _pass_over(position: int, error: UnreadableRegionError) -> None:
-    """Let a tile that cannot be read stay out of a sample."""

@@ -6,7 +6,7 @@ that is not kept counting as 0; for a symmetric graph that is the edge's own wei
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,7 @@ import pandas as pd
 from scipy.spatial.distance import pdist
 
 from pipeline.artefacts.feature_parts import read_patch_places
-from pipeline.artefacts.learned_graphs import LearnedGraph, read_learned_graph
+from pipeline.artefacts.learned_graphs import LearnedGraph, LearnedGraphs
 from pipeline.errors import ArtefactError
 from pipeline.report.contents.report_sources import ReportSources
 
@@ -104,33 +104,39 @@ class GraphSummary:
     histogram: npt.NDArray[np.int64]
 
 
-def read_image_graph(sources: ReportSources, method: str, prediction: "pd.Series[Any]") -> ImageGraph:
-    """Graph of the test image of one row of predictions (``slide_id``, ``seed``, ``fold``, ``label``, ``predicted``).
+def read_image_graphs(sources: ReportSources, method: str, predictions: pd.DataFrame) -> Iterator[ImageGraph]:
+    """Graph of the test image of each row of predictions (``slide_id``, ``seed``, ``fold``, ``label``, ``predicted``).
 
     Raises
     ------
     ArtefactError
-        If the graph or the slide's features cannot be read, or they disagree in the number of patches.
+        If a graph or a slide's features cannot be read, or they disagree in the number of patches.
     """
-    slide_id = str(prediction["slide_id"])
-    store = sources.fold_folder(method, int(prediction["seed"]), int(prediction["fold"])) / "graphs.zarr"
-    graph = read_learned_graph(store, slide_id)
+    opened: dict[Path, LearnedGraphs] = {}
+    for _, row in predictions.iterrows():
+        store = sources.fold_folder(method, int(row["seed"]), int(row["fold"])) / "graphs.zarr"
+        if store not in opened:
+            opened[store] = LearnedGraphs(store)
+        slide_id = str(row["slide_id"])
+        graph = opened[store].of(slide_id)
+        corners, width = _places(sources, slide_id, graph, store)
+        yield ImageGraph(slide_id, str(row["label"]), str(row["predicted"]), graph, corners, width)
+
+
+def _places(
+    sources: ReportSources, slide_id: str, graph: LearnedGraph, store: Path
+) -> tuple[npt.NDArray[np.int64], float | None]:
+    """Corners of a slide's patches and their side, level-0 pixels; checks that its graph is of these patches."""
     if slide_id not in sources.features:
         raise ArtefactError(f"slide {slide_id}: expected a feature store beside its learned graph, found none.")
     patches = read_patch_places(sources.features[slide_id])
-    corners, width = patches.coords, patches.tile_width_l0
     highest = int(graph.edge_index.max(initial=-1))
-    if highest >= len(corners):
+    if highest >= len(patches.coords):
         raise ArtefactError(
-            f"{store}/{slide_id}: edge to patch {highest}, but its features hold {len(corners)} patches. Train again."
+            f"{store}/{slide_id}: edge to patch {highest}, but its features hold {len(patches.coords)} patches. "
+            "Train again."
         )
-    return ImageGraph(slide_id, str(prediction["label"]), str(prediction["predicted"]), graph, corners, width)
-
-
-def read_image_graphs(sources: ReportSources, method: str, predictions: pd.DataFrame) -> Iterator[ImageGraph]:
-    """``read_image_graph`` of every row."""
-    for _, row in predictions.iterrows():
-        yield read_image_graph(sources, method, row)
+    return patches.coords, patches.tile_width_l0
 
 
 def kept_pairs(graph: LearnedGraph) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:

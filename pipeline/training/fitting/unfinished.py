@@ -14,9 +14,7 @@ import torch
 
 from pipeline.artefacts.atomic import writing
 from pipeline.artefacts.resume_key import resume_folder
-from pipeline.artefacts.torch_file import read_torch, write_torch
-from pipeline.errors import ArtefactError
-from pipeline.logs import get_logger
+from pipeline.artefacts.torch_file import read_unfinished, write_torch
 from pipeline.provenance import file_digest
 
 PART_SECONDS = 60.0
@@ -30,8 +28,6 @@ FINISHED = "finished"
 
 State = dict[str, Any]
 """Tensors, numbers and text, nested in dicts and lists."""
-
-log = get_logger("training")
 
 
 class UnfinishedFit:
@@ -50,20 +46,8 @@ class UnfinishedFit:
         self._folder = resume_folder(folder, made_by)
 
     def read(self, device: torch.device) -> State | None:
-        """The state last written, its tensors on ``device``; None when there is none to go on from.
-
-        A file that cannot be read is removed and costs the work in it, never the result.
-        Reading runs no code that a file might hold.
-        """
-        path = self._state
-        if path is None or not path.exists():
-            return None
-        try:
-            state: State = read_torch(path, "the state of a training", "The training starts anew.", device)
-        except ArtefactError as error:
-            log.warning("%s", error)
-            path.unlink(missing_ok=True)
-            return None
+        """The state last written; see ``read_unfinished``."""
+        state: State | None = None if self._state is None else read_unfinished(self._state, device)
         return state
 
     def offer(self, state: Callable[[], State]) -> None:

@@ -1,16 +1,20 @@
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.artefacts.learned_graphs import LearnedGraph
+from pipeline.artefacts.learned_graphs import LearnedGraph, LearnedGraphs
+from pipeline.artefacts.predictions import read_predictions
 from pipeline.errors import ArtefactError
+from pipeline.report.contents import graph_statistics as module
 from pipeline.report.contents.graph_statistics import (
     ImageGraph,
     kept_pairs,
     measure,
     node_strength,
     reach,
-    read_image_graph,
+    read_image_graphs,
     summarise,
 )
 from pipeline.report.contents.report_sources import ReportSources
@@ -75,10 +79,26 @@ def test_summary_of_nothing() -> None:
 
 
 def test_a_graph_that_does_not_fit_its_features_is_refused(standard_run: ReportSources) -> None:
-    row = pd.Series({"slide_id": "s00", "seed": 0, "fold": 0, "label": "benign", "predicted": "benign"})
-    fitting = read_image_graph(standard_run, "default", row)
+    row = pd.DataFrame([{"slide_id": "s00", "seed": 0, "fold": 0, "label": "benign", "predicted": "benign"}])
+    (fitting,) = read_image_graphs(standard_run, "default", row)
     assert fitting.n_patches == 9
     assert fitting.width_l0 == 96.0
     sources = ReportSources(**{**vars(standard_run), "features": {"s00": standard_run.features["x00"]}})
     with pytest.raises(ArtefactError, match=r"graphs.zarr/s00: edge to patch 8, but its features hold 0 patches"):
-        read_image_graph(sources, "default", row)
+        next(read_image_graphs(sources, "default", row))
+
+
+def test_a_store_is_opened_once_for_all_its_images(
+    standard_run: ReportSources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = []
+
+    class Counted(LearnedGraphs):
+        def __init__(self, path: Path) -> None:
+            opened.append(path)
+            super().__init__(path)
+
+    monkeypatch.setattr(module, "LearnedGraphs", Counted)
+    fold = read_predictions(standard_run.fold_folder("default", 0, 0) / "predictions.csv").assign(seed=0, fold=0)
+    assert len([*read_image_graphs(standard_run, "default", fold)]) == len(fold) > 1
+    assert len(opened) == 1
