@@ -1,5 +1,6 @@
 """TransMIL of torchmil."""
 
+import math
 from typing import Self
 
 from torch import Tensor, nn
@@ -14,6 +15,8 @@ class TransformerBags(BagClassifier):
 
     Classes: a head of n_classes outputs.  As published, the convolutions see patches in the
     order of the feature file, laid out as a square, which is not where they are in the tissue.
+    A bag has no more landmarks than tokens: attention in small bags is whole, not approximate,
+    and needs no padding, which torchmil does not mask.
     """
 
     def __init__(self, model: TransMIL, n_classes: int) -> None:
@@ -29,4 +32,7 @@ class TransformerBags(BagClassifier):
 
     def read(self, bag: Bag) -> tuple[Tensor, float]:
         """Logits; there is no auxiliary loss."""
+        n_tokens = math.ceil(math.sqrt(bag.x.shape[1])) ** 2 + 1
+        for layer in self.model.layers:
+            layer.att_module.n_landmarks = min(self.model.n_landmarks, n_tokens)
         return self.model(bag.x).squeeze(0), 0.0
