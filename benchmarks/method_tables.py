@@ -56,6 +56,17 @@ SETTINGS_TRIED = 6
 AS_IT_COMES = TrainingParams()
 SLOWEST = ("paper_a", "paper_b")
 TUNED = ("default", "logistic", "attention_mil", "wikg")
+TITLES = (
+    "method",
+    "runs",
+    "AUROC",
+    "95 %",
+    "AUROC minus `{reference}`",
+    "accuracy",
+    "difference",
+    "p patients",
+    "p folds",
+)
 COMPONENTS = ("pipeline.training.train_fold", "pipeline.training.evaluate")
 
 
@@ -220,87 +231,76 @@ def as_text(
 ) -> tuple[str, bool]:
     """The table in Markdown with what is missing, and whether nothing is."""
     frames: dict[str, dict[int, dict[int, pd.DataFrame]]] = {}
-    expected, sources = {}, set()
+    expected: dict[str, int] = {}
+    sources = set()
     for title, method, split in table.runs():
-        expected[title] = expected.get(title, 0) + (method not in not_applicable)
+        if method in not_applicable:
+            continue
+        expected[title] = expected.get(title, 0) + 1
         if table.is_done(title, method, split):
             folder = table.folder(title, split)
             frames.setdefault(title, {}).setdefault(split.seed, {})[split.fold] = read_predictions(folder / PREDICTIONS)
             sources.add(read_json(folder / PROVENANCE, "provenance")["source"])
-    done = {title: sum(map(len, seeds.values())) for title, seeds in frames.items()}
-    lines = [row_of(title, frames, reference, f"{done.get(title, 0)} of {n}") for title, n in expected.items() if n]
-    lines += [f"| `{m}` | not applicable | | | | | |" for m in not_applicable]
-    missing = sum(expected.values()) - sum(done.values())
-    notes = [f"INCOMPLETE: {missing} of {sum(expected.values())} runs are missing; give the command again."] * (
-        missing > 0
-    )
-    notes += [f"Runs were made by {len(sources)} versions of the code."] * (len(sources) > 1)
-    notes += [f"{m}: not applicable: {why}" for m, why in not_applicable.items()]
-    notes += [f"{run}: failed: {why}" for run, why in failed.items()]
-    titles = [
-        "method",
-        "runs",
-        "AUROC",
-        "95 %",
-        f"AUROC minus `{reference}`",
-        "accuracy",
-        "difference",
-        "p patients",
-        "p folds",
-    ]
-    head = ["| " + " | ".join(titles) + " |", "|" + "---|" * len(titles)]
+    done = {title: sum(map(len, frames.get(title, {}).values())) for title in expected}
     tests = tests_of(frames, reference)
-    return "\n".join([*head, *(line + tests.get(name_of(line), " | | | |") for line in lines), "", *notes]), not missing
-
-
-def name_of(line: str) -> str:
-    return line.split("|")[1].strip().strip("`")
-
-
-def row_of(title: str, frames: Mapping, reference: str, runs: str) -> str:
-    """The first five cells of a method."""
-    if title not in frames:
-        return f"| `{title}` | {runs} | | | "
-    own = comparison_table({title: frames[title]}).iloc[0]
-    sd = "" if math.isnan(own["auroc_sd"]) else f" ± {own['auroc_sd']:.3f}"
-    cells = [
-        f"`{title}`",
-        runs,
-        f"{own['auroc_mean']:.3f}{sd}",
-        f"{own['auroc_ci_low']:.3f} to {own['auroc_ci_high']:.3f}",
+    rows = [[f"`{title}`", f"{done[title]} of {n}"] for title, n in expected.items()]
+    for row, title in zip(rows, expected, strict=True):
+        if title in frames:
+            difference = "" if title == reference else against(frames[title], frames.get(reference, {}))
+            row += [*auroc_of(frames[title]), difference, *tests.get(title, [])]
+    rows += [[f"`{method}`", "not applicable"] for method in not_applicable]
+    missing, n_runs = sum(expected.values()) - sum(done.values()), sum(expected.values())
+    notes = [
+        *([f"INCOMPLETE: {missing} of {n_runs} runs are missing; give the command again."] if missing else []),
+        *([f"Runs were made by {len(sources)} versions of the code."] if len(sources) > 1 else []),
+        *(f"{method}: not applicable: {why}" for method, why in not_applicable.items()),
+        *(f"{run}: failed: {why}" for run, why in failed.items()),
     ]
-    return "| " + " | ".join([*cells, against(frames[title], frames.get(reference, {}), title == reference)]) + " "
+    titles = [cell.format(reference=reference) for cell in TITLES]
+    lines = [line_of(titles), "|" + "---|" * len(titles), *map(line_of, rows), "", *notes]
+    return "\n".join(lines), not missing
 
 
-def against(own: Mapping, reference: Mapping, itself: bool) -> str:
+def line_of(cells: list[str]) -> str:
+    """A row of the table; cells that are not there are empty."""
+    return "| " + " | ".join([*cells, *[""] * (len(TITLES) - len(cells))]) + " |"
+
+
+def auroc_of(runs: Mapping) -> list[str]:
+    """AUROC with its SD, and its interval."""
+    own = comparison_table({"own": runs}).iloc[0]
+    sd = "" if math.isnan(own["auroc_sd"]) else f" ± {own['auroc_sd']:.3f}"
+    return [f"{own['auroc_mean']:.3f}{sd}", f"{own['auroc_ci_low']:.3f} to {own['auroc_ci_high']:.3f}"]
+
+
+def against(own: Mapping, reference: Mapping) -> str:
     """Difference of AUROC with its interval over the runs that both have."""
     common = [
-        (own[seed][fold], reference[seed][fold])
-        for seed in own
-        for fold in own[seed]
+        (runs[fold], reference[seed][fold])
+        for seed, runs in own.items()
+        for fold in runs
         if fold in reference.get(seed, {})
     ]
-    if itself or not common:
+    if not common:
         return ""
     difference, interval = paired_difference([a for a, _ in common], [b for _, b in common], "auroc")
     low, high = interval or (math.nan, math.nan)
     return f"{difference:+.3f} ({low:+.3f} to {high:+.3f})"
 
 
-def tests_of(frames: Mapping, reference: str) -> dict[str, str]:
-    """The last four cells of each method."""
+def tests_of(frames: Mapping, reference: str) -> dict[str, list[str]]:
+    """The last four cells of each method: accuracy, and how it differs."""
     if reference not in frames:
         return {}
-    ordered = {reference: frames[reference], **{title: f for title, f in frames.items() if title != reference}}
-    cells = {}
-    for row in comparison_table(ordered, reference=reference).to_dict("records"):
-        numbers = [
+    return {
+        str(row["method"]): [
+            number(row["accuracy_mean"], ".3f"),
             number(row["accuracy_difference"], "+.3f"),
             number(row["p_holm"], ".2g"),
             number(row["p_folds_holm"], ".2g"),
         ]
-        cells[str(row["method"])] = f"| {row['accuracy_mean']:.3f} | " + " | ".join(numbers) + " |"
-    return cells
+        for row in comparison_table(frames, reference=reference).to_dict("records")
+    }
 
 
 def number(value: float, form: str) -> str:

@@ -1,10 +1,13 @@
 """The command that fills a table of methods goes on where it stopped, and says what is missing."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from pipeline.artefacts.features import read_features, write_features
 from pipeline.synthetic.planted import PlantedParams, write_planted_cohort
 from pipeline.training.evaluation import bootstrap
 from pipeline.training.params import TrainingParams
@@ -51,6 +54,19 @@ def test_a_table_is_filled_and_says_so(fill, tmp_path):
     assert fill(*asked)[0] == 0
     after = {path: path.stat().st_mtime_ns for path in gone.parents[2].rglob("predictions.csv")}
     assert [path for path in after if after[path] != before[path]] == [gone]
+
+
+@pytest.mark.slow
+def test_a_method_that_is_not_applicable_is_not_missing(fill, tmp_path):
+    for path in (tmp_path / "cohort/features").iterdir():
+        store = read_features(path)
+        write_features(path, replace(store, coords=np.zeros_like(store.coords)))
+    code, text = fill("--methods", "logistic", "patch_gcn", "--tuned", "--seeds", "0")
+    assert code == 0
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    assert len({line.count("|") for line in lines}) == 1
+    assert "| `patch_gcn` | not applicable |" in lines[-1]
+    assert "patch_gcn: not applicable: slide planted_00000: " in text
 
 
 @pytest.mark.slow
