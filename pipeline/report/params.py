@@ -21,6 +21,11 @@ class ReportParams(Tunables, section="report"):
     closeup_px: int = whole(560, 100, 4000, "side of that picture, pixels")
     graph_px: int = whole(640, 200, 4000, "longer side of a picture with a patch graph, pixels")
     max_edges: int = whole(150, 1, 100_000, "heaviest edges drawn on one slide; more hide the tissue")
+    true_edges: str = text(
+        "",
+        "folder with {slide}.edges.csv, true edges of synthetic slides (abignet synth painted), drawn beside the learned ones",
+        Text(),
+    )
     headline_metric: str = choice(
         "balanced_accuracy",
         METRICS,

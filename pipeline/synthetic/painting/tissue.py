@@ -132,6 +132,13 @@ def paint_tissue(
         extent_um=(canvas.width_um, canvas.height_um),
         rng=rng,
     )
+    return paint_placed_nuclei(nuclei_um, layout, spec, canvas, rng)
+
+
+def paint_placed_nuclei(
+    nuclei_um: pd.DataFrame, layout: TissueLayout, spec: TissueSpec, canvas: Canvas, rng: np.random.Generator
+) -> PaintedTissue:
+    """Paint nuclei that have their places, columns of ``place_nuclei``, and the tissue about them."""
     tissue = soft_tissue(layout, canvas, rng)
     eosin = paint_eosin(spec, tissue, canvas, rng)
     painted = stamp_nuclei(nuclei_um, spec.stain, canvas, rng)
@@ -139,7 +146,7 @@ def paint_tissue(
     haematoxylin += painted.coverage * (painted.haematoxylin - haematoxylin)
     eosin *= 1.0 - 0.55 * painted.coverage
     rgb = develop(haematoxylin, eosin, spec, canvas, rng)
-    return PaintedTissue(rgb, painted.labels, in_pixels(nuclei_um, mpp))
+    return PaintedTissue(rgb, painted.labels, in_pixels(nuclei_um, canvas.mpp))
 
 
 def layout_from_spec(spec: TissueSpec, canvas: Canvas, rng: np.random.Generator) -> TissueLayout:

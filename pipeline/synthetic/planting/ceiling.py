@@ -12,7 +12,7 @@ from pipeline.arrays import Float64s
 from pipeline.synthetic.planting.planted_image import PlantedImage
 
 N_CEILING_IMAGES = 3000
-"""Images of the classifier: two thirds to learn from, one to be tried on."""
+"""Images from which the classifier learns and on which it is tried."""
 
 PENALTY_C = 0.01
 """Inverse strength of its ridge penalty: there are hundreds of values an image."""
@@ -30,17 +30,15 @@ class Ceiling:
         return f"ceiling: Bayes {bayes}, a classifier given the true edges {self.true_edges:.3f}"
 
 
-def accuracy_with_true_edges(images: Sequence[PlantedImage]) -> float:
-    """Accuracy on the last third of ``images`` of a logistic regression fitted to the others.
-
-    It sees how the two patches of a true edge differ (``edge_differences``), and nothing else.
-    """
-    rows = np.stack([edge_differences(image) for image in images])
-    labels = np.array([image.label for image in images])
-    cut = 2 * len(images) // 3
+def accuracy_with_true_edges(learned_from: Sequence[PlantedImage], tried_on: Sequence[PlantedImage]) -> float:
+    """Accuracy of a logistic regression that sees how the two patches of a true edge differ, and nothing else."""
     classifier = make_pipeline(StandardScaler(), LogisticRegression(C=PENALTY_C, max_iter=2000))
-    classifier.fit(rows[:cut], labels[:cut])
-    return float(classifier.score(rows[cut:], labels[cut:]))
+    classifier.fit(*_rows_and_labels(learned_from))
+    return float(classifier.score(*_rows_and_labels(tried_on)))
+
+
+def _rows_and_labels(images: Sequence[PlantedImage]) -> tuple[Float64s, list[str]]:
+    return np.stack([edge_differences(image) for image in images]), [image.label for image in images]
 
 
 def edge_differences(image: PlantedImage) -> Float64s:

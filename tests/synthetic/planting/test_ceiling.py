@@ -38,9 +38,10 @@ def agreeing(n, follow, seed):
 
 
 def test_the_classifier_reads_agreement_and_nothing_where_there_is_none():
-    assert accuracy_with_true_edges(agreeing(300, follow=True, seed=0)) == 1.0
+    assert accuracy_with_true_edges(agreeing(200, follow=True, seed=0), agreeing(100, follow=True, seed=1)) == 1.0
     # 200 fair coins: SD 0.035.
-    assert accuracy_with_true_edges(agreeing(600, follow=False, seed=0)) == pytest.approx(0.5, abs=0.12)
+    guessed = accuracy_with_true_edges(agreeing(400, follow=False, seed=0), agreeing(200, follow=False, seed=1))
+    assert guessed == pytest.approx(0.5, abs=0.12)
 
 
 def test_a_ceiling_says_what_is_not_known():
