@@ -20,8 +20,8 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
-demo: $(STAMP) ## synthetic slides with known truth, through every stage, to the report
-	$(BIN)/abignet synth slides --out demo/slides
+demo: $(STAMP) ## painted slides with known truth, through every stage, to the report
+	$(BIN)/abignet synth painted --out demo/slides
 	$(BIN)/snakemake --configfile config/demo/config.yaml --cores $(CORES)
 	@echo "report: $$PWD/demo/results/report/demo/index.html"
 

@@ -23,7 +23,7 @@ class ReportParams(Tunables, section="report"):
     max_edges: int = whole(150, 1, 100_000, "heaviest edges drawn on one slide; more hide the tissue")
     true_edges: str = text(
         "",
-        "folder with {slide}.edges.csv, true edges of synthetic slides (abignet synth painted), drawn beside the learned ones",
+        "folder with {slide}.edges.csv, true edges of painted slides (abignet synth painted), drawn beside learned",
         Text(),
     )
     headline_metric: str = choice(

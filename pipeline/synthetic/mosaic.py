@@ -2,8 +2,8 @@
 
 A mosaic takes as many patches from each of several source images.  Patches of a source are
 ranked along one *axis*: the leading principal axis of all patches about the mean of their
-source, hence what differs most within real images.  High patches come from the upper quarter
-of their source, low ones from the lower quarter; half of a mosaic's patches are high.  In
+source, hence what differs most within real images.  High patches come from the upper fifth
+of their source, low ones from the lower fifth; half of a mosaic's patches are high.  In
 class ``1`` the patches of one source are all high or all low, half of the sources either;
 in class ``0`` as many of each source are high as low.
 
@@ -60,8 +60,8 @@ class MosaicParams:
     """
 
     n_images: int = 600
-    n_sources: int = 8
-    patches_per_source: int = 6
+    n_sources: int = 16
+    patches_per_source: int = 2
     folds: int = 5
     planted: bool = True
 
@@ -75,13 +75,13 @@ class MosaicParams:
 
     @property
     def least_patches(self) -> int:
-        """Patches that a source must have, so that its upper and its lower quarter each hold those of one side."""
-        return 4 * self.patches_per_source
+        """Patches that a source must have, so that its upper and its lower fifth each hold those of one side."""
+        return 5 * self.patches_per_source
 
 
 @dataclass(frozen=True)
 class RankedSource:
-    """A source, and its lower and its upper quarter along the axis: rows of ``features``."""
+    """A source, and its lower and its upper fifth along the axis: rows of ``features``."""
 
     source: Source
     low: Int64s
@@ -136,8 +136,8 @@ def within_source_axes(sources: Sequence[Source], n_axes: int) -> Float64s:
 
 def _ranked(source: Source, axis: Float64s) -> RankedSource:
     order = np.argsort(source.features @ axis, kind="stable")
-    quarter = len(order) // 4
-    return RankedSource(source, order[:quarter], order[-quarter:])
+    fifth = len(order) // 5
+    return RankedSource(source, order[:fifth], order[-fifth:])
 
 
 def _mosaic(by_fold: Sequence[Sequence[RankedSource]], params: MosaicParams, number: int, seed: int) -> PlantedImage:
@@ -173,7 +173,8 @@ def _sides(params: MosaicParams, agree: bool, rng: np.random.Generator) -> Bools
 def _patches(ranked: RankedSource, is_high: Bools, rng: np.random.Generator) -> Float32s:
     high, low = int(is_high.sum()), int((~is_high).sum())
     rows = np.concatenate([rng.choice(ranked.high, high, replace=False), rng.choice(ranked.low, low, replace=False)])
-    return ranked.source.features[rows]
+    chosen: Float32s = ranked.source.features[rows]
+    return chosen
 
 
 def write_mosaics(

@@ -16,6 +16,7 @@ Stain, hue and texture vary between patients, not between tiles: no colour tells
 """
 
 import itertools
+import json
 import math
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -25,7 +26,6 @@ import pandas as pd
 
 from pipeline.arrays import Bools, Float64s, Int64s
 from pipeline.artefacts.atomic import writing
-import json
 from pipeline.errors import ConfigError
 from pipeline.logs import progress
 from pipeline.provenance import record, source_digest
@@ -46,7 +46,7 @@ ASPECT = (0.70, 0.42)
 KAPPA = (0.0, 9.0)
 """Axial concentration in disorder and in order."""
 
-NUCLEI_PER_MM2 = (2500.0, 4400.0)
+NUCLEI_PER_MM2 = (2750.0, 4840.0)
 """Density of sparse and of dense tiles."""
 
 TYPES = tuple(itertools.product((0, 1), repeat=3))

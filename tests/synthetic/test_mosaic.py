@@ -85,8 +85,8 @@ def test_the_control_is_arranged_without_regard_to_the_class():
 
 
 def test_too_few_sources_are_told():
-    with pytest.raises(CohortError, match="a fold has 2 of the 6 source images with at least 16 patches"):
-        make_mosaics([*SOURCES[:6], *sources_of(8, n_patches=15, seed=1)], PARAMS, seed=0)
+    with pytest.raises(CohortError, match="a fold has 2 of the 6 source images with at least 20 patches"):
+        make_mosaics([*SOURCES[:6], *sources_of(8, n_patches=19, seed=1)], PARAMS, seed=0)
     with pytest.raises(CohortError, match="a fold has 0 of the 0"):
         ranked_by_fold([], PARAMS, seed=0)
 

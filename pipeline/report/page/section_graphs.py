@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import ExitStack
+from pathlib import Path
 
 import pandas as pd
 
@@ -16,10 +17,11 @@ from pipeline.report.contents.graph_statistics import (
     summarise,
 )
 from pipeline.report.contents.report_contents import ReportContents
+from pipeline.report.contents.true_edges import read_true_graph, share_of_pairs, share_on_true_edges
 from pipeline.report.contents.wording import count, decimal, listed, plural
 from pipeline.report.figures.charts_graphs import strength_scale, weight_histogram
 from pipeline.report.figures.figure_style import Figure, plot_figure
-from pipeline.report.figures.graph_overlay import graph_field, graph_picture
+from pipeline.report.figures.graph_overlay import GraphPicture, graph_field, graph_picture
 from pipeline.report.page.page_elements import Block, Gallery, Section, Table, Text, number_columns, text_columns
 from pipeline.slides.mpp_ranges import ANY_MPP
 from pipeline.slides.reader import SlideReader, open_slide
@@ -116,9 +118,9 @@ def _pictures(contents: ReportContents, method: str, drawn: Sequence[str]) -> li
         return [Text(f"No graph is drawn over the tissue: {why}.")]
     strongest = max(float(node_strength(*kept_pairs(image.graph), image.n_patches).max()) for image in images)
     faults: list[str] = []
-    figures = [_picture(contents, method, image, strongest, faults) for image in images]
+    figures = [figure for image in images for figure in _figures(contents, method, image, strongest, faults)]
     note = (
-        f"Patch graphs of {method} over the tissue, {plural(len(figures), 'test image')}: wrongly and rightly "
+        f"Patch graphs of {method} over the tissue, {plural(len(images), 'test image')}: wrongly and rightly "
         "predicted ones in turn while both last, so their proportion here is not the error rate. A node is a patch, "
         "coloured by the summed weight of its kept edges; arcs are the heaviest kept edges, wider and darker with "
         "weight relative to the heaviest of that image. An edge shows what the classifier mixed, not a cause."
@@ -133,17 +135,15 @@ def _pictures(contents: ReportContents, method: str, drawn: Sequence[str]) -> li
     return [Gallery([scale], "legend", note), Gallery(figures, "medium"), *texts]
 
 
-def _picture(contents: ReportContents, method: str, image: ImageGraph, strongest: float, faults: list[str]) -> Figure:
-    params = contents.params
-    field = graph_field(image, params.graph_px)
-    with ExitStack() as stack:
-        slide = _open(contents, image.slide_id, faults)
-        if slide is not None:
-            stack.enter_context(slide)
-        picture = graph_picture(image, field, slide, max_edges=params.max_edges, strongest=strongest)
+def _figures(
+    contents: ReportContents, method: str, image: ImageGraph, strongest: float, faults: list[str]
+) -> list[Figure]:
+    """Learned graph of an image, and its true edges beside it where a folder of the configuration names them."""
+    picture, ground = _drawn(contents, image, strongest, faults)
+    folder = contents.params.true_edges
+    true = read_true_graph(Path(folder), image) if folder else None
     verdict = "right" if image.predicted == image.label else "wrong"
-    ground = "" if slide is not None else " No picture of the slide."
-    return Figure(
+    learned = Figure(
         f"graph_{method}_{image.slide_id}",
         "png",
         picture.png,
@@ -152,6 +152,36 @@ def _picture(contents: ReportContents, method: str, image: ImageGraph, strongest
         f"{plural(picture.n_pairs, 'kept pair')} drawn.{ground}",
         f"Learned patch graph of slide {image.slide_id}",
     )
+    return [learned] if true is None else [learned, _true_figure(contents, image, true, faults)]
+
+
+def _true_figure(contents: ReportContents, learned: ImageGraph, true: ImageGraph, faults: list[str]) -> Figure:
+    pairs, weight = kept_pairs(true.graph)
+    picture, ground = _drawn(contents, true, float(node_strength(pairs, weight, true.n_patches).max(initial=0)), faults)
+    share = share_on_true_edges(learned, true)
+    on_true = "No edge was learned." if share is None else f"{share:.0%} of the learned weight lies on them."
+    return Figure(
+        f"graph_true_{true.slide_id}",
+        "png",
+        picture.png,
+        f"{true.slide_id}: the {picture.n_pairs:,} true edges, {share_of_pairs(true):.0%} of all pairs. "
+        f"{on_true} Nodes are coloured by the number of their true edges.{ground}",
+        f"True edges of slide {true.slide_id}",
+    )
+
+
+def _drawn(
+    contents: ReportContents, image: ImageGraph, strongest: float, faults: list[str]
+) -> tuple[GraphPicture, str]:
+    """Picture of an image's graph, and a word where its slide is not below it."""
+    params = contents.params
+    with ExitStack() as stack:
+        slide = _open(contents, image.slide_id, faults)
+        if slide is not None:
+            stack.enter_context(slide)
+        field = graph_field(image, params.graph_px)
+        picture = graph_picture(image, field, slide, max_edges=params.max_edges, strongest=strongest)
+    return picture, "" if slide is not None else " No picture of the slide."
 
 
 def _open(contents: ReportContents, slide_id: str, faults: list[str]) -> SlideReader | None:

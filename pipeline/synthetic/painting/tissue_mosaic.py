@@ -73,8 +73,8 @@ def _nuclei_of_tile(look: TileLook, tile_um: float, rng: np.random.Generator) ->
         np.full(plain.tissue.shape, look.axis_rad),
         np.full(plain.tissue.shape, look.kappa),
     )
-    # The density is that of the whole tile, though centres keep off its border.
-    density = look.nuclei_per_mm2 * (tile_um / inner_um) ** 2
+    # The density is that of the whole tile, though centres keep off its border and cells need not fill it.
+    density = look.nuclei_per_mm2 * tile_um**2 / (plain.tissue.size * plain.cell_um**2)
     placed = place_nuclei(
         layout, look.shape, nuclei_per_mm2=density, clustering=0.0, extent_um=(inner_um, inner_um), rng=rng
     )

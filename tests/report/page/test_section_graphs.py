@@ -1,6 +1,7 @@
 import io
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -60,6 +61,14 @@ def test_a_picture_says_what_was_true_and_predicted_and_drawn(standard: ReportCo
             f"{slide_id}: true {label}, predicted {answer} ({verdict}). 9 patches, 3 of "
             f"{kept_edges(standard, slide_id) // 2} kept pairs drawn."
         )
+
+
+def test_true_edges_stand_beside_the_learned_ones(standard: ReportContents, tmp_path: Path) -> None:
+    (tmp_path / "s00.edges.csv").write_text("x_l0,y_l0,other_x_l0,other_y_l0\n")
+    params = ReportParams(true_edges=str(tmp_path))
+    drawn = captions(graphs(replace(standard, params=params), ["s00", "s05"]))
+    assert list(drawn)[2:] == ["graph_default_s00", "graph_true_s00", "graph_default_s05"]
+    assert drawn["graph_true_s00"].startswith("s00: the 0 true edges, 0% of all pairs. 0% of the learned weight")
 
 
 def test_pictures_have_the_size_asked_for_and_can_be_switched_off(standard: ReportContents) -> None:
