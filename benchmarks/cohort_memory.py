@@ -14,9 +14,7 @@ may allocate.
 """
 
 import argparse
-import json
 import resource
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -57,21 +55,19 @@ def main() -> None:
     parser.add_argument("--memory-gib", type=float, default=0.5, help="training.memory_gib")
     parser.add_argument("--reading-threads", type=int, default=1)
     parser.add_argument("--pretraining-steps", type=int, default=10)
+    parser.add_argument("--scaler-slides", type=int, default=0, help="train images of the scaler; 0 takes all")
     parser.add_argument("--limit-gib", type=float, default=6.0)
     parser.add_argument("--folder", type=Path, help="where the caches go; a temporary folder by default")
     parser.add_argument("--cohort", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.cohort is not None:
-        print(json.dumps(measured(options.cohort, options.slides[0], options)))
+        measured(options.cohort, options.slides[0], options)
         return
-    print("slides,phase,wall_s,cpu_s,read_mb,mb_per_s,peak_mib")
+    print("slides,phase,wall_s,cpu_s,read_mb,mb_per_s,peak_mib", flush=True)
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         for slides in sorted(options.slides):
             write_cohort(Path(folder), slides, options)
-            for phase in in_own_process(Path(folder), slides):
-                rate = phase["read_mb"] / phase["wall_s"]
-                print(f"{slides},{phase['phase']},{phase['wall_s']:.1f},{phase['cpu_s']:.1f},{phase['read_mb']:.0f},"
-                      f"{rate:.0f},{phase['peak_mib']:.0f}", flush=True)  # fmt: skip
+            in_own_process(Path(folder), slides)
 
 
 def name_of(number: int) -> str:
@@ -95,73 +91,63 @@ def write_cohort(folder: Path, slides: int, options: argparse.Namespace) -> None
         )
 
 
-def in_own_process(folder: Path, slides: int) -> list[dict[str, Any]]:
+def in_own_process(folder: Path, slides: int) -> None:
     command = [sys.executable, "-W", "ignore", *sys.argv, "--cohort", str(folder), "--slides", str(slides)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        shutil.rmtree(folder)
-        raise SystemExit(done.stderr)
-    phases: list[dict[str, Any]] = json.loads(done.stdout)
-    return phases
+    subprocess.run(command, check=True)
 
 
-def measured(folder: Path, slides: int, options: argparse.Namespace) -> list[dict[str, Any]]:
+def measured(folder: Path, slides: int, options: argparse.Namespace) -> None:
+    """Print a line a phase."""
     limit = int(options.limit_gib * GIB)
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     spec = method_spec(options.method, TrainingParams(epochs=1, pretraining_steps=options.pretraining_steps))
     numbers = range(slides)
     rows = pd.DataFrame({"slide_id": map(name_of, numbers), "role": [ROLES[n * 7 % len(ROLES)] for n in numbers]})
-    phases: list[dict[str, Any]] = []
-    read = counted_bytes()
+    phase = Phases(slides)
+    scaled = rows[rows["role"] == "train"].head(options.scaler_slides or slides)
     with deterministic_torch(0, threads=1, device=CPU):
         reading = ReadingParams(memory_gib=options.memory_gib, reading_threads=options.reading_threads)
-        with phase("load", phases, read):
+        with phase("load"):
             cohort = load_nodes(folder, list(rows["slide_id"]), reading=reading)
-        with phase("scaler", phases, read):
-            scaler = scaler_of(cohort, rows, spec)
+        with phase("scaler"):
+            scaler = scaler_of(cohort, scaled, spec)
         by_role: dict[str, list[Any]] = {role: [] for role in sorted(set(ROLES))}
         for number, row in enumerate(rows.itertuples()):
             by_role[str(row.role)].append(node_image(cohort.slides[str(row.slide_id)], scaler, number % 2, CPU))
         images = TrainingImages(**by_role)
         network = build_model(spec, scaler.n_outputs, 2)
-        with phase("pretrain", phases, read):
+        with phase("pretrain"):
             pretrain(network.generator, images.train, images.structure, spec.settings, order_seed=0)
         without = method_spec(options.method, TrainingParams(epochs=1, pretraining_steps=0))
-        with phase("epoch", phases, read):
+        with phase("epoch"):
             fit(network, images, Objective(without, torch.ones(2)), order_seed=0)
-    return phases
 
 
-def counted_bytes() -> Callable[[], int]:
-    """Bytes of features read so far; the two functions that read them are wrapped."""
-    total = [0]
+class Phases:
+    """Measures one phase after the other; the two functions that read features are wrapped and counted."""
 
-    def counting(function: Callable[..., Any], size: Callable[[Any], int]) -> Callable[..., Any]:
+    def __init__(self, slides: int) -> None:
+        self._slides, self._n_bytes = slides, 0
+        cohort_nodes.read_features = self._counting(cohort_nodes.read_features, lambda store: store.features.nbytes)
+        cohort_nodes.read_node_values = self._counting(cohort_nodes.read_node_values, lambda values: values.nbytes)
+
+    def _counting(self, function: Callable[..., Any], size: Callable[[Any], int]) -> Callable[..., Any]:
         def counted(*arguments: Any, **named: Any) -> Any:
             result = function(*arguments, **named)
-            total[0] += size(result)
+            self._n_bytes += size(result)
             return result
 
         return counted
 
-    cohort_nodes.read_features = counting(cohort_nodes.read_features, lambda store: store.features.nbytes)
-    cohort_nodes.read_node_values = counting(cohort_nodes.read_node_values, lambda values: values.nbytes)
-    return lambda: total[0]
-
-
-@contextmanager
-def phase(name: str, phases: list[dict[str, Any]], read: Callable[[], int]) -> Iterator[None]:
-    wall, cpu, before = time.perf_counter(), time.process_time(), read()
-    yield
-    phases.append(
-        {
-            "phase": name,
-            "wall_s": time.perf_counter() - wall,
-            "cpu_s": time.process_time() - cpu,
-            "read_mb": (read() - before) / MB,
-            "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-        }
-    )
+    @contextmanager
+    def __call__(self, name: str) -> Iterator[None]:
+        """Print what the block took."""
+        wall, cpu, before = time.perf_counter(), time.process_time(), self._n_bytes
+        yield
+        wall_s, read_mb = time.perf_counter() - wall, (self._n_bytes - before) / MB
+        peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print(f"{self._slides},{name},{wall_s:.1f},{time.process_time() - cpu:.1f},{read_mb:.0f},"
+              f"{read_mb / wall_s:.0f},{peak_mib:.0f}", flush=True)  # fmt: skip
 
 
 if __name__ == "__main__":

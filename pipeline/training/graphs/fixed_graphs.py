@@ -96,6 +96,7 @@ class FixedGraph(GraphGenerator):
         self.dense_limit = dense_limit
         self.kernels = kernels
         self._edges: WeakKeyDictionary[NodeImage, ScoredEdges] = WeakKeyDictionary()
+        self._most_kept = 0
 
     @abstractmethod
     def closeness(self, image: NodeImage) -> Tensor:
@@ -132,9 +133,16 @@ class FixedGraph(GraphGenerator):
         nearest, counts = (self._nearest_of_all(held), None) if few else self.nearest(held)
         edge_index = mutual(nearest, counts)
         edges = ScoredEdges(edge_index, self.score(held, edge_index))
-        if sum(len(kept.score) for kept in self._edges.values()) + len(edges.score) <= EDGES_REMEMBERED:
+        if self._has_room(len(edges.score)):
             self._edges[image] = edges
         return edges
+
+    def _has_room(self, n_edges: int) -> bool:
+        """Whether so many edges more may be kept; those of images that are gone are counted only while all fit."""
+        self._most_kept += n_edges
+        if self._most_kept > EDGES_REMEMBERED:
+            self._most_kept = sum(len(kept.score) for kept in self._edges.values()) + n_edges
+        return self._most_kept <= EDGES_REMEMBERED
 
     def _nearest_of_all(self, image: NodeImage) -> Tensor:
         n_nodes = image.n_nodes
