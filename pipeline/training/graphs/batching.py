@@ -13,8 +13,11 @@ from pipeline.training.graphs.image_batches import ImageBatch, NodeImage, Packed
 PAIRS_PER_BATCH = 4_000_000
 """Guard on memory: most padded node pairs in one batch; a larger image stands alone."""
 
+PAIRED_NODES = 2048
+"""Nodes of an image up to which the guard on pairs decides how many stand in a batch, though they are packed."""
+
 NODES_PER_BATCH = 65_536
-"""Guard on memory: most nodes in one packed batch; a larger image stands alone."""
+"""Guard on memory: most nodes in one packed batch of larger images; one that is larger still stands alone."""
 
 Fits = Callable[[Sequence[int]], bool]
 """Whether images of so many nodes each may be one batch; a single one always may."""
@@ -99,21 +102,24 @@ def planned_batches(
     """Yield (positions, batch) over ``images`` in ``order``; None means as they stand.
 
     A batch comes when its last image's turn has come, so that small and large images take
-    turns.  Small ones are grouped by the guard on pairs whatever becomes of them, so that
-    every method takes the same steps.
+    turns.  Images up to PAIRED_NODES are grouped by the guard on pairs whatever becomes of
+    them, so that methods with and without candidates take the same steps.
     """
     order = range(len(images)) if order is None else order
     turn = {position: place for place, position in enumerate(order)}
     limit = plan.dense_limit
-    small = [position for position in order if limit is None or images[position].n_nodes <= limit]
-    large = [position for position in order if limit is not None and images[position].n_nodes > limit]
-    kinds = (
-        groups(images, plan.batch_size, small, pairs_fit),
-        groups(images, plan.batch_size, large, nodes_fit),
-    )
-    for group in read_ahead(images, merge(*kinds, key=lambda group: turn[group[-1]])):
-        is_large = limit is not None and images[group[0]].n_nodes > limit
-        join = PackedBatch.of if is_large else plan.join
+    small: list[int] = []
+    packed: list[int] = []
+    large: list[int] = []
+    for position in order:
+        size = images[position].n_nodes
+        kind = small if limit is None or size <= limit else packed if size <= PAIRED_NODES else large
+        kind.append(position)
+    kinds = ((small, pairs_fit), (packed, pairs_fit), (large, nodes_fit))
+    grouped = [groups(images, plan.batch_size, kind, fits) for kind, fits in kinds]
+    for group in read_ahead(images, merge(*grouped, key=lambda group: turn[group[-1]])):
+        is_small = limit is None or images[group[0]].n_nodes <= limit
+        join = plan.join if is_small else PackedBatch.of
         yield group, join([images[position] for position in group])
 
 

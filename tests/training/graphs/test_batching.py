@@ -70,6 +70,17 @@ def test_methods_that_pack_take_the_steps_of_those_that_pad(order, random_images
     assert {type(batch) for _, batch in planned_batches(images, plans[1])} == {PackedBatch}
 
 
+@pytest.mark.parametrize("limit", [5, None])
+def test_images_with_candidates_take_the_steps_of_those_whose_pairs_have_room(limit, random_images, monkeypatch):
+    """Of images of one kind; beyond PAIRED_NODES the guard on nodes decides."""
+    monkeypatch.setattr(batching, "PAIRS_PER_BATCH", 200)
+    monkeypatch.setattr(batching, "PAIRED_NODES", 19)
+    monkeypatch.setattr(batching, "NODES_PER_BATCH", 60)
+    assert positions(random_images([10, 9, 10, 8]), BatchPlan(3, limit)) == [[0, 1], [2, 3]]
+    expected = [[0, 1, 2], [3]] if limit else [[0], [1], [2], [3]]
+    assert positions(random_images([20, 20, 20, 20]), BatchPlan(3, limit)) == expected
+
+
 def test_batches_hold_the_images_of_their_positions(images):
     for group, batch in planned_batches(images, BatchPlan(2, 5), [3, 1, 0, 2]):
         assert batch.images == tuple(images[position] for position in group)
