@@ -193,8 +193,8 @@ class ReadingParams(Tunables, section="training"):
         MEMORY_GIB.low,
         MEMORY_GIB.high,
         "GiB of node features (as read, and standardised) that a training or prediction holds; images beyond are read "
-        "from their caches at every use; batches and what is read ahead come on top, about 2 GiB for embeddings of "
-        "1024 values",
+        "from their caches at every use; batches and what is read ahead come on top, up to 3.5 GiB for "
+        "embeddings of 1024 values",
     )
     reading_threads: int = whole(1, 0, 64, "threads that read such images ahead of their use; 0 reads none ahead")
 

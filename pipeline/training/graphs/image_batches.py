@@ -176,7 +176,7 @@ class PackedBatch(ImageBatch):
     @classmethod
     def of(cls, images: Sequence[NodeImage]) -> Self:
         """Pack ``images``; at least one."""
-        x = torch.cat([image.x for image in images])
+        x = _one_after_the_other(images)
         return cls(
             images=tuple(images),
             x=x,
@@ -220,3 +220,15 @@ class PackedBatch(ImageBatch):
     def at_nodes(self, values: Tensor) -> Tensor:
         """``values`` (B, d) as (N, d)."""
         return values[self.image_of_node]
+
+
+def _one_after_the_other(images: Sequence[NodeImage]) -> Tensor:
+    """Features of all images, (N, d); one image at a time is in memory beside them."""
+    first, *others = images
+    values = first.x
+    x = values.new_empty(sum(image.n_nodes for image in images), values.shape[1])
+    x[: first.n_nodes], end = values, first.n_nodes
+    for image in others:
+        x[end : end + image.n_nodes] = image.x
+        end += image.n_nodes
+    return x
