@@ -13,14 +13,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.spatial import cKDTree
 
 from pipeline.arrays import Int64s
 from pipeline.artefacts.consistency import all_distinct, all_finite, all_shares, check_consistent
 from pipeline.artefacts.inside_mask import KEY as INSIDE
 from pipeline.artefacts.inside_mask import InsideMask
 from pipeline.artefacts.tables import HeadedTable, read_table, write_table
-from pipeline.errors import ConfigError
 from pipeline.provenance import FORMAT_VERSIONS
 
 KIND = "tiles"
@@ -176,7 +174,7 @@ def ownership_l0(tiles: pd.DataFrame) -> Int64s:
     Boxes part a grid without gap or overlap: a tile at ``round(col * width_l0)`` ends
     where the next one starts, so that its box may be a pixel wider or narrower than
     ``width_l0``.  Any other tile, such as an imported one, owns the area it shows.  See
-    ``check_single_ownership``.
+    ``tile_ownership.check_single_ownership``.
     """
     corners = tiles[["x_l0", "y_l0"]].to_numpy(np.int64)
     width = tiles[["width_l0"]].to_numpy(np.float64)
@@ -184,31 +182,3 @@ def ownership_l0(tiles: pd.DataFrame) -> Int64s:
     on_grid = corners == np.rint(place * width)
     ends = np.rint(np.where(on_grid, (place + 1) * width, corners + width))
     return np.asarray(np.hstack([corners, ends]), np.int64)
-
-
-def check_single_ownership(tiles: pd.DataFrame, slide_id: str) -> None:
-    """Check that no two of ``tiles`` show the same tissue, as counting nuclei needs.
-
-    Neighbours of a regular grid may overlap by ``ROUNDING_L0``.
-
-    Raises
-    ------
-    ConfigError
-        If two tiles overlap; names the first of them and its neighbour.
-    """
-    if len(tiles) < 2:
-        return
-    corners = tiles[["x_l0", "y_l0"]].to_numpy(np.float64)
-    width = tiles["width_l0"].to_numpy(np.float64)
-    distance, neighbour = cKDTree(corners).query(corners, k=2, p=np.inf)
-    overlap = width - distance[:, 1]
-    if not (overlap > ROUNDING_L0).any():
-        return
-    first = int(np.argmax(overlap > ROUNDING_L0))
-    second = int(neighbour[first][neighbour[first] != first][0])
-    one, other = tiles["tile_id"].to_numpy()[[first, second]]
-    raise ConfigError(
-        f"slide {slide_id}: tiles {one} and {other} overlap by {overlap[first]:.1f} level-0 px; expected tiles that "
-        "share no tissue, so that each nucleus has one owner. Set tiling.overlap_px: 0 and tiling.edge: skip or pad, "
-        "or give another file of coordinates in column `tiles`."
-    )

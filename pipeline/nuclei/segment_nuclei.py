@@ -11,7 +11,8 @@ from pipeline.artefacts.header import check_slide
 from pipeline.artefacts.inside_mask import InsideMask
 from pipeline.artefacts.nuclei import COLUMNS, write_nuclei
 from pipeline.artefacts.tables import HeadedTable, empty_frame
-from pipeline.artefacts.tiles import check_single_ownership, kept_tiles, mpp_of, read_tiles
+from pipeline.artefacts.tile_ownership import check_single_ownership
+from pipeline.artefacts.tiles import kept_tiles, mpp_of, read_tiles
 from pipeline.errors import ArtefactError, OnBadSlide, OnBadTile, SlideError, UnreadableRegionError
 from pipeline.exclusion import reason_to_exclude
 from pipeline.logs import get_logger

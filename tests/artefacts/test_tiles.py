@@ -7,13 +7,12 @@ import pytest
 from pipeline.artefacts.tiles import (
     QC_COLUMNS,
     TileHeader,
-    check_single_ownership,
     kept_tiles,
     ownership_l0,
     read_tiles,
     write_tiles,
 )
-from pipeline.errors import ArtefactError, ConfigError
+from pipeline.errors import ArtefactError
 
 
 def grid(pitch: float, n_rows: int, n_cols: int) -> pd.DataFrame:
@@ -55,33 +54,6 @@ def at(*corners: tuple[int, int], width: float = 100.0) -> pd.DataFrame:
 def test_imported_tiles_own_what_they_show():
     boxes = ownership_l0(at((7, 0), (150, 0), (7, 130), width=99.6))
     np.testing.assert_array_equal(boxes, [[7, 0, 107, 100], [150, 0, 250, 100], [7, 130, 107, 230]])
-
-
-def test_tiles_apart_and_tiles_that_touch_are_owned_once():
-    check_single_ownership(grid(pitch=1012.66, n_rows=30, n_cols=40), "s1")
-    check_single_ownership(at((0, 0), (100, 0), (30, 100), (350, 7)), "s1")
-    check_single_ownership(at((5, 5)), "s1")
-    check_single_ownership(at((5, 5)).iloc[:0], "s1")
-
-
-@pytest.mark.parametrize(
-    ("corners", "found"),
-    [
-        ([(0, 0), (300, 0), (98, 0)], "tiles 40 and 42 overlap by 2.0"),
-        ([(0, 0), (300, 0), (20, 90)], "tiles 40 and 42 overlap by 10.0"),
-        ([(0, 0), (300, 0), (500, 500), (300, 0), (300, 0)], "tiles 41 and 4[34] overlap by 100.0"),
-    ],
-)
-def test_overlapping_tiles_are_refused_by_name(corners, found):
-    with pytest.raises(ConfigError, match=f"slide s1: {found}.*overlap_px: 0.*edge: skip or pad"):
-        check_single_ownership(at(*corners), "s1")
-
-
-def test_overlap_is_judged_among_the_tiles_given():
-    tiles = at((0, 0), (50, 0), (100, 0))
-    check_single_ownership(tiles.iloc[[0, 2]], "s1")
-    with pytest.raises(ConfigError, match="tiles 40 and 41"):
-        check_single_ownership(tiles, "s1")
 
 
 def test_header_holds_the_whole_slide_where_no_bounds_are_stated():

@@ -5,7 +5,8 @@ import h5py
 import numpy as np
 import pytest
 
-from pipeline.artefacts.tiles import QC_COLUMNS, check_single_ownership, kept_tiles, read_tiles
+from pipeline.artefacts.tile_ownership import check_single_ownership
+from pipeline.artefacts.tiles import QC_COLUMNS, kept_tiles, read_tiles
 from pipeline.errors import ConfigError, ImportedFileError, SlideError
 from pipeline.slides.slide_input import SlideInput
 from pipeline.synthetic.painting.pyramid import truncate

@@ -11,7 +11,8 @@ from PIL import Image
 from scipy import ndimage
 
 from pipeline.artefacts.inside_mask import InsideMask
-from pipeline.artefacts.tiles import QC_COLUMNS, check_single_ownership, kept_tiles, read_tiles
+from pipeline.artefacts.tile_ownership import check_single_ownership
+from pipeline.artefacts.tiles import QC_COLUMNS, kept_tiles, read_tiles
 from pipeline.errors import ConfigError, MissingMppError, SheetError, SlideError, UnreadableRegionError
 from pipeline.slides.reader import open_slide
 from pipeline.slides.tiles_in_order import iterate_tiles
