@@ -21,11 +21,12 @@ from pipeline.errors import ConfigError, ImportedFileError, MissingMppError, OnB
 from pipeline.exclusion import reason_to_exclude
 from pipeline.logs import get_logger
 from pipeline.provenance import digests, record
-from pipeline.tiling.grid.tile_grid import SlideSize
+from pipeline.tiling.grid.tile_grid import SlideSize, tiles_at
 from pipeline.tiling.grid.tile_rejection import OPENING_WORDS, decided, drop_unsampled, dropped
 from pipeline.tiling.params import LARGEST_TABLE, TilingParams
 from pipeline.tiling.tile_table.overview import draw_overview, draw_unreadable, write_overview
 from pipeline.tiling.tile_table.slide_map import SlideMap, unmeasured
+from pipeline.units import l0_from_px
 
 INK = (84, 66, 142)
 """Colour of a nucleus in the overview."""
@@ -148,7 +149,7 @@ def _extent(found: FoundNuclei, mpp: float | None, params: TilingParams, path: s
 def _tiles(extent: _Extent, params: TilingParams, path: str | Path) -> pd.DataFrame:
     if not len(extent.xy_l0):
         return empty_frame(tile_table.COLUMNS)
-    width_l0 = params.tile_um / extent.mpp
+    width_l0 = l0_from_px(params.tile_px, params.mpp, extent.mpp)
     last_l0 = extent.xy_l0.max(axis=0)
     n_cols, n_rows = (_n_tiles(last, width_l0) for last in last_l0.tolist())
     if n_cols * n_rows > LARGEST_TABLE:
@@ -157,21 +158,10 @@ def _tiles(extent: _Extent, params: TilingParams, path: str | Path) -> pd.DataFr
             f"{path}: nuclei span {side_um[0]:.3g} x {side_um[1]:.3g} um, more than {LARGEST_TABLE:,} tiles. Is the "
             "unit right, and is there no stray nucleus?"
         )
-    row, col = (axis.ravel() for axis in np.indices((n_rows, n_cols)))
-    grid = pd.DataFrame(
-        {
-            "tile_id": np.arange(len(row), dtype=np.int64),
-            "x_l0": np.rint(col * width_l0).astype(np.int64),
-            "y_l0": np.rint(row * width_l0).astype(np.int64),
-            "width_l0": np.float64(width_l0),
-            "tile_px": np.int64(params.tile_px),
-            "mpp": np.float64(params.mpp),
-            "row": row.astype(np.int64),
-            "col": col.astype(np.int64),
-        }
-    )
     # Tiles begin at rounded corners, and so do the boxes that own nuclei.
     edges = [np.rint(np.arange(n + 1) * width_l0) for n in (n_cols, n_rows)]
+    x_l0, y_l0 = (edge[:-1].astype(np.int64) for edge in edges)
+    grid = tiles_at(x_l0, y_l0, extent.mpp, params)
     places = [np.searchsorted(edge, extent.xy_l0[:, axis], side="right") - 1 for axis, edge in enumerate(edges)]
     n_nuclei = np.bincount(places[1] * n_cols + places[0], minlength=len(grid))
     tiles = dropped(unmeasured(grid).assign(tissue_fraction=np.nan), n_nuclei == 0, OPENING_WORDS["no nucleus"])

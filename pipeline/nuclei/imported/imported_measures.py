@@ -8,6 +8,7 @@ import pandas as pd
 from pipeline.artefacts.foreign_nuclei.found_nuclei import MEASURES, Outlines
 from pipeline.errors import ImportedFileError
 from pipeline.nuclei.imported.outline_measures import measure_outlines
+from pipeline.nuclei.measures.ellipses import axial
 
 SHARES = frozenset({"eccentricity", "orientation_reliability", "solidity", "convexity"})
 """Measures between 0 and 1."""
@@ -40,7 +41,7 @@ def imported_measures(frame: pd.DataFrame, outlines_um: Outlines, path: str | Pa
         for source, column in ((frame, name), (drawn, name), (frame, f"~{name}")):
             if column in source:
                 measures[name] = measures[name].fillna(source[column].reset_index(drop=True))
-    measures["orientation_rad"] = np.mod(measures["orientation_rad"], np.pi)
+    measures["orientation_rad"] = axial(measures["orientation_rad"].to_numpy())
     for name, values in _implied(measures).items():
         measures[name] = measures[name].fillna(values)
     return measures

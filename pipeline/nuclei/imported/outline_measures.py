@@ -9,6 +9,7 @@ import shapely
 
 from pipeline.arrays import Float64s
 from pipeline.artefacts.foreign_nuclei.found_nuclei import Outlines
+from pipeline.nuclei.measures.ellipses import ellipses_of_moments
 
 
 def measure_outlines(outlines: Outlines) -> pd.DataFrame:
@@ -30,22 +31,17 @@ def measure_outlines(outlines: Outlines) -> pd.DataFrame:
     area = np.where(area > 0, area, np.nan)
     perimeter = np.where(area > 0, shapely.length(outlines), np.nan)
     hulls = shapely.convex_hull(outlines)
-    xx, yy, xy = _second_moments(outlines, area)
-    half_sum, half_difference = (xx + yy) / 2, (xx - yy) / 2
-    spread = np.hypot(half_difference, xy)
-    larger, smaller = half_sum + spread, np.maximum(half_sum - spread, 0.0)
-    orientation = np.mod(np.arctan2(xy, half_difference) / 2, np.pi)
+    ellipse = ellipses_of_moments(*_second_moments(outlines, area))
     return pd.DataFrame(
         {
             "area_um2": area,
-            "major_axis_um": 4 * np.sqrt(larger),
-            "minor_axis_um": 4 * np.sqrt(smaller),
+            "major_axis_um": ellipse.major,
+            "minor_axis_um": ellipse.minor,
             "perimeter_um": perimeter,
-            "eccentricity": np.sqrt(1 - smaller / larger),
+            "eccentricity": ellipse.eccentricity,
             "equivalent_diameter_um": np.sqrt(4 * area / np.pi),
-            # The remainder of an angle just below 0 rounds to pi itself.
-            "orientation_rad": np.where(orientation >= np.pi, 0.0, orientation),
-            "orientation_reliability": spread / half_sum,
+            "orientation_rad": ellipse.orientation_rad,
+            "orientation_reliability": ellipse.reliability,
             "solidity": area / shapely.area(hulls),
             "convexity": np.minimum(shapely.length(hulls) / perimeter, 1.0),
         }

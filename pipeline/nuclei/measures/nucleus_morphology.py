@@ -15,6 +15,7 @@ from pipeline.arrays import Float64s, Rgb
 from pipeline.compiled import compiled
 from pipeline.nuclei.labels import Labels
 from pipeline.nuclei.labels.bounding_boxes import bounding_boxes
+from pipeline.nuclei.measures.ellipses import ellipses_of_moments
 from pipeline.nuclei.measures.glcm import cooccurrence, glcm_measures, quantise
 from pipeline.nuclei.measures.outlines import convex_hulls, convexities, hull_areas, outline_polygons, trace
 from pipeline.nuclei.stain.stain_channels import LUMINANCE, haematoxylin
@@ -59,7 +60,7 @@ def measure_nuclei(labels: Labels, rgb: Rgb, mpp: float) -> pd.DataFrame:
     n_nuclei = int(labels.max(initial=0))
     grey = np.rint(rgb @ LUMINANCE).astype(np.uint8)
     moments = _moments(labels, grey, rgb, n_nuclei)
-    ellipse = _ellipse(moments)
+    ellipse = ellipses_of_moments(moments["xx"], moments["yy"], moments["xy"])
     borders = trace(labels, n_nuclei)
     hulls = convex_hulls(borders)
     area_px = moments["area"]
@@ -68,15 +69,15 @@ def measure_nuclei(labels: Labels, rgb: Rgb, mpp: float) -> pd.DataFrame:
             "x_um": (moments["x"] + 0.5) * mpp,
             "y_um": (moments["y"] + 0.5) * mpp,
             "area_um2": area_px * mpp**2,
-            "major_axis_um": ellipse["major"] * mpp,
-            "minor_axis_um": ellipse["minor"] * mpp,
+            "major_axis_um": ellipse.major * mpp,
+            "minor_axis_um": ellipse.minor * mpp,
             "perimeter_um": perimeters(labels, n_nuclei) * mpp,
-            "eccentricity": ellipse["eccentricity"],
+            "eccentricity": ellipse.eccentricity,
             "equivalent_diameter_um": np.sqrt(4 * area_px / np.pi) * mpp,
             "mean_grey": moments["grey"],
             **glcm_measures(cooccurrence(labels, quantise(grey), bounding_boxes(labels, n_nuclei))),
-            "orientation_rad": ellipse["orientation"],
-            "orientation_reliability": ellipse["reliability"],
+            "orientation_rad": ellipse.orientation_rad,
+            "orientation_reliability": ellipse.reliability,
             "solidity": area_px / hull_areas(hulls),
             "convexity": convexities(hulls, borders),
             "mean_haematoxylin": moments["stain"],
@@ -161,21 +162,3 @@ def _add_sums(labels: Any, grey: Any, stain: Any, sums: Any) -> None:
     for row in range(5, 9):
         sums[row] /= area
     stain_sd[:] = np.sqrt(stain_sd)
-
-
-def _ellipse(moments: dict[str, Float64s]) -> dict[str, Float64s]:
-    """Axes, eccentricity and orientation of the ellipses with these second moments."""
-    half_sum = (moments["xx"] + moments["yy"]) / 2
-    half_difference = (moments["xx"] - moments["yy"]) / 2
-    spread = np.hypot(half_difference, moments["xy"])
-    orientation = np.mod(np.arctan2(moments["xy"], half_difference) / 2, np.pi)
-    larger, smaller = half_sum + spread, np.maximum(half_sum - spread, 0)
-    return {
-        "major": 4 * np.sqrt(larger),
-        "minor": 4 * np.sqrt(smaller),
-        # A nucleus of one pixel has no extent and counts as round.
-        "eccentricity": np.sqrt(1 - np.where(larger > 0, smaller / np.where(larger > 0, larger, 1), 1)),
-        # The remainder of an angle just below 0 rounds to pi itself.
-        "orientation": np.where(orientation < np.pi, orientation, 0.0),
-        "reliability": spread / np.where(half_sum > 0, half_sum, 1),
-    }

@@ -40,12 +40,17 @@ def make_grid(size: SlideSize, slide_mpp: float, params: TilingParams) -> pd.Dat
     ``pipeline.artefacts.tiles.COLUMNS``.
     """
     x, y = (_starts(length, slide_mpp, params) for length in (size.width_l0, size.height_l0))
-    row, col = (axis.ravel() for axis in np.indices((len(y), len(x))))
+    return tiles_at(x, y, slide_mpp, params)
+
+
+def tiles_at(x_l0: Int64s, y_l0: Int64s, slide_mpp: float, params: TilingParams) -> pd.DataFrame:
+    """Tiles of columns and rows that begin at these pixels, as ``make_grid`` returns them."""
+    row, col = (axis.ravel() for axis in np.indices((len(y_l0), len(x_l0))))
     return pd.DataFrame(
         {
             "tile_id": np.arange(len(row), dtype=np.int64),
-            "x_l0": x[col],
-            "y_l0": y[row],
+            "x_l0": x_l0[col],
+            "y_l0": y_l0[row],
             "width_l0": np.float64(l0_from_px(params.tile_px, params.mpp, slide_mpp)),
             "tile_px": np.int64(params.tile_px),
             "mpp": np.float64(params.mpp),

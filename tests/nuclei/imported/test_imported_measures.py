@@ -29,6 +29,11 @@ def test_the_files_own_measure_beats_the_outline_which_beats_anothers_name():
     assert measured(BOX, area_um2=[np.nan])["area_um2"] == 8
 
 
+def test_an_axis_just_below_zero_is_zero_and_not_pi():
+    assert measured(orientation_rad=[-1e-20])["orientation_rad"] == 0
+    assert measured(orientation_rad=[-np.pi / 4])["orientation_rad"] == pytest.approx(3 * np.pi / 4)
+
+
 def test_measures_imply_others():
     found = measured(major_axis_um=[10.0], minor_axis_um=[6.0], orientation_rad=[-0.5], area_um2=[np.pi])
     assert found["eccentricity"] == pytest.approx(0.8)
