@@ -19,6 +19,7 @@ include: "workflow/rules/features.smk"
 include: "workflow/rules/training.smk"
 include: "workflow/rules/prediction.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/batches.smk"
 
 
 wildcard_constraints:

@@ -67,6 +67,12 @@ class RunKeys(Tunables):
         "auto: the fast TIFF reader where its pixels are proven to be OpenSlide's, else OpenSlide; openslide; "
         "tifffile: error where it cannot read",
     )
+    rois_per_job: int = tunable(
+        32,
+        Number(1, 10_000, is_whole=True),
+        "small images (files of up to 32 MB) that share a job of a stage, on average at most; each has artefacts of "
+        "its own, the same as alone; 1: each has its own jobs, as whole slides have",
+    )
     seeds: tuple[int, ...] = listing(
         (0,),
         Number(0, 2**32 - 1, is_whole=True),
@@ -113,7 +119,7 @@ SECTION_NOTES = {"training": "null: the method's own value (docs/methods.md); a 
 LAYOUT = (
     (
         "what to run on, and where to",
-        ("sheet", "outdir", "run", "device", "on_bad_slide", "on_bad_tile", "on_mismatch", "reader"),
+        ("sheet", "outdir", "run", "device", "on_bad_slide", "on_bad_tile", "on_mismatch", "reader", "rois_per_job"),
     ),
     ("tile_slide", ("tiling",)),
     ("segment_nuclei", ("nuclei",)),

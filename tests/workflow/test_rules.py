@@ -38,6 +38,7 @@ WORK = {
     for file in sorted((ROOT / "workflow/rules").glob("*.smk"))
     for name, body in blocks(file.read_text()).items()
 }
+BATCHES = (ROOT / "workflow/rules/batches.smk").read_text()
 
 
 def directives(body: str) -> list[str]:
@@ -92,6 +93,13 @@ def test_the_source_digest_covers_the_rooms_that_the_script_imports(rule):
     rooms = set(re.findall(r"^from pipeline\.(tiling|nuclei|cellgraph|training|report)\b", script, flags=re.MULTILINE))
     digested = set(re.findall(r"pipeline\.(\w+)", re.search(r"source_digest\((.*?)\)", WORK[rule]).group(1)))
     assert digested == rooms
+
+
+def test_rules_of_batches_have_every_directive_and_take_resources_from_their_stage():
+    body = re.search(r"^        rule:\n((?:.*\n)+?)\n\n", BATCHES, flags=re.MULTILINE).group(1)
+    found = re.findall(r"^            (\w+):", body, flags=re.MULTILINE)
+    assert set(found) == DIRECTIVES - {"threads", "resources"} | {"name"}
+    assert "take_resources(" in BATCHES
 
 
 def test_functions_live_in_common_alone():

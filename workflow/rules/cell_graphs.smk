@@ -3,11 +3,13 @@ rule build_cell_graphs:
         tiles=TILES,
         nuclei=NUCLEI,
     output:
-        cell_graphs=directory(f"{OUT}/cell_graphs/{{slide}}.zarr"),
+        cell_graphs=directory(CELL_GRAPHS),
     log:
         f"{OUT}/logs/build_cell_graphs/{{slide}}.log",
     benchmark:
         f"{OUT}/benchmarks/build_cell_graphs/{{slide}}.tsv"
+    wildcard_constraints:
+        slide=ALONE,
     conda:
         "../../envs/cellgraph.yaml"
     threads: 1

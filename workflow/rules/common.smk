@@ -1,7 +1,9 @@
 # The only functions of the workflow: what the sheet and the configuration mean for rules.
 
+import hashlib
 import re
 import time
+from functools import cache
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -10,12 +12,14 @@ from pipeline.artefacts.atomic import require_folder
 from pipeline.artefacts.fingerprint_cache import CACHE_NAME, FingerprintCache
 from pipeline.artefacts.sheet import FILE_COLUMNS, read_sheets
 from pipeline.artefacts.sheet_columns import NAME as SLIDE_ID_PATTERN
+from pipeline.batches.kept_artefacts import KeptArtefacts
+from pipeline.batches.membership import batches_of, is_small
 from pipeline.config import check_config, params
 from pipeline.errors import AbignetError
 from pipeline.nuclei.params import NucleiParams
 from pipeline.nuclei.network.weights_files import weights_of
 from pipeline.plain_yaml import read_yaml
-from pipeline.provenance import source_digest
+from pipeline.provenance import file_digest, source_digest
 from pipeline.training.cohort.fold_plan import (
     labelled_slides,
     planned_folds,
@@ -168,6 +172,119 @@ def alternatives(slides):
     return "|".join(slide.replace(".", r"\.") for slide in slides) or NOTHING
 
 
+@cache
+def image_job(stage, slide):
+    """What the rule of a stage is given for one slide (see ``ImageJob``), and those of its parameters that rerun it."""
+    alone, wildcards = workflow.get_rule(stage), {"slide": slide}
+    files, *_ = alone.expand_input(wildcards)
+    output, _ = alone.expand_output(wildcards)
+    params, recorded = alone.expand_params(wildcards, files, output, None)
+    given = {role for role, file in files.items() if not file or is_ancient(file)}
+    plain = {role: file and str(file) for role, file in files.items()}
+    job = dict(
+        slide_id=slide,
+        given={role: file for role, file in plain.items() if role in given},
+        made={role: file for role, file in plain.items() if role not in given},
+        output={role: str(path) for role, path in output.items()},
+        params=dict(params.items()),
+        log=str(alone.expand_log(wildcards)[0]),
+    )
+    return job, recorded
+
+
+def is_ancient(file):
+    return file.flags.get("ancient", False)
+
+
+def files_of(kind, stage, slides):
+    """Input function of a batch: its files that are ``given`` by the user or ``made`` by earlier stages, each once."""
+
+    def of(wildcards):
+        name_batches_with_stages()
+        inputs = [image_job(stage, slide)[0][kind].values() for slide in slides]
+        return list(dict.fromkeys(file for files in inputs for file in files if file))
+
+    return of
+
+
+def batch_outputs(stage, slides):
+    """Artefacts of a batch, flagged as those of the stage's rule."""
+    alone = workflow.get_rule(stage)
+    return [
+        flagged(path, slide)
+        for slide in slides
+        for path in alone.expand_output({"slide": slide})[0]
+    ]
+
+
+def flagged(path, slide):
+    """An output of one slide as one of its batch: still a folder, or part of the report."""
+    if "report" in path.flags:
+        shown = path.flags["report"]
+        labels = {"slide": slide}
+        return report(
+            str(path), caption=shown.caption, category=shown.category, labels=labels
+        )
+    return directory(str(path)) if path.is_directory else str(path)
+
+
+def made_by(stage, slides):
+    """Parameter of a batch: a digest of all that reruns one of its images."""
+
+    def of(wildcards):
+        recorded = [(slide, image_job(stage, slide)[1]) for slide in slides]
+        script = file_digest(stage_script(stage))
+        return hashlib.sha256(repr((recorded, script)).encode()).hexdigest()[:16]
+
+    return of
+
+
+def image_jobs(stage, slides):
+    """Parameter of a batch; it asks for ``input``, so that Snakemake does not compare its paths with earlier ones."""
+    return lambda wildcards, input: [image_job(stage, slide)[0] for slide in slides]
+
+
+def stage_script(stage):
+    return Path(workflow.basedir) / "workflow/scripts" / f"{stage}.py"
+
+
+def kept_folder(stage):
+    return f"{OUT}/.batches/{stage}"
+
+
+def set_aside(dag):
+    """Keep the artefacts of batches that will run from being removed; forget those that the user forces."""
+    for job in dag.needrun_jobs():
+        stage, slides = BATCH_OF_RULE.get(job.rule.name, (None, ()))
+        for slide in slides:
+            places = image_job(stage, slide)[0]["output"].values()
+            kept = KeptArtefacts(Path(kept_folder(stage)), slide)
+            if job.rule in dag.forcerules or not dag.forcefiles.isdisjoint(places):
+                kept.forget()
+            else:
+                kept.set_aside(places)
+
+
+@cache
+def name_batches_with_stages():
+    """What the user says of the rule of a stage by name, to force it or to leave it out, holds for those of its batches.
+
+    Called by the inputs of batches: the names are known after rules are read and are asked for after jobs are.
+    """
+    dag = workflow.dag
+    for name, (stage, _) in BATCH_OF_RULE.items():
+        if workflow.get_rule(stage) in dag.forcerules:
+            dag.forcerules.add(workflow.get_rule(name))
+        for named in (dag.untilrules, dag.omitrules):
+            if stage in named:
+                named.add(name)
+
+
+def take_resources(name, stage):
+    """Give a batch the threads and resources of its stage's rule, with what the user says of them."""
+    workflow.get_rule(name).resources = workflow.get_rule(stage).resources
+
+
 if workflow.is_main_process:
     for given in workflow.overwrite_configfiles:
         stopping(read_yaml, given)
@@ -212,6 +329,8 @@ SEEDS = config["seeds"]
 TILES = f"{OUT}/tiles/{{slide}}.parquet"
 # Made by segment_nuclei or import_nuclei.
 NUCLEI = f"{OUT}/nuclei/{{slide}}.parquet"
+# Made by build_cell_graphs, for one slide or a batch of them.
+CELL_GRAPHS = f"{OUT}/cell_graphs/{{slide}}.zarr"
 FOLDS = list(planned_folds(labelled_slides(LABELLED), config["splits"]["folds"]))
 WEIGHTS = stopping(weights_of, stopping(params, config, "nuclei", NucleiParams))
 WEIGHTS_FILE = [] if WEIGHTS is None else literal(str(WEIGHTS))
@@ -225,3 +344,33 @@ if PREDICTED and config["prediction"]["method"] not in METHODS:
 # What is held of a cohort, and as much again for one slide, its batches and what is read ahead.
 TRAINING_MB = 4000 + int(1024 * config["training"]["memory_gib"])
 GPUS = 1 if config["device"] == "cuda" else 0
+# Small images of which every stage is the ordinary one share jobs.
+ORDINARY = [
+    slide
+    for slide in COMPUTED
+    if slide not in {*TILED_ELSEWHERE, *SEGMENTED_ELSEWHERE, *WITHOUT_SLIDE, *BESIDE}
+]
+BATCHES = batches_of(
+    [slide for slide in ORDINARY if is_small(SLIDES[slide].path)],
+    config["rois_per_job"],
+)
+BATCHED = {slide for slides in BATCHES.values() for slide in slides}
+# What a rule of one slide may make: anything, where no slide is in a batch.
+ALONE = (
+    alternatives([slide for slide in SLIDES if slide not in BATCHED])
+    if BATCHED
+    else SLIDE_ID_PATTERN
+)
+# Stages that take batches, with their environments.
+BATCHED_STAGES = {
+    "tile_slide": "../../envs/tiling.yaml",
+    "segment_nuclei": environment("nuclei"),
+    "build_cell_graphs": "../../envs/cellgraph.yaml",
+    "cache_features": "../../envs/cellgraph.yaml",
+    "export_geojson": "../../envs/report.yaml",
+}
+BATCH_OF_RULE = {
+    f"{stage}_{batch}": (stage, slides)
+    for stage in BATCHED_STAGES
+    for batch, slides in BATCHES.items()
+}

@@ -5,7 +5,7 @@ rule cache_features:
     input:
         tiles=TILES,
         nuclei=NUCLEI,
-        cell_graphs=rules.build_cell_graphs.output.cell_graphs,
+        cell_graphs=CELL_GRAPHS,
         imported=ancient(imported_beside),
     output:
         features=directory(f"{OUT}/features/{{slide}}.zarr"),
@@ -13,6 +13,8 @@ rule cache_features:
         f"{OUT}/logs/cache_features/{{slide}}.log",
     benchmark:
         f"{OUT}/benchmarks/cache_features/{{slide}}.tsv"
+    wildcard_constraints:
+        slide=ALONE,
     conda:
         "../../envs/cellgraph.yaml"
     threads: 1

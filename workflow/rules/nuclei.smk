@@ -12,6 +12,8 @@ rule segment_nuclei:
         f"{OUT}/logs/segment_nuclei/{{slide}}.log",
     benchmark:
         f"{OUT}/benchmarks/segment_nuclei/{{slide}}.tsv"
+    wildcard_constraints:
+        slide=ALONE,
     conda:
         environment("nuclei")
     threads: config["nuclei"]["threads"]

@@ -55,6 +55,8 @@ rule export_geojson:
         f"{OUT}/logs/export_geojson/{{slide}}.log",
     benchmark:
         f"{OUT}/benchmarks/export_geojson/{{slide}}.tsv"
+    wildcard_constraints:
+        slide=ALONE,
     conda:
         "../../envs/report.yaml"
     threads: 1

@@ -17,6 +17,8 @@ rule tile_slide:
         f"{OUT}/logs/tile_slide/{{slide}}.log",
     benchmark:
         f"{OUT}/benchmarks/tile_slide/{{slide}}.tsv"
+    wildcard_constraints:
+        slide=ALONE,
     conda:
         "../../envs/tiling.yaml"
     threads: 1
