@@ -64,6 +64,7 @@ train-nuclei: $(STAMP) ## what the shipped nucleus network was trained on and ho
 	  --data "2018 Data Science Bowl, stage1_test" --images-licence CC0-1.0 --attribution BBBC038 \
 	  --images "$$ABIGNET_REAL_DATA/nuclei_tnbc/images" --masks "$$ABIGNET_REAL_DATA/nuclei_tnbc/masks" \
 	  --data "TNBC nuclei, zenodo.org/record/2579118" --images-licence CC-BY-4.0 --attribution "Naylor, Laé, Reyal, Walter" \
+	  --patient '' --patient '' --patient '[0-9]+' \
 	  $(TRAINING)
 
 clean: ## remove what the demo and the real run made

@@ -1,5 +1,6 @@
 """Folders of outlined images, as ``abignet train-nuclei`` is given them."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,7 @@ logger = get_logger("nuclei")
 
 @dataclass(frozen=True)
 class OutlinedFolder:
-    """Images, their label images, and what is said of them; see ``ImageSource``."""
+    """Images, their label images, and what is said of them; see ``ImageSource`` and ``image_patients``."""
 
     images: Path
     masks: Path
@@ -30,6 +31,7 @@ class OutlinedFolder:
     licence: str = "unknown"
     attribution: str = ""
     share: float | None = None
+    patient: str = ""
 
 
 def outlined_folders(
@@ -40,6 +42,7 @@ def outlined_folders(
     licences: Sequence[str] = (),
     attributions: Sequence[str] = (),
     shares: Sequence[float] = (),
+    patients: Sequence[str] = (),
 ) -> list[OutlinedFolder]:
     """Folders in their order; each option was given once a folder, in that order, or not at all.
 
@@ -49,7 +52,8 @@ def outlined_folders(
         If an option was given more or fewer times, or two folders have one name; all faults at once.
     """
     count = len(images)
-    optional = {"--data": names, "--images-licence": licences, "--attribution": attributions, "--share": shares}
+    optional: dict[str, Sequence[object]] = {"--data": names, "--images-licence": licences}
+    optional |= {"--attribution": attributions, "--share": shares, "--patient": patients}
     faults = [] if len(masks) == count else [f"--masks {len(masks)} times"]
     faults += [f"{option} {len(given)} times" for option, given in optional.items() if len(given) not in (0, count)]
     if faults:
@@ -59,9 +63,10 @@ def outlined_folders(
         )
     none = [None] * count
     return [
-        OutlinedFolder(folder, mask, name or folder.name, licence or "unknown", attribution or "", share)
-        for folder, mask, name, licence, attribution, share in zip(
-            images, masks, names or none, licences or none, attributions or none, shares or none, strict=True
+        OutlinedFolder(folder, mask, name or folder.name, licence or "unknown", attribution or "", share, patient or "")
+        for folder, mask, name, licence, attribution, share, patient in zip(
+            *(images, masks, names or none, licences or none, attributions or none, shares or none, patients or none),
+            strict=True,
         )
     ]
 
@@ -89,7 +94,7 @@ def outlined_images(images_dir: Path, masks_dir: Path) -> "list[tuple[npt.NDArra
         If there is no image, an image has no mask, or a mask is no label image of its image's size.
     """
     masks = {file.stem: file for file in masks_dir.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES}
-    images = sorted(file for file in images_dir.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES)
+    images = _image_files(images_dir)
     without = [file.name for file in images if file.stem not in masks]
     if not images or without:
         raise ArtefactError(
@@ -97,6 +102,43 @@ def outlined_images(images_dir: Path, masks_dir: Path) -> "list[tuple[npt.NDArra
             f"found {len(images)} images, {len(without)} of them without mask ({', '.join(without[:5])})."
         )
     return [_outlined_image(file, masks[file.stem]) for file in images]
+
+
+def image_patients(folders: Sequence[OutlinedFolder]) -> list[str]:
+    """Patient of each of the ``outlined_images`` of folder after folder; those of two folders are never the same.
+
+    ``patient`` of a folder is a regular expression that the start of each image's stem matches: what it matches, or its
+    first group, names the patient.  Where it is empty every image has a patient of its own.
+
+    Raises
+    ------
+    ConfigError
+        If one is no regular expression, or does not match an image.
+    """
+    return [f"{number}/{name}" for number, folder in enumerate(folders) for name in _patients(folder)]
+
+
+def _patients(folder: OutlinedFolder) -> list[str]:
+    stems = [file.stem for file in _image_files(folder.images)]
+    if not folder.patient:
+        return stems
+    try:
+        found = {stem: re.match(folder.patient, stem) for stem in stems}
+    except re.error as error:
+        raise ConfigError(
+            f"--patient {folder.patient}: expected a regular expression, found one with {error}"
+        ) from error
+    without = [stem for stem, match in found.items() if match is None]
+    if without:
+        raise ConfigError(
+            f"--patient {folder.patient}: expected what every image of {folder.images} begins with, found "
+            f"{len(without)} of {len(stems)} images that do not ({', '.join(without[:5])})."
+        )
+    return [match[min(1, len(match.groups()))] for match in found.values() if match is not None]
+
+
+def _image_files(folder: Path) -> list[Path]:
+    return sorted(file for file in folder.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES)
 
 
 def _outlined_image(image: Path, mask: Path) -> "tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]]":

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pipeline.commands.options import DEVICE, EXISTING_DIRECTORY, EXISTING_FILE, NEW_FILE
-from pipeline.commands.outlined_folders import outlined_folders, outlined_images, warn_of_unnamed
+from pipeline.commands.outlined_folders import image_patients, outlined_folders, outlined_images, warn_of_unnamed
 from pipeline.logs import progress
 
 if TYPE_CHECKING:
@@ -60,6 +60,13 @@ WARMUP_SHARE = 0.1
     type=click.FloatRange(min=0, min_open=True),
     multiple=True,
     help="Share of each folder in the crops of real images, up to a common factor. [default: by size and colour]",
+)
+@click.option(
+    "--patient",
+    "patients",
+    multiple=True,
+    help="What names the patient at the start of the images' names, a regular expression for each folder, '' where "
+    "nothing does. Images of a patient are held out together. [default: each image is a patient]",
 )
 @click.option("--out", "out_path", type=NEW_FILE, required=True, help="Weights to write (.pt).")
 @click.option(
@@ -116,6 +123,7 @@ def command(
     licences: tuple[str, ...],
     attributions: tuple[str, ...],
     shares: tuple[float, ...],
+    patients: tuple[str, ...],
     out_path: Path,
     n_synthetic: int,
     canvas_path: Path | None,
@@ -142,7 +150,13 @@ def command(
     machine = whole_machine(device, threads=threads, workers=workers)
     params = _params(numbers, on_card=machine.device == "cuda")
     folders = outlined_folders(
-        images_dirs, masks_dirs, names=names, licences=licences, attributions=attributions, shares=shares
+        images_dirs,
+        masks_dirs,
+        names=names,
+        licences=licences,
+        attributions=attributions,
+        shares=shares,
+        patients=patients,
     )
     warn_of_unnamed(folders)
     outlined = [outlined_images(folder.images, folder.masks) for folder in folders]
@@ -156,6 +170,7 @@ def command(
             ImageSource(folder.name, len(pairs), folder.licence, folder.attribution, folder.share)
             for folder, pairs in zip(folders, outlined, strict=True)
         ],
+        patients=image_patients(folders) if any(patients) else (),
         provenance={
             "images": "; ".join(
                 f"{folder.name} ({file_digest(folder.images)}, outlines {file_digest(folder.masks)})"

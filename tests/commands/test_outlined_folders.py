@@ -5,7 +5,13 @@ import pytest
 import tifffile
 from PIL import Image
 
-from pipeline.commands.outlined_folders import OutlinedFolder, outlined_folders, outlined_images, warn_of_unnamed
+from pipeline.commands.outlined_folders import (
+    OutlinedFolder,
+    image_patients,
+    outlined_folders,
+    outlined_images,
+    warn_of_unnamed,
+)
 from pipeline.errors import ArtefactError, ConfigError
 
 A, B = Path("a"), Path("b")
@@ -85,3 +91,25 @@ def test_an_image_without_mask_is_named(tmp_path: Path) -> None:
     (images / "x.png").unlink()
     with pytest.raises(ArtefactError, match="found 0 images"):
         outlined_images(images, masks)
+
+
+def with_images(folder: Path, *names: str, patient: str = "") -> OutlinedFolder:
+    folder.mkdir()
+    for name in names:
+        (folder / name).touch()
+    return OutlinedFolder(folder, folder, folder.name, patient=patient)
+
+
+@pytest.mark.parametrize("pattern", ["[0-9]+", "([0-9]+)_"])
+def test_patients_are_named_by_images_and_by_folder(tmp_path: Path, pattern: str) -> None:
+    tiles = with_images(tmp_path / "a", "02_1.png", "01_1.png", "01_2.png", "README.txt", patient=pattern)
+    others = with_images(tmp_path / "b", "01_1.png", "01_2.png")
+    assert image_patients([tiles, others]) == ["0/01", "0/01", "0/02", "1/01_1", "1/01_2"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "found"), [("[0-9", "expected a regular expression"), ("0[0-9]", r"1 of 2 images that do not \(x\)")]
+)
+def test_a_pattern_of_no_patient_is_told(tmp_path: Path, pattern: str, found: str) -> None:
+    with pytest.raises(ConfigError, match=f"--patient .*{found}"):
+        image_patients([with_images(tmp_path / "a", "01_1.png", "x.png", patient=pattern)])

@@ -1,7 +1,7 @@
 """What a network is trained on and what chooses its weights: outlined, painted and pasted pictures."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -66,11 +66,14 @@ class TrainingPictures:
         Of the weights, in whose file they are stored.
     sources
         Of the real images, source after source in their order; may be empty.
+    patients
+        Of the real images, in their order; images of one patient are held out together or not at all.  Empty where
+        none is known: each image is then taken for a patient of its own.
 
     Raises
     ------
     CohortError
-        If the sources are those of more or fewer images, or only some have a share.
+        If the sources or patients are those of more or fewer images, or only some sources have a share.
     """
 
     images: Sequence[tuple[Rgb, Labels]]
@@ -79,8 +82,13 @@ class TrainingPictures:
     licence: str = "BSD-3-Clause"
     provenance: Mapping[str, Any] = field(default_factory=dict)
     sources: Sequence[ImageSource] = ()
+    patients: Sequence[str] = ()
 
     def __post_init__(self) -> None:
+        if self.patients and len(self.patients) != len(self.images):
+            raise CohortError(
+                f"train-nuclei: expected the patients of {len(self.images)} images, found {len(self.patients)}."
+            )
         told = sum(source.images for source in self.sources)
         if self.sources and told != len(self.images):
             raise CohortError(f"train-nuclei: expected sources of {len(self.images)} images, found those of {told}.")
@@ -101,8 +109,10 @@ class TrainingPictures:
         return np.repeat(np.arange(len(self.sources)), [source.images for source in self.sources])
 
     def digest(self) -> str:
-        """Of every pixel and every label in their order, and of the shares of the sources; 16 hex digits."""
+        """Of every pixel and label in their order, of the shares of the sources and of patients; 16 hex digits."""
         digest = hashlib.sha256()
+        if self.patients:
+            digest.update(f"patients {list(self.patients)};".encode())
         if self.shares:
             digest.update(f"shares {self.shares} {self.origins.tolist()};".encode())
         for kind, pairs in (("images", self.images), ("synthetic", self.synthetic)):
@@ -134,16 +144,18 @@ class TrainingImages:
 def training_images(pictures: TrainingPictures, params: NucleiTrainingParams) -> TrainingImages:
     """Rescale images, hold a share of each kind out, and make collages of either share on its own part of the canvas.
 
+    Of real images whole patients are held out, drawn at random as long as they fit into the share.
+
     Raises
     ------
     CohortError
         If there is no image left to train on.
     """
     images = [rescaled(*pair, params.diameter_px) for pair in pictures.images]
-    drawn, drawn_out = _split(len(images), params)
+    drawn, drawn_out = _split(pictures.patients or range(len(images)), params)
     real, unseen = [images[index] for index in drawn], [images[index] for index in drawn_out]
     synthetic = [rescaled(*pair, params.diameter_px) for pair in pictures.synthetic]
-    painted, unseen_painted = ([synthetic[index] for index in part] for part in _split(len(synthetic), params))
+    painted, unseen_painted = ([synthetic[index] for index in part] for part in _split(range(len(synthetic)), params))
     if not real and not painted:
         raise CohortError(
             f"train-nuclei: expected images to train on, found {len(pictures.images)} of which "
@@ -162,11 +174,21 @@ def training_images(pictures: TrainingPictures, params: NucleiTrainingParams) ->
     return TrainingImages(pools, {"real": unseen, "synthetic": unseen_painted, "collages": unseen_pasted})
 
 
-def _split(n_images: int, params: NucleiTrainingParams) -> tuple[list[int], list[int]]:
-    """Numbers of the images to train on and of those held out, each rising."""
-    drawn = np.random.default_rng(params.seed).permutation(n_images)
+def _split(patients: Sequence[Hashable], params: NucleiTrainingParams) -> tuple[list[int], list[int]]:
+    """Numbers of the images to train on and of those held out, each rising, by the patient of each image."""
+    n_images = len(patients)
     n_held_out = _n_held_out(n_images, params)
-    return sorted(drawn[n_held_out:].tolist()), sorted(drawn[:n_held_out].tolist())
+    images_of: dict[Hashable, list[int]] = {}
+    for image in np.random.default_rng(params.seed).permutation(n_images).tolist():
+        images_of.setdefault(patients[image], []).append(image)
+    held_out: list[int] = []
+    for images in images_of.values():
+        if len(held_out) + len(images) <= n_held_out:
+            held_out += images
+    if n_held_out and not held_out and len(images_of) > 1:
+        # Every patient has more images than the share.
+        held_out = min(images_of.values(), key=len)
+    return sorted(set(range(n_images)) - set(held_out)), sorted(held_out)
 
 
 def _n_held_out(n_images: int, params: NucleiTrainingParams) -> int:

@@ -36,6 +36,39 @@ def test_each_image_is_seen_or_held_out_and_the_seed_decides() -> None:
     assert greys(again) == unseen != greys(other)
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_images_of_a_patient_are_held_out_together(seed: int) -> None:
+    patients = [f"p{grey // 3}" for grey in range(1, 25)]
+    made = training_images(TrainingPictures(numbered(24), patients=patients), replace(PARAMS, seed=seed))
+    seen, unseen = (
+        {patients[grey - 1] for grey in greys(part)} for part in (made.pools.real.images, made.held_out["real"])
+    )
+    assert seen
+    assert unseen
+    assert not seen & unseen
+    assert len(made.held_out["real"]) <= 6
+
+
+def test_patients_of_one_image_each_are_drawn_as_images_are() -> None:
+    alone = training_images(TrainingPictures(numbered(12), patients=[f"p{i}" for i in range(12)]), PARAMS)
+    assert greys(alone.held_out["real"]) == greys(
+        training_images(TrainingPictures(numbered(12)), PARAMS).held_out["real"]
+    )
+
+
+def test_a_patient_larger_than_the_share_is_held_out_where_there_is_another() -> None:
+    made = training_images(TrainingPictures(numbered(8), patients=["a"] * 5 + ["b"] * 3), PARAMS)
+    assert greys(made.held_out["real"]) == [6, 7, 8]
+    alone = training_images(TrainingPictures(numbered(8), patients=["a"] * 8), PARAMS)
+    assert greys(alone.held_out["real"]) == []
+
+
+def test_patients_of_other_images_are_refused_and_count_in_the_digest() -> None:
+    with pytest.raises(CohortError, match="patients of 8 images, found 1"):
+        TrainingPictures(numbered(8), patients=["a"])
+    assert TrainingPictures(numbered(2), patients=["a", "a"]).digest() != TrainingPictures(numbered(2)).digest()
+
+
 def test_no_more_are_held_out_than_validation_has_time_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training_pictures, "MAX_HELD_OUT", 2)
     made = training_images(TrainingPictures(numbered(12)), PARAMS)
