@@ -156,6 +156,13 @@ def test_resources_of_a_stage_hold_for_its_batches(batched):
     assert done.stdout.count("mem_mb=1234") == len(batches_of(names(batched), FAST["rois_per_job"]))
 
 
+def test_touching_moves_nothing(copied):
+    before = artefacts(copied)
+    done = copied.snakemake(TARGET, "--touch", "--forceall", changed=FAST)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert artefacts(copied) == before
+
+
 def test_what_mend_removes_is_made_again_alone(copied):
     before, slide = artefacts(copied), names(copied)[5]
     batch = batch_names(names(copied), slide)

@@ -30,4 +30,4 @@ for stage, environment_file in BATCHED_STAGES.items():
 
 
 onstart:
-    set_aside(workflow.dag)
+    set_aside()
