@@ -261,7 +261,8 @@ def set_aside():
         for slide in slides:
             places = image_job(stage, slide)[0]["output"].values()
             kept = KeptArtefacts(Path(kept_folder(stage)), slide)
-            if job.rule in dag.forcerules or not dag.forcefiles.isdisjoint(places):
+            is_forced = job.rule in dag.forcerules
+            if is_forced or not dag.forcefiles.isdisjoint(places):
                 kept.forget()
             else:
                 kept.set_aside(places)
@@ -357,7 +358,7 @@ BATCHES = batches_of(
     config["rois_per_job"],
 )
 BATCHED = {slide for slides in BATCHES.values() for slide in slides}
-# What a rule of one slide may make: anything, where no slide is in a batch.
+# Slides that have jobs of their own; any, where none is in a batch.
 ALONE = (
     alternatives([slide for slide in SLIDES if slide not in BATCHED])
     if BATCHED
