@@ -200,7 +200,7 @@ def files_of(kind, stage, slides):
     """Input function of a batch: its files that are ``given`` by the user or ``made`` by earlier stages, each once."""
 
     def of(wildcards):
-        name_batches_with_stages()
+        forced_files()
         inputs = [image_job(stage, slide)[0][kind].values() for slide in slides]
         return list(dict.fromkeys(file for files in inputs for file in files if file))
 
@@ -254,25 +254,25 @@ def kept_folder(stage):
 
 def set_aside():
     """Keep the artefacts of batches that will run from being removed; forget those that the user forces."""
-    dag = workflow.dag
     # With --touch nothing runs, and files that are there are all that counts.
-    for job in [] if workflow.touch else dag.needrun_jobs():
+    for job in [] if workflow.touch else workflow.dag.needrun_jobs():
         stage, slides = BATCH_OF_RULE.get(job.rule.name, (None, ()))
         for slide in slides:
             places = image_job(stage, slide)[0]["output"].values()
             kept = KeptArtefacts(Path(kept_folder(stage)), slide)
-            is_forced = job.rule in dag.forcerules
-            if is_forced or not dag.forcefiles.isdisjoint(places):
+            is_forced = job.rule in workflow.dag.forcerules
+            if is_forced or not forced_files().isdisjoint(places):
                 kept.forget()
             else:
                 kept.set_aside(places)
 
 
 @cache
-def name_batches_with_stages():
-    """What the user says of the rule of a stage by name, to force it or to leave it out, holds for those of its batches.
+def forced_files():
+    """Files that the user forces; what is forced or left out by the name of a stage's rule also holds for its batches.
 
-    Called by the inputs of batches: the names are known after rules are read and are asked for after jobs are.
+    Called first by the inputs of batches: what the user names is known after the rules are read, and files that a
+    killed run left are not yet added to what is forced.
     """
     dag = workflow.dag
     for name, (stage, _) in BATCH_OF_RULE.items():
@@ -281,6 +281,7 @@ def name_batches_with_stages():
         for named in (dag.untilrules, dag.omitrules):
             if stage in named:
                 named.add(name)
+    return frozenset(dag.forcefiles)
 
 
 def take_resources(name, stage):
