@@ -17,7 +17,7 @@ from pipeline.training.cohort.seeds import Seeds
 from pipeline.training.fitting.checkpoint import TrainedModel, node_image
 from pipeline.training.fitting.fitting import fit_model
 from pipeline.training.fitting.fitting_task import FittingTask
-from pipeline.training.fitting.inference import evaluate_images, learned_graphs
+from pipeline.training.fitting.inference import ImageNetwork, accuracy_of, learned_graphs
 from pipeline.training.fitting.unfinished import State, UnfinishedFit
 from pipeline.training.graphs.generator import NoGraph
 from pipeline.training.graphs.image_batches import NodeImage
@@ -52,7 +52,8 @@ class StartOfFit(UnfinishedFit):
 
     def offer(self, state: Callable[[], State]) -> None:
         """Take the weights, but no later ones."""
-        self.weights = self.weights or copy.deepcopy(state()["model"])
+        content = state()
+        self.weights = self.weights or copy.deepcopy(content.get("training", content)["model"])
 
 
 def learned(
@@ -73,7 +74,7 @@ def learned(
     images = [node_image(nodes[image.slide_id], model.scaler, int(image.label), CPU) for image in test]
     before = pretrained(model, start.weights)
     return PlantedFit(
-        accuracy=evaluate_images(model.network, images).accuracy,
+        accuracy=accuracy_of(model.network, images),
         edges_pretrained=None if before is None else edge_auroc(before, test, images),
         edges=edge_auroc(model.network, test, images),
         epochs=len(history),
@@ -98,9 +99,9 @@ def pretrained(model: TrainedModel, weights: dict[str, torch.Tensor]) -> ImageCl
     return network
 
 
-def edge_auroc(network: ImageClassifier, planted: Sequence[PlantedImage], images: Sequence[NodeImage]) -> float | None:
+def edge_auroc(network: ImageNetwork, planted: Sequence[PlantedImage], images: Sequence[NodeImage]) -> float | None:
     """Area under the ROC curve of graphs' weights against planted pairs, mean over images; None without a graph."""
-    if isinstance(network.generator, NoGraph):
+    if isinstance(network, ImageClassifier) and isinstance(network.generator, NoGraph):
         return None
     areas = []
     for image, graph in zip(planted, learned_graphs(network, images[:GRAPHS_SCORED]), strict=False):

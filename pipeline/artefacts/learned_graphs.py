@@ -5,7 +5,7 @@ self-loops; ``weight`` is the noise-free score in [0, 1]; ``kept`` marks the edg
 the classifier used after sparsification.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,22 @@ class LearnedGraph:
     edge_index: Int64s
     weight: Float32s
     kept: Bools
+
+
+def mean_graph(graphs: Sequence[LearnedGraph], n_nodes: int) -> LearnedGraph:
+    """Mean weight of each edge over ``graphs`` of one image; an edge that one has not counts 0 there.
+
+    Kept are the edges that any of them keeps.
+    """
+    first = graphs[0]
+    if all(np.array_equal(graph.edge_index, first.edge_index) for graph in graphs[1:]):
+        weight = np.mean([graph.weight for graph in graphs], axis=0, dtype=np.float32)
+        return LearnedGraph(first.edge_index, weight, np.any([graph.kept for graph in graphs], axis=0))
+    places = np.concatenate([graph.edge_index[0] * n_nodes + graph.edge_index[1] for graph in graphs])
+    union, position = np.unique(places, return_inverse=True)
+    weight = np.bincount(position, np.concatenate([graph.weight for graph in graphs])) / len(graphs)
+    kept = np.bincount(position, np.concatenate([graph.kept for graph in graphs])) > 0
+    return LearnedGraph(np.stack([union // n_nodes, union % n_nodes]), weight.astype(np.float32), kept)
 
 
 ARRAYS = {"edge_index": "int64", "weight": "float32", "kept": "bool"}

@@ -41,6 +41,8 @@ HISTORY_COLUMNS: dict[str, str] = {
     "tau": "float64",  # temperature of the relaxation; empty without one
     "mean_degree": "float64",  # effective neighbours of a patch; empty without a graph
     "selected": "bool",  # the epoch whose weights were kept
+    "model": "int64",  # which of several graph models, 0 where there is one
+    "stage": "str",  # search or refit of a graph model beside a pooled one, else fit
 }
 
 

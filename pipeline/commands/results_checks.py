@@ -10,6 +10,7 @@ from typing import Any
 
 from pipeline.artefacts.cell_graphs import read_cell_graphs
 from pipeline.artefacts.features import check_store_slide, read_features
+from pipeline.artefacts.graph_path import read_graph_path
 from pipeline.artefacts.header import check_slide
 from pipeline.artefacts.json_files import read_json
 from pipeline.artefacts.learned_graphs import LearnedGraphs
@@ -203,6 +204,7 @@ READERS: Mapping[str, Callable[[Product], Provenance]] = {
     r"(.*/)?splits\.csv": _table(read_splits),
     r"(.*/)?comparison\.csv": _table(read_comparison),
     r"(.*/)?metrics\.json": _metrics,
+    r"(.*/)?graph_path\.json": _table(read_graph_path),
     r"(.*[/.])?provenance\.json": _provenance,
     r"nuclei/[^/]+\.parquet|(.*/)?[^/]+\.nuclei\.parquet": _nuclei,
     r"tiles/[^/]+\.parquet|(.*/)?[^/]+\.tiles\.parquet": _tiles,

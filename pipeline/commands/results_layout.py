@@ -23,7 +23,7 @@ OUTPUTS: Mapping[str, str] = {
     "export_geojson": rf"geojson/{SLIDE}\.(nuclei\.geojson\.gz|patches\.geojson)",
     "export_tiles": rf"coords/(trident|clam|geojson)/{SLIDE}(_patches\.h5|\.h5|\.tiles\.geojson)",
     "split_cohort": rf"training/{RUN}/(splits\.csv|excluded\.csv|provenance\.json)",
-    "train_fold": rf"{FOLD}/(model\.pt|history\.csv|predictions\.csv|graphs\.zarr|provenance\.json)",
+    "train_fold": rf"{FOLD}/(model\.pt|history\.csv|predictions\.csv|graphs\.zarr|graph_path\.json|provenance\.json)",
     "train_final": rf"{METHOD}/final/(model\.pt|history\.csv|provenance\.json)",
     "evaluate": rf"training/{RUN}/(comparison\.csv|comparison\.provenance\.json|[^/]+/seed_\d+/metrics\.json)",
     "predict": rf"predictions/{RUN}\.(excluded\.csv|csv|provenance\.json)",
@@ -59,7 +59,7 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
     "split_cohort": tuple(f"training/{{run}}/{name}" for name in ("splits.csv", "excluded.csv", "provenance.json")),
     "train_fold": tuple(
         f"training/{{run}}/{{method}}/seed_{{seed}}/fold_{{fold}}/{name}"
-        for name in ("model.pt", "history.csv", "predictions.csv", "graphs.zarr", "provenance.json")
+        for name in ("model.pt", "history.csv", "predictions.csv", "graphs.zarr", "graph_path.json", "provenance.json")
     ),
     "train_final": tuple(
         f"training/{{run}}/{{method}}/final/{name}" for name in ("model.pt", "history.csv", "provenance.json")

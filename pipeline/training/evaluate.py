@@ -20,6 +20,7 @@ from pipeline.training.evaluation.fold_predictions import (
     read_folds,
     scored,
 )
+from pipeline.training.evaluation.graph_path_metrics import graph_path_metrics
 from pipeline.training.evaluation.method_comparison import comparison_table, means, sample_sds
 
 COMPARISON = "comparison.csv"
@@ -69,7 +70,8 @@ def evaluate_seed(seed_dir: str | Path, run: MethodRun, source: str) -> FoldFram
         See ``evaluate``.
     """
     root = Path(seed_dir)
-    paths = {fold: root / f"fold_{fold}" / "predictions.csv" for fold in run.folds}
+    folders = {fold: root / f"fold_{fold}" for fold in run.folds}
+    paths = {fold: folder / "predictions.csv" for fold, folder in folders.items()}
     frames, left_out = read_folds(paths, run)
     for fold, reason in left_out.items():
         log.warning("%s: fold %d is left out of the evaluation: %s", run, fold, reason)
@@ -78,8 +80,9 @@ def evaluate_seed(seed_dir: str | Path, run: MethodRun, source: str) -> FoldFram
         source=source,
         upstream=digests({f"fold_{fold}": path for fold, path in paths.items()}),
     )
+    graph_path = {"graph_path": graph_path_metrics(folders, frames)}
     told = {"folds_left_out": [{"fold": fold, "reason": reason} for fold, reason in left_out.items()]}
-    write_metrics(root / "metrics.json", {**metrics_of(frames, run), **told, "provenance": provenance})
+    write_metrics(root / "metrics.json", {**metrics_of(frames, run), **graph_path, **told, "provenance": provenance})
     return frames
 
 

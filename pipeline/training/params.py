@@ -76,7 +76,8 @@ class Settings(Tunables, section="training"):
         40,
         0,
         100_000,
-        "epochs without a better `select` loss before stopping; 0 never stops and keeps the last iterate",
+        "epochs, and at least 160 steps, without a better `select` loss before stopping; 0 never stops and keeps the "
+        "last iterate",
     )
     batch_size: int = whole(16, 1, 4096, "images an optimiser step")
     learning_rate: float = number(1e-3, 0, 1, "of the classifier", open_ends="low")
@@ -127,6 +128,9 @@ class Settings(Tunables, section="training"):
     pretraining_rate: float = number(0.01, 0, 1, "step size of that", open_ends="low")
     gradient_clip: float = number(1.0, 0, 1e6, "largest norm of the generator's gradient; 0 does not clip")
     outlier_clip_sd: float = number(8.0, 0, 1e6, "standardised features are clipped at this many SD; 0 does not clip")
+    cross_fit: int = whole(
+        5, 2, 20, "graph models of `default`, each fitted without one part of the patients, by which it is judged"
+    )
     class_weights: bool = flag(True, "weigh classes by inverse frequency in training")
     nan_indicator: bool = flag(False, "add a 0/1 column beside each feature that can be undefined")
     stochastic_evaluation: bool = flag(False, "keep the noise of the paper's generator at evaluation, as published")

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from pipeline.artefacts.graph_path import GRAPH_PATH, write_graph_path
 from pipeline.artefacts.json_files import write_provenance
 from pipeline.artefacts.learned_graphs import write_learned_graphs
 from pipeline.artefacts.predictions import (
@@ -38,8 +39,8 @@ def train_fold(
 ) -> None:
     """Train on one fold and predict its test images.
 
-    Writes ``model.pt``, ``history.csv``, ``predictions.csv``, ``graphs.zarr`` and
-    ``provenance.json`` to ``out_dir``.  Of a fold without any test image they are empty,
+    Writes ``model.pt``, ``history.csv``, ``predictions.csv``, ``graphs.zarr``,
+    ``graph_path.json`` and ``provenance.json`` to ``out_dir``.  Of a fold without any test image they are empty,
     with the reason.
 
     Parameters
@@ -106,4 +107,5 @@ def write_untested_fold(out: Path, rows: pd.DataFrame, job: TrainingJob, splits_
     nothing = prediction_frame([], [], [], classes, np.zeros((0, len(classes))))
     write_predictions(out / PREDICTIONS, nothing)
     write_learned_graphs(out / "graphs.zarr", (), provenance)
+    write_graph_path(out / GRAPH_PATH, {})
     write_provenance(out, provenance, [HISTORY, PREDICTIONS])

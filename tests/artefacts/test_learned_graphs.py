@@ -1,7 +1,13 @@
 import numpy as np
 import pytest
 
-from pipeline.artefacts.learned_graphs import LearnedGraph, LearnedGraphs, read_learned_graph, write_learned_graphs
+from pipeline.artefacts.learned_graphs import (
+    LearnedGraph,
+    LearnedGraphs,
+    mean_graph,
+    read_learned_graph,
+    write_learned_graphs,
+)
 from pipeline.errors import ArtefactError
 from pipeline.provenance import record
 
@@ -46,3 +52,15 @@ def test_an_open_store_names_its_images_and_gives_each(tmp_path):
     assert graphs.of("s2").weight.tolist() == [0.5, 0.5]
     with pytest.raises(ArtefactError, match="s3/edge_index"):
         graphs.of("s3")
+
+
+def test_the_mean_of_graphs_counts_an_edge_that_is_missing_as_0():
+    one = LearnedGraph(np.array([[0, 1], [1, 0]]), np.array([0.8, 0.8], np.float32), np.array([True, True]))
+    two = LearnedGraph(np.array([[0, 2], [2, 0]]), np.array([0.4, 0.4], np.float32), np.array([False, False]))
+    mean = mean_graph([one, two], 3)
+    weights = {tuple(edge): weight for edge, weight in zip(mean.edge_index.T.tolist(), mean.weight, strict=True)}
+    assert weights == pytest.approx({(0, 1): 0.4, (1, 0): 0.4, (0, 2): 0.2, (2, 0): 0.2})
+    assert mean.kept.tolist() == [True, False, True, False]
+    same = mean_graph([one, one], 3)
+    assert np.array_equal(same.edge_index, one.edge_index)
+    np.testing.assert_allclose(same.weight, one.weight)

@@ -437,7 +437,7 @@ CSV_TEXTS = {
     "excluded": "slide_id,case_id,label,reason\ns3,p3,,no tissue\n",
     "predictions": "slide_id,case_id,label,predicted,p_a,p_b\ns1,p1,a,a,0.75,0.25\ns2,p2,,b,0.1,0.9\n",
     "history": "epoch,lower_loss,lower_accuracy,upper_loss,upper_accuracy,select_loss,select_accuracy,tau,mean_degree,"
-    "selected\n0,0.7,0.5,,,0.69,0.5,1,8.5,False\n1,0.6,0.75,,,0.68,0.5,0.9,8.5,True\n",
+    "selected,model,stage\n0,0.7,0.5,,,0.69,0.5,1,8.5,False,0,search\n1,0.6,0.75,,,0.68,0.5,0.9,8.5,True,0,search\n",
 }
 
 

@@ -253,6 +253,8 @@ class Tree:
                 "tau": empty,
                 "mean_degree": 8 * np.exp(-epochs / 9) if bilevel else empty,
                 "selected": epochs == 9,
+                "model": 0,
+                "stage": "refit" if bilevel else "fit",
             }
         )
 

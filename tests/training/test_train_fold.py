@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from pipeline.artefacts.features import read_features
+from pipeline.artefacts.graph_path import read_graph_path
 from pipeline.artefacts.json_files import read_json
 from pipeline.artefacts.learned_graphs import read_learned_graph
 from pipeline.artefacts.predictions import read_history, read_predictions
@@ -19,7 +20,7 @@ from pipeline.training.methods.presets import METHODS
 from pipeline.training.params import TrainingParams
 from pipeline.training.train_fold import NO_TEST_IMAGE, train_fold
 
-FILES = ["graphs.zarr", "history.csv", "model.pt", "predictions.csv", "provenance.json"]
+FILES = ["graph_path.json", "graphs.zarr", "history.csv", "model.pt", "predictions.csv", "provenance.json"]
 QUICK = TrainingParams(epochs=2, hidden=8, heads=2, pretraining_steps=10)
 
 
@@ -38,7 +39,10 @@ def test_a_fold_holds_its_files_and_predicts_its_test_images(splits, stored, tmp
     assert predictions["label"].tolist() == test["label"].tolist()
     assert list(predictions.columns) == ["slide_id", "case_id", "label", "predicted", "p_0", "p_1"]
     history = read_history(out / "history.csv")
-    assert (len(history), history["selected"].sum()) == (2, 1)
+    assert set(zip(history["model"], history["stage"], strict=True)) >= {(0, "search"), (0, "refit")}
+    assert (history.groupby(["model", "stage"])["selected"].sum() == 1).all()
+    assert (history.groupby(["model", "stage"]).size() == 2).all()
+    assert read_graph_path(out / "graph_path.json")["without_graph"].keys() == set(test["slide_id"])
     record = read_json(out / "provenance.json", "provenance")
     assert record["params"]["method"]["settings"]["hidden"] == 8
     assert set(record["upstream"]) == {"splits", "features"}
@@ -120,7 +124,7 @@ def test_images_too_large_for_all_pairs_stop_methods_without_another_way(splits,
     params = replace(QUICK, dense_limit=6)
     with pytest.raises(CohortError, match=r"slide \w+: paper_a .* at most 6 .*; found 8"):
         run(splits, stored, tmp_path, "paper_a", params=params)
-    with pytest.raises(CohortError, match="spatial_graph scores every pair"):
+    with pytest.raises(CohortError, match="spatial_graph holds a number for every pair"):
         run(splits, stored, tmp_path, "spatial_graph", params=replace(params, target_degree=0))
     assert not list(tmp_path.iterdir())
 

@@ -22,7 +22,14 @@ def test_every_output_of_the_design_is_there(finished):
         expected += [
             f"training/test/{method}/seed_0/fold_{fold}/{name}"
             for fold in (0, 1, 2)
-            for name in ("model.pt", "history.csv", "predictions.csv", "graphs.zarr", "provenance.json")
+            for name in (
+                "model.pt",
+                "history.csv",
+                "predictions.csv",
+                "graphs.zarr",
+                "graph_path.json",
+                "provenance.json",
+            )
         ]
     for slide in pd.read_csv(finished.folder / "slides/slides.csv")["slide_id"]:
         expected += [f"tiles/{slide}.parquet", f"tiles/{slide}.png", f"nuclei/{slide}.parquet"]

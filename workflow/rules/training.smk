@@ -37,6 +37,7 @@ rule train_fold:
         graphs=directory(
             f"{OUT}/training/{RUN}/{{method}}/seed_{{seed}}/fold_{{fold}}/graphs.zarr"
         ),
+        graph_path=f"{OUT}/training/{RUN}/{{method}}/seed_{{seed}}/fold_{{fold}}/graph_path.json",
         provenance=f"{OUT}/training/{RUN}/{{method}}/seed_{{seed}}/fold_{{fold}}/provenance.json",
     log:
         f"{OUT}/logs/train_fold/{RUN}/{{method}}/seed_{{seed}}/fold_{{fold}}.log",

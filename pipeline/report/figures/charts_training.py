@@ -54,7 +54,7 @@ def _draw_series(axes: Axes, history: pd.DataFrame, columns: Sequence[str], titl
     for column in columns:
         name = column.rpartition("_")[0]
         colour = SERIES_COLOURS.get(name) or spare[sorted(columns).index(column) % len(spare)]
-        for _, run in history.groupby(["seed", "fold"], sort=True):
+        for _, run in history.groupby(["seed", "fold", "model", "stage"], sort=True):
             axes.plot(run["epoch"], run[column], color=colour, linewidth=0.6, alpha=0.4)
         mean = history.groupby("epoch")[column].mean()
         axes.plot(mean.index.to_numpy(), mean.to_numpy(), color=colour, linewidth=1.9, label=name)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from torch import Tensor, nn
 
+from pipeline.artefacts.learned_graphs import LearnedGraph
 from pipeline.training.classifiers.attention_mil import AttentionMIL
 from pipeline.training.classifiers.logistic_pooled import LogisticPooled
 from pipeline.training.classifiers.mean_pool import MeanPool
@@ -65,6 +66,10 @@ class ImageClassifier(nn.Module):
         """What the classifier adds to the loss of the batch it has read last; 0 for most."""
         auxiliary: Tensor | float = getattr(self.classifier, "auxiliary", 0.0)
         return auxiliary
+
+    def learned_graphs(self, batch: ImageBatch) -> list[LearnedGraph]:
+        """Noise-free graph of each image; fixed graphs hold their edges only, no graph none."""
+        return self.generator.learned_graphs(batch)
 
 
 def build_model(spec: MethodSpec, n_features: int, n_classes: int) -> ImageClassifier:

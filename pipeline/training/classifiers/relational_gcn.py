@@ -64,6 +64,12 @@ class RelationalGCN(nn.Module):
             dropout=settings.dropout,
         )
 
+    @torch.no_grad()
+    def start_at_zero(self) -> None:
+        """Give every image logits of 0, until training moves them."""
+        for weight in self.head[-1].parameters():
+            weight.zero_()
+
     def forward(self, batch: ImageBatch, adjacency: Adjacency) -> Tensor:
         """Logits (B, n_classes)."""
         h = self.embed(batch.x)

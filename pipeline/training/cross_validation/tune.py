@@ -260,13 +260,14 @@ def _search(
 
 
 def _score(cohort: CohortNodes, rows: pd.DataFrame, task: FittingTask) -> tuple[float, float]:
-    """Loss and accuracy on ``select`` of the epoch kept; infinite where training diverged."""
+    """Loss and accuracy on ``select`` of the epoch kept, mean over graph models; infinite where training diverged."""
     try:
         _, history = fit_model(cohort, rows, task)
     except DivergenceError:
         return math.inf, math.nan
-    kept = history[history["selected"]].iloc[0]
-    return float(kept["select_loss"]), float(kept["select_accuracy"])
+    kept = history[history["selected"]]
+    kept = kept[kept["stage"] == kept["stage"].iloc[-1]]
+    return float(kept["select_loss"].mean()), float(kept["select_accuracy"].mean())
 
 
 def _write_settings(path: Path, training: TrainingParams, search: Search) -> None:

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from pipeline.errors import CohortError, DivergenceError
 from pipeline.logs import get_logger
 from pipeline.training.classifiers.image_classifier import ImageClassifier
-from pipeline.training.fitting.inference import evaluate_images
+from pipeline.training.fitting.inference import Evaluation, evaluate_images
 from pipeline.training.fitting.pretraining import pretrain
 from pipeline.training.fitting.steps import (
     Level,
@@ -34,13 +34,16 @@ from pipeline.training.fitting.steps import (
     schedule,
     take_step,
 )
-from pipeline.training.fitting.unfinished import State, UnfinishedFit
+from pipeline.training.fitting.unfinished import Resumable, State, UnfinishedFit
 from pipeline.training.methods.presets import MethodSpec
 
 LOG_EVERY_EPOCHS = 10
 
 LEAST_GAIN = 1e-4
 """Least fall of the loss on ``select`` that counts as better, in nats."""
+
+LEAST_PATIENCE_STEPS = 160
+"""Steps of the classifier without a better loss on ``select`` before a training stops; few images make short epochs."""
 
 NOT_KEPT = UnfinishedFit(None, {})
 """No state on disk."""
@@ -67,6 +70,9 @@ class EpochRecord:
         the ``select`` images, or over ``structure`` or ``train`` where the former are absent.
     selected
         Whether the weights after this epoch are the ones kept.
+    model, stage
+        Which of several graph models, and whether it was ``search``ed or ``refit``; 0 and
+        ``fit`` where one network is trained once.
     """
 
     epoch: int
@@ -79,6 +85,8 @@ class EpochRecord:
     tau: float = math.nan
     mean_degree: float = math.nan
     selected: bool = False
+    model: int = 0
+    stage: str = "fit"
 
 
 @dataclass
@@ -127,6 +135,7 @@ class _Run:
     device: torch.device
     best: BestIterate = field(default_factory=BestIterate)
     history: list[EpochRecord] = field(default_factory=list)
+    select_logits: list[Tensor] = field(default_factory=list)
 
     def state(self) -> State:
         """Everything by name, the random states of torch among it."""
@@ -138,6 +147,7 @@ class _Run:
             "random_cuda": torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None,
             "best": vars(self.best),
             "history": [asdict(record) for record in self.history],
+            "select_logits": self.select_logits,
         }
 
     def go_on_from(self, state: State) -> None:
@@ -151,6 +161,7 @@ class _Run:
             torch.cuda.set_rng_state(state["random_cuda"].cpu(), self.device)
         self.best = BestIterate(**state["best"])
         self.history = [EpochRecord(**record) for record in state["history"]]
+        self.select_logits[:] = [logits.cpu() for logits in state["select_logits"]]
 
 
 def fit(
@@ -159,7 +170,8 @@ def fit(
     objective: Objective,
     *,
     order_seed: int,
-    unfinished: UnfinishedFit = NOT_KEPT,
+    unfinished: Resumable = NOT_KEPT,
+    select_logits: list[Tensor] | None = None,
 ) -> list[EpochRecord]:
     """Train ``model`` in place, a ``metric`` generator without labels first, and return its history.
 
@@ -174,6 +186,8 @@ def fit(
         Seed of the order of images, in pre-training and after.
     unfinished
         State to go on from, and where it is kept.
+    select_logits
+        Filled with the logits of the ``select`` images after each epoch, (n, n_classes).
 
     Raises
     ------
@@ -186,6 +200,7 @@ def fit(
     _check_levels(images, spec)
     order, device = torch.Generator().manual_seed(order_seed), objective.class_weight.device
     run = _Run(model, make_optimisers(model, spec), order, device)
+    run.select_logits = [] if select_logits is None else select_logits
     state = unfinished.read(run.device)
     if state is None:
         some = images.drawn(settings.patches_per_epoch, order_seed, "pre-training")
@@ -195,17 +210,21 @@ def fit(
         run.go_on_from(state)
         log.info("%s: goes on after %d epochs", spec.name, len(run.history))
     selects = bool(images.select) and settings.patience > 0
+    patience = patience_in_epochs(images, spec)
     started = time.perf_counter()
     for epoch in range(len(run.history), settings.epochs):
         model.generator.start_epoch(epoch)
         tallies = _epoch(run, images.drawn(settings.patches_per_epoch, order_seed, epoch), objective)
-        run.history.append(_record(epoch, model, images, tallies))
+        held_out = evaluate_images(model, images.select or images.structure or images.train)
+        run.history.append(_record(epoch, model.generator.tau, tallies, held_out, selects=bool(images.select)))
+        if images.select and select_logits is not None:
+            run.select_logits.append(held_out.logits)
         _check_finite(run.history[-1], has_select=bool(images.select))
         if selects:
             run.best.offer(run.history[-1].select_loss, epoch, model)
         if epoch % LOG_EVERY_EPOCHS == 0:
             log.info("%s: %s, %.1f s", spec.name, _summary(run.history[-1]), time.perf_counter() - started)
-        if selects and epoch - run.best.epoch >= settings.patience:
+        if selects and epoch - run.best.epoch >= patience:
             break
         unfinished.offer(run.state)
     if selects:
@@ -213,6 +232,13 @@ def fit(
     kept = run.best.epoch if selects else len(run.history) - 1
     log.info("%s: kept epoch %d of %d, %.1f s", spec.name, kept, len(run.history), time.perf_counter() - started)
     return [replace(row, selected=row.epoch == kept) for row in run.history]
+
+
+def patience_in_epochs(images: TrainingImages, spec: MethodSpec) -> int:
+    """Epochs without better images of ``select`` before a training stops: as set, or what LEAST_PATIENCE_STEPS take."""
+    n_images = len(images.train) + (len(images.structure) if spec.levels == "one" else 0)
+    steps = math.ceil(n_images / spec.settings.batch_size)
+    return max(spec.settings.patience, math.ceil(LEAST_PATIENCE_STEPS / steps))
 
 
 def _epoch(run: _Run, images: TrainingImages, objective: Objective) -> dict[Level, Tally]:
@@ -233,18 +259,17 @@ def _epoch(run: _Run, images: TrainingImages, objective: Objective) -> dict[Leve
     return tallies
 
 
-def _record(epoch: int, model: ImageClassifier, images: TrainingImages, tallies: dict[Level, Tally]) -> EpochRecord:
+def _record(epoch: int, tau: float, tallies: dict[Level, Tally], held_out: Evaluation, *, selects: bool) -> EpochRecord:
     lower, upper = tallies["lower"].means, tallies["upper"].means
-    held_out = evaluate_images(model, images.select or images.structure or images.train)
     return EpochRecord(
         epoch=epoch,
         lower_loss=lower[0],
         lower_accuracy=lower[1],
         upper_loss=upper[0],
         upper_accuracy=upper[1],
-        select_loss=held_out.loss if images.select else math.nan,
-        select_accuracy=held_out.accuracy if images.select else math.nan,
-        tau=model.generator.tau,
+        select_loss=held_out.loss if selects else math.nan,
+        select_accuracy=held_out.accuracy if selects else math.nan,
+        tau=tau,
         mean_degree=held_out.mean_degree,
     )
 

@@ -16,9 +16,12 @@ from pipeline.artefacts.remedies import damaged, remedy
 from pipeline.artefacts.torch_file import is_sealed, read_torch, write_torch
 from pipeline.errors import ArtefactError, MissingPackageError
 from pipeline.provenance import FORMAT_VERSIONS, package_versions
-from pipeline.training.classifiers.image_classifier import ImageClassifier, build_model
+from pipeline.training.classifiers.image_classifier import build_model
+from pipeline.training.classifiers.pooled_and_graph import PooledAndGraph
 from pipeline.training.cohort.cohort_nodes import Nodes, StoredNodes
 from pipeline.training.cohort.node_scaler import NodeScaler
+from pipeline.training.fitting.graph_gate import GraphGate
+from pipeline.training.fitting.inference import ImageNetwork
 from pipeline.training.graphs.image_batches import NodeImage
 from pipeline.training.graphs.lazy_images import LazyImage
 from pipeline.training.methods.presets import MethodSpec, spec_from_plain
@@ -51,9 +54,11 @@ class TrainedModel:
         What logits are divided by before they become probabilities.
     making
         How the features that it was trained on were made, see ``feature_making``; None where it does not say.
+    graph_gate
+        What was decided about the graph path; None of methods without a pooled path beside it.
     """
 
-    network: ImageClassifier
+    network: ImageNetwork
     scaler: NodeScaler
     spec: MethodSpec
     feature_names: tuple[str, ...]
@@ -61,6 +66,7 @@ class TrainedModel:
     fitting: FittingParams = DEFAULT_FITTING
     temperature: float = 1.0
     making: KnownMaking | None = None
+    graph_gate: GraphGate | None = None
 
     def images(self, slides: Sequence[Nodes], device: torch.device) -> list[NodeImage]:
         """Standardised images without labels."""
@@ -90,6 +96,7 @@ def write_model(path: str | Path, model: TrainedModel, *, source: str) -> None:
         "scaler_clip_sd": float(scaler.clip_sd),
         "state": {name: tensor.detach().cpu().contiguous() for name, tensor in model.network.state_dict().items()},
         "making": None if model.making is None else {fact: list(values) for fact, values in model.making.items()},
+        "graph_gate": None if model.graph_gate is None else asdict(model.graph_gate),
         "source": source,
         "packages": package_versions(),
     }
@@ -120,16 +127,24 @@ def read_model(path: str | Path, device: torch.device) -> TrainedModel:
         scaler = NodeScaler(**arrays, clip_sd=content["scaler_clip_sd"])
         fitting, temperature = FittingParams(**content["fitting"]), float(content["temperature"])
         names, classes = tuple(content["feature_names"]), tuple(content["class_names"])
-        network = build_model(spec, scaler.n_outputs, len(classes))
+        gate = None if content.get("graph_gate") is None else GraphGate(**content["graph_gate"])
+        network = _network(spec, scaler.n_outputs, len(classes), gate)
         network.load_state_dict(content["state"])
         making = _making(content.get("making"))
     except MissingPackageError:
         raise
     except Exception as error:  # content that no digest vouches for fails in any way
         raise damaged(KIND, path, f"the model is damaged or of another build ({error})") from error
-    model = TrainedModel(network.to(device).eval(), scaler, spec, names, classes, fitting, temperature, making)
+    model = TrainedModel(network.to(device).eval(), scaler, spec, names, classes, fitting, temperature, making, gate)
     _check_consistent(model, path)
     return model
+
+
+def _network(spec: MethodSpec, n_features: int, n_classes: int, gate: GraphGate | None) -> ImageNetwork:
+    """An empty network of the shape that a checkpoint tells."""
+    if gate is None:
+        return build_model(spec, n_features, n_classes)
+    return PooledAndGraph.from_spec(spec, n_features, n_classes, n_members=gate.n_models)
 
 
 def read_model_on_cpu(path: str | Path) -> TrainedModel:

@@ -1,17 +1,17 @@
 """From nodes and roles to a trained model: classes, scaler, weights, loop."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 import pandas as pd
 import torch
 
+from pipeline.arrays import Float64s, Int64s
 from pipeline.errors import CohortError
 from pipeline.logs import get_logger
-from pipeline.training.classifiers.image_classifier import ImageClassifier, build_model
+from pipeline.training.classifiers.image_classifier import build_model
 from pipeline.training.classifiers.logistic_pooled import LogisticPooled
-from pipeline.training.classifiers.pooled_linear import PooledLinear
 from pipeline.training.cohort.cohort_nodes import CohortNodes, nonempty
 from pipeline.training.cohort.determinism import check_precision, deterministic_torch
 from pipeline.training.cohort.feature_scaling import fit_scaler
@@ -21,8 +21,10 @@ from pipeline.training.fitting.applicability import check_applicable
 from pipeline.training.fitting.bilevel import NOT_KEPT, EpochRecord, fit
 from pipeline.training.fitting.calibration import fit_temperature
 from pipeline.training.fitting.checkpoint import TrainedModel, node_image
+from pipeline.training.fitting.cross_fitting import POOLED_FOLDS, cross_fit
 from pipeline.training.fitting.fitting_task import FittingTask
-from pipeline.training.fitting.inference import predict_logits
+from pipeline.training.fitting.graph_gate import GraphGate
+from pipeline.training.fitting.inference import ImageNetwork, predict_logits
 from pipeline.training.fitting.steps import Objective, TrainingImages
 from pipeline.training.fitting.unfinished import UnfinishedFit
 from pipeline.training.graphs.image_batches import NodeImage
@@ -67,13 +69,12 @@ def fit_model(
     classes = class_names_of(used)
     scaler = scaler_of(cohort, used, task.spec)
     images = _standardised(cohort, used, scaler, classes, task.device)
-    with deterministic_torch(task.seeds.of(task.spec.name, "weights"), task.spec.settings.threads, task.device):
-        network = build_model(task.spec, scaler.n_outputs, len(classes)).to(task.device)
-        history, linear = _fit(network, images, len(classes), task, unfinished)
-        temperature = _temperature(network, images, linear) if task.fitting.temperature_scaling else 1.0
-    model = TrainedModel(network.eval(), scaler, task.spec, cohort.feature_names, classes, task.fitting, temperature)
+    fitted = _fit(images, scaler.n_outputs, classes, task, unfinished)
+    temperature = _temperature(fitted) if task.fitting.temperature_scaling else 1.0
+    parts = (fitted.network.eval(), scaler, task.spec, cohort.feature_names, classes, task.fitting, temperature)
+    model = TrainedModel(*parts, graph_gate=fitted.gate)
     return model, pd.DataFrame(
-        [asdict(record) for record in history], columns=[field.name for field in fields(EpochRecord)]
+        [asdict(record) for record in fitted.history], columns=[field.name for field in fields(EpochRecord)]
     )
 
 
@@ -101,33 +102,51 @@ def _standardised(
     return TrainingImages(**by_role)
 
 
+@dataclass(frozen=True)
+class _Fit:
+    """A network, its history, logits and labels of images that fitted none of its weights, and its graph path."""
+
+    network: ImageNetwork
+    history: list[EpochRecord]
+    held_out: tuple[Float64s, Int64s] | None
+    gate: GraphGate | None = None
+
+
 def _fit(
-    network: ImageClassifier, images: TrainingImages, n_classes: int, task: FittingTask, unfinished: UnfinishedFit
-) -> tuple[list[EpochRecord], PooledLinear | None]:
-    """History of a training by steps; what was chosen where a linear model is fitted at once, to all images."""
-    balanced = task.spec.settings.class_weights
-    if isinstance(network.classifier, LogisticPooled):
-        seed = task.seeds.of(task.spec.name, "inner folds")
-        linear = network.classifier.fit(images.all, balanced=balanced, seed=seed)
-        log.info("%s: %s, C = %.3g, loss %.4f", task.spec.name, linear.pooling, linear.inverse_penalty, linear.loss)
-        return [], linear
-    weight = class_weight(images, n_classes, balanced=balanced).to(task.device)
-    order_seed = task.seeds.of(task.spec.name, "order")
-    objective = Objective(task.spec, weight, task.fitting)
-    return fit(network, images, objective, order_seed=order_seed, unfinished=unfinished), None
+    images: TrainingImages, n_features: int, classes: Sequence[str], task: FittingTask, unfinished: UnfinishedFit
+) -> _Fit:
+    """Fit whatever the method is."""
+    spec, balanced = task.spec, task.spec.settings.class_weights
+    weight = class_weight(images, len(classes), balanced=balanced).to(task.device)
+    with deterministic_torch(task.seeds.of(spec.name, "weights"), spec.settings.threads, task.device):
+        if spec.beside_pooled:
+            crossed = cross_fit(images, n_features, weight, task, unfinished)
+            return _Fit(crossed.network, crossed.history, crossed.held_out, crossed.gate)
+        network = build_model(spec, n_features, len(classes)).to(task.device)
+        if isinstance(network.classifier, LogisticPooled):
+            linear = network.classifier.fit(images.all, balanced=balanced, seed=task.seeds.of(*POOLED_FOLDS))
+            log.info("%s: %s, C = %.3g, loss %.4f", spec.name, linear.pooling, linear.inverse_penalty, linear.loss)
+            return _Fit(network, [], (linear.held_out, labels_of(images.all)))
+        objective = Objective(spec, weight, task.fitting)
+        order_seed = task.seeds.of(spec.name, "order")
+        history = fit(network, images, objective, order_seed=order_seed, unfinished=unfinished)
+        selected = predict_logits(network, images.select).double().numpy() if images.select else None
+    return _Fit(network, history, None if selected is None else (selected, labels_of(images.select)))
 
 
-def _temperature(network: ImageClassifier, images: TrainingImages, linear: PooledLinear | None) -> float:
-    """Temperature by images that fitted no weight: ``select``, or all where inner folds held each out once."""
-    if linear is not None:
-        return fit_temperature(linear.held_out, np.array([image.label for image in images.all]))
-    if not images.select:
+def _temperature(fit: _Fit) -> float:
+    """Temperature by images that fitted no weight."""
+    if fit.held_out is None:
         raise CohortError(
             "temperature_scaling needs images of the role select, found none; "
             "raise splits.select_share or set training.temperature_scaling to false."
         )
-    logits = predict_logits(network, images.select).double().numpy()
-    return fit_temperature(logits, np.array([image.label for image in images.select]))
+    return fit_temperature(*fit.held_out)
+
+
+def labels_of(images: Sequence[NodeImage]) -> Int64s:
+    """Labels of ``images``, int64 (n,)."""
+    return np.array([image.label for image in images], np.int64)
 
 
 def check_untested(rows: pd.DataFrame) -> None:

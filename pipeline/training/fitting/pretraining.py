@@ -1,19 +1,22 @@
-r"""Pre-training of the ``metric`` generator without labels: which patches belong to one image.
+r"""Pre-training of the ``metric`` generator without labels: which patches of an image are partners.
 
 Patches that interact share something that patches of different images do not.  A metric
 under which a patch has likely partners among the others of its own image, and none among
-the patches of other images, therefore has the edges, whatever the class.  With
-``S_own`` the mean of exp(t cos) over the other patches of the image and ``S_other`` the
-mean over the patches of some other images, each patch and head has the loss
+the patches of other images, therefore has the edges, whatever the class.  What *all*
+patches of an image share (stain, scanner, hospital) must not count: under a metric of it a
+patch is like any patch of its image, not like a partner.  Hence the excess of the likely
+partners over a patch taken at random,
 
-.. math:: -\log \frac{S_{own}}{S_{own} + S_{other}}
+.. math:: E = \log \operatorname{mean}_j \exp(t \cos_{ij}) - \operatorname{mean}_j t \cos_{ij},
 
-a contrast of one bag of candidates with others (MIL-NCE, Miech et al. 2020, arXiv
-1912.06430).  It is log 2 when an image is a random draw from one pool of patches.
+is compared: of the others of the own image with that of patches of some other images.  Each
+patch and head has the loss :math:`-\log \sigma(E_{own} - E_{other})`, a contrast of one bag of
+candidates with others (after MIL-NCE, Miech et al. 2020, arXiv 1912.06430).  It is log 2
+when an image is a random draw from one pool of patches, and when its patches share nothing
+but a signature.
 
-Assumption: what partners share differs between images.  What all patches of an image share
-(stain, scanner) lowers the loss as well; the edges must then be learned with labels.
-Images without pairs leave the loss at log 2, and the generator as it was drawn.
+Assumption: what partners share differs between images; else the edges must be learned with
+labels.  Images without pairs leave the loss at log 2, and the generator as it was drawn.
 
 Of a large image only some patches, drawn anew in each step, are compared with all the others,
 so that no tensor grows with the square of its size.
@@ -21,7 +24,8 @@ so that no tensor grows with the square of its size.
 
 import copy
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 import torch
@@ -50,6 +54,9 @@ CHECK_EVERY_STEPS = 25
 
 LEAST_CONTRAST = 0.02
 """Fall of the held-out loss below log 2, in nats, from which the metric is kept."""
+
+PretrainingLoss = Callable[[Metric, PaddedBatch, Tensor], Tensor]
+"""Loss of some patches of a batch."""
 
 log = get_logger("training")
 
@@ -91,10 +98,17 @@ def pretrain(
     least, state = _least_held_out_loss(generator, train, held_out, settings, order_seed)
     contrast = math.log(2) - least
     keeps = contrast >= LEAST_CONTRAST
+    generator.load_state_dict(state)
+    signature = math.log(2) - held_out_loss(generator, held_out, settings, signature_loss)
     generator.load_state_dict(state if keeps else start)
+    generator.remember(contrast, signature)
     if keeps:
         generator.settle()
     log.info("pre-training: held-out contrast %.4f nats, %s", contrast, "kept" if keeps else "not kept")
+    if signature >= LEAST_CONTRAST:
+        log.info(
+            "pre-training: any two patches of an image are alike (stain, scanner): %.4f nats, no partners", signature
+        )
     return contrast
 
 
@@ -132,15 +146,57 @@ def contrastive_loss(generator: Metric, batch: PaddedBatch, rows: Tensor) -> Ten
         Patches of each image whose loss is taken, int64 (B, R); padded ones do not count.
         They are compared with all patches.
     """
+    own, other = _likenesses(generator, batch, rows)
+    excess = (own.likely - own.mean) - (other.likely - other.mean)
+    return _mean_loss(excess, own)
+
+
+def signature_loss(generator: Metric, batch: PaddedBatch, rows: Tensor) -> Tensor:
+    """The same with a random patch of each image in the place of likely partners: low where all patches are alike."""
+    own, other = _likenesses(generator, batch, rows)
+    return _mean_loss(own.mean - other.mean, own)
+
+
+@dataclass(frozen=True)
+class _Likeness:
+    """How like some patches are to many others, by head.
+
+    Attributes
+    ----------
+    scaled
+        t cos, (B, H, R, M).
+    others
+        Which of the others count, bool; broadcasts against ``scaled``.
+    """
+
+    scaled: Tensor
+    others: Tensor
+
+    @property
+    def likely(self) -> Tensor:
+        """Log of the mean of exp, in which the likely partners count, (B, H, R)."""
+        return log_mean_exp(self.scaled, self.others)
+
+    @property
+    def mean(self) -> Tensor:
+        """Mean, (B, H, R)."""
+        return (self.scaled * self.others).sum(dim=-1) / self.others.sum(dim=-1).clamp_min(1)
+
+
+def _likenesses(generator: Metric, batch: PaddedBatch, rows: Tensor) -> tuple[_Likeness, _Likeness]:
+    """Of the patches in ``rows`` to the others of their own image, and to those of other images."""
     directions, factors = generator.directions(batch.x), generator.factors()
     shifts = range(1, min(FOREIGN_IMAGES, len(batch.x) - 1) + 1)
     foreign = torch.cat([directions.roll(shift, 0) for shift in shifts], dim=2)
     foreign_mask = torch.cat([batch.mask.roll(shift, 0) for shift in shifts], dim=1)
     chosen = factors * directions.take_along_dim(rows[:, None, :, None], dim=2)
-    others = pairs_of(rows, batch)
-    own = log_mean_exp(chosen @ directions.transpose(2, 3), others.unsqueeze(1))
-    other = log_mean_exp(chosen @ foreign.transpose(2, 3), foreign_mask[:, None, None])
-    return softplus(other - own).mean(dim=1)[others.any(dim=-1)].mean()
+    own = _Likeness(chosen @ directions.transpose(2, 3), pairs_of(rows, batch).unsqueeze(1))
+    return own, _Likeness(chosen @ foreign.transpose(2, 3), foreign_mask[:, None, None])
+
+
+def _mean_loss(excess: Tensor, own: _Likeness) -> Tensor:
+    """Mean of -log sigmoid over heads, and over the patches that have another one in their image."""
+    return softplus(-excess).mean(dim=1)[own.others.any(dim=-1).squeeze(1)].mean()
 
 
 def pairs_of(rows: Tensor, batch: PaddedBatch) -> Tensor:
@@ -165,11 +221,13 @@ def log_mean_exp(logits: Tensor, mask: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def held_out_loss(generator: Metric, images: Sequence[NodeImage], settings: Settings) -> float:
-    """Mean contrastive loss over batches of ``images``, of large ones always over the same patches."""
+def held_out_loss(
+    generator: Metric, images: Sequence[NodeImage], settings: Settings, loss: PretrainingLoss = contrastive_loss
+) -> float:
+    """Mean ``loss`` over batches of ``images``, of large ones always over the same patches."""
     same = torch.Generator().manual_seed(HELD_OUT_SEED)
     losses = [
-        float(contrastive_loss(generator, batch, drawn_rows(batch, settings.dense_limit, same)))
+        float(loss(generator, batch, drawn_rows(batch, settings.dense_limit, same)))
         for batch in _comparable(images, settings.batch_size)
     ]
     return sum(losses) / len(losses)

@@ -1,6 +1,6 @@
 """Steps of the two levels: their order, their losses and gradients, their optimisers."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
@@ -43,6 +43,17 @@ class TrainingImages:
             for role, images in (("train", self.train), ("structure", self.structure))
         )
         return TrainingImages(train, structure, self.select)
+
+    def held_out(self, out: Collection[int]) -> "TrainingImages":
+        """The images at the places ``out`` of ``all`` as ``select``, and the other ones of that role as ``train``."""
+        left_out, everything = set(map(int, out)), self.all
+        kept = [place for place in range(len(everything)) if place not in left_out]
+        first, last = len(self.train), len(self.train) + len(self.structure)
+        return TrainingImages(
+            train=[everything[place] for place in kept if not first <= place < last],
+            structure=[everything[place] for place in kept if first <= place < last],
+            select=[everything[place] for place in sorted(left_out)],
+        )
 
 
 @dataclass(frozen=True)
@@ -131,7 +142,7 @@ def _set_modes(model: ImageClassifier, *, hold_classifier: bool) -> None:
 def _loss(
     model: ImageClassifier, batch: ImageBatch, adjacency: Adjacency, class_weight: Tensor, edge_penalty: float
 ) -> tuple[Tensor, Tensor]:
-    logits = model.logits(batch, adjacency)
+    logits = model.logits(batch, adjacency) + batch.offset
     loss = cross_entropy(logits, batch.labels, weight=class_weight) + model.auxiliary_loss()
     if edge_penalty:
         loss = loss + edge_penalty * adjacency.mean_weight()
@@ -179,7 +190,7 @@ def make_optimisers(model: ImageClassifier, spec: MethodSpec) -> dict[Level, tor
     """Optimiser of each level; AdamW, which without weight decay is Adam."""
     settings = spec.settings
     classifier = {"params": list(model.classifier.parameters()), "lr": settings.learning_rate}
-    learned = list(model.generator.parameters())
+    learned = [weight for weight in model.generator.parameters() if weight.requires_grad]
     if not learned:
         return {"lower": torch.optim.AdamW([classifier], weight_decay=settings.weight_decay, fused=True)}
     generator = {"params": learned, "lr": settings.generator_learning_rate, "clipped": True}

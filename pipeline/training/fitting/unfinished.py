@@ -8,7 +8,7 @@ import shutil
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
@@ -28,6 +28,16 @@ FINISHED = "finished"
 
 State = dict[str, Any]
 """Tensors, numbers and text, nested in dicts and lists."""
+
+
+class Resumable(Protocol):
+    """Where the state of a training is read from and kept; see ``UnfinishedFit``."""
+
+    def read(self, device: torch.device) -> State | None:
+        """The state to go on from."""
+
+    def offer(self, state: Callable[[], State]) -> None:
+        """Keep ``state()`` if it is time."""
 
 
 class UnfinishedFit:

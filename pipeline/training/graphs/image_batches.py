@@ -28,12 +28,16 @@ class NodeImage:
         Index of the class; -1 when unknown.
     patient
         Whose image it is; empty where nothing is known of others of the same patient.
+    offset
+        float32 (n_classes,), logits that another model gave the image, and to which a network in training adds
+        its own; None for none.
     """
 
     x: Tensor
     coords: Tensor
     label: int
     patient: str = ""
+    offset: Tensor | None = None
 
     @property
     def n_nodes(self) -> int:
@@ -89,6 +93,12 @@ class ImageBatch(ABC):
     def sizes(self) -> list[int]:
         """Nodes of each image."""
         return [image.n_nodes for image in self.images]
+
+    @cached_property
+    def offset(self) -> Tensor | float:
+        """Logits that others gave the images, (B, n_classes); 0 where nobody did."""
+        offsets = [image.offset for image in self.images if image.offset is not None]
+        return torch.stack(offsets) if offsets else 0.0
 
     @cached_property
     def n_nodes(self) -> Tensor:

@@ -81,6 +81,8 @@ class Metric(GraphGenerator):
     settled_projection: Tensor
     settled_log_temperature: Tensor
     gain: Tensor
+    contrast: Tensor
+    signature: Tensor
 
     def __init__(
         self,
@@ -101,6 +103,14 @@ class Metric(GraphGenerator):
         self.register_buffer("settled_projection", torch.zeros_like(self.project.weight))
         self.register_buffer("settled_log_temperature", torch.zeros(heads))
         self.register_buffer("gain", torch.ones(()))
+        self.register_buffer("contrast", torch.zeros(()))
+        self.register_buffer("signature", torch.zeros(()))
+
+    @torch.no_grad()
+    def remember(self, contrast: float, signature: float) -> None:
+        """Keep what pre-training found on held-out images, in nats: likely partners, and what all patches share."""
+        self.contrast.fill_(contrast)
+        self.signature.fill_(signature)
 
     @torch.no_grad()
     def settle(self) -> None:

@@ -64,6 +64,9 @@ class MethodSpec:
         Gumbel draws averaged in a training step of ``pair_mlp``.
     edge_penalty
         Weight of mean absolute adjacency in the upper loss.
+    beside_pooled
+        Whether a linear model of pooled nodes stands beside several graph models, which are
+        kept as far as they add to it.
     settings
         The method's own numbers.
     """
@@ -76,6 +79,7 @@ class MethodSpec:
     jumping_knowledge: bool = False
     draws: int = 1
     edge_penalty: float = 0.0
+    beside_pooled: bool = False
     settings: Settings = Settings()
 
     @property
@@ -142,7 +146,7 @@ WIKG_DEGREE = 6
 METHODS: dict[str, MethodSpec] = {
     spec.name: spec
     for spec in (
-        MethodSpec("default", "metric", "relational", levels="bilevel"),
+        MethodSpec("default", "metric", "relational", levels="bilevel", beside_pooled=True),
         MethodSpec(
             "paper_a",
             "pair_mlp",

@@ -9,6 +9,8 @@ HISTORY = pd.DataFrame(
     {
         "seed": [0, 0, 0, 1, 1],
         "fold": [0, 0, 0, 0, 0],
+        "model": 0,
+        "stage": "fit",
         "epoch": [0, 1, 2, 0, 1],
         "lower_loss": [4.0, 3.0, 2.0, 6.0, 4.0],
         "upper_loss": [8.0, 7.0, 6.0, 5.0, 4.0],

@@ -169,7 +169,9 @@ def test_one_level_methods_know_no_upper_gradient(cohort):
 
 def test_the_temperature_is_fitted_on_select_images_only(cohort):
     nodes, rows = cohort
-    scaled, plain = (fitted(nodes, rows, params=replace(QUICK, temperature_scaling=on))[0] for on in (True, False))
+    scaled, plain = (
+        fitted(nodes, rows, "joint", params=replace(QUICK, temperature_scaling=on))[0] for on in (True, False)
+    )
     assert same(weights(scaled), weights(plain))
     assert scaled.temperature != plain.temperature == 1
     select = rows[rows["role"] == "select"]
@@ -177,7 +179,18 @@ def test_the_temperature_is_fitted_on_select_images_only(cohort):
     labels = np.array([scaled.class_names.index(label) for label in select["label"]])
     assert scaled.temperature == fit_temperature(predict_logits(scaled.network, images).double().numpy(), labels)
     with pytest.raises(CohortError, match="select_share"):
-        fitted(nodes, rows[rows["role"] != "select"], params=replace(QUICK, temperature_scaling=True))
+        fitted(nodes, rows[rows["role"] != "select"], "joint", params=replace(QUICK, temperature_scaling=True))
+
+
+def test_beside_a_pooled_path_the_temperature_is_fitted_on_images_held_out_of_both(cohort):
+    nodes, rows = cohort
+    wanted = replace(QUICK, temperature_scaling=True)
+    with_select, without = (
+        fitted(nodes, chosen, params=wanted)[0] for chosen in (rows, rows[rows["role"] != "select"])
+    )
+    assert with_select.temperature != 1
+    assert without.temperature != 1
+    assert same(weights(fitted(nodes, rows)[0]), weights(with_select))
 
 
 def test_half_precision_needs_cuda(cohort):

@@ -12,7 +12,7 @@ from pipeline.training.cohort.seeds import Seeds
 from pipeline.training.fitting.checkpoint import node_image
 from pipeline.training.fitting.fitting import fit_model
 from pipeline.training.fitting.fitting_task import FittingTask
-from pipeline.training.fitting.inference import evaluate_images, learned_graphs
+from pipeline.training.fitting.inference import accuracy_of, learned_graphs
 from pipeline.training.methods.presets import method_spec
 from pipeline.training.params import TrainingParams
 
@@ -33,7 +33,7 @@ def learn(method, params, n_test, training=TrainingParams(), seed=0):  # noqa: B
     images = [node_image(nodes[i.slide_id], model.scaler, int(i.label), CPU) for i in planted[n_fit:]]
     graphs = learned_graphs(model.network, images)
     areas = [edge_auroc(i, g, params.n_patches) for i, g in zip(planted[n_fit:], graphs, strict=True)]
-    return evaluate_images(model.network, images).accuracy, float(np.mean(areas))
+    return accuracy_of(model.network, images), float(np.mean(areas))
 
 
 def edge_auroc(image, graph, n):

@@ -6,7 +6,14 @@ import torch
 
 from pipeline.synthetic.planted import PlantedParams, plant_images
 from pipeline.training.fitting import pretraining
-from pipeline.training.fitting.pretraining import contrastive_loss, drawn_rows, log_mean_exp, pretrain
+from pipeline.training.fitting.pretraining import (
+    LEAST_CONTRAST,
+    contrastive_loss,
+    drawn_rows,
+    log_mean_exp,
+    pretrain,
+    signature_loss,
+)
 from pipeline.training.graphs.generator import NoGraph
 from pipeline.training.graphs.image_batches import NodeImage, PaddedBatch
 from pipeline.training.graphs.metric_generator import Metric, MetricParams
@@ -63,8 +70,22 @@ def test_without_pairs_the_generator_stays_as_it_was_drawn():
     nodes = strangers(nodes)
     generator = drawn()
     assert pretrain(generator, nodes[:45], nodes[45:60], SETTINGS, order_seed=0) < 0.02
+    found = {"contrast", "signature"}
     for name, tensor in drawn().state_dict().items():
-        assert torch.equal(generator.state_dict()[name], tensor)
+        assert torch.equal(generator.state_dict()[name], tensor) == (name not in found)
+
+
+def test_what_all_patches_of_an_image_share_is_told_and_not_taken_for_partners(caplog):
+    caplog.set_level("INFO", logger="abignet")
+    _, nodes = planted()
+    directions = torch.eye(PARAMS.n_features)[-3:]
+    stains = [4 * torch.randn(3, generator=torch.Generator().manual_seed(k)) @ directions for k in range(len(nodes))]
+    stained = [replace(image, x=image.x + stain) for image, stain in zip(strangers(nodes), stains, strict=True)]
+    generator = drawn()
+    contrast = pretrain(generator, stained[:45], stained[45:60], SETTINGS, order_seed=0)
+    assert contrast < LEAST_CONTRAST < float(generator.signature)
+    assert generator.gain == 1
+    assert "any two patches of an image are alike" in caplog.text
 
 
 def test_of_large_images_some_patches_are_compared_and_pairs_are_found_all_the_same():
@@ -89,7 +110,7 @@ def test_images_of_any_size_are_compared(random_images):
 
 def test_the_iterate_with_the_least_held_out_loss_is_kept(monkeypatch):
     _, nodes = planted()
-    seen, losses = [], iter([0.5, 0.3, 0.6])
+    seen, losses = [], iter([0.5, 0.3, 0.6, 0.7])
 
     def held_out_loss(generator, *_):
         seen.append(generator.project.weight.detach().clone())
@@ -100,7 +121,7 @@ def test_the_iterate_with_the_least_held_out_loss_is_kept(monkeypatch):
     generator = drawn()
     contrast = pretrain(generator, nodes[:45], nodes[45:60], replace(SETTINGS, pretraining_steps=5), order_seed=0)
     assert contrast == pytest.approx(math.log(2) - 0.3)
-    assert len(seen) == 3
+    assert len(seen) == 4
     # The weights that had it are in the buffer now.
     assert torch.equal(generator.settled_projection, seen[1])
 
@@ -116,14 +137,25 @@ def test_labels_do_not_enter():
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
 
 
-def test_the_loss_of_two_images_of_two_patches_by_hand():
+def test_the_loss_of_two_images_by_hand():
     generator = Metric(2, MetricParams(heads=1, projection=2, temperature=3.0))
     with torch.no_grad():
         generator.project.weight.copy_(torch.eye(2))
-    east, north = torch.tensor([[1.0, 0], [2, 0]]), torch.tensor([[0, 1.0], [0, 5]])
-    batch = PaddedBatch.of([NodeImage(x, torch.zeros(2, 2), 0) for x in (east, north)])
-    # Own patch has cosine 1, both foreign ones 0: exp(3) against 1.
-    assert loss_of_all(generator, batch).item() == pytest.approx(math.log(1 + math.exp(-3)), rel=1e-5)
+    east, south = torch.tensor([[1.0, 0], [2, 0], [0, 7]]), torch.tensor([[0, -1.0], [0, -5], [-3, 0]])
+    batch = PaddedBatch.of([NodeImage(x, torch.zeros(3, 2), 0) for x in (east, south)])
+    likely, unlike = math.log((math.exp(3) + 1) / 2) - 1.5, 0.0
+    # Two patches of an image have a partner (cosine 1) and a stranger (0), the third two strangers; the foreign ones
+    # of the first two of an image are at 0, 0 and -1, of the third at -1, -1 and 0.
+    other = math.log((2 + math.exp(-3)) / 3) + 1
+    third = math.log((2 * math.exp(-3) + 1) / 3) + 2
+    expected = [softplus(other - likely)] * 2 + [softplus(third - unlike)]
+    assert loss_of_all(generator, batch).item() == pytest.approx(sum(expected) / 3, rel=1e-5)
+    signature = signature_loss(generator, batch, drawn_rows(batch, 100, torch.Generator()))
+    assert signature.item() == pytest.approx((2 * softplus(-1.5 - 1) + softplus(-2.0)) / 3, rel=1e-5)
+
+
+def softplus(x):
+    return math.log1p(math.exp(x))
 
 
 def test_identical_images_have_the_loss_of_chance():

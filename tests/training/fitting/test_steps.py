@@ -153,3 +153,11 @@ def test_mixed_precision_on_cuda_learns_as_full_precision_does(roles):
             descend(optimisers["lower"], loss, 1.0)
         losses[precision] = float(loss)
     assert losses["bfloat16"] == pytest.approx(losses["float32"], rel=0.1)
+
+
+def test_images_held_out_stop_and_the_other_ones_that_did_fit(roles):
+    everything = roles.all
+    held = roles.held_out([0, 11, 17])
+    assert held.select == [everything[0], everything[11], everything[17]]
+    assert held.structure == [image for place, image in enumerate(roles.structure) if place != 1]
+    assert held.train == [*roles.train[1:], *roles.select[:1], *roles.select[2:]]

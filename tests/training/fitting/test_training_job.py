@@ -57,7 +57,8 @@ def test_the_test_images_are_predicted_where_there_are_any(inputs, tmp_path):
     train_and_write(JOB, without, tmp_path / "final")
     names = {"history.csv", "model.pt", "provenance.json"}
     assert {path.name for path in (tmp_path / "final").iterdir()} == names
-    assert {path.name for path in (tmp_path / "fold").iterdir()} == names | {"predictions.csv", "graphs.zarr"}
+    of_test_images = {"predictions.csv", "graphs.zarr", "graph_path.json"}
+    assert {path.name for path in (tmp_path / "fold").iterdir()} == names | of_test_images
     models = [torch.load(tmp_path / name / "model.pt", weights_only=True)["state"] for name in ("fold", "final")]
     assert all(torch.equal(models[0][name], models[1][name]) for name in models[0])
 

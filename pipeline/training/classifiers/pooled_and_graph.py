@@ -1,0 +1,102 @@
+"""Wide and deep: what a linear model reads from pooled nodes, and what learned graphs add to it.
+
+After Cheng et al. 2016 (arXiv 1606.07792); here the two paths are fitted one after the
+other, and how much of each is kept is decided on images that fitted neither
+(``fitting.graph_gate``).
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from pipeline.artefacts.learned_graphs import LearnedGraph, mean_graph
+from pipeline.training.classifiers.image_classifier import ImageClassifier, build_model
+from pipeline.training.classifiers.node_pooling import mean_and_sd
+from pipeline.training.classifiers.pooled_linear import PooledLinear
+from pipeline.training.graphs.image_batches import ImageBatch, NodeImage
+from pipeline.training.graphs.metric_generator import Metric
+from pipeline.training.methods.presets import MethodSpec
+
+
+class PooledAndGraph(nn.Module):
+    r"""Logits of the pooled model and the mean of those of several graph models, each kept in part.
+
+    .. math:: z = \beta\, z_{pooled} + \alpha\, \tfrac{1}{K} \textstyle\sum_k g_k
+
+    Parameters
+    ----------
+    members
+        The K graph models, at least one, all of one method.
+    n_features, n_classes
+        Node features and classes.
+    """
+
+    pooled_kept: Tensor
+    graph_kept: Tensor
+    pooled_alone: Tensor
+
+    def __init__(self, members: Sequence[ImageClassifier], n_features: int, n_classes: int) -> None:
+        super().__init__()
+        self.pooled = nn.Linear(2 * n_features, n_classes)
+        self.members = nn.ModuleList(members)
+        self.register_buffer("pooled_kept", torch.ones(()))
+        self.register_buffer("graph_kept", torch.ones(()))
+        self.register_buffer("pooled_alone", torch.ones(()))
+
+    @classmethod
+    def from_spec(cls, spec: MethodSpec, n_features: int, n_classes: int, *, n_members: int) -> "PooledAndGraph":
+        """With ``n_members`` graph models of ``spec``."""
+        members = [build_model(spec, n_features, n_classes) for _ in range(n_members)]
+        return cls(members, n_features, n_classes)
+
+    @torch.no_grad()
+    def keep(self, linear: PooledLinear, *, pooled: float, graph: float, alone: float) -> None:
+        """Take the weights of the pooled path, how much counts of it and of the graph path, and of it alone."""
+        self.pooled.weight.copy_(torch.from_numpy(linear.weight))
+        self.pooled.bias.copy_(torch.from_numpy(linear.bias))
+        self.pooled_kept.fill_(pooled)
+        self.graph_kept.fill_(graph)
+        self.pooled_alone.fill_(alone)
+
+    @property
+    def graph_models(self) -> list[ImageClassifier]:
+        """The K graph models."""
+        return [cast(ImageClassifier, member) for member in self.members]
+
+    def batches(
+        self, images: Sequence[NodeImage], batch_size: int, order: Sequence[int] | None = None
+    ) -> Iterator[tuple[list[int], ImageBatch]]:
+        """See ``ImageClassifier.batches``."""
+        return self.graph_models[0].batches(images, batch_size, order)
+
+    def forward(self, batch: ImageBatch) -> Tensor:
+        """Logits (B, n_classes)."""
+        logits: Tensor = self.pooled_kept * self.pooled(mean_and_sd(batch))
+        if not self.graph_kept:
+            return logits
+        added = torch.stack([member(batch) for member in self.members]).mean(dim=0)
+        return logits + self.graph_kept * added
+
+    def without_graph(self, batch: ImageBatch) -> Tensor:
+        """Logits (B, n_classes) of the pooled path alone."""
+        logits: Tensor = self.pooled_alone * self.pooled(mean_and_sd(batch))
+        return logits
+
+    @property
+    def pretraining(self) -> dict[str, float] | None:
+        """What pre-training of the metrics found, mean over graph models; None of other generators."""
+        metrics = [member.generator for member in self.graph_models if isinstance(member.generator, Metric)]
+        if not metrics:
+            return None
+        found = ("contrast", "signature")
+        return {name: float(torch.stack([getattr(metric, name) for metric in metrics]).mean()) for name in found}
+
+    @torch.no_grad()
+    def learned_graphs(self, batch: ImageBatch) -> list[LearnedGraph]:
+        """Mean over the graph models of their noise-free graph of each image, whether it is kept or not."""
+        by_member = [member.learned_graphs(batch) for member in self.graph_models]
+        return [
+            mean_graph(graphs, size) for graphs, size in zip(zip(*by_member, strict=True), batch.sizes, strict=True)
+        ]

@@ -1,0 +1,239 @@
+"""The graph path beside the pooled one: by inner folds, search, then refit.
+
+The linear model of pooled nodes comes first.  Then, for each part of the patients in turn,
+a graph model learns on all others what the linear one has left:
+
+* search: two levels, the classifier on ``train`` (and ``select``, whose part the patients left
+  out take), the generator on ``structure``;
+* refit: the generator is held and the classifier is fitted anew on both, so that the two
+  levels cost no data (as architecture search does: Liu et al. 2019, arXiv 1806.09055).
+
+The linear model's logits are an offset to those of the graph, each image's from an inner
+fit that did not see its patient, so that the graph is not taught what is pooled already.
+The patients left out tell a model when to stop, and, each half at the epoch that the other
+half chose, how much of either path is kept (``graph_gate``); predictions and graphs are means over the models.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from pipeline.arrays import Float64s, Int64s
+from pipeline.logs import get_logger
+from pipeline.training.classifiers.image_classifier import ImageClassifier, build_model
+from pipeline.training.classifiers.pooled_and_graph import PooledAndGraph
+from pipeline.training.classifiers.pooled_linear import PooledLinear, best_pooled_linear
+from pipeline.training.classifiers.relational_gcn import RelationalGCN
+from pipeline.training.cohort.determinism import deterministic_torch
+from pipeline.training.fitting.bilevel import EpochRecord
+from pipeline.training.fitting.fitting_task import FittingTask
+from pipeline.training.fitting.graph_gate import GraphGate, HeldOut, judge, pooled_share, refuses
+from pipeline.training.fitting.held_out_parts import held_out_parts, patient_of
+from pipeline.training.fitting.steps import Objective, TrainingImages
+from pipeline.training.fitting.trainings import Trainings
+from pipeline.training.fitting.unfinished import UnfinishedFit
+from pipeline.training.graphs.image_batches import NodeImage
+from pipeline.training.methods.presets import MethodSpec
+
+POOLED_FOLDS = ("pooled", "inner folds")
+"""Purpose of the seed of a linear model's inner folds: the same of every method, so that equal models are equal."""
+
+log = get_logger("training")
+
+
+@dataclass(frozen=True)
+class CrossFit:
+    """A network of both paths.
+
+    Attributes
+    ----------
+    network, history
+        What it is, and how it was trained.
+    gate
+        What was decided about its graph path.
+    held_out
+        Logits and labels of images that fitted none of its weights: of the decision, or where
+        nothing was held out of the pooled path.
+    """
+
+    network: PooledAndGraph
+    history: list[EpochRecord]
+    gate: GraphGate
+    held_out: tuple[Float64s, Int64s]
+
+
+def cross_fit(
+    images: TrainingImages, n_features: int, class_weight: Tensor, task: FittingTask, unfinished: UnfinishedFit
+) -> CrossFit:
+    """Fit both paths and decide how much of each is kept.
+
+    Parameters
+    ----------
+    n_features
+        Columns of the standardised nodes.
+    class_weight
+        Weight of each class in every loss, float32 (n_classes,).
+    unfinished
+        State of a killed training to go on from.
+
+    Raises
+    ------
+    CohortError
+        If a level has no image, or the patients of the linear model cannot be divided.
+    DivergenceError
+        If a loss is no longer finite.
+    """
+    spec, seeds, everything = task.spec, task.seeds, images.all
+    linear = best_pooled_linear(everything, balanced=spec.settings.class_weights, seed=seeds.of(*POOLED_FOLDS))
+    stacked = _stacked(everything, linear, class_weight)
+    share = pooled_share(stacked)
+    log.info("%s: pooled path of %s, C %.3g, kept %.2f", spec.name, linear.pooling, linear.inverse_penalty, share)
+    parts = held_out_parts(images, spec.settings.cross_fit, seeds.of(spec.name, "held-out parts"))
+    beside = _beside(images, share * linear.held_out)
+    path = GraphPath(beside, n_features, class_weight, task, Trainings(unfinished, task.device))
+    n_parts = max(int(parts.max()) + 1, 1)
+    for number in range(n_parts):
+        out = np.flatnonzero(parts == number)
+        stacked.graph[out] = path.fit_without(out)
+        judged = stacked.of((parts >= 0) & (parts <= number))
+        if refuses(judged):
+            break
+    gate = judge(judged, n_models=len(path.models), n_planned=n_parts)
+    log.info("%s: graph path %s", spec.name, gate.summary)
+    network = PooledAndGraph(path.models, n_features, len(class_weight)).to(task.device)
+    network.keep(linear, pooled=gate.pooled_kept, graph=gate.graph_kept, alone=gate.pooled_alone)
+    told = judged if gate.judged else stacked
+    return CrossFit(network, path.history, gate, (told.logits(gate.pooled_kept, gate.graph_kept), told.labels))
+
+
+class GraphPath:
+    """Graph models of one method, each fitted on the images that it is given.
+
+    Parameters
+    ----------
+    images
+        All images by role, with the offsets of the pooled path.
+    n_features
+        Columns of their nodes.
+    class_weight
+        Weight of each class in the loss.
+    task
+        What is fitted, and with which seeds.
+    trainings
+        Runs each training, or gives what it came to before.
+    """
+
+    def __init__(
+        self,
+        images: TrainingImages,
+        n_features: int,
+        class_weight: Tensor,
+        task: FittingTask,
+        trainings: Trainings,
+    ) -> None:
+        self._images, self._n_features, self._class_weight = images, n_features, class_weight
+        self._task, self._trainings = task, trainings
+        self.models: list[ImageClassifier] = []
+        self.history: list[EpochRecord] = []
+
+    def fit_without(self, out: Int64s) -> Float64s:
+        """Fit the next model on all images but those at the places ``out`` of ``images.all``, which stop it.
+
+        Returns
+        -------
+        Its logits of those images, float64 (len(out), n_classes), each from the epoch that the
+        others' patients would have stopped at: the images that judge a model did not stop it.
+        """
+        images, spec = self._images.held_out(out), self._task.spec
+        model, select_logits = self._fitted(spec, images, None)
+        if spec.levels == "bilevel":
+            model, select_logits = self._fitted(refitting(spec), images, model)
+        self.models.append(model)
+        if not len(out):
+            return np.zeros((0, len(self._class_weight)))
+        stops = self._task.spec.settings.patience > 0
+        return (
+            stopped_by_others(images.select, torch.stack(select_logits))
+            if stops
+            else select_logits[-1].double().numpy()
+        )
+
+    def _fitted(
+        self, spec: MethodSpec, images: TrainingImages, searched: ImageClassifier | None
+    ) -> tuple[ImageClassifier, list[Tensor]]:
+        """A network fitted on ``images``, with the graphs of ``searched``, which stay, or learning its own.
+
+        With it come its logits of ``images.select`` after each epoch.
+        """
+        stage, task = "refit" if searched else "search", self._task
+        purpose = (spec.name, f"model {len(self.models)}", stage)
+        with deterministic_torch(task.seeds.of(*purpose, "weights"), spec.settings.threads, task.device):
+            network = build_model(spec, self._n_features, len(self._class_weight)).to(task.device)
+            if isinstance(network.classifier, RelationalGCN):
+                network.classifier.start_at_zero()
+            if searched is not None:
+                network.generator.load_state_dict(searched.generator.state_dict())
+                network.generator.requires_grad_(False)
+            objective = Objective(spec, self._class_weight, task.fitting)
+            history, select_logits = self._trainings.run(network, images, objective, task.seeds.of(*purpose, "order"))
+        self.history += [replace(record, model=len(self.models), stage=stage) for record in history]
+        return network, select_logits
+
+
+def stopped_by_others(images: Sequence[NodeImage], logits: Tensor) -> Float64s:
+    """Logits of ``images``, those of each half of the patients from the epoch with the least loss of the other half.
+
+    Parameters
+    ----------
+    logits
+        After each epoch, (n_epochs, n, n_classes), beside the offsets of the images.
+
+    Returns
+    -------
+    float64 (n, n_classes); of one patient alone, those of the last epoch.
+    """
+    _, patient = np.unique([patient_of(image, place) for place, image in enumerate(images)], return_inverse=True)
+    half = torch.from_numpy(patient % 2)
+    labels, offsets = (
+        torch.tensor([image.label for image in images]),
+        torch.stack([offset_of(image) for image in images]),
+    )
+    losses = cross_entropy((logits + offsets).transpose(1, 2), labels.expand(len(logits), -1), reduction="none")
+    chosen = logits[-1].double()
+    for judged, stopping in ((half == 0, half == 1), (half == 1, half == 0)):
+        if stopping.any():
+            chosen[judged] = logits[losses[:, stopping].mean(dim=1).argmin(), judged].double()
+    return chosen.numpy()
+
+
+def refitting(spec: MethodSpec) -> MethodSpec:
+    """One level, for a classifier alone: the generator is there."""
+    return replace(spec, levels="one", settings=replace(spec.settings, pretraining_steps=0))
+
+
+def _stacked(images: Sequence[NodeImage], linear: PooledLinear, class_weight: Tensor) -> HeldOut:
+    """The linear model's logits of images held out, and none of a graph yet."""
+    labels = np.array([image.label for image in images])
+    patients = [patient_of(image, place) for place, image in enumerate(images)]
+    weights: Float64s = class_weight.double().cpu().numpy()[labels]
+    return HeldOut(linear.held_out, np.zeros_like(linear.held_out), labels, np.array(patients), weights)
+
+
+def offset_of(image: NodeImage) -> Tensor:
+    """What the pooled path says of an image that stands beside it."""
+    assert image.offset is not None
+    return image.offset.cpu()
+
+
+def _beside(images: TrainingImages, logits: Float64s) -> TrainingImages:
+    """``images`` with an offset each, from ``logits`` (n, n_classes) in the order of ``images.all``."""
+    offsets = iter(torch.from_numpy(logits).float())
+
+    def with_offset(role: Sequence[NodeImage]) -> list[NodeImage]:
+        return [image.but(offset=next(offsets).to(image.device)) for image in role]
+
+    return TrainingImages(with_offset(images.train), with_offset(images.structure), with_offset(images.select))

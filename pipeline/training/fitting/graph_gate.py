@@ -1,0 +1,165 @@
+"""Whether the learned graph adds anything to the pooled model, and how much of it to keep.
+
+Both paths are judged by what they say of images that fitted neither: stacked
+generalisation (Wolpert 1992) with weights of 0 and above (after Breiman 1996), which
+shrink each path as far as it misleads.  The graph path is kept only if its gain is larger
+than patients would give by chance.
+"""
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+from scipy.special import log_softmax
+
+from pipeline.arrays import Bools, Float64s, Int64s
+
+ONE_SIDED_95 = 1.6449
+"""Standard errors from the gain to the lower end of its 90 % interval."""
+
+SHARPEST = 10.0
+"""Guard: largest factor on the pooled path.  Above 1 it sharpens logits that were too soft, which a graph path must
+not be taken for."""
+
+LEAST_GAIN = 1e-3
+"""Gain of the graph path in nats an image below which it is nothing, however sure."""
+
+LEAST_IMAGES_TO_REFUSE = 50
+"""Images held out from which a path that adds nothing is refused before all its models are fitted."""
+
+
+@dataclass(frozen=True)
+class GraphGate:
+    """What was decided about the graph path of one training.
+
+    Attributes
+    ----------
+    on
+        Whether predictions use the graph path.
+    judged
+        Whether there were images to decide it by; without any it is on.
+    pooled_kept, graph_kept
+        Factors on the logits of the paths, the latter from 0 to 1, and 0 where it is refused.
+    pooled_alone
+        The factor of the pooled path where it stands alone.
+    gain, gain_low, gain_high
+        Fall of the cross-entropy of images held out by the graph path, in nats an image, and
+        its 90 % interval over patients; None where not judged.
+    n_images, n_patients
+        Images it was judged by, and their patients.
+    n_models, n_planned
+        Graph models fitted, of so many; less where the first ones added nothing.
+    """
+
+    on: bool
+    judged: bool
+    pooled_kept: float
+    graph_kept: float
+    pooled_alone: float
+    gain: float | None
+    gain_low: float | None
+    gain_high: float | None
+    n_images: int
+    n_patients: int
+    n_models: int
+    n_planned: int
+
+    @property
+    def summary(self) -> str:
+        """The decision and its reason, in words."""
+        if not self.judged:
+            return "on, not judged: too few patients to leave any out"
+        judged = f"on {self.n_images} images of {self.n_patients} patients held out"
+        gain = f"{self.gain:+.4f} nats an image ({self.gain_low:+.4f} to {self.gain_high:+.4f}) {judged}"
+        if self.on:
+            return f"on, {self.graph_kept:.0%} of it kept: it gains {gain}"
+        early = f", after {self.n_models} of {self.n_planned} models" if self.n_models < self.n_planned else ""
+        return f"refused{early}: it gains {gain}"
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """What the paths say of n images that fitted neither.
+
+    Attributes
+    ----------
+    pooled, graph
+        Logits, float64 (n, n_classes); those of the graph path are added to the pooled ones.
+    labels
+        int64 (n,).
+    patients
+        Whose images they are, text (n,).
+    weights
+        float64 (n,), weight of each image in the loss.
+    """
+
+    pooled: Float64s
+    graph: Float64s
+    labels: Int64s
+    patients: NDArray[np.str_]
+    weights: Float64s
+
+    def of(self, chosen: Bools) -> "HeldOut":
+        """The images for which the mask ``chosen`` (n,) is True."""
+        return HeldOut(*(getattr(self, part.name)[chosen] for part in fields(self)))
+
+    def logits(self, pooled_kept: float, graph_kept: float) -> Float64s:
+        """Logits float64 (n, n_classes) with so much of each path."""
+        return pooled_kept * self.pooled + graph_kept * self.graph
+
+    def losses(self, pooled_kept: float, graph_kept: float) -> Float64s:
+        """Weighted cross-entropy of each image in nats, float64 (n,), with so much of each path."""
+        logits = self.logits(pooled_kept, graph_kept)
+        losses: Float64s = -log_softmax(logits, axis=1)[np.arange(len(self.labels)), self.labels] * self.weights
+        return losses
+
+
+def pooled_share(held_out: HeldOut) -> float:
+    """Factor on the pooled path where it stands alone, from 0 to SHARPEST."""
+    best = minimize(lambda kept: held_out.losses(kept[0], 0.0).mean(), [1.0], bounds=[(0, SHARPEST)], method="L-BFGS-B")
+    return float(best.x[0])
+
+
+def shares(held_out: HeldOut) -> tuple[float, float]:
+    """Factor on the pooled path, from 0 to SHARPEST, and how much to keep of the graph path beside it, from 0 to 1."""
+    start = [pooled_share(held_out), 0.5]
+    best = minimize(
+        lambda kept: held_out.losses(*kept).mean(), start, bounds=[(0, SHARPEST), (0, 1)], method="L-BFGS-B"
+    )
+    return float(best.x[0]), float(best.x[1])
+
+
+def refuses(held_out: HeldOut) -> bool:
+    """Whether enough images say already that the graph path adds nothing."""
+    if len(held_out.labels) < LEAST_IMAGES_TO_REFUSE:
+        return False
+    return bool(gains(held_out, pooled_share(held_out), shares(held_out)).mean() < LEAST_GAIN)
+
+
+def gains(held_out: HeldOut, alone: float, kept: tuple[float, float]) -> Float64s:
+    """Fall of each image's loss from the pooled path alone to so much of both, float64 (n,)."""
+    return held_out.losses(alone, 0.0) - held_out.losses(*kept)
+
+
+def judge(held_out: HeldOut, *, n_models: int, n_planned: int) -> GraphGate:
+    """Decide by images held out; without two classes and two patients among them the graph path is kept as it is."""
+    n_images, n_patients = len(held_out.labels), len(set(held_out.patients))
+    counts = {"n_images": n_images, "n_patients": n_patients, "n_models": n_models, "n_planned": n_planned}
+    alone = pooled_share(held_out) if n_images else 1.0
+    if len(np.unique(held_out.labels)) < 2 or n_patients < 2:
+        return GraphGate(True, False, alone, 1.0, alone, None, None, None, **counts)
+    pooled_kept, graph_kept = shares(held_out)
+    gained = gains(held_out, alone, (pooled_kept, graph_kept))
+    gain, margin = float(gained.mean()), ONE_SIDED_95 * standard_error(gained, held_out.patients)
+    on = gain > max(margin, LEAST_GAIN)
+    kept = (pooled_kept, graph_kept) if on else (alone, 0.0)
+    return GraphGate(on, True, *kept, alone, gain, gain - margin, gain + margin, **counts)
+
+
+def standard_error(values: Float64s, patients: NDArray[np.str_]) -> float:
+    """Standard error of the mean of ``values`` (n,) when whole patients, at least two, are drawn."""
+    _, place = np.unique(patients, return_inverse=True)
+    by_patient = np.bincount(place, values - values.mean())
+    n_patients = len(by_patient)
+    return float(np.sqrt((by_patient**2).sum() * n_patients / (n_patients - 1)) / len(values))

@@ -1,0 +1,56 @@
+import numpy as np
+import pytest
+import torch
+
+from pipeline.training.classifiers.node_pooling import mean_and_sd
+from pipeline.training.classifiers.pooled_and_graph import PooledAndGraph
+from pipeline.training.classifiers.pooled_linear import PooledLinear
+from pipeline.training.methods.presets import METHODS
+
+
+@pytest.fixture
+def network():
+    torch.manual_seed(0)
+    return PooledAndGraph.from_spec(METHODS["default"], 5, 2, n_members=3).eval()
+
+
+def keep(network, **kept):
+    rng = np.random.default_rng(0)
+    linear = PooledLinear(rng.normal(size=(2, 10)), rng.normal(size=2), "mean_sd", 1.0, np.zeros((0, 2)), 0.0)
+    network.keep(linear, **kept)
+    return torch.from_numpy(linear.weight).float(), torch.from_numpy(linear.bias).float()
+
+
+@torch.no_grad()
+def test_logits_are_so_much_of_the_pooled_path_and_of_the_mean_of_the_graph_models(network, batch):
+    weight, bias = keep(network, pooled=0.5, graph=0.25, alone=0.75)
+    pooled = mean_and_sd(batch) @ weight.T + bias
+    graph = sum(member(batch) for member in network.members) / 3
+    torch.testing.assert_close(network(batch), 0.5 * pooled + 0.25 * graph)
+    torch.testing.assert_close(network.without_graph(batch), 0.75 * pooled)
+
+
+@torch.no_grad()
+def test_a_graph_path_that_is_refused_is_not_computed(network, batch):
+    keep(network, pooled=1.0, graph=0.0, alone=1.0)
+    for member in network.members:
+        member.forward = None
+    torch.testing.assert_close(network(batch), network.without_graph(batch))
+
+
+@torch.no_grad()
+def test_its_graphs_are_means_over_the_graph_models(network, batch):
+    graphs = network.learned_graphs(batch)
+    by_member = [member.learned_graphs(batch) for member in network.graph_models]
+    for place, graph in enumerate(graphs):
+        mean = np.mean([graphs[place].weight for graphs in by_member], axis=0)
+        np.testing.assert_allclose(graph.weight, mean, rtol=1e-6)
+        assert np.array_equal(graph.kept, np.any([graphs[place].kept for graphs in by_member], axis=0))
+
+
+def test_what_pre_training_found_is_a_mean_over_the_graph_models(network):
+    for number, member in enumerate(network.graph_models):
+        member.generator.remember(0.1 * number, 0.2)
+    assert network.pretraining == pytest.approx({"contrast": 0.1, "signature": 0.2})
+    fixed = PooledAndGraph.from_spec(METHODS["cosine_graph"], 5, 2, n_members=1)
+    assert fixed.pretraining is None

@@ -1,0 +1,106 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pipeline.training.fitting.graph_gate import (
+    LEAST_IMAGES_TO_REFUSE,
+    HeldOut,
+    judge,
+    pooled_share,
+    refuses,
+    shares,
+    standard_error,
+)
+
+
+def held_out(n=200, *, pooled=0.0, graph=0.0, seed=0, per_patient=1):
+    """Logits of two classes: noise, and so much of the truth in each path."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(n) % 2
+    truth = np.stack([1 - labels, labels], axis=1) - 0.5
+    noisy = [strength * truth + rng.normal(size=(n, 2)) for strength in (pooled, graph)]
+    patients = np.array([f"p{place // per_patient}" for place in range(n)])
+    return HeldOut(*noisy, labels, patients, np.ones(n))
+
+
+def decided(told):
+    return judge(told, n_models=3, n_planned=3)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_graph_that_says_nothing_is_refused_and_the_pooled_path_stands_alone(seed):
+    told = held_out(pooled=3, seed=seed)
+    gate = decided(told)
+    assert not gate.on
+    assert gate.graph_kept == 0
+    assert gate.pooled_kept == gate.pooled_alone == pytest.approx(pooled_share(told))
+    assert gate.gain_low <= 0
+
+
+@pytest.mark.parametrize("pooled", [0, 2])
+def test_a_graph_that_knows_the_class_is_kept(pooled):
+    gate = decided(held_out(pooled=pooled, graph=3))
+    assert gate.on
+    assert gate.graph_kept > 0.5
+    assert 0 < gate.gain_low < gate.gain < gate.gain_high
+    assert gate.pooled_kept < 0.3 or pooled
+
+
+def test_what_a_factor_on_the_pooled_path_does_is_no_gain_of_the_graph():
+    told = held_out(pooled=3)
+    soft = replace(told, pooled=told.pooled / 5, graph=told.pooled / 50)
+    assert not decided(soft).on
+
+
+def test_what_misleads_is_shrunk():
+    told = held_out(pooled=3)
+    assert 0.8 < pooled_share(told) < 4
+    assert pooled_share(replace(told, pooled=told.pooled / 2)) == pytest.approx(2 * pooled_share(told), rel=1e-3)
+    assert pooled_share(replace(told, pooled=-told.pooled)) == 0
+    assert shares(replace(told, graph=10 * told.graph))[1] == pytest.approx(shares(told)[1] / 10, abs=0.01)
+
+
+def test_the_shares_have_the_least_loss():
+    told = held_out(pooled=1, graph=2)
+    best = shares(told)
+    others = [(a, b) for a in np.linspace(0, 3, 21) for b in np.linspace(0, 1, 21)]
+    assert told.losses(*best).mean() <= min(told.losses(*other).mean() for other in others) + 1e-6
+
+
+def test_early_refusal_needs_enough_images():
+    useless = held_out(400, pooled=3)
+    assert refuses(useless)
+    few = np.arange(400) < LEAST_IMAGES_TO_REFUSE - 1
+    assert not refuses(useless.of(few))
+    assert not refuses(held_out(400, graph=3))
+
+
+def test_patients_are_the_unit():
+    values = np.random.default_rng(0).normal(size=100)
+    alone, pairs = np.arange(100).astype(str), (np.arange(200) // 2).astype(str)
+    assert standard_error(values, alone) == pytest.approx(values.std(ddof=1) / 10)
+    assert standard_error(values.repeat(2), pairs) == pytest.approx(standard_error(values, alone))
+
+
+@pytest.mark.parametrize(
+    "told", [held_out(8).of(np.zeros(8, bool)), held_out(8).of(np.arange(8) % 2 == 0), held_out(8, per_patient=8)]
+)
+def test_without_two_classes_and_two_patients_nothing_is_judged_and_the_graph_is_on(told):
+    gate = decided(told)
+    assert (gate.on, gate.judged, gate.graph_kept, gate.gain) == (True, False, 1.0, None)
+    assert "not judged" in gate.summary
+
+
+def test_weights_of_images_count():
+    told = held_out(pooled=3)
+    twice = replace(told, weights=np.where(told.labels == 1, 0.0, 2.0))
+    only = told.of(told.labels == 0)
+    assert twice.losses(0.7, 0.0).mean() == pytest.approx(only.losses(0.7, 0.0).mean())
+
+
+def test_the_decision_is_told_in_words():
+    assert "refused" in decided(held_out(pooled=3)).summary
+    early = judge(held_out(pooled=3), n_models=1, n_planned=3)
+    assert "after 1 of 3 models" in early.summary
+    assert "of it kept: it gains +" in decided(held_out(graph=3)).summary
