@@ -1,19 +1,21 @@
-r"""Pre-training of the ``metric`` generator without labels: which patches of an image are partners.
+r"""Pre-training of the ``metric`` generator without labels: which patches belong to one image.
 
 Patches that interact share something that patches of different images do not.  A metric
 under which a patch has likely partners among the others of its own image, and none among
-the patches of other images, therefore has the edges, whatever the class.  What *all*
-patches of an image share (stain, scanner, hospital) must not count: under a metric of it a
-patch is like any patch of its image, not like a partner.  Hence the excess of the likely
-partners over a patch taken at random,
+the patches of other images, therefore has the edges, whatever the class.  With
+``S_own`` the mean of exp(t cos) over the other patches of the image and ``S_other`` the
+mean over the patches of some other images, each patch and head has the loss
 
-.. math:: E = \log \operatorname{mean}_j \exp(t \cos_{ij}) - \operatorname{mean}_j t \cos_{ij},
+.. math:: -\log \frac{S_{own}}{S_{own} + S_{other}}
 
-is compared: of the others of the own image with that of patches of some other images.  Each
-patch and head has the loss :math:`-\log \sigma(E_{own} - E_{other})`, a contrast of one bag of
-candidates with others (after MIL-NCE, Miech et al. 2020, arXiv 1912.06430).  It is log 2
-when an image is a random draw from one pool of patches, and when its patches share nothing
-but a signature.
+a contrast of one bag of candidates with others (MIL-NCE, Miech et al. 2020, arXiv
+1912.06430).  It is log 2 when an image is a random draw from one pool of patches.
+
+What *all* patches of an image share (stain, scanner, hospital) lowers the loss as well, and
+under a metric of it a patch is like any patch of its image, not like a partner.  The null is
+therefore the same contrast with a random patch of each image in the place of the likely
+partners, exp(mean of t cos) in the place of the mean of exp; the metric is kept only where
+its contrast beats that.
 
 Assumption: what partners share differs between images; else the edges must be learned with
 labels.  Images without pairs leave the loss at log 2, and the generator as it was drawn.
@@ -72,7 +74,8 @@ def pretrain(
     """Pre-train a ``Metric`` in place for ``settings.pretraining_steps``; labels are not read.
 
     The iterate with the least loss on ``held_out`` is kept and settled (``Metric.settle``)
-    if that loss is below log 2 by LEAST_CONTRAST; else the generator is left as it came.
+    if its contrast is LEAST_CONTRAST above that of the null; else the generator is left as
+    it came.
 
     Parameters
     ----------
@@ -96,19 +99,20 @@ def pretrain(
         return math.nan
     start = copy.deepcopy(generator.state_dict())
     least, state = _least_held_out_loss(generator, train, held_out, settings, order_seed)
-    contrast = math.log(2) - least
-    keeps = contrast >= LEAST_CONTRAST
     generator.load_state_dict(state)
+    contrast = math.log(2) - least
     signature = math.log(2) - held_out_loss(generator, held_out, settings, signature_loss)
+    keeps = contrast - max(signature, 0.0) >= LEAST_CONTRAST
     generator.load_state_dict(state if keeps else start)
     generator.remember(contrast, signature)
     if keeps:
         generator.settle()
-    log.info("pre-training: held-out contrast %.4f nats, %s", contrast, "kept" if keeps else "not kept")
-    if signature >= LEAST_CONTRAST:
-        log.info(
-            "pre-training: any two patches of an image are alike (stain, scanner): %.4f nats, no partners", signature
-        )
+    log.info(
+        "pre-training: held-out contrast %.4f nats, %.4f of it by what all patches of an image share (stain, scanner), %s",
+        contrast,
+        max(signature, 0.0),
+        "kept" if keeps else "not kept",
+    )
     return contrast
 
 
@@ -147,12 +151,11 @@ def contrastive_loss(generator: Metric, batch: PaddedBatch, rows: Tensor) -> Ten
         They are compared with all patches.
     """
     own, other = _likenesses(generator, batch, rows)
-    excess = (own.likely - own.mean) - (other.likely - other.mean)
-    return _mean_loss(excess, own)
+    return _mean_loss(own.likely - other.likely, own)
 
 
 def signature_loss(generator: Metric, batch: PaddedBatch, rows: Tensor) -> Tensor:
-    """The same with a random patch of each image in the place of likely partners: low where all patches are alike."""
+    """The null: a random patch of each image in the place of likely partners; low where all its patches are alike."""
     own, other = _likenesses(generator, batch, rows)
     return _mean_loss(own.mean - other.mean, own)
 
