@@ -76,7 +76,7 @@ class Settings(Tunables, section="training"):
         40,
         0,
         100_000,
-        "epochs, and at least 160 steps, without a better `select` loss before stopping; 0 never stops and keeps the "
+        "epochs, and at least 400 steps, without a better `select` loss before stopping; 0 never stops and keeps the "
         "last iterate",
     )
     batch_size: int = whole(16, 1, 4096, "images an optimiser step")

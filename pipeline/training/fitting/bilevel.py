@@ -42,7 +42,7 @@ LOG_EVERY_EPOCHS = 10
 LEAST_GAIN = 1e-4
 """Least fall of the loss on ``select`` that counts as better, in nats."""
 
-LEAST_PATIENCE_STEPS = 160
+LEAST_PATIENCE_STEPS = 400
 """Steps of the classifier without a better loss on ``select`` before a training stops; few images make short epochs."""
 
 NOT_KEPT = UnfinishedFit(None, {})

@@ -13,9 +13,10 @@ a contrast of one bag of candidates with others (MIL-NCE, Miech et al. 2020, arX
 
 What *all* patches of an image share (stain, scanner, hospital) lowers the loss as well, and
 under a metric of it a patch is like any patch of its image, not like a partner.  The null is
-therefore the same contrast with a random patch of each image in the place of the likely
-partners, exp(mean of t cos) in the place of the mean of exp; the metric is kept only where
-its contrast beats that.
+the same contrast with a random patch of each image in the place of the likely partners,
+exp(mean of t cos) in the place of the mean of exp.  It is told and decides nothing: images
+that hold some types of tissue each have it too, and their partners are found by it; what
+a shortcut does to predictions is judged where the graph path is (``graph_gate``).
 
 Assumption: what partners share differs between images; else the edges must be learned with
 labels.  Images without pairs leave the loss at log 2, and the generator as it was drawn.
@@ -74,8 +75,7 @@ def pretrain(
     """Pre-train a ``Metric`` in place for ``settings.pretraining_steps``; labels are not read.
 
     The iterate with the least loss on ``held_out`` is kept and settled (``Metric.settle``)
-    if its contrast is LEAST_CONTRAST above that of the null; else the generator is left as
-    it came.
+    if that loss is below log 2 by LEAST_CONTRAST; else the generator is left as it came.
 
     Parameters
     ----------
@@ -102,16 +102,16 @@ def pretrain(
     generator.load_state_dict(state)
     contrast = math.log(2) - least
     signature = math.log(2) - held_out_loss(generator, held_out, settings, signature_loss)
-    keeps = contrast - max(signature, 0.0) >= LEAST_CONTRAST
+    keeps = contrast >= LEAST_CONTRAST
     generator.load_state_dict(state if keeps else start)
     generator.remember(contrast, signature)
     if keeps:
         generator.settle()
     log.info(
-        "pre-training: held-out contrast %.4f nats, %.4f of it by what all patches of an image share (stain, scanner), %s",
+        "pre-training: held-out contrast %.4f nats, %s; random patches of an image have %.4f (types of tissue, stain)",
         contrast,
-        max(signature, 0.0),
         "kept" if keeps else "not kept",
+        signature,
     )
     return contrast
 

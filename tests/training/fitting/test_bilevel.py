@@ -17,7 +17,7 @@ FAST = replace(METHODS["default"].settings, epochs=3, hidden=8, heads=2, project
 
 
 def test_the_epoch_with_the_least_select_loss_is_put_back(roles):
-    spec, model = small("default", epochs=200, patience=5, learning_rate=0.05)
+    spec, model = small("default", epochs=400, patience=5, learning_rate=0.05)
     history = fit(model, roles, Objective(spec, EVEN), order_seed=0)
     (kept,) = [row for row in history if row.selected]
     assert kept.select_loss < history[-1].select_loss
@@ -26,12 +26,12 @@ def test_the_epoch_with_the_least_select_loss_is_put_back(roles):
 
 
 @pytest.mark.parametrize(
-    ("method", "batch_size", "epochs"), [("default", 1, 16), ("default", 16, 160), ("joint", 1, 10)]
+    ("method", "batch_size", "epochs"), [("default", 1, 40), ("default", 16, 400), ("joint", 1, 25)]
 )
 def test_patience_counts_steps_where_epochs_are_short(method, batch_size, epochs, roles):
     spec, _ = small(method, patience=5, batch_size=batch_size)
     assert patience_in_epochs(roles, spec) == epochs
-    assert patience_in_epochs(roles, replace(spec, settings=replace(spec.settings, patience=300))) == 300
+    assert patience_in_epochs(roles, replace(spec, settings=replace(spec.settings, patience=500))) == 300
 
 
 @pytest.mark.parametrize("reason", ["no patience", "no select images"])
