@@ -31,7 +31,7 @@ def test_the_epoch_with_the_least_select_loss_is_put_back(roles):
 def test_patience_counts_steps_where_epochs_are_short(method, batch_size, epochs, roles):
     spec, _ = small(method, patience=5, batch_size=batch_size)
     assert patience_in_epochs(roles, spec) == epochs
-    assert patience_in_epochs(roles, replace(spec, settings=replace(spec.settings, patience=500))) == 300
+    assert patience_in_epochs(roles, replace(spec, settings=replace(spec.settings, patience=500))) == 500
 
 
 @pytest.mark.parametrize("reason", ["no patience", "no select images"])
