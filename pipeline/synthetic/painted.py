@@ -1,16 +1,16 @@
 """Painted slides whose class lies only in how patches of one type of tissue relate to each other.
 
 A slide is a mosaic of square tiles in random places.  Each tile shows one *type* of tissue
-from a stock of eight: nuclei small or large, oval or elongated, in disorder or aligned.  An
-image draws four of the types, and each type fills as many tiles as any other.  Each tile is
-also dense or sparse in nuclei, half of an image's tiles are dense.  In class ``coupled`` the
-tiles of one type are all dense or all sparse, two types of either; in class ``free`` each
-type has as many dense tiles as sparse ones.
+from a stock of eight: nuclei smaller or larger, more or less elongated, more or less
+aligned.  An image draws four of the types, and each type fills as many tiles as any other.
+Each tile is also dense or sparse in nuclei, half of an image's tiles are dense.  In class
+``coupled`` the tiles of one type are all dense or all sparse, two types of either; in class
+``free`` each type has as many dense tiles as sparse ones.
 
 True edges: every two tiles of one type.  Who knows them sees at once whether neighbours
 agree in density; a single tile, the share of any type and the share of dense tiles tell
-nothing, and tiles that look most alike share their density in either class.  Neighbours in
-space are of any type.
+nothing, tiles that look alike are often of other types, for types lie near to each other,
+and so are neighbours in space.
 
 Stain, hue and texture vary between patients, not between tiles: no colour tells a type.
 """
@@ -37,14 +37,14 @@ from pipeline.synthetic.painting.tissue_mosaic import TileLook, paint_mosaic
 
 COUPLED, FREE = "coupled", "free"
 
-MAJOR_UM = (6.8, 10.6)
-"""Mean major axis of small and of large nuclei."""
+MAJOR_UM = (7.9, 9.15)
+"""Mean major axis of smaller and of larger nuclei."""
 
-ASPECT = (0.70, 0.42)
-"""Minor over major axis of oval and of elongated nuclei."""
+ASPECT = (0.60, 0.515)
+"""Minor over major axis of less and of more elongated nuclei."""
 
-KAPPA = (0.0, 9.0)
-"""Axial concentration in disorder and in order."""
+KAPPA = (0.7, 1.6)
+"""Axial concentration in less and in more order: nematic order 0.33 and 0.62."""
 
 NUCLEI_PER_MM2 = (2750.0, 4840.0)
 """Density of sparse and of dense tiles."""
