@@ -180,7 +180,8 @@ def test_a_store_that_does_not_answer_is_given_up(squares, monkeypatch):
     file = squares(x=[1])
     read(file)
     os.kill(hdf5_files._running[0].process.pid, signal.SIGSTOP)
-    monkeypatch.setattr(hdf5_files, "WALL_SECONDS", 0.2)
-    with pytest.raises(ImportedFileError, match="it took more than 0 s to read"):
-        read(file)
+    with monkeypatch.context() as patch:
+        patch.setattr(hdf5_files, "WALL_SECONDS", 0.2)
+        with pytest.raises(ImportedFileError, match="it took more than 0 s to read"):
+            read(file)
     assert read(file).arrays["x"].tolist() == [1]

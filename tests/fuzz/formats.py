@@ -343,7 +343,8 @@ def _table_examples(folder: Path) -> list[Path]:
 
 def _read_table(path: Path) -> object:
     from pipeline.artefacts.nuclei import iterate_nuclei, read_nuclei
-    from pipeline.artefacts.tiles import check_single_ownership, kept_tiles, read_tiles
+    from pipeline.artefacts.tile_ownership import check_single_ownership
+    from pipeline.artefacts.tiles import kept_tiles, read_tiles
 
     if path.stem == "input_tiles":
         table = read_tiles(path)
