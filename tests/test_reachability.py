@@ -30,7 +30,9 @@ KNOWN_DYNAMIC = {
 
 
 def test_every_rule_names_its_source():
-    assert set(RULES) == {path.stem for path in (ROOT / "workflow/scripts").glob("*.py")}
+    scripts = {path.stem for path in (ROOT / "workflow/scripts").glob("*.py")}
+    # Rules of batches run the scripts of their stages, and carry those rules' sources.
+    assert set(RULES) == scripts - {"run_batch"}
 
 
 @pytest.mark.parametrize("rule", RULES)

@@ -1,22 +1,21 @@
 """Baseline without a graph: logistic regression on how the nodes of an image are distributed."""
 
-from collections.abc import Sequence
 from typing import Self
 
 import torch
 from torch import Tensor, nn
 
 from pipeline.training.classifiers.node_pooling import mean_and_sd
-from pipeline.training.classifiers.pooled_linear import PooledLinear, best_pooled_linear
+from pipeline.training.classifiers.pooled_linear import PooledLinear
 from pipeline.training.graphs.adjacency import Adjacency
-from pipeline.training.graphs.image_batches import ImageBatch, NodeImage
+from pipeline.training.graphs.image_batches import ImageBatch
 from pipeline.training.methods.presets import MethodSpec
 
 
 class LogisticPooled(nn.Module):
     """Logistic regression on the mean, or on mean and SD, of each feature over the nodes.
 
-    Its weights come from ``best_pooled_linear``, not from gradient steps here; see ``fit``.
+    Its weights come from ``fitting.best_pooled_linear``, not from gradient steps.
     """
 
     def __init__(self, n_features: int, n_classes: int) -> None:
@@ -34,9 +33,7 @@ class LogisticPooled(nn.Module):
         return logits
 
     @torch.no_grad()
-    def fit(self, images: Sequence[NodeImage], *, balanced: bool, seed: int) -> PooledLinear:
-        """Set the weights from every training image, and return what was chosen; see ``best_pooled_linear``."""
-        best = best_pooled_linear(images, balanced=balanced, seed=seed)
-        self.linear.weight.copy_(torch.from_numpy(best.weight))
-        self.linear.bias.copy_(torch.from_numpy(best.bias))
-        return best
+    def keep(self, linear: PooledLinear) -> None:
+        """Take the weights of ``linear``."""
+        self.linear.weight.copy_(torch.from_numpy(linear.weight))
+        self.linear.bias.copy_(torch.from_numpy(linear.bias))

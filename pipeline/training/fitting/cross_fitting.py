@@ -26,9 +26,10 @@ from pipeline.arrays import Float64s, Int64s
 from pipeline.logs import get_logger
 from pipeline.training.classifiers.image_classifier import ImageClassifier, build_model
 from pipeline.training.classifiers.pooled_and_graph import PooledAndGraph
-from pipeline.training.classifiers.pooled_linear import PooledLinear, best_pooled_linear
+from pipeline.training.classifiers.pooled_linear import PooledLinear
 from pipeline.training.classifiers.relational_gcn import RelationalGCN
 from pipeline.training.cohort.determinism import deterministic_torch
+from pipeline.training.fitting.best_pooled_linear import best_pooled_linear
 from pipeline.training.fitting.bilevel import EpochRecord
 from pipeline.training.fitting.fitting_task import FittingTask
 from pipeline.training.fitting.graph_gate import GraphGate, HeldOut, judge, pooled_share, refuses

@@ -18,6 +18,7 @@ from pipeline.training.cohort.feature_scaling import fit_scaler
 from pipeline.training.cohort.node_scaler import NodeScaler
 from pipeline.training.cohort.roles import slides_with_roles
 from pipeline.training.fitting.applicability import check_applicable
+from pipeline.training.fitting.best_pooled_linear import best_pooled_linear
 from pipeline.training.fitting.bilevel import NOT_KEPT, EpochRecord, fit
 from pipeline.training.fitting.calibration import fit_temperature
 from pipeline.training.fitting.checkpoint import TrainedModel, node_image
@@ -124,7 +125,8 @@ def _fit(
             return _Fit(crossed.network, crossed.history, crossed.held_out, crossed.gate)
         network = build_model(spec, n_features, len(classes)).to(task.device)
         if isinstance(network.classifier, LogisticPooled):
-            linear = network.classifier.fit(images.all, balanced=balanced, seed=task.seeds.of(*POOLED_FOLDS))
+            linear = best_pooled_linear(images.all, balanced=balanced, seed=task.seeds.of(*POOLED_FOLDS))
+            network.classifier.keep(linear)
             log.info("%s: %s, C = %.3g, loss %.4f", spec.name, linear.pooling, linear.inverse_penalty, linear.loss)
             return _Fit(network, [], (linear.held_out, labels_of(images.all)))
         objective = Objective(spec, weight, task.fitting)

@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 
 from pipeline.errors import CohortError
 from pipeline.training.classifiers.node_pooling import pooled_images
-from pipeline.training.classifiers.pooled_linear import (
+from pipeline.training.fitting.best_pooled_linear import (
     INNER_FOLDS,
     best_pooled_linear,
     cross_entropy,
