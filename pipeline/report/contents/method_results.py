@@ -33,6 +33,8 @@ class SeedMetrics:
         Lower and upper bound by metric; None when undefined.
     folds_left_out
         Reason of each planned fold that has no test image.
+    graph_path
+        What was decided about the graph beside a pooled model, as ``metrics.json`` has it; None of other methods.
     """
 
     method: str
@@ -42,6 +44,7 @@ class SeedMetrics:
     sd: Mapping[str, float | None]
     ci95: Mapping[str, tuple[float, float] | None]
     folds_left_out: Mapping[int, str]
+    graph_path: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -134,7 +137,8 @@ def read_seed_metrics(path: Path, method: str, seed: int) -> SeedMetrics:
         folds[metrics] = folds[metrics].astype(np.float64)
         intervals = {metric: _interval(pair) for metric, pair in content["ci95"].items()}
         left_out = {int(fold["fold"]): str(fold["reason"]) for fold in content.get("folds_left_out", ())}
-        return SeedMetrics(method, seed, folds, dict(content["mean"]), dict(content["sd"]), intervals, left_out)
+        means, sds = dict(content["mean"]), dict(content["sd"])
+        return SeedMetrics(method, seed, folds, means, sds, intervals, left_out, content.get("graph_path"))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ArtefactError(
             f"{path}: expected folds, mean and sd by metric and ci95 as [low, high]; {error}. Evaluate again."

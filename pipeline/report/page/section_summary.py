@@ -1,18 +1,54 @@
 """The run at a glance."""
 
-from statistics import median
+from collections.abc import Mapping, Sequence
+from statistics import mean, median
+from typing import Any
 
 from pipeline.report.contents.cohort_outcome import patients
 from pipeline.report.contents.report_contents import ReportContents
-from pipeline.report.contents.wording import NONE, count, mean_sd, plural, title
+from pipeline.report.contents.wording import NONE, count, decimal, mean_sd, plural, title
 from pipeline.report.page.page_elements import Card, Cards, Section, Text
 
 
 def summary(contents: ReportContents) -> Section:
-    """Numbers of the cohort and the best method."""
-    return Section(
-        "summary", "Summary", [Text(_sentence(contents)), Cards([*_best(contents), *_cohort_cards(contents)])]
-    )
+    """Whether the learned graph helps, numbers of the cohort and the best method."""
+    first = [*map(Text, graph_path_sentences(contents)), Text(_sentence(contents))]
+    return Section("summary", "Summary", [*first, Cards([*_best(contents), *_cohort_cards(contents)])])
+
+
+def graph_path_sentences(contents: ReportContents) -> list[str]:
+    """For each method with a pooled model beside its graph: where the graph is used, and the metric without it."""
+    metric = contents.params.headline_metric
+    sentences = []
+    for method in contents.sources.methods:
+        seeds = [contents.results.metrics[method, seed] for seed in contents.sources.seeds]
+        told = [seed.graph_path for seed in seeds if seed.graph_path is not None]
+        if not told:
+            continue
+        folds = [fold for path in told for fold in path["folds"]]
+        n_on = sum(fold["on"] for fold in folds)
+        start = f"{method}: patients held out within training say that the learned graph "
+        if not n_on:
+            sentences.append(
+                f"{start}adds nothing to what is pooled over patches, in any of {plural(len(folds), 'training run')}. "
+                "Predictions are those of a linear model of pooled patches; do not read its graphs as reasons."
+            )
+            continue
+        without = [path["without_graph"]["mean"][metric] for path in told]
+        alone = mean(without) if None not in without else None
+        sentences.append(
+            f"{start}adds to what is pooled over patches in {n_on} of {plural(len(folds), 'training run')}"
+            f"{_gains(folds)}. Without it {title(metric)} is {decimal(alone)} on the test folds."
+        )
+    return sentences
+
+
+def _gains(folds: Sequence[Mapping[str, Any]]) -> str:
+    """Least and largest gain of the runs in which the graph is used, in words."""
+    gains = [fold["gain"] for fold in folds if fold["on"] and fold["gain"] is not None]
+    if not gains:
+        return " (not judged: too few patients)"
+    return f" (it lowers their cross-entropy by {min(gains):.3f} to {max(gains):.3f} nats an image)"
 
 
 def _sentence(contents: ReportContents) -> str:

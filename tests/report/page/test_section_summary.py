@@ -68,3 +68,25 @@ def test_the_median_graph_is_of_images_that_have_one(
 ) -> None:
     cohort = tuple(replace(standard.tested[0], n_patches=n) for n in patches)
     assert cards(summary(replace(standard, cohort=cohort)))["patches in the median graph"][0] == shown
+
+
+def with_graph_path(contents: ReportContents, *decisions: dict[str, object]) -> ReportContents:
+    (pair,) = [pair for pair in contents.results.metrics if pair[0] == "default"]
+    told = {"folds": decisions, "without_graph": {"mean": {"balanced_accuracy": 0.51234}}}
+    metrics = {**contents.results.metrics, pair: replace(contents.results.metrics[pair], graph_path=told)}
+    return replace(contents, results=replace(contents.results, metrics=metrics))
+
+
+def test_whether_the_graph_helps_is_said_first(standard: ReportContents) -> None:
+    on, off = {"on": True, "gain": 0.25}, {"on": False, "gain": -0.001}
+    first = texts(summary(with_graph_path(standard, on, off)))
+    assert first.startswith(
+        "default: patients held out within training say that the learned graph adds to what is pooled"
+    )
+    assert "in 1 of 2 training runs (it lowers their cross-entropy by 0.250 to 0.250 nats an image)" in first
+    assert "Without it balanced accuracy is 0.512" in first
+    refused = texts(summary(with_graph_path(standard, off, off)))
+    assert "adds nothing to what is pooled over patches, in any of 2 training runs" in refused
+    unjudged = texts(summary(with_graph_path(standard, {"on": True, "gain": None})))
+    assert "not judged: too few patients" in unjudged
+    assert texts(summary(standard)).startswith("2 methods")
