@@ -16,7 +16,6 @@ Stain, hue and texture vary between patients, not between tiles: no colour tells
 """
 
 import itertools
-import json
 import math
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -25,11 +24,10 @@ import numpy as np
 import pandas as pd
 
 from pipeline.arrays import Bools, Float64s, Int64s
-from pipeline.artefacts.atomic import writing
 from pipeline.errors import ConfigError
 from pipeline.logs import progress
-from pipeline.provenance import record, source_digest
 from pipeline.synthetic.painting.nucleus import Stain
+from pipeline.synthetic.painting.painted_files import slide_path, write_making, write_table
 from pipeline.synthetic.painting.placement import NucleusShape
 from pipeline.synthetic.painting.pyramid import write_pyramid
 from pipeline.synthetic.painting.tissue import PaintedTissue, TissueSpec
@@ -225,27 +223,21 @@ def write_painted_cohort(out_dir: str | Path, params: PaintedParams, seed: int) 
     folder = Path(out_dir)
     images = plan_images(params, seed)
     for image in progress(images, description="painted slides", unit="slides", total=len(images)):
-        write_pyramid(folder / _relative_path(image), paint_image(image, params, seed).rgb, params.mpp)
+        write_pyramid(folder / slide_path(image.slide_id), paint_image(image, params, seed).rgb, params.mpp)
         tiles = _tiles(image, params)
-        _write_csv(folder / "truth" / f"{image.slide_id}.tiles.csv", tiles)
-        _write_csv(folder / "truth" / f"{image.slide_id}.edges.csv", _edges(image, tiles))
-    provenance = record(params={**asdict(params), "seed": seed}, source=source_digest("pipeline.synthetic.painted"))
-    with writing(folder / "truth" / "provenance.json") as temporary:
-        temporary.write_text(json.dumps(provenance, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+        write_table(folder / "truth" / f"{image.slide_id}.tiles.csv", tiles)
+        write_table(folder / "truth" / f"{image.slide_id}.edges.csv", _edges(image, tiles))
+    write_making(folder / "truth", "pipeline.synthetic.painted", asdict(params), seed)
     sheet = pd.DataFrame(
         {
             "slide_id": [image.slide_id for image in images],
-            "path": [_relative_path(image) for image in images],
+            "path": [slide_path(image.slide_id) for image in images],
             "label": [image.label if image.labelled else "" for image in images],
             "case_id": [image.case_id for image in images],
         }
     )
-    _write_csv(folder / "slides.csv", sheet)
+    write_table(folder / "slides.csv", sheet)
     return folder / "slides.csv"
-
-
-def _relative_path(image: PaintedImage) -> str:
-    return f"slides/{image.slide_id}.tif"
 
 
 def _tiles(image: PaintedImage, params: PaintedParams) -> pd.DataFrame:
@@ -258,8 +250,3 @@ def _tiles(image: PaintedImage, params: PaintedParams) -> pd.DataFrame:
 def _edges(image: PaintedImage, tiles: pd.DataFrame) -> pd.DataFrame:
     first, second = (tiles.loc[ends, ["x_l0", "y_l0"]].reset_index(drop=True) for ends in true_edges(image))
     return pd.concat([first, second.add_prefix("other_")], axis=1)
-
-
-def _write_csv(path: Path, frame: pd.DataFrame) -> None:
-    with writing(path) as temporary:
-        frame.to_csv(temporary, index=False, lineterminator="\n")

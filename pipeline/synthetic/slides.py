@@ -4,7 +4,6 @@ Every slide is a mosaic of domains (``domains``).  Density, size and stain of nu
 drawn alike for all classes; stain and density vary between patients as a nuisance.
 """
 
-import json
 import math
 import zlib
 from collections.abc import Iterator, Mapping
@@ -17,9 +16,9 @@ import pandas as pd
 from pipeline.arrays import Rgb
 from pipeline.artefacts.atomic import writing
 from pipeline.errors import ConfigError
-from pipeline.provenance import record, source_digest
 from pipeline.synthetic.painting.domains import TissueClass, draw_domains, layout_of_domains
 from pipeline.synthetic.painting.nucleus import Stain
+from pipeline.synthetic.painting.painted_files import slide_path, write_making, write_table
 from pipeline.synthetic.painting.placement import NucleusShape
 from pipeline.synthetic.painting.pyramid import truncate, write_pyramid
 from pipeline.synthetic.painting.texture import Canvas
@@ -125,9 +124,9 @@ def write_synthetic_cohort(out_dir: str | Path, params: SyntheticCohortParams, s
         fault=[slide.fault or "" for slide in planned],
         n_nuclei=counts,
     )
-    _write_csv(folder / "truth" / "truth.csv", truth.drop(columns="path"))
-    _write_provenance(folder / "truth" / "provenance.json", params, seed)
-    _write_csv(folder / "slides.csv", _sheet(planned))
+    write_table(folder / "truth" / "truth.csv", truth.drop(columns="path"))
+    write_making(folder / "truth", "pipeline.synthetic.slides", asdict(params), seed)
+    write_table(folder / "slides.csv", _sheet(planned))
     return folder / "slides.csv"
 
 
@@ -186,7 +185,7 @@ def _patient_spec(patient: int, params: SyntheticCohortParams, seed: int) -> Tis
 
 def _write_slide(folder: Path, slide: PlannedSlide, params: SyntheticCohortParams, seed: int) -> int:
     """Write one slide and its truth; the number of its nuclei."""
-    path = folder / _relative_path(slide)
+    path = folder / slide_path(slide.slide_id)
     if slide.fault == "empty":
         write_pyramid(path, _glass(params, _slide_rng(slide, seed)), params.mpp)
         return 0
@@ -195,7 +194,7 @@ def _write_slide(folder: Path, slide: PlannedSlide, params: SyntheticCohortParam
     if slide.fault == "truncated":
         truncate(path)
         return 0
-    _write_csv(folder / "truth" / f"{slide.slide_id}.domains.csv", domains)
+    write_table(folder / "truth" / f"{slide.slide_id}.domains.csv", domains)
     with writing(folder / "truth" / f"{slide.slide_id}.nuclei.parquet") as temporary:
         _true_nuclei(painted, params).to_parquet(temporary, index=False)
     return len(painted.nuclei)
@@ -216,27 +215,12 @@ def _glass(params: SyntheticCohortParams, rng: np.random.Generator) -> Rgb:
     return np.clip(243.0 + noise, 0, 255).astype(np.uint8)
 
 
-def _relative_path(slide: PlannedSlide) -> str:
-    return f"slides/{slide.slide_id}.tif"
-
-
 def _sheet(planned: list[PlannedSlide]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "slide_id": [slide.slide_id for slide in planned],
-            "path": [_relative_path(slide) for slide in planned],
+            "path": [slide_path(slide.slide_id) for slide in planned],
             "label": [slide.tissue_class.name if slide.labelled else "" for slide in planned],
             "case_id": [slide.case_id for slide in planned],
         }
     )
-
-
-def _write_csv(path: Path, frame: pd.DataFrame) -> None:
-    with writing(path) as temporary:
-        frame.to_csv(temporary, index=False, lineterminator="\n")
-
-
-def _write_provenance(path: Path, params: SyntheticCohortParams, seed: int) -> None:
-    provenance = record(params={**asdict(params), "seed": seed}, source=source_digest("pipeline.synthetic.slides"))
-    with writing(path) as temporary:
-        temporary.write_text(json.dumps(provenance, indent=2, sort_keys=True) + "\n", encoding="utf-8")

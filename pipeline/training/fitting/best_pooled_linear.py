@@ -6,7 +6,6 @@ Inner folds are by whole patients of the images given, and no other image has a 
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
-from scipy.special import log_softmax
 from sklearn.linear_model import LogisticRegression
 
 from pipeline.arrays import Bools, Float64s, Int64s
@@ -15,7 +14,8 @@ from pipeline.training.classifiers.node_pooling import pooled_images
 from pipeline.training.classifiers.pooled_linear import PooledLinear, Pooling
 from pipeline.training.cohort.fold_plan import LabelledSlide, patients_by_class
 from pipeline.training.cohort.patient_folds import apportion
-from pipeline.training.graphs.image_batches import NodeImage
+from pipeline.training.fitting.cross_entropies import cross_entropies
+from pipeline.training.graphs.image_batches import NodeImage, labels_of, patients_of
 
 POOLINGS: tuple[Pooling, ...] = ("mean", "mean_sd")
 
@@ -49,8 +49,8 @@ def best_pooled_linear(images: Sequence[NodeImage], *, balanced: bool, seed: int
     CohortError
         If the patients cannot be divided so that every class is also outside each inner fold.
     """
-    pooled, labels = pooled_images(images), np.array([image.label for image in images])
-    fold = inner_folds(labels, [image.patient or f"image {place}" for place, image in enumerate(images)], seed)
+    pooled, labels = pooled_images(images), labels_of(images)
+    fold = inner_folds(labels, patients_of(images), seed)
     held_out = {
         (pooling, penalty): logits
         for pooling in POOLINGS
@@ -91,7 +91,7 @@ def inner_folds(labels: Int64s, patients: Sequence[str], seed: int) -> Int64s:
 
 def cross_entropy(logits: Float64s, labels: Int64s, *, balanced: bool) -> float:
     """Mean cross-entropy in nats of logits (n, n_classes); ``balanced`` first means over the images of each class."""
-    losses = -log_softmax(logits, axis=1)[np.arange(len(labels)), labels]
+    losses = cross_entropies(logits, labels)
     if not balanced:
         return float(losses.mean())
     return float(np.mean([losses[labels == label].mean() for label in np.unique(labels)]))

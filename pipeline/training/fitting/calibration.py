@@ -2,11 +2,10 @@
 
 import math
 
-import numpy as np
 from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax
 
 from pipeline.arrays import Float64s, Int64s
+from pipeline.training.fitting.cross_entropies import cross_entropies
 
 COLDEST, HOTTEST = 0.05, 20.0
 """Guard: range of the temperature; images that are all right would ask for 0."""
@@ -22,10 +21,9 @@ def fit_temperature(logits: Float64s, labels: Int64s) -> float:
     labels
         int64 (n,), positions of the true classes.
     """
-    rows = np.arange(len(labels))
 
     def loss(log_temperature: float) -> float:
-        return -float(log_softmax(logits * math.exp(-log_temperature), axis=1)[rows, labels].mean())
+        return float(cross_entropies(logits * math.exp(-log_temperature), labels).mean())
 
     best = minimize_scalar(loss, bounds=(math.log(COLDEST), math.log(HOTTEST)), method="bounded")
     return math.exp(best.x)

@@ -11,7 +11,8 @@ a graph model learns on all others what the linear one has left:
 The linear model's logits are an offset to those of the graph, each image's from an inner
 fit that did not see its patient, so that the graph is not taught what is pooled already.
 The patients left out tell a model when to stop, and, each half at the epoch that the other
-half chose, how much of either path is kept (``graph_gate``); predictions and graphs are means over the models.
+half chose, how much of either path is kept (``graph_gate``); predictions and graphs are
+means over the models.
 """
 
 from collections.abc import Sequence
@@ -33,11 +34,11 @@ from pipeline.training.fitting.best_pooled_linear import best_pooled_linear
 from pipeline.training.fitting.bilevel import EpochRecord
 from pipeline.training.fitting.fitting_task import FittingTask
 from pipeline.training.fitting.graph_gate import GraphGate, HeldOut, judge, pooled_share, refuses
-from pipeline.training.fitting.held_out_parts import held_out_parts, patient_of
+from pipeline.training.fitting.held_out_parts import held_out_parts
 from pipeline.training.fitting.steps import Objective, TrainingImages
 from pipeline.training.fitting.trainings import Trainings
 from pipeline.training.fitting.unfinished import UnfinishedFit
-from pipeline.training.graphs.image_batches import NodeImage
+from pipeline.training.graphs.image_batches import NodeImage, labels_of, patients_of
 from pipeline.training.methods.presets import MethodSpec
 
 POOLED_FOLDS = ("pooled", "inner folds")
@@ -156,12 +157,9 @@ class GraphPath:
         self.models.append(model)
         if not len(out):
             return np.zeros((0, len(self._class_weight)))
-        stops = self._task.spec.settings.patience > 0
-        return (
-            stopped_by_others(images.select, torch.stack(select_logits))
-            if stops
-            else select_logits[-1].double().numpy()
-        )
+        if not spec.settings.patience:
+            return select_logits[-1].double().numpy()
+        return stopped_by_others(images.select, torch.stack(select_logits))
 
     def _fitted(
         self, spec: MethodSpec, images: TrainingImages, searched: ImageClassifier | None
@@ -197,12 +195,9 @@ def stopped_by_others(images: Sequence[NodeImage], logits: Tensor) -> Float64s:
     -------
     float64 (n, n_classes); of one patient alone, those of the last epoch.
     """
-    _, patient = np.unique([patient_of(image, place) for place, image in enumerate(images)], return_inverse=True)
-    half = torch.from_numpy(patient % 2)
-    labels, offsets = (
-        torch.tensor([image.label for image in images]),
-        torch.stack([offset_of(image) for image in images]),
-    )
+    _, patient = np.unique(patients_of(images), return_inverse=True)
+    half, labels = torch.from_numpy(patient % 2), torch.from_numpy(labels_of(images))
+    offsets = torch.stack([offset_of(image) for image in images])
     losses = cross_entropy((logits + offsets).transpose(1, 2), labels.expand(len(logits), -1), reduction="none")
     chosen = logits[-1].double()
     for judged, stopping in ((half == 0, half == 1), (half == 1, half == 0)):
@@ -218,10 +213,9 @@ def refitting(spec: MethodSpec) -> MethodSpec:
 
 def _stacked(images: Sequence[NodeImage], linear: PooledLinear, class_weight: Tensor) -> HeldOut:
     """The linear model's logits of images held out, and none of a graph yet."""
-    labels = np.array([image.label for image in images])
-    patients = [patient_of(image, place) for place, image in enumerate(images)]
+    labels = labels_of(images)
     weights: Float64s = class_weight.double().cpu().numpy()[labels]
-    return HeldOut(linear.held_out, np.zeros_like(linear.held_out), labels, np.array(patients), weights)
+    return HeldOut(linear.held_out, np.zeros_like(linear.held_out), labels, np.array(patients_of(images)), weights)
 
 
 def offset_of(image: NodeImage) -> Tensor:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 
-import numpy as np
 import pandas as pd
 import torch
 
@@ -28,7 +27,7 @@ from pipeline.training.fitting.graph_gate import GraphGate
 from pipeline.training.fitting.inference import ImageNetwork, predict_logits
 from pipeline.training.fitting.steps import Objective, TrainingImages
 from pipeline.training.fitting.unfinished import UnfinishedFit
-from pipeline.training.graphs.image_batches import NodeImage
+from pipeline.training.graphs.image_batches import NodeImage, labels_of
 from pipeline.training.methods.presets import MethodSpec
 
 FITTING_ROLES = ("train", "structure", "select")
@@ -146,11 +145,6 @@ def _temperature(fit: _Fit) -> float:
     return fit_temperature(*fit.held_out)
 
 
-def labels_of(images: Sequence[NodeImage]) -> Int64s:
-    """Labels of ``images``, int64 (n,)."""
-    return np.array([image.label for image in images], np.int64)
-
-
 def check_untested(rows: pd.DataFrame) -> None:
     """Check that nothing of a test row, neither slide nor patient, has a role in fitting.
 
@@ -171,7 +165,7 @@ def check_untested(rows: pd.DataFrame) -> None:
 
 def class_weight(images: TrainingImages, n_classes: int, *, balanced: bool) -> torch.Tensor:
     """Weight of each class, n / (n_classes n_c) over ``train`` and ``structure``; all 1 unless ``balanced``."""
-    labels = torch.tensor([image.label for image in (*images.train, *images.structure)])
+    labels = torch.from_numpy(labels_of([*images.train, *images.structure]))
     counts = torch.bincount(labels, minlength=n_classes)
     return len(labels) / (n_classes * counts.clamp_min(1)) if balanced else torch.ones(n_classes)
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
-from scipy.special import log_softmax
 
 from pipeline.arrays import Bools, Float64s, Int64s
+from pipeline.training.fitting.cross_entropies import cross_entropies
 
 ONE_SIDED_95 = 1.6449
 """Standard errors from the gain to the lower end of its 90 % interval."""
@@ -110,9 +110,7 @@ class HeldOut:
 
     def losses(self, pooled_kept: float, graph_kept: float) -> Float64s:
         """Weighted cross-entropy of each image in nats, float64 (n,), with so much of each path."""
-        logits = self.logits(pooled_kept, graph_kept)
-        losses: Float64s = -log_softmax(logits, axis=1)[np.arange(len(self.labels)), self.labels] * self.weights
-        return losses
+        return cross_entropies(self.logits(pooled_kept, graph_kept), self.labels) * self.weights
 
 
 def pooled_share(held_out: HeldOut) -> float:

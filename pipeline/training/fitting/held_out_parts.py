@@ -9,7 +9,7 @@ from pipeline.arrays import Int64s
 from pipeline.training.cohort.fold_plan import LabelledSlide
 from pipeline.training.cohort.patient_folds import apportion
 from pipeline.training.fitting.steps import TrainingImages
-from pipeline.training.graphs.image_batches import NodeImage
+from pipeline.training.graphs.image_batches import NodeImage, patients_of
 
 NEVER = -1
 """Part of the images that every model is fitted on."""
@@ -28,7 +28,7 @@ def held_out_parts(images: TrainingImages, n_parts: int, seed: int) -> Int64s:
 
 
 def _of_role(images: Sequence[NodeImage], n_parts: int, rng: np.random.Generator) -> Int64s:
-    patients = [patient_of(image, place) for place, image in enumerate(images)]
+    patients = patients_of(images)
     labels = [str(image.label) for image in images]
     of_class = Counter(label for _, label in set(zip(patients, labels, strict=True)))
     alone = {patient for patient, label in zip(patients, labels, strict=True) if of_class[label] == 1}
@@ -39,8 +39,3 @@ def _of_role(images: Sequence[NodeImage], n_parts: int, rng: np.random.Generator
     ]
     spread = apportion(slides, [1 / n_parts] * n_parts, (), rng, outside=1) if slides else {}
     return np.array([(spread or {}).get(patient, NEVER) for patient in patients], np.int64)
-
-
-def patient_of(image: NodeImage, place: int) -> str:
-    """Whose image stands at ``place``; where nothing is known of patients each image has its own."""
-    return image.patient or f"image {place}"

@@ -1,6 +1,6 @@
 """What a trained network says: probabilities, losses, and the graphs it used."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,7 @@ from pipeline.arrays import Float64s
 from pipeline.artefacts.learned_graphs import LearnedGraph
 from pipeline.training.classifiers.image_classifier import ImageClassifier
 from pipeline.training.classifiers.pooled_and_graph import PooledAndGraph
-from pipeline.training.graphs.image_batches import NodeImage
+from pipeline.training.graphs.image_batches import ImageBatch, NodeImage, labels_of
 
 ImageNetwork = ImageClassifier | PooledAndGraph
 """What makes logits and graphs of images."""
@@ -43,24 +43,24 @@ class Evaluation:
     logits: Tensor
 
 
-@torch.no_grad()
 def predict_logits(model: ImageNetwork, images: Sequence[NodeImage]) -> Tensor:
     """Logits (n_images, n_classes) in evaluation mode, on the CPU."""
+    return _logits(model, model, images)
+
+
+def logits_without_graph(model: PooledAndGraph, images: Sequence[NodeImage]) -> Tensor:
+    """Logits (n_images, n_classes) of the pooled path alone, in evaluation mode, on the CPU."""
+    return _logits(model, model.without_graph, images)
+
+
+@torch.no_grad()
+def _logits(model: ImageNetwork, path: Callable[[ImageBatch], Tensor], images: Sequence[NodeImage]) -> Tensor:
+    """What ``path`` of a model makes of its batches, in the order of ``images``."""
     model.eval()
     positions, logits = [], []
     for places, batch in model.batches(images, EVALUATION_BATCH):
         positions += places
-        logits.append(model(batch).cpu())
-    return torch.cat(logits)[torch.tensor(positions).argsort()]
-
-
-@torch.no_grad()
-def logits_without_graph(model: PooledAndGraph, images: Sequence[NodeImage]) -> Tensor:
-    """Logits (n_images, n_classes) of the pooled path alone, on the CPU."""
-    positions, logits = [], []
-    for places, batch in model.batches(images, EVALUATION_BATCH):
-        positions += places
-        logits.append(model.without_graph(batch).cpu())
+        logits.append(path(batch).cpu())
     return torch.cat(logits)[torch.tensor(positions).argsort()]
 
 
@@ -77,7 +77,7 @@ def predict_probabilities(
 
 def accuracy_of(model: ImageNetwork, images: Sequence[NodeImage]) -> float:
     """Share of labelled ``images`` whose most probable class is the true one."""
-    labels = torch.tensor([image.label for image in images])
+    labels = torch.from_numpy(labels_of(images))
     return float((predict_logits(model, images).argmax(dim=-1) == labels).double().mean())
 
 

@@ -6,10 +6,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Self
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from pipeline.arrays import Int64s
 from pipeline.training.graphs.edge_kernels import at_least_float32
 from pipeline.training.graphs.pairs import AllPairs
 
@@ -242,3 +244,13 @@ def _one_after_the_other(images: Sequence[NodeImage]) -> Tensor:
         x[end : end + image.n_nodes] = image.x
         end += image.n_nodes
     return x
+
+
+def labels_of(images: Sequence[NodeImage]) -> Int64s:
+    """Labels of ``images``, int64 (n,)."""
+    return np.array([image.label for image in images], np.int64)
+
+
+def patients_of(images: Sequence[NodeImage]) -> list[str]:
+    """Whose images they are; where nothing is known of patients each image has its own."""
+    return [image.patient or f"image {place}" for place, image in enumerate(images)]

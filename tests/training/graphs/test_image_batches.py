@@ -3,7 +3,7 @@ import torch
 from torch_geometric.nn import global_add_pool, global_mean_pool
 from torch_geometric.utils import softmax
 
-from pipeline.training.graphs.image_batches import NodeImage, PackedBatch, PaddedBatch
+from pipeline.training.graphs.image_batches import NodeImage, PackedBatch, PaddedBatch, labels_of, patients_of
 
 KINDS = (PaddedBatch, PackedBatch)
 
@@ -113,3 +113,9 @@ def test_sums_over_packed_nodes_are_in_single_precision_at_least(images):
     assert batch.total(batch.x.bfloat16()).dtype == torch.float32
     assert batch.softmax(batch.x[:, 0].bfloat16()).dtype == torch.float32
     assert batch.total(batch.x.double()).dtype == torch.float64
+
+
+def test_images_tell_their_labels_and_patients(images):
+    assert labels_of(images).tolist() == [image.label for image in images]
+    known = [images[0].but(patient="p"), *images[1:3]]
+    assert patients_of(known) == ["p", "image 1", "image 2"]
