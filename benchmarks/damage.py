@@ -31,6 +31,7 @@ from pipeline.artefacts.learned_graphs import read_learned_graph
 from pipeline.artefacts.metrics import read_comparison, read_metrics
 from pipeline.artefacts.nuclei import count_nuclei, iterate_nuclei, read_nuclei, read_nuclei_header
 from pipeline.artefacts.png_files import read_png
+from pipeline.artefacts.pooled_predictions import read_pooled_predictions
 from pipeline.artefacts.predictions import read_history, read_predictions
 from pipeline.artefacts.splits import read_excluded, read_splits
 from pipeline.artefacts.tiles import read_tiles
@@ -96,6 +97,7 @@ KINDS = (
     Kind("learned graphs", "training/*/*/seed_*/fold_*/graphs.zarr", read_all_graphs),
     Kind("model.pt", "training/*/*/seed_*/fold_*/model.pt", read_whole_model),
     Kind("predictions.csv", "training/*/*/seed_*/fold_*/predictions.csv", read_predictions),
+    Kind("pooled predictions.csv", "training/*/*/predictions.csv", read_pooled_predictions),
     Kind("history.csv", "training/*/*/seed_*/fold_*/history.csv", read_history),
     Kind("splits.csv", "training/*/splits.csv", read_splits),
     Kind("excluded.csv", "training/*/excluded.csv", read_excluded),

@@ -40,7 +40,7 @@ from pipeline.provenance import source_digest
 from pipeline.training.cohort.cohort_nodes import CohortNodes, load_nodes
 from pipeline.training.cohort.roles import Split
 from pipeline.training.cross_validation.tune import Search, tune
-from pipeline.training.evaluation.bootstrap import paired_difference
+from pipeline.training.evaluation.bootstrap import paired_differences
 from pipeline.training.evaluation.method_comparison import comparison_table
 from pipeline.training.fitting.applicability import check_applicable
 from pipeline.training.fitting.fitting_task import fitted_by
@@ -283,7 +283,7 @@ def against(own: Mapping, reference: Mapping) -> str:
     ]
     if not common:
         return ""
-    difference, interval = paired_difference([a for a, _ in common], [b for _, b in common], "auroc")
+    difference, interval = paired_differences([a for a, _ in common], [b for _, b in common])["auroc"]
     low, high = interval or (math.nan, math.nan)
     return f"{difference:+.3f} ({low:+.3f} to {high:+.3f})"
 

@@ -17,6 +17,7 @@ from pipeline.artefacts.learned_graphs import LearnedGraphs
 from pipeline.artefacts.metrics import read_comparison, read_metrics
 from pipeline.artefacts.nuclei import iterate_nuclei, read_nuclei_header
 from pipeline.artefacts.png_files import read_png
+from pipeline.artefacts.pooled_predictions import read_pooled_predictions
 from pipeline.artefacts.predictions import read_history, read_predictions
 from pipeline.artefacts.splits import read_excluded, read_splits
 from pipeline.artefacts.tiles import read_tiles
@@ -94,7 +95,7 @@ class ResultsChecks:
 
     def _input(self, one: Product, role: str, provenance: Provenance) -> Path | None:
         """Where the input of a role lies; None of an input outside the folder, and where the layout is another."""
-        if one.rule == "evaluate" and role.startswith("fold_"):
+        if one.rule == "evaluate" and re.fullmatch(r"(seed_\d+/)?fold_\d+", role):
             return one.path.parent / role / "predictions.csv"
         if one.rule == "split_cohort" and role.startswith("features/"):
             return self._root / f"{role}.zarr"
@@ -199,7 +200,8 @@ READERS: Mapping[str, Callable[[Product], Provenance]] = {
     r"(.*/)?model\.pt": _model,
     r"(.*/)?graphs\.zarr": _learned_graphs,
     r"predictions/[^/]+\.excluded\.csv|(.*/)?excluded\.csv": _table(read_excluded),
-    r"predictions/[^/]+\.csv|(.*/)?predictions\.csv": _table(read_predictions),
+    r"predictions/[^/]+\.csv|(.*/)?fold_\d+/predictions\.csv": _table(read_predictions),
+    r"(.*/)?predictions\.csv": _table(read_pooled_predictions),
     r"(.*/)?history\.csv": _table(read_history),
     r"(.*/)?splits\.csv": _table(read_splits),
     r"(.*/)?comparison\.csv": _table(read_comparison),

@@ -25,7 +25,10 @@ OUTPUTS: Mapping[str, str] = {
     "split_cohort": rf"training/{RUN}/(splits\.csv|excluded\.csv|provenance\.json)",
     "train_fold": rf"{FOLD}/(model\.pt|history\.csv|predictions\.csv|graphs\.zarr|graph_path\.json|provenance\.json)",
     "train_final": rf"{METHOD}/final/(model\.pt|history\.csv|provenance\.json)",
-    "evaluate": rf"training/{RUN}/(comparison\.csv|comparison\.provenance\.json|[^/]+/seed_\d+/metrics\.json)",
+    "evaluate": (
+        rf"training/{RUN}/(comparison(\.csv|\.provenance\.json)|[^/]+/seed_\d+/metrics\.json"
+        r"|[^/]+/predictions(\.csv|\.provenance\.json))"
+    ),
     "predict": rf"predictions/{RUN}\.(excluded\.csv|csv|provenance\.json)",
     "write_report": rf"report/{RUN}/(index\.html|figures|panels)",
 }

@@ -1,6 +1,6 @@
-"""Rule ``evaluate``: predictions of all folds to metrics of each method and a comparison of methods."""
+"""Rule ``evaluate``: predictions of all folds to one table and metrics of each method, and a comparison of methods."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +8,8 @@ import pandas as pd
 
 from pipeline.artefacts.json_files import write_provenance_of
 from pipeline.artefacts.metrics import write_comparison, write_metrics
+from pipeline.artefacts.pooled_predictions import pooled, write_pooled_predictions
+from pipeline.artefacts.predictions import PREDICTIONS
 from pipeline.logs import get_logger
 from pipeline.provenance import digests, record
 from pipeline.training.evaluation.bootstrap import BOOTSTRAP_DRAWS, bootstrap_intervals
@@ -31,7 +33,10 @@ log = get_logger("training")
 def evaluate(
     training_dir: str | Path, *, methods: Sequence[str], seeds: Sequence[int], folds: Sequence[int], source: str
 ) -> None:
-    """Write ``{method}/seed_{s}/metrics.json``, ``comparison.csv`` and its provenance of one training run.
+    """Write metrics, pooled predictions and the comparison of the methods of one training run.
+
+    These are ``{method}/seed_{s}/metrics.json``, ``{method}/predictions.csv`` and ``comparison.csv``, the tables with
+    their provenances.
 
     Parameters
     ----------
@@ -54,11 +59,34 @@ def evaluate(
             seed: evaluate_seed(root / method / f"seed_{seed}", MethodRun(method, seed, tuple(folds)), source)
             for seed in seeds
         }
+        folders = {seed: root / method / f"seed_{seed}" for seed in seeds}
+        pool_predictions(root / method, frames[method], folders, source)
     table = comparison_table(frames)
     write_comparison(root / COMPARISON, table)
     params = {"methods": list(methods), "seeds": list(seeds), "folds": list(folds)}
     write_provenance_of(root / COMPARISON, record(params=params, source=source))
     log.info("comparison of methods\n%s\n%s", table_text(table), confusion_text(frames))
+
+
+def pool_predictions(
+    method_dir: str | Path, frames: Mapping[int, FoldFrames], seed_dirs: Mapping[int, Path], source: str
+) -> None:
+    """Write ``predictions.csv`` of a method: test predictions of all seeds and folds in one table.
+
+    Parameters
+    ----------
+    frames
+        Predictions by seed and fold.
+    seed_dirs
+        Folder of each seed, with ``fold_{k}/predictions.csv``; below ``method_dir`` or the same.
+    """
+    files = {
+        (seed_dirs[seed] / f"fold_{fold}").relative_to(method_dir).as_posix(): seed_dirs[seed] / f"fold_{fold}"
+        for seed, folds in frames.items()
+        for fold in folds
+    }
+    upstream = digests({role: folder / PREDICTIONS for role, folder in files.items()})
+    write_pooled_predictions(method_dir, pooled(frames), record(params={}, source=source, upstream=upstream))
 
 
 def evaluate_seed(seed_dir: str | Path, run: MethodRun, source: str) -> FoldFrames:
@@ -71,7 +99,7 @@ def evaluate_seed(seed_dir: str | Path, run: MethodRun, source: str) -> FoldFram
     """
     root = Path(seed_dir)
     folders = {fold: root / f"fold_{fold}" for fold in run.folds}
-    paths = {fold: folder / "predictions.csv" for fold, folder in folders.items()}
+    paths = {fold: folder / PREDICTIONS for fold, folder in folders.items()}
     frames, left_out = read_folds(paths, run)
     for fold, reason in left_out.items():
         log.warning("%s: fold %d is left out of the evaluation: %s", run, fold, reason)

@@ -6,6 +6,7 @@ import pytest
 from pipeline.artefacts.metric_names import METRICS
 from pipeline.artefacts.metrics import (
     COMPARISON_COLUMNS,
+    DIFFERENCE_COLUMNS,
     KEYS,
     read_comparison,
     read_metrics,
@@ -48,10 +49,21 @@ def test_a_comparison_has_every_metric_and_empty_p_values(tmp_path: Path) -> Non
     frame["p_folds"] = float("nan")
     write_comparison(tmp_path / "c.csv", frame)
     read = read_comparison(tmp_path / "c.csv")
-    assert read.columns.tolist() == list(COMPARISON_COLUMNS)
+    assert set(read.columns) == {*COMPARISON_COLUMNS, *DIFFERENCE_COLUMNS}
+    assert read[list(DIFFERENCE_COLUMNS)].isna().all(axis=None)
     assert {f"{metric}_mean" for metric in METRICS} < set(read.columns)
     assert read["p_folds"].isna().all()
     assert read["n_images"].tolist() == [9]
+
+
+def test_differences_are_numbers_or_refused(tmp_path: Path) -> None:
+    numbers = {name: [0.5] for name, dtype in COMPARISON_COLUMNS.items() if dtype == "float64"}
+    frame = pd.DataFrame({"method": ["joint"], "n_runs": [5], "n_images": [9], "reference": ["joint"], **numbers})
+    write_comparison(tmp_path / "c.csv", frame.assign(auroc_minus_reference=0.25))
+    assert read_comparison(tmp_path / "c.csv")["auroc_minus_reference"].tolist() == [0.25]
+    write_comparison(tmp_path / "c.csv", frame.assign(auroc_minus_reference="more"))
+    with pytest.raises(ArtefactError, match="a difference is no number"):
+        read_comparison(tmp_path / "c.csv")
 
 
 def test_a_comparison_without_its_columns_is_refused(tmp_path: Path) -> None:

@@ -44,6 +44,8 @@ LEARNED = {"r": frozenset({"a", "b.1"})}
         ("training/r/joint/seed_3/fold_12/history.csv", "train_fold", {"seed": "3", "fold": "12"}),
         ("training/r/joint/final/model.pt", "train_final", {"run": "r", "method": "joint"}),
         ("training/r/joint/seed_0/metrics.json", "evaluate", {"run": "r"}),
+        ("training/r/joint/predictions.csv", "evaluate", {"run": "r"}),
+        ("training/r/joint/seed_0/fold_1/predictions.csv", "train_fold", {"run": "r", "fold": "1"}),
         ("predictions/r.excluded.csv", "predict", {"run": "r"}),
         ("report/r/figures", "write_report", {"run": "r"}),
         ("caches/a.zarr", None, {}),

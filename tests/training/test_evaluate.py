@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
-from pipeline.artefacts.json_files import write_provenance
+from pipeline.artefacts.json_files import read_json, write_provenance
 from pipeline.artefacts.metric_names import METRICS
 from pipeline.artefacts.metrics import read_comparison, read_metrics
+from pipeline.artefacts.pooled_predictions import read_pooled_predictions
 from pipeline.artefacts.predictions import write_predictions
 from pipeline.errors import ArtefactError
 from pipeline.logs import ROOT_LOGGER
@@ -59,6 +60,10 @@ def test_a_run_becomes_files(tmp_path):
     metrics = read_metrics(tmp_path / "logistic" / "seed_1" / "metrics.json")
     assert (metrics["method"], metrics["seed"], metrics["mean"]["accuracy"]) == ("logistic", 1, 0.5)
     assert set(metrics["mean"]) == set(METRICS)
+    pooled = read_pooled_predictions(tmp_path / "logistic" / "predictions.csv")
+    assert pooled.groupby(["seed", "fold"]).size().tolist() == [6, 6, 6, 6]
+    provenance = read_json(tmp_path / "logistic" / "predictions.provenance.json", "provenance")
+    assert set(provenance["upstream"]) == {f"seed_{seed}/fold_{fold}" for seed in (0, 1) for fold in (0, 1)}
     comparison = read_comparison(tmp_path / "comparison.csv")
     assert comparison["n_runs"].tolist() == [4, 4]
     assert comparison["n_images"].tolist() == [12, 12]

@@ -104,6 +104,11 @@ rule evaluate:
             method=METHODS,
             seed=SEEDS,
         ),
+        pooled=expand(
+            f"{OUT}/training/{RUN}/{{method}}/predictions{{end}}",
+            method=METHODS,
+            end=[".csv", ".provenance.json"],
+        ),
         comparison=report(
             f"{OUT}/training/{RUN}/comparison.csv",
             caption="../report/evaluate.rst",

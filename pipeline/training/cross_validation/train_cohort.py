@@ -17,7 +17,7 @@ from pipeline.logs import get_logger
 from pipeline.provenance import record
 from pipeline.training.cohort.cohort_nodes import CohortNodes, load_nodes
 from pipeline.training.cohort.roles import Split
-from pipeline.training.evaluate import COMPARISON, evaluate_seed
+from pipeline.training.evaluate import COMPARISON, evaluate_seed, pool_predictions
 from pipeline.training.evaluation.comparison_text import confusion_text
 from pipeline.training.evaluation.fold_predictions import MethodRun
 from pipeline.training.evaluation.method_comparison import comparison_table
@@ -97,8 +97,8 @@ def train_cohort(
 ) -> pd.DataFrame:
     """Train and evaluate methods on a cohort and return their comparison.
 
-    With one method ``out_dir`` gets ``splits.csv``, ``excluded.csv``, ``fold_{k}/`` and
-    ``metrics.json``; with several it gets one such folder a method, and ``comparison.csv``.
+    With one method ``out_dir`` gets ``splits.csv``, ``excluded.csv``, ``fold_{k}/``,
+    ``predictions.csv`` and ``metrics.json``; with several it gets one such folder a method, and ``comparison.csv``.
     One of several that cannot be used on these slides is left out, and told in the comparison.
 
     Parameters
@@ -133,6 +133,7 @@ def train_cohort(
             job = TrainingJob(method, split, params[fold], run.device, run.source, out / PARTIAL, run.on_mismatch)
             train_loaded_fold(folder / SPLITS, cohort, folder / split.name, job)
         runs[method] = {run.seed: evaluate_seed(folder, MethodRun(method, run.seed, tuple(folds)), run.source)}
+        pool_predictions(folder, runs[method], {run.seed: folder}, run.source)
     shutil.rmtree(out / PARTIAL, ignore_errors=True)
     log.info("confusion matrices\n%s", confusion_text(runs))
     comparison = comparison_table(runs, not_applicable)

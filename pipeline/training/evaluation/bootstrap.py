@@ -44,28 +44,28 @@ def bootstrap_intervals(frames: Sequence[pd.DataFrame]) -> dict[str, Interval]:
     return {name: _interval(np.concatenate(values)) for name, values in means.items()}
 
 
-def paired_difference(
-    frames: Sequence[pd.DataFrame], reference: Sequence[pd.DataFrame], metric: str
-) -> tuple[float, Interval]:
-    """Mean over runs of a metric minus that of the reference, and its interval over patients drawn alike for both.
+def paired_differences(
+    frames: Sequence[pd.DataFrame], reference: Sequence[pd.DataFrame]
+) -> dict[str, tuple[float, Interval]]:
+    """By metric: mean over runs minus that of the reference, and its interval over patients drawn alike for both.
 
     Parameters
     ----------
     frames, reference
-        Predictions of the same images, run by run; a run in which the metric is undefined does not count.
-    metric
-        One of ``METRICS``.
+        Predictions of the same images, run by run; a run in which a metric is undefined does not count for it.
     """
-    own, other = (
-        np.array([getattr(compute_metrics(*scored(frame)), metric) for frame in runs], np.float64)
-        for runs in (frames, reference)
-    )
-    difference = _defined_mean((own - other)[:, None])
-    n_runs, drawn = len(frames), []
+    own, other = ([compute_metrics(*scored(frame)) for frame in runs] for runs in (frames, reference))
+    drawn: dict[str, list[Float64s]] = {name: [] for name in METRICS}
     for runs in _resampled([*frames, *reference]):
-        values = np.stack([run[metric] for run in runs])
-        drawn.append(_defined_mean(values[:n_runs] - values[n_runs:]))
-    return float(difference[0]), _interval(np.concatenate(drawn))
+        for name in METRICS:
+            values = np.stack([run[name] for run in runs])
+            drawn[name].append(_defined_mean(values[: len(frames)] - values[len(frames) :]))
+    differences = {}
+    for name in METRICS:
+        by_run = [getattr(one, name) - getattr(two, name) for one, two in zip(own, other, strict=True)]
+        mean = _defined_mean(np.array(by_run, np.float64)[:, None])
+        differences[name] = float(mean[0]), _interval(np.concatenate(drawn[name]))
+    return differences
 
 
 def _resampled(frames: Sequence[pd.DataFrame]) -> Iterator[list[dict[str, Float64s]]]:

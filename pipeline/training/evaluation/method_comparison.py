@@ -9,9 +9,9 @@ import pandas as pd
 
 from pipeline.arrays import Float64s
 from pipeline.artefacts.metric_names import METRICS
-from pipeline.artefacts.metrics import COMPARISON_COLUMNS, NOT_APPLICABLE, TRAINED
+from pipeline.artefacts.metrics import COMPARISON_COLUMNS, DIFFERENCE_COLUMNS, NOT_APPLICABLE, TRAINED
 from pipeline.errors import CohortError
-from pipeline.training.evaluation.bootstrap import bootstrap_intervals
+from pipeline.training.evaluation.bootstrap import bootstrap_intervals, paired_differences
 from pipeline.training.evaluation.classification_metrics import Metrics, compute_metrics
 from pipeline.training.evaluation.fold_predictions import FoldFrames, MethodFrames, scored
 from pipeline.training.evaluation.paired_tests import corrected_resampled_p, holm, sign_flip_p
@@ -22,7 +22,7 @@ NONE_LEFT_OUT: Mapping[str, str] = {}
 def comparison_table(
     methods: MethodFrames, not_applicable: Mapping[str, str] = NONE_LEFT_OUT, reference: str | None = None
 ) -> pd.DataFrame:
-    """One row a method; see ``artefacts.metrics.COMPARISON_COLUMNS``.
+    """One row a method; see ``artefacts.metrics.COMPARISON_COLUMNS``, then ``status`` and ``DIFFERENCE_COLUMNS``.
 
     Two paired tests of accuracy against the reference: over patients, by the images that the
     method has right minus those that the reference has right, over all seeds; and over folds
@@ -46,13 +46,15 @@ def comparison_table(
     rows = []
     for method, seeds in methods.items():
         row = {"method": method, "reference": reference, "status": TRAINED, **_summary(seeds)}
-        row |= _paired(seeds, methods[reference]) if method != reference else {}
+        if method != reference:
+            row |= _paired(seeds, methods[reference]) | _differences(seeds, methods[reference])
         rows.append(row)
     for method, reason in not_applicable.items():
         status = NOT_APPLICABLE + reason
         rows.append({"method": method, "reference": reference, "status": status, "n_runs": 0, "n_images": 0})
-    numbers = {name: dtype for name, dtype in COMPARISON_COLUMNS.items() if dtype == "float64"}
-    table = pd.DataFrame(rows, columns=[*COMPARISON_COLUMNS, "status"]).astype(numbers)
+    named = {**COMPARISON_COLUMNS, "status": "str", **DIFFERENCE_COLUMNS}
+    numbers = {name: dtype for name, dtype in named.items() if dtype == "float64"}
+    table = pd.DataFrame(rows, columns=list(named)).astype(numbers)
     others = (table["method"] != reference) & (table["status"] == TRAINED)
     for name, corrected in (("p_value", "p_holm"), ("p_folds", "p_folds_holm")):
         table.loc[others, corrected] = holm(table.loc[others, name].tolist())
@@ -101,6 +103,24 @@ def _paired(method: Mapping[int, FoldFrames], reference: Mapping[int, FoldFrames
         "p_value": sign_flip_p([int(d) for d in by_patient]),
         "p_folds": corrected_resampled_p(by_fold.tolist(), 1 / (n_folds - 1)) if n_folds > 1 else math.nan,
     }
+
+
+def _differences(method: Mapping[int, FoldFrames], reference: Mapping[int, FoldFrames]) -> dict[str, float]:
+    """``DIFFERENCE_COLUMNS`` over the runs and images that both have."""
+    own, other = [], []
+    for seed, fold in ((seed, fold) for seed, folds in method.items() for fold in folds):
+        against = reference.get(seed, {}).get(fold)
+        if against is None:
+            continue
+        shared = sorted({*method[seed][fold]["slide_id"]} & {*against["slide_id"]})
+        own.append(method[seed][fold].set_index("slide_id", drop=False).loc[shared])
+        other.append(against.set_index("slide_id", drop=False).loc[shared])
+    row: dict[str, float] = {}
+    for metric, (difference, interval) in paired_differences(own, other).items():
+        low, high = interval or (math.nan, math.nan)
+        name = f"{metric}_minus_reference"
+        row |= {name: difference, f"{name}_ci_low": low, f"{name}_ci_high": high}
+    return row
 
 
 def _correct(seeds: Mapping[int, FoldFrames]) -> pd.DataFrame:

@@ -4,7 +4,7 @@ import pytest
 from pipeline.artefacts.metric_names import METRICS
 from pipeline.artefacts.predictions import prediction_frame
 from pipeline.training.evaluation import bootstrap
-from pipeline.training.evaluation.bootstrap import bootstrap_intervals, paired_difference
+from pipeline.training.evaluation.bootstrap import bootstrap_intervals, paired_differences
 from pipeline.training.evaluation.classification_metrics import compute_metrics
 from pipeline.training.evaluation.fold_predictions import scored
 
@@ -74,7 +74,7 @@ def test_a_difference_of_paired_runs_is_narrower_than_that_of_its_parts(few_draw
 
     shared = rng.normal(scale=0.2, size=60)
     one, other = run(rng.normal(scale=0.02, size=60)), run(0.0)
-    difference, (low, high) = paired_difference([one], [other], "auroc")
+    difference, (low, high) = paired_differences([one], [other])["auroc"]
     areas = [compute_metrics(*scored(frame)).auroc for frame in (one, other)]
     assert difference == pytest.approx(areas[0] - areas[1])
     assert low <= difference <= high
@@ -86,4 +86,4 @@ def test_a_method_does_not_differ_from_itself(few_draws):
     frame = prediction_frame(
         [*"stuv"], [*"stuv"], [*"abab"], ("a", "b"), np.array([[0.9, 0.1], [0.4, 0.6], [0.6, 0.4], [0.7, 0.3]])
     )
-    assert paired_difference([frame, frame], [frame, frame], "accuracy") == (0.0, [0.0, 0.0])
+    assert paired_differences([frame, frame], [frame, frame])["accuracy"] == (0.0, [0.0, 0.0])

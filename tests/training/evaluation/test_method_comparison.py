@@ -2,7 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.artefacts.metrics import COMPARISON_COLUMNS
+from pipeline.artefacts.metric_names import METRICS
+from pipeline.artefacts.metrics import COMPARISON_COLUMNS, DIFFERENCE_COLUMNS
 from pipeline.errors import CohortError
 from pipeline.training.evaluation.classification_metrics import Metrics
 from pipeline.training.evaluation.method_comparison import comparison_table, means, sample_sds
@@ -26,6 +27,27 @@ def test_methods_are_compared_over_the_same_images():
     assert table.loc["joint", "p_holm"] == 1
     assert pd.isna(table.loc["default", "p_value"])
     assert table.loc["default", "n_images"] == 20
+
+
+def test_differences_of_all_metrics_have_intervals_that_hold_them():
+    runs = {"default": {0: {0: frame([1] * 20)}}, "joint": {0: {0: frame([1, 0, 1] * 6 + [1, 1])}}}
+    row = comparison_table(runs).set_index("method").loc["joint"]
+    for metric in METRICS:
+        low, mean, high = (row[f"{metric}_minus_reference{part}"] for part in ("_ci_low", "", "_ci_high"))
+        assert low <= mean <= high, metric
+    assert row["accuracy_minus_reference"] == pytest.approx(-0.3)
+    assert row["accuracy_minus_reference_ci_high"] < 0
+    assert comparison_table(runs).set_index("method").loc["default", list(DIFFERENCE_COLUMNS)].isna().all()
+
+
+def test_the_interval_of_a_difference_is_over_images_and_folds_that_both_have():
+    """The reference lacks fold 1 and the last images of fold 0, where the method is always wrong."""
+    runs = {
+        "default": {0: {0: frame([1] * 8)}},
+        "joint": {0: {0: frame([1] * 8 + [0] * 4), 1: frame([0] * 8, 1)}},
+    }
+    row = comparison_table(runs).set_index("method").loc["joint"]
+    assert [row[f"accuracy_minus_reference{part}"] for part in ("_ci_low", "", "_ci_high")] == [0, 0, 0]
 
 
 def test_methods_without_common_images_cannot_be_compared():
@@ -63,7 +85,7 @@ def test_one_fold_a_seed_leaves_no_test_over_folds():
     table = comparison_table(runs)
     assert table["p_folds"].isna().all()
     assert {name: str(dtype) for name, dtype in table.dtypes.items() if str(dtype) != "object"} == {
-        name: dtype for name, dtype in COMPARISON_COLUMNS.items() if dtype != "str"
+        name: dtype for name, dtype in {**COMPARISON_COLUMNS, **DIFFERENCE_COLUMNS}.items() if dtype != "str"
     }
 
 
