@@ -13,6 +13,7 @@ from pipeline.nuclei.params import NucleiParams
 from pipeline.report.params import ReportParams
 from pipeline.slides.reader_names import Reader
 from pipeline.tiling.params import TilingParams
+from pipeline.training.interpretation.explain_params import ExplainParams
 from pipeline.training.methods.presets import METHODS
 from pipeline.training.params import SplitParams, TrainingParams
 from pipeline.tunables import SOME_TEXT, Choice, Number, OrNull, Text, Tunables, choice, listing, text, tunable
@@ -109,6 +110,7 @@ SECTIONS: dict[str, type[Tunables]] = {
         FeatureParams,
         SplitParams,
         TrainingParams,
+        ExplainParams,
         PredictionParams,
         ReportParams,
     )
@@ -127,6 +129,7 @@ LAYOUT = (
     ("cache_features", ("features",)),
     ("split_cohort", ("seeds", "splits")),
     ("train_fold, train_final", ("methods", "training")),
+    ("explain_fold", ("explain",)),
     ("predict", ("prediction",)),
     ("write_report", ("report",)),
 )

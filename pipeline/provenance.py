@@ -22,6 +22,7 @@ FORMAT_VERSIONS: Mapping[str, int] = {
     "cell_graphs": 2,
     "features": 2,
     "learned_graphs": 2,
+    "evidence": 2,
     "model": 2,
     "provenance": 2,
 }

@@ -11,6 +11,7 @@ COMMANDS: Mapping[str, str] = {
     "cell_graphs": "abignet graphs",
     "features": "abignet features",
     "learned_graphs": "abignet train",
+    "evidence": "abignet explain",
     "model": "abignet train",
     "splits": "abignet train",
     "excluded slides": "abignet train",

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.artefacts.cell_graphs import read_cell_graphs
+from pipeline.artefacts.evidence import EvidenceStore
 from pipeline.artefacts.features import check_store_slide, read_features
 from pipeline.artefacts.graph_path import read_graph_path
 from pipeline.artefacts.header import check_slide
@@ -35,6 +36,8 @@ UPSTREAM: Mapping[str, str] = {
     "cell_graphs": "cell_graphs/{slide}.zarr",
     "splits": "training/{run}/splits.csv",
     "model": "training/{run}/{method}/final/model.pt",
+    "fold_model": "training/{run}/{method}/seed_{seed}/fold_{fold}/model.pt",
+    "fold_graphs": "training/{run}/{method}/seed_{seed}/fold_{fold}/graphs.zarr",
 }
 """Where the input of a role lies below the results folder; ``features/{slide}`` and ``fold_{k}`` name their own."""
 
@@ -160,6 +163,13 @@ def _learned_graphs(one: Product) -> Provenance:
     return {}
 
 
+def _evidence(one: Product) -> Provenance:
+    store = EvidenceStore(one.path)
+    for slide_id in store.slide_ids:
+        store.of(slide_id)
+    return store.provenance
+
+
 def _model(one: Product) -> Provenance:
     from pipeline.training.fitting.checkpoint import NoModelError, read_model_on_cpu
 
@@ -199,6 +209,7 @@ def _page(path: Path) -> None:
 READERS: Mapping[str, Callable[[Product], Provenance]] = {
     r"(.*/)?model\.pt": _model,
     r"(.*/)?graphs\.zarr": _learned_graphs,
+    r"(.*/)?evidence\.zarr": _evidence,
     r"predictions/[^/]+\.excluded\.csv|(.*/)?excluded\.csv": _table(read_excluded),
     r"predictions/[^/]+\.csv|(.*/)?fold_\d+/predictions\.csv": _table(read_predictions),
     r"(.*/)?predictions\.csv": _table(read_pooled_predictions),

@@ -24,6 +24,7 @@ OUTPUTS: Mapping[str, str] = {
     "export_tiles": rf"coords/(trident|clam|geojson)/{SLIDE}(_patches\.h5|\.h5|\.tiles\.geojson)",
     "split_cohort": rf"training/{RUN}/(splits\.csv|excluded\.csv|provenance\.json)",
     "train_fold": rf"{FOLD}/(model\.pt|history\.csv|predictions\.csv|graphs\.zarr|graph_path\.json|provenance\.json)",
+    "explain_fold": rf"{FOLD}/evidence\.zarr",
     "train_final": rf"{METHOD}/final/(model\.pt|history\.csv|provenance\.json)",
     "evaluate": (
         rf"training/{RUN}/(comparison(\.csv|\.provenance\.json)|[^/]+/seed_\d+/metrics\.json"
@@ -34,7 +35,7 @@ OUTPUTS: Mapping[str, str] = {
 }
 """Paths of a rule's outputs below the results folder, in the order of the science."""
 
-TRAINING = ("split_cohort", "train_fold", "train_final", "evaluate", "predict", "write_report")
+TRAINING = ("split_cohort", "train_fold", "explain_fold", "train_final", "evaluate", "predict", "write_report")
 
 MADE_FROM_IT: Mapping[str, tuple[str, ...]] = {
     "tile_slide": (
@@ -49,7 +50,8 @@ MADE_FROM_IT: Mapping[str, tuple[str, ...]] = {
     "build_cell_graphs": ("cache_features", "export_geojson", *TRAINING),
     "cache_features": ("export_geojson", *TRAINING),
     "split_cohort": TRAINING[1:],
-    "train_fold": ("evaluate", "write_report"),
+    "train_fold": ("explain_fold", "evaluate", "write_report"),
+    "explain_fold": ("write_report",),
     "train_final": ("predict", "write_report"),
     "evaluate": ("write_report",),
     "predict": ("write_report",),
@@ -71,7 +73,7 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
 }
 """Outputs of which a job leaves all or none."""
 
-OF_LEARNING = frozenset({"split_cohort", "train_fold", "train_final", "evaluate"})
+OF_LEARNING = frozenset({"split_cohort", "train_fold", "explain_fold", "train_final", "evaluate"})
 """Rules that read nothing of a slide that is predicted only."""
 
 

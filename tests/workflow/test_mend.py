@@ -9,7 +9,7 @@ import pytest
 
 from tests.workflow.conftest import Run
 
-TRAINING = {"split_cohort", "train_fold", "train_final", "evaluate", "predict", "write_report"}
+TRAINING = {"split_cohort", "train_fold", "explain_fold", "train_final", "evaluate", "predict", "write_report"}
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ RULES = [
     "import_features",
     "split_cohort",
     "train_fold",
+    "explain_fold",
     "train_final",
     "evaluate",
     "predict",
@@ -72,7 +73,7 @@ def test_each_rule_names_its_log_benchmark_script_and_resources_after_itself(rul
         assert re.match(r" {8}\w+=", content), f"{directive} of {rule} is not named"
 
 
-@pytest.mark.parametrize("rule", ["segment_nuclei", "train_fold", "train_final", "predict"])
+@pytest.mark.parametrize("rule", ["segment_nuclei", "train_fold", "explain_fold", "train_final", "predict"])
 def test_rules_with_a_network_ask_for_a_gpu_by_the_config(rule):
     assert "gpu=GPUS" in WORK[rule]
 

@@ -13,6 +13,9 @@ rule write_report:
         graphs=expand(
             rules.train_fold.output.graphs, method=METHODS, seed=SEEDS, fold=FOLDS
         ),
+        evidence=expand(
+            rules.explain_fold.output, method=EXPLAINED, seed=SEEDS, fold=FOLDS
+        ),
         predictions=wanted_predictions(),
     output:
         page=report(

@@ -61,6 +61,36 @@ rule train_fold:
         "../scripts/train_fold.py"
 
 
+rule explain_fold:
+    input:
+        model=rules.train_fold.output.model,
+        graphs=rules.train_fold.output.graphs,
+    output:
+        evidence=directory(
+            f"{OUT}/training/{RUN}/{{method}}/seed_{{seed}}/fold_{{fold}}/evidence.zarr"
+        ),
+    log:
+        f"{OUT}/logs/explain_fold/{RUN}/{{method}}/seed_{{seed}}/fold_{{fold}}.log",
+    benchmark:
+        f"{OUT}/benchmarks/explain_fold/{RUN}/{{method}}/seed_{{seed}}/fold_{{fold}}.tsv"
+    conda:
+        environment("training")
+    threads: config["training"]["threads"]
+    resources:
+        mem_mb=more_memory(TRAINING_MB),
+        runtime=12 * 60,
+        gpu=GPUS,
+    params:
+        explain={
+            key: value for key, value in section("explain").items() if key != "methods"
+        },
+        features=f"{OUT}/features",
+        device=config["device"],
+        source=source_digest("pipeline.training.explain_fold"),
+    script:
+        "../scripts/explain_fold.py"
+
+
 rule train_final:
     input:
         splits=rules.split_cohort.output.splits,

@@ -14,7 +14,9 @@ def mean_and_sd(batch: ImageBatch) -> Tensor:
     """Mean and population SD of each feature over the nodes of each image, (B, 2d): all means, then all SDs."""
     mean = batch.mean(batch.x)
     variance = batch.mean((batch.x - batch.at_nodes(mean)) ** 2)
-    return torch.cat([mean, variance.sqrt()], dim=-1)
+    # A feature that is the same everywhere has the SD 0, and by this a slope of 0 instead of none.
+    spread = torch.where(variance > 0, variance, torch.ones_like(variance)).sqrt()
+    return torch.cat([mean, torch.where(variance > 0, spread, torch.zeros_like(spread))], dim=-1)
 
 
 @torch.no_grad()

@@ -5,7 +5,7 @@ other, and how much of each is kept is decided on images that fitted neither
 (``fitting.graph_gate``).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import cast
 
 import torch
@@ -15,6 +15,7 @@ from pipeline.artefacts.learned_graphs import LearnedGraph, mean_graph
 from pipeline.training.classifiers.image_classifier import ImageClassifier, build_model
 from pipeline.training.classifiers.node_pooling import mean_and_sd
 from pipeline.training.classifiers.pooled_linear import PooledLinear
+from pipeline.training.graphs.adjacency import Adjacency
 from pipeline.training.graphs.image_batches import ImageBatch, NodeImage
 from pipeline.training.graphs.metric_generator import Metric
 from pipeline.training.methods.presets import MethodSpec
@@ -73,11 +74,20 @@ class PooledAndGraph(nn.Module):
 
     def forward(self, batch: ImageBatch) -> Tensor:
         """Logits (B, n_classes)."""
-        logits: Tensor = self.pooled_kept * self.pooled(mean_and_sd(batch))
         if not self.graph_kept:
-            return logits
-        added = torch.stack([member(batch) for member in self.members]).mean(dim=0)
-        return logits + self.graph_kept * added
+            return self.pooled_path(batch)
+        return self.through(batch, (member.adjacency(batch) for member in self.graph_models))
+
+    def through(self, batch: ImageBatch, adjacencies: Iterable[Adjacency]) -> Tensor:
+        """Logits (B, n_classes) through graphs that are there already, one of each graph model."""
+        pairs = zip(self.graph_models, adjacencies, strict=True)
+        added = torch.stack([member.logits(batch, adjacency) for member, adjacency in pairs]).mean(dim=0)
+        return self.pooled_path(batch) + self.graph_kept * added
+
+    def pooled_path(self, batch: ImageBatch) -> Tensor:
+        """What the pooled path adds to the logits beside the graph path, (B, n_classes)."""
+        logits: Tensor = self.pooled_kept * self.pooled(mean_and_sd(batch))
+        return logits
 
     def without_graph(self, batch: ImageBatch) -> Tensor:
         """Logits (B, n_classes) of the pooled path alone."""

@@ -45,17 +45,17 @@ class Evaluation:
 
 def predict_logits(model: ImageNetwork, images: Sequence[NodeImage]) -> Tensor:
     """Logits (n_images, n_classes) in evaluation mode, on the CPU."""
-    return _logits(model, model, images)
+    return logits_of_path(model, model, images)
 
 
 def logits_without_graph(model: PooledAndGraph, images: Sequence[NodeImage]) -> Tensor:
     """Logits (n_images, n_classes) of the pooled path alone, in evaluation mode, on the CPU."""
-    return _logits(model, model.without_graph, images)
+    return logits_of_path(model, model.without_graph, images)
 
 
 @torch.no_grad()
-def _logits(model: ImageNetwork, path: Callable[[ImageBatch], Tensor], images: Sequence[NodeImage]) -> Tensor:
-    """What ``path`` of a model makes of its batches, in the order of ``images``."""
+def logits_of_path(model: ImageNetwork, path: Callable[[ImageBatch], Tensor], images: Sequence[NodeImage]) -> Tensor:
+    """What ``path`` of a model makes of its batches, in the order of ``images``, (n_images, n_classes)."""
     model.eval()
     positions, logits = [], []
     for places, batch in model.batches(images, EVALUATION_BATCH):

@@ -1,0 +1,173 @@
+"""Evidence of edges: how much less is said for a class when two patches do not hear each other.
+
+An edge is silenced by the weight 0 in both directions, in every head and graph model; what
+else a patch hears keeps its weight.  Small images have each kept edge silenced alone
+(occlusion).  In others the effect of all edges together, from no message to the learned
+ones, is shared among them by integrated gradients (Sundararajan et al. 2017): their
+evidence adds up to what hearing each other changes.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pipeline.arrays import Float32s, Float64s, Int64s
+from pipeline.artefacts.learned_graphs import LearnedGraph
+from pipeline.training.classifiers.pooled_and_graph import PooledAndGraph
+from pipeline.training.fitting.inference import ImageNetwork
+from pipeline.training.graphs.adjacency import Adjacency, PairAdjacency
+from pipeline.training.graphs.candidates import CandidatePairs
+from pipeline.training.graphs.image_batches import ImageBatch, NodeImage, PaddedBatch
+from pipeline.training.graphs.pairs import AllPairs
+from pipeline.training.interpretation.log_odds import log_odds
+
+WEIGHTS_SILENCED = 100_000_000
+"""Weights, of edges silenced alone x pairs x heads, up to which an image is worth occlusion."""
+
+WEIGHTS_PER_BATCH = 8_000_000
+"""Guard on memory: such weights at once."""
+
+NO_GRAPH_PATH = "the graph path was refused: predictions do not use it"
+NO_EDGE = "the method has no edge"
+OTHER_EDGES = "its edges are not weights of pairs, which alone can be silenced"
+
+
+@dataclass(frozen=True)
+class Silencing:
+    """A model whose graphs of one image can be changed.
+
+    Attributes
+    ----------
+    batch
+        The image.
+    adjacencies
+        Its graph in each graph model.
+    logits
+        Logits (B, n_classes) of a batch through such graphs.
+    temperature
+        What its logits are divided by.
+    """
+
+    batch: ImageBatch
+    adjacencies: Sequence[PairAdjacency]
+    logits: Callable[[ImageBatch, Sequence[Adjacency]], Tensor]
+    temperature: float = 1.0
+
+    def log_odds(self, batch: ImageBatch, graphs: Sequence[Adjacency]) -> Tensor:
+        """Log-odds (B, n_classes) of a batch through such graphs."""
+        return log_odds(self.logits(batch, graphs), self.temperature)
+
+    def log_odds_of(self, weights: Sequence[Tensor]) -> Tensor:
+        """Log-odds (1, n_classes) of the image with other weights of its pairs, one (*rows, slots) a graph model."""
+        graphs = zip(self.adjacencies, weights, strict=True)
+        return self.log_odds(self.batch, [replace(graph, weights=weight) for graph, weight in graphs])
+
+
+@torch.no_grad()
+def silencing(network: ImageNetwork, image: NodeImage, temperature: float = 1.0) -> Silencing | str:
+    """What can be silenced in an image, or why nothing can."""
+    (_, batch), *_ = network.batches([image], 1)
+    if isinstance(network, PooledAndGraph) and not network.graph_kept:
+        return NO_GRAPH_PATH
+    models = network.graph_models if isinstance(network, PooledAndGraph) else [network]
+    adjacencies = [model.adjacency(batch) for model in models]
+    pairs = [adjacency for adjacency in adjacencies if isinstance(adjacency, PairAdjacency)]
+    if len(pairs) < len(adjacencies):
+        return OTHER_EDGES
+    if not any(bool(adjacency.pairs.mask.any()) for adjacency in pairs):
+        return NO_EDGE
+    return Silencing(batch, pairs, partial(_logits, network), temperature)
+
+
+def _logits(network: ImageNetwork, batch: ImageBatch, graphs: Sequence[Adjacency]) -> Tensor:
+    if isinstance(network, PooledAndGraph):
+        return network.through(batch, graphs)
+    (graph,) = graphs
+    return network.logits(batch, graph)
+
+
+@torch.no_grad()
+def without_edges(silenced: Silencing) -> Tensor:
+    """Log-odds (n_classes,) where no patch hears another."""
+    return silenced.log_odds_of([_scaled(graph, 0.0) for graph in silenced.adjacencies])[0].cpu()
+
+
+def is_worth_occlusion(silenced: Silencing, n_edges: int) -> bool:
+    """Whether ``n_edges`` edges of an image can be silenced one by one."""
+    graphs = silenced.adjacencies
+    every_pair = all(isinstance(graph.pairs, AllPairs) for graph in graphs)
+    return every_pair and n_edges * sum(graph.weights.numel() for graph in graphs) <= WEIGHTS_SILENCED
+
+
+@torch.no_grad()
+def edges_by_occlusion(silenced: Silencing, graph: LearnedGraph, predicted: int) -> Float32s:
+    """Evidence of each kept edge for the class ``predicted``, silenced alone, float32 (E,)."""
+    (image,), n_nodes = silenced.batch.images, silenced.batch.images[0].n_nodes
+    low, high = np.sort(graph.edge_index[:, graph.kept], axis=0)
+    pairs, place = np.unique(low * n_nodes + high, return_inverse=True)
+    whole = silenced.log_odds_of([adjacency.weights for adjacency in silenced.adjacencies])[0, predicted]
+    said = [torch.zeros(0)]
+    for ends in _batches_of(pairs, max(adjacency.weights.numel() for adjacency in silenced.adjacencies)):
+        source, target = (torch.from_numpy(end).to(image.device) for end in (ends // n_nodes, ends % n_nodes))
+        batch = PaddedBatch.of([image] * len(ends))
+        graphs = [_without(adjacency, batch, source, target) for adjacency in silenced.adjacencies]
+        said.append((whole - silenced.log_odds(batch, graphs)[:, predicted]).cpu())
+    evidence = np.zeros(len(graph.weight), np.float32)
+    evidence[graph.kept] = torch.cat(said).numpy()[place]
+    return evidence
+
+
+def edges_by_integrated_gradients(silenced: Silencing, graph: LearnedGraph, predicted: int, steps: int) -> Float32s:
+    """Share of each kept edge in what all edges together say for the class ``predicted``, float32 (E,)."""
+    totals = [torch.zeros_like(adjacency.weights) for adjacency in silenced.adjacencies]
+    for step in range(steps):
+        weights = [_scaled(adjacency, (step + 0.5) / steps).requires_grad_() for adjacency in silenced.adjacencies]
+        slopes = torch.autograd.grad(silenced.log_odds_of(weights)[0, predicted], weights)
+        totals = [total + slope for total, slope in zip(totals, slopes, strict=True)]
+    evidence = np.zeros(len(graph.weight))
+    for adjacency, total in zip(silenced.adjacencies, totals, strict=True):
+        shares = adjacency.weights * adjacency.pairs.mask * total / steps
+        evidence += at_edges(adjacency, shares, graph.edge_index)
+    return np.asarray(np.where(graph.kept, evidence, 0), np.float32)
+
+
+def at_edges(adjacency: PairAdjacency, values: Tensor, edge_index: Int64s) -> Float64s:
+    """Sum of ``values`` (*rows, slots) of one image over heads and both directions of each edge, float64 (E,)."""
+    places = values.nonzero(as_tuple=True)
+    *_, source, slot = places
+    pairs = adjacency.pairs
+    target = pairs.candidates.neighbour[places].long() if isinstance(pairs, CandidatePairs) else slot
+    n_nodes = values.shape[-2]
+    low, high = np.sort([source.cpu().numpy(), target.cpu().numpy()], axis=0)
+    names, place = np.unique(low * n_nodes + high, return_inverse=True)
+    sums = np.append(np.bincount(place, values[places].double().cpu().numpy(), len(names)), 0.0)
+    low, high = np.sort(edge_index, axis=0)
+    wanted = low * n_nodes + high
+    found = np.searchsorted(names, wanted)
+    is_there = np.append(names, -1)[found] == wanted
+    return np.asarray(np.where(is_there, sums[found], 0.0))
+
+
+def _scaled(adjacency: PairAdjacency, factor: float) -> Tensor:
+    """Weights with those of pairs of different nodes times ``factor``."""
+    weights = adjacency.weights
+    return torch.where(adjacency.pairs.mask, factor * weights, weights)
+
+
+def _without(adjacency: PairAdjacency, batch: PaddedBatch, source: Tensor, target: Tensor) -> PairAdjacency:
+    """Copies of the graph of one image, each without the edge at its place in ``source`` and ``target`` (B,)."""
+    weights = adjacency.weights.repeat(len(source), 1, 1, 1)
+    copy = torch.arange(len(source), device=source.device)
+    weights[copy, :, source, target] = 0
+    weights[copy, :, target, source] = 0
+    return PairAdjacency(batch.all_pairs, weights)
+
+
+def _batches_of(pairs: Int64s, n_weights: int) -> Iterator[Int64s]:
+    at_once = max(1, WEIGHTS_PER_BATCH // n_weights)
+    for first in range(0, len(pairs), at_once):
+        yield pairs[first : first + at_once]

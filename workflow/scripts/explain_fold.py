@@ -1,0 +1,18 @@
+"""Rule explain_fold: the model of a fold to what speaks for which class in its test images."""
+
+from pathlib import Path
+
+from pipeline.logs import job_log
+from pipeline.training.explain_fold import explain_fold
+from pipeline.training.interpretation.explain_params import ExplainParams
+from pipeline.training.params import ReadingParams
+
+with job_log(snakemake.log[0]):
+    explain_fold(
+        Path(snakemake.input.model).parent,
+        Path(snakemake.params.features),
+        ExplainParams(**snakemake.params.explain),
+        device=snakemake.params.device,
+        source=snakemake.params.source,
+        reading=ReadingParams.of(snakemake.config["training"]),
+    )
