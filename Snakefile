@@ -45,6 +45,7 @@ rule all:
     default_target: True
     input:
         rules.write_report.output.page,
+        rules.write_panels.output.panels,
         wanted_predictions(),
         expand(rules.export_geojson.output, slide=COMPUTED),
 
@@ -85,6 +86,7 @@ rule train:
 rule report:
     input:
         rules.write_report.output.page,
+        rules.write_panels.output.panels,
 
 
 rule geojson:

@@ -31,11 +31,21 @@ OUTPUTS: Mapping[str, str] = {
         r"|[^/]+/predictions(\.csv|\.provenance\.json))"
     ),
     "predict": rf"predictions/{RUN}\.(excluded\.csv|csv|provenance\.json)",
-    "write_report": rf"report/{RUN}/(index\.html|figures|panels)",
+    "write_report": rf"report/{RUN}/(index\.html|figures)",
+    "write_panels": rf"report/{RUN}/panels",
 }
 """Paths of a rule's outputs below the results folder, in the order of the science."""
 
-TRAINING = ("split_cohort", "train_fold", "explain_fold", "train_final", "evaluate", "predict", "write_report")
+TRAINING = (
+    "split_cohort",
+    "train_fold",
+    "explain_fold",
+    "train_final",
+    "evaluate",
+    "predict",
+    "write_report",
+    "write_panels",
+)
 
 MADE_FROM_IT: Mapping[str, tuple[str, ...]] = {
     "tile_slide": (
@@ -50,11 +60,11 @@ MADE_FROM_IT: Mapping[str, tuple[str, ...]] = {
     "build_cell_graphs": ("cache_features", "export_geojson", *TRAINING),
     "cache_features": ("export_geojson", *TRAINING),
     "split_cohort": TRAINING[1:],
-    "train_fold": ("explain_fold", "evaluate", "write_report"),
-    "explain_fold": ("write_report",),
-    "train_final": ("predict", "write_report"),
-    "evaluate": ("write_report",),
-    "predict": ("write_report",),
+    "train_fold": ("explain_fold", "evaluate", "write_report", "write_panels"),
+    "explain_fold": ("write_report", "write_panels"),
+    "train_final": ("predict", "write_report", "write_panels"),
+    "evaluate": ("write_report", "write_panels"),
+    "predict": ("write_report", "write_panels"),
 }
 """Rules that read what a rule makes, directly or through others."""
 

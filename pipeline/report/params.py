@@ -21,6 +21,10 @@ class ReportParams(Tunables, section="report"):
     closeup_px: int = whole(560, 100, 4000, "side of that picture, pixels")
     graph_px: int = whole(640, 200, 4000, "longer side of a picture with a patch graph, pixels")
     max_edges: int = whole(150, 1, 100_000, "heaviest edges drawn on one slide; more hide the tissue")
+    panel_px: int = whole(1100, 200, 4000, "longer side of the tissue's picture in the panel of a slide, pixels")
+    panel_patches: int = whole(
+        160, 8, 2000, "patches with picture and features in the panel of a slide; others are cut from the tissue's"
+    )
     true_edges: str = text(
         "",
         "folder with {slide}.edges.csv, true edges of painted slides (abignet synth painted), drawn beside learned",

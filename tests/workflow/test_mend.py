@@ -9,7 +9,16 @@ import pytest
 
 from tests.workflow.conftest import Run
 
-TRAINING = {"split_cohort", "train_fold", "explain_fold", "train_final", "evaluate", "predict", "write_report"}
+TRAINING = {
+    "split_cohort",
+    "train_fold",
+    "explain_fold",
+    "train_final",
+    "evaluate",
+    "predict",
+    "write_report",
+    "write_panels",
+}
 
 
 @pytest.fixture
@@ -40,9 +49,9 @@ def test_a_finished_run_has_no_fault(finished):
     ("name", "made_again"),
     [
         ("cell_graphs/s01.zarr/weight", {"build_cell_graphs", "cache_features", "export_geojson"} | TRAINING),
-        ("features/new01.zarr/coords", {"cache_features", "export_geojson", "predict", "write_report"}),
-        ("training/test/default/seed_0/fold_1/graphs.zarr", {"train_fold", "evaluate", "write_report"}),
-        ("training/test/mean_pool/seed_0/metrics.json", {"evaluate", "write_report"}),
+        ("features/new01.zarr/coords", {"cache_features", "export_geojson", "predict", "write_report", "write_panels"}),
+        ("training/test/default/seed_0/fold_1/graphs.zarr", {"train_fold", "evaluate", "write_report", "write_panels"}),
+        ("training/test/mean_pool/seed_0/metrics.json", {"evaluate", "write_report", "write_panels"}),
     ],
 )
 def test_what_is_removed_is_planned_again(copied, exclude, name, made_again):

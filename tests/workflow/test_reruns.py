@@ -5,7 +5,7 @@ import time
 from pipeline.provenance import file_digest
 
 PER_SLIDE = {"tile_slide", "segment_nuclei", "build_cell_graphs", "cache_features", "export_geojson"}
-TRAINING = {"train_fold", "explain_fold", "train_final", "evaluate", "predict", "write_report"}
+TRAINING = {"train_fold", "explain_fold", "train_final", "evaluate", "predict", "write_report", "write_panels"}
 
 
 def test_a_second_run_has_nothing_to_do(finished, exclude):
@@ -19,11 +19,13 @@ def test_a_changed_training_parameter_reruns_only_training(finished, exclude):
 
 
 def test_another_memory_for_training_reruns_no_training(finished, exclude):
-    assert not TRAINING - {"write_report"} & set(finished.planned(changed=exclude | {"training": {"memory_gib": 1.5}}))
+    assert not TRAINING - {"write_report", "write_panels"} & set(
+        finished.planned(changed=exclude | {"training": {"memory_gib": 1.5}})
+    )
 
 
 def test_a_changed_report_parameter_reruns_only_the_report(finished, exclude):
-    assert set(finished.planned(changed=exclude | {"report": {"n_overlays": 1}})) == {"write_report"}
+    assert set(finished.planned(changed=exclude | {"report": {"n_overlays": 1}})) == {"write_report", "write_panels"}
 
 
 def test_a_changed_graph_parameter_reruns_from_the_graphs_on(finished, exclude):

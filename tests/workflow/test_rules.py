@@ -23,6 +23,7 @@ RULES = [
     "evaluate",
     "predict",
     "write_report",
+    "write_panels",
     "export_geojson",
 ]
 TARGETS = ["all", "tiles", "coords", "nuclei", "cell_graphs", "features", "train", "predict", "report", "geojson"]

@@ -46,6 +46,33 @@ rule write_report:
         "../scripts/write_report.py"
 
 
+rule write_panels:
+    input:
+        report=rules.write_report.input,
+    output:
+        panels=directory(f"{OUT}/report/{RUN}/panels"),
+    log:
+        f"{OUT}/logs/write_panels/{RUN}.log",
+    benchmark:
+        f"{OUT}/benchmarks/write_panels/{RUN}.tsv"
+    conda:
+        "../../envs/report.yaml"
+    threads: 4
+    resources:
+        mem_mb=more_memory(6000),
+        runtime=240,
+    params:
+        report=section("report"),
+        rows=[row.plain() for row in SLIDES.values()],
+        computed=COMPUTED,
+        new_slides=[row.slide_id for row in NEW],
+        config=config,
+        folds=FOLDS,
+        source=source_digest("pipeline.report.write_panels"),
+    script:
+        "../scripts/write_panels.py"
+
+
 rule export_geojson:
     input:
         tiles=TILES,
