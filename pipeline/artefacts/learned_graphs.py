@@ -40,18 +40,21 @@ class LearnedGraph:
     kept: Bools
 
 
-def mean_graph(graphs: Sequence[LearnedGraph], n_nodes: int) -> LearnedGraph:
-    """Mean weight of each edge over ``graphs`` of one image; an edge that one has not counts 0 there.
+def mean_graph(graphs: Sequence[LearnedGraph], n_nodes: int, votes: Sequence[float]) -> LearnedGraph:
+    """Mean weight of each edge over ``graphs`` of one image by ``votes``, sum 1.
 
-    Kept are the edges that any of them keeps.
+    An edge that one has not counts 0 there.  Kept are the edges that any keeps; graphs without a vote are left out.
     """
+    graphs = [graph for graph, vote in zip(graphs, votes, strict=True) if vote > 0]
+    shares = np.array([vote for vote in votes if vote > 0])
     first = graphs[0]
     if all(np.array_equal(graph.edge_index, first.edge_index) for graph in graphs[1:]):
-        weight = np.mean([graph.weight for graph in graphs], axis=0, dtype=np.float32)
-        return LearnedGraph(first.edge_index, weight, np.any([graph.kept for graph in graphs], axis=0))
+        mean = shares @ np.stack([graph.weight for graph in graphs])
+        return LearnedGraph(first.edge_index, mean.astype(np.float32), np.any([graph.kept for graph in graphs], axis=0))
     places = np.concatenate([graph.edge_index[0] * n_nodes + graph.edge_index[1] for graph in graphs])
     union, position = np.unique(places, return_inverse=True)
-    weight = np.bincount(position, np.concatenate([graph.weight for graph in graphs])) / len(graphs)
+    weighted = [share * graph.weight for share, graph in zip(shares, graphs, strict=True)]
+    weight = np.bincount(position, np.concatenate(weighted))
     kept = np.bincount(position, np.concatenate([graph.kept for graph in graphs])) > 0
     return LearnedGraph(np.stack([union // n_nodes, union % n_nodes]), weight.astype(np.float32), kept)
 

@@ -57,10 +57,14 @@ def test_an_open_store_names_its_images_and_gives_each(tmp_path):
 def test_the_mean_of_graphs_counts_an_edge_that_is_missing_as_0():
     one = LearnedGraph(np.array([[0, 1], [1, 0]]), np.array([0.8, 0.8], np.float32), np.array([True, True]))
     two = LearnedGraph(np.array([[0, 2], [2, 0]]), np.array([0.4, 0.4], np.float32), np.array([False, False]))
-    mean = mean_graph([one, two], 3)
+    mean = mean_graph([one, two], 3, [0.5, 0.5])
     weights = {tuple(edge): weight for edge, weight in zip(mean.edge_index.T.tolist(), mean.weight, strict=True)}
     assert weights == pytest.approx({(0, 1): 0.4, (1, 0): 0.4, (0, 2): 0.2, (2, 0): 0.2})
     assert mean.kept.tolist() == [True, False, True, False]
-    same = mean_graph([one, one], 3)
+    same = mean_graph([one, one], 3, [0.5, 0.5])
     assert np.array_equal(same.edge_index, one.edge_index)
     np.testing.assert_allclose(same.weight, one.weight)
+    alone = mean_graph([one, two], 3, [0.0, 1.0])
+    assert np.array_equal(alone.edge_index, two.edge_index)
+    assert not alone.kept.any()
+    np.testing.assert_allclose(mean_graph([one, one], 3, [0.25, 0.75]).weight, one.weight)

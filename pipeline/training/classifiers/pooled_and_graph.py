@@ -22,9 +22,9 @@ from pipeline.training.methods.presets import MethodSpec
 
 
 class PooledAndGraph(nn.Module):
-    r"""Logits of the pooled model and the mean of those of several graph models, each kept in part.
+    r"""Logits of the pooled model and those of several graph models by their votes, each path kept in part.
 
-    .. math:: z = \beta\, z_{pooled} + \alpha\, \tfrac{1}{K} \textstyle\sum_k g_k
+    .. math:: z = \beta\, z_{pooled} + \alpha\, \textstyle\sum_k w_k g_k, \quad \sum_k w_k = 1
 
     Parameters
     ----------
@@ -37,6 +37,7 @@ class PooledAndGraph(nn.Module):
     pooled_kept: Tensor
     graph_kept: Tensor
     pooled_alone: Tensor
+    votes: Tensor
 
     def __init__(self, members: Sequence[ImageClassifier], n_features: int, n_classes: int) -> None:
         super().__init__()
@@ -45,6 +46,7 @@ class PooledAndGraph(nn.Module):
         self.register_buffer("pooled_kept", torch.ones(()))
         self.register_buffer("graph_kept", torch.ones(()))
         self.register_buffer("pooled_alone", torch.ones(()))
+        self.register_buffer("votes", torch.full((len(members),), 1 / len(members)))
 
     @classmethod
     def from_spec(cls, spec: MethodSpec, n_features: int, n_classes: int, *, n_members: int) -> "PooledAndGraph":
@@ -53,13 +55,14 @@ class PooledAndGraph(nn.Module):
         return cls(members, n_features, n_classes)
 
     @torch.no_grad()
-    def keep(self, linear: PooledLinear, *, pooled: float, graph: float, alone: float) -> None:
-        """Take the weights of the pooled path, how much counts of it and of the graph path, and of it alone."""
+    def keep(self, linear: PooledLinear, *, pooled: float, graph: float, alone: float, votes: Sequence[float]) -> None:
+        """Take the weights of the pooled path, how much counts of it, of the graph path and of it alone, and votes."""
         self.pooled.weight.copy_(torch.from_numpy(linear.weight))
         self.pooled.bias.copy_(torch.from_numpy(linear.bias))
         self.pooled_kept.fill_(pooled)
         self.graph_kept.fill_(graph)
         self.pooled_alone.fill_(alone)
+        self.votes.copy_(torch.tensor(votes))
 
     @property
     def graph_models(self) -> list[ImageClassifier]:
@@ -81,8 +84,8 @@ class PooledAndGraph(nn.Module):
     def through(self, batch: ImageBatch, adjacencies: Iterable[Adjacency]) -> Tensor:
         """Logits (B, n_classes) through graphs that are there already, one of each graph model."""
         pairs = zip(self.graph_models, adjacencies, strict=True)
-        added = torch.stack([member.logits(batch, adjacency) for member, adjacency in pairs]).mean(dim=0)
-        return self.pooled_path(batch) + self.graph_kept * added
+        added = torch.stack([member.logits(batch, adjacency) for member, adjacency in pairs])
+        return self.pooled_path(batch) + self.graph_kept * torch.einsum("k,kbc->bc", self.votes, added)
 
     def pooled_path(self, batch: ImageBatch) -> Tensor:
         """What the pooled path adds to the logits beside the graph path, (B, n_classes)."""
@@ -105,8 +108,10 @@ class PooledAndGraph(nn.Module):
 
     @torch.no_grad()
     def learned_graphs(self, batch: ImageBatch) -> list[LearnedGraph]:
-        """Mean over the graph models of their noise-free graph of each image, whether it is kept or not."""
+        """Mean by votes of the graph models' noise-free graphs of each image, whether it is kept or not."""
+        votes = self.votes.tolist()
         by_member = [member.learned_graphs(batch) for member in self.graph_models]
         return [
-            mean_graph(graphs, size) for graphs, size in zip(zip(*by_member, strict=True), batch.sizes, strict=True)
+            mean_graph(graphs, size, votes)
+            for graphs, size in zip(zip(*by_member, strict=True), batch.sizes, strict=True)
         ]

@@ -91,10 +91,10 @@ def cross_fit(
     """
     spec, seeds, everything = task.spec, task.seeds, images.all
     linear = best_pooled_linear(everything, balanced=spec.settings.class_weights, seed=seeds.of(*POOLED_FOLDS))
-    stacked = _stacked(everything, linear, class_weight)
+    parts = held_out_parts(images, spec.settings.cross_fit, seeds.of(spec.name, "held-out parts"))
+    stacked = _stacked(everything, linear, class_weight, parts)
     share = pooled_share(stacked)
     log.info("%s: pooled path of %s, C %.3g, kept %.2f", spec.name, linear.pooling, linear.inverse_penalty, share)
-    parts = held_out_parts(images, spec.settings.cross_fit, seeds.of(spec.name, "held-out parts"))
     beside = _beside(images, share * linear.held_out)
     path = GraphPath(beside, n_features, class_weight, task, Trainings(unfinished, task.device))
     n_parts = max(int(parts.max()) + 1, 1)
@@ -107,7 +107,8 @@ def cross_fit(
     gate = judge(judged, n_models=len(path.models), n_planned=n_parts)
     log.info("%s: graph path %s", spec.name, gate.summary)
     network = PooledAndGraph(path.models, n_features, len(class_weight)).to(task.device)
-    network.keep(linear, pooled=gate.pooled_kept, graph=gate.graph_kept, alone=gate.pooled_alone)
+    kept = {"pooled": gate.pooled_kept, "graph": gate.graph_kept, "alone": gate.pooled_alone}
+    network.keep(linear, **kept, votes=gate.votes)
     told = judged if gate.judged else stacked
     return CrossFit(network, path.history, gate, (told.logits(gate.pooled_kept, gate.graph_kept), told.labels))
 
@@ -211,11 +212,11 @@ def refitting(spec: MethodSpec) -> MethodSpec:
     return replace(spec, levels="one", settings=replace(spec.settings, pretraining_steps=0))
 
 
-def _stacked(images: Sequence[NodeImage], linear: PooledLinear, class_weight: Tensor) -> HeldOut:
+def _stacked(images: Sequence[NodeImage], linear: PooledLinear, class_weight: Tensor, parts: Int64s) -> HeldOut:
     """The linear model's logits of images held out, and none of a graph yet."""
-    labels = labels_of(images)
+    labels, none = labels_of(images), np.zeros_like(linear.held_out)
     weights: Float64s = class_weight.double().cpu().numpy()[labels]
-    return HeldOut(linear.held_out, np.zeros_like(linear.held_out), labels, np.array(patients_of(images)), weights)
+    return HeldOut(linear.held_out, none, labels, np.array(patients_of(images)), weights, parts)
 
 
 def offset_of(image: NodeImage) -> Tensor:

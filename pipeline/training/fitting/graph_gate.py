@@ -3,7 +3,8 @@
 Both paths are judged by what they say of images that fitted neither: stacked
 generalisation (Wolpert 1992) with weights of 0 and above (after Breiman 1996), which
 shrink each path as far as it misleads.  The graph path is kept only if its gain is larger
-than patients would give by chance.
+than patients would give by chance; its models then vote by what each gained on the images
+that it alone did not see, so that one that did not leave chance does not speak.
 """
 
 from dataclasses import dataclass, fields
@@ -50,6 +51,8 @@ class GraphGate:
         Images it was judged by, and their patients.
     n_models, n_planned
         Graph models fitted, of so many; less where the first ones added nothing.
+    votes
+        Share of each graph model in the graph path, sum 1; equal where it is off or nothing was judged.
     """
 
     on: bool
@@ -64,6 +67,7 @@ class GraphGate:
     n_patients: int
     n_models: int
     n_planned: int
+    votes: tuple[float, ...]
 
     @property
     def summary(self) -> str:
@@ -92,6 +96,8 @@ class HeldOut:
         Whose images they are, text (n,).
     weights
         float64 (n,), weight of each image in the loss.
+    models
+        Number of the graph model that did not see the image, int64 (n,).
     """
 
     pooled: Float64s
@@ -99,6 +105,7 @@ class HeldOut:
     labels: Int64s
     patients: NDArray[np.str_]
     weights: Float64s
+    models: Int64s
 
     def of(self, chosen: Bools) -> "HeldOut":
         """The images for which the mask ``chosen`` (n,) is True."""
@@ -144,15 +151,32 @@ def judge(held_out: HeldOut, *, n_models: int, n_planned: int) -> GraphGate:
     """Decide by images held out; without two classes and two patients among them the graph path is kept as it is."""
     n_images, n_patients = len(held_out.labels), len(set(held_out.patients))
     counts = {"n_images": n_images, "n_patients": n_patients, "n_models": n_models, "n_planned": n_planned}
+    equal = (1 / n_models,) * n_models
     alone = pooled_share(held_out) if n_images else 1.0
     if len(np.unique(held_out.labels)) < 2 or n_patients < 2:
-        return GraphGate(True, False, alone, 1.0, alone, None, None, None, **counts)
+        return GraphGate(True, False, alone, 1.0, alone, None, None, None, **counts, votes=equal)
     pooled_kept, graph_kept = shares(held_out)
     gained = gains(held_out, alone, (pooled_kept, graph_kept))
     gain, margin = float(gained.mean()), ONE_SIDED_95 * standard_error(gained, held_out.patients)
     on = gain > max(margin, LEAST_GAIN)
     kept = (pooled_kept, graph_kept) if on else (alone, 0.0)
-    return GraphGate(on, True, *kept, alone, gain, gain - margin, gain + margin, **counts)
+    votes = votes_of(gained, held_out.models, n_models) if on else equal
+    return GraphGate(on, True, *kept, alone, gain, gain - margin, gain + margin, **counts, votes=votes)
+
+
+def votes_of(gained: Float64s, models: Int64s, n_models: int) -> tuple[float, ...]:
+    """Shares, sum 1, of graph models in proportion to what each gained on the images it did not see.
+
+    Parameters
+    ----------
+    gained
+        Fall of each image's loss by the graph path, float64 (n,), positive in sum.
+    models
+        Which model did not see the image, int64 (n,).
+    """
+    n_images = np.maximum(np.bincount(models, minlength=n_models), 1)
+    means = np.maximum(np.bincount(models, gained, n_models) / n_images, 0.0)
+    return tuple(float(share) for share in means / means.sum())
 
 
 def standard_error(values: Float64s, patients: NDArray[np.str_]) -> float:

@@ -14,18 +14,18 @@ def network():
     return PooledAndGraph.from_spec(METHODS["default"], 5, 2, n_members=3).eval()
 
 
-def keep(network, **kept):
+def keep(network, votes=(0.5, 0.5, 0), **kept):
     rng = np.random.default_rng(0)
     linear = PooledLinear(rng.normal(size=(2, 10)), rng.normal(size=2), "mean_sd", 1.0, np.zeros((0, 2)), 0.0)
-    network.keep(linear, **kept)
+    network.keep(linear, votes=votes, **kept)
     return torch.from_numpy(linear.weight).float(), torch.from_numpy(linear.bias).float()
 
 
 @torch.no_grad()
-def test_logits_are_so_much_of_the_pooled_path_and_of_the_mean_of_the_graph_models(network, batch):
-    weight, bias = keep(network, pooled=0.5, graph=0.25, alone=0.75)
+def test_logits_are_so_much_of_the_pooled_path_and_of_the_graph_models_by_their_votes(network, batch):
+    weight, bias = keep(network, votes=(0.5, 0.3, 0.2), pooled=0.5, graph=0.25, alone=0.75)
     pooled = mean_and_sd(batch) @ weight.T + bias
-    graph = sum(member(batch) for member in network.members) / 3
+    graph = sum(vote * member(batch) for vote, member in zip((0.5, 0.3, 0.2), network.members, strict=True))
     torch.testing.assert_close(network(batch), 0.5 * pooled + 0.25 * graph)
     torch.testing.assert_close(network.without_graph(batch), 0.75 * pooled)
 
@@ -39,7 +39,7 @@ def test_a_graph_path_that_is_refused_is_not_computed(network, batch):
 
 
 @torch.no_grad()
-def test_its_graphs_are_means_over_the_graph_models(network, batch):
+def test_its_graphs_are_means_over_the_graph_models_until_votes_are_known(network, batch):
     graphs = network.learned_graphs(batch)
     by_member = [member.learned_graphs(batch) for member in network.graph_models]
     for place, graph in enumerate(graphs):

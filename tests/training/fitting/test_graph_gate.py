@@ -11,6 +11,7 @@ from pipeline.training.fitting.graph_gate import (
     refuses,
     shares,
     standard_error,
+    votes_of,
 )
 
 
@@ -21,7 +22,7 @@ def held_out(n=200, *, pooled=0.0, graph=0.0, seed=0, per_patient=1):
     truth = np.stack([1 - labels, labels], axis=1) - 0.5
     noisy = [strength * truth + rng.normal(size=(n, 2)) for strength in (pooled, graph)]
     patients = np.array([f"p{place // per_patient}" for place in range(n)])
-    return HeldOut(*noisy, labels, patients, np.ones(n))
+    return HeldOut(*noisy, labels, patients, np.ones(n), np.arange(n) // 2 % 3)
 
 
 def decided(told):
@@ -104,3 +105,19 @@ def test_the_decision_is_told_in_words():
     early = judge(held_out(pooled=3), n_models=1, n_planned=3)
     assert "after 1 of 3 models" in early.summary
     assert "of it kept: it gains +" in decided(held_out(graph=3)).summary
+
+
+def test_models_vote_by_what_they_gained_on_the_images_they_did_not_see():
+    told = held_out(graph=3)
+    idle = np.where((told.models == 1)[:, None], 0.0, told.graph)
+    votes = decided(replace(told, graph=idle)).votes
+    assert votes[1] < 0.01
+    assert votes[0] > 0.3
+    assert votes[2] > 0.3
+    assert sum(votes) == pytest.approx(1)
+    assert votes_of(np.array([0.2, 0.4, -0.3, 0.1]), np.array([0, 0, 1, 3]), 4) == pytest.approx((0.75, 0, 0, 0.25))
+
+
+@pytest.mark.parametrize("told", [held_out(pooled=3), held_out(8).of(np.zeros(8, bool))])
+def test_votes_are_equal_where_the_graph_is_off_or_not_judged(told):
+    assert decided(told).votes == pytest.approx((1 / 3,) * 3)
