@@ -35,7 +35,7 @@ class Source:
 def read_sources(rows: Sequence[SlideRow], files: Mapping[str, Path]) -> tuple[list[Source], tuple[str, ...]]:
     """Images with their features, and the features' names.
 
-    A feature that is undefined in some patch is left out of all, and the log says so.
+    Images without a patch are left out; so is a feature that is undefined in some patch, of all, and the log says so.
 
     Parameters
     ----------
@@ -45,9 +45,13 @@ def read_sources(rows: Sequence[SlideRow], files: Mapping[str, Path]) -> tuple[l
     Raises
     ------
     CohortError
-        If two images have different features, or none is defined everywhere.
+        If no image has a patch, two images have different features, or none is defined everywhere.
     """
-    stores = [read_features(files[row.slide_id]) for row in rows]
+    read = [(row, read_features(files[row.slide_id])) for row in rows]
+    sources = [(row, store) for row, store in read if len(store.features)]
+    if not sources:
+        raise CohortError(f"mosaics are made of patches, and none of the {len(rows)} images has any.")
+    stores = [store for _, store in sources]
     names = stores[0].feature_names
     other = next((store for store in stores if store.feature_names != names), None)
     if other is not None:
@@ -60,5 +64,5 @@ def read_sources(rows: Sequence[SlideRow], files: Mapping[str, Path]) -> tuple[l
         raise CohortError("no feature is defined in every patch of every image, and mosaics need some.")
     if not defined.all():
         log.warning("mosaics: %d of %d features are undefined in some patch and left out", (~defined).sum(), len(names))
-    sources = [Source(row.slide_id, row.case_id, s.features[:, defined]) for row, s in zip(rows, stores, strict=True)]
-    return sources, tuple(name for name, is_defined in zip(names, defined, strict=True) if is_defined)
+    kept = [Source(row.slide_id, row.case_id, store.features[:, defined]) for row, store in sources]
+    return kept, tuple(name for name, is_defined in zip(names, defined, strict=True) if is_defined)

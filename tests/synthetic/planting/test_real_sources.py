@@ -41,3 +41,12 @@ def test_images_without_a_defined_feature_are_told(tmp_path):
     files = written(tmp_path, [[[1, np.nan]], [[np.nan, 4]]])
     with pytest.raises(CohortError, match="no feature is defined"):
         read_sources(ROWS, files)
+
+
+def test_images_without_a_patch_are_left_out(tmp_path):
+    files = written(tmp_path, [np.zeros((0, 2)), [[1, 2]]])
+    sources, names = read_sources(ROWS, files)
+    assert [source.slide_id for source in sources] == ["b"]
+    assert names == ("first", "second")
+    with pytest.raises(CohortError, match="none of the 1 images has any"):
+        read_sources(ROWS[:1], files)
