@@ -47,7 +47,8 @@ def command(
 ) -> None:
     """Apply a trained model to feature caches.
 
-    Slides without any patch are listed with their reason in `{out}.excluded.csv`. Features that were made otherwise
+    Slides without any patch are listed with their reason in `{stem}.excluded.csv`; the patch graphs
+    that the model used are in `{stem}.graphs.zarr`. Features that were made otherwise
     than those the model was trained on (another tile size, resolution, segmenter, encoder, ...) are refused.
     """
     from pipeline.training.predict import predict

@@ -208,7 +208,7 @@ def _page(path: Path) -> None:
 
 READERS: Mapping[str, Callable[[Product], Provenance]] = {
     r"(.*/)?model\.pt": _model,
-    r"(.*/)?graphs\.zarr": _learned_graphs,
+    r"(.*[/.])?graphs\.zarr": _learned_graphs,
     r"(.*/)?evidence\.zarr": _evidence,
     r"predictions/[^/]+\.excluded\.csv|(.*/)?excluded\.csv": _table(read_excluded),
     r"predictions/[^/]+\.csv|(.*/)?fold_\d+/predictions\.csv": _table(read_predictions),

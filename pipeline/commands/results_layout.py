@@ -30,7 +30,7 @@ OUTPUTS: Mapping[str, str] = {
         rf"training/{RUN}/(comparison(\.csv|\.provenance\.json)|[^/]+/seed_\d+/metrics\.json"
         r"|[^/]+/predictions(\.csv|\.provenance\.json))"
     ),
-    "predict": rf"predictions/{RUN}\.(excluded\.csv|csv|provenance\.json)",
+    "predict": rf"predictions/{RUN}\.(excluded\.csv|csv|graphs\.zarr|provenance\.json)",
     "write_report": rf"report/{RUN}/(index\.html|figures)",
     "write_panels": rf"report/{RUN}/panels",
 }
@@ -79,7 +79,9 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
     "train_final": tuple(
         f"training/{{run}}/{{method}}/final/{name}" for name in ("model.pt", "history.csv", "provenance.json")
     ),
-    "predict": tuple(f"predictions/{{run}}{end}" for end in (".csv", ".excluded.csv", ".provenance.json")),
+    "predict": tuple(
+        f"predictions/{{run}}{end}" for end in (".csv", ".excluded.csv", ".graphs.zarr", ".provenance.json")
+    ),
 }
 """Outputs of which a job leaves all or none."""
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from pipeline.artefacts.json_files import write_provenance_of
+from pipeline.artefacts.learned_graphs import write_learned_graphs
 from pipeline.artefacts.predictions import prediction_frame, write_predictions
 from pipeline.artefacts.sheet import SlideRow
 from pipeline.artefacts.splits import EXCLUDED_COLUMNS, write_excluded
@@ -20,7 +21,7 @@ from pipeline.training.cohort.made_alike import check_made_as, noted_mismatches
 from pipeline.training.fitting.applicability import check_applicable
 from pipeline.training.fitting.checkpoint import TrainedModel, read_model
 from pipeline.training.fitting.fitting_task import fitted_by
-from pipeline.training.fitting.inference import predict_probabilities
+from pipeline.training.fitting.inference import each_learned_graph, predict_probabilities
 from pipeline.training.params import DEFAULT_READING, ReadingParams
 
 log = get_logger("training")
@@ -44,7 +45,7 @@ def predict(
 
     Labels are carried as they are given; they may be classes that the model does not know.
     Beside ``{stem}.csv`` stand ``{stem}.excluded.csv`` (slides without a patch, with the
-    reason) and ``{stem}.provenance.json``.
+    reason), ``{stem}.graphs.zarr`` (the patch graph of each slide) and ``{stem}.provenance.json``.
 
     Parameters
     ----------
@@ -70,10 +71,16 @@ def predict(
     check_cohort(cohort, model, model_path)
     check_applicable(cohort, cohort.slides, model.spec)
     full = [row for row in rows if cohort.n_patches(row.slide_id)]
+    out = Path(out_path)
+    upstream = {"model": file_digest(model_path), "features": cohort.digest}
+    provenance = record(params=fitted_by(model.spec, model.fitting), source=source, upstream=upstream)
+    provenance |= noted_mismatches(mismatches)
     with deterministic_torch(STOCHASTIC_SEED, model.spec.settings.threads, place):
         images = model.images([cohort.slides[row.slide_id] for row in full], place)
         n_classes = len(model.class_names)
         probabilities = predict_probabilities(model.network, images, n_classes=n_classes, temperature=model.temperature)
+        graphs = ((full[place].slide_id, graph) for place, graph in each_learned_graph(model.network, images))
+        write_learned_graphs(out.with_suffix(".graphs.zarr"), graphs, provenance)
     frame = prediction_frame(
         [row.slide_id for row in full],
         [row.case_id for row in full],
@@ -81,13 +88,9 @@ def predict(
         model.class_names,
         probabilities,
     )
-    out = Path(out_path)
     write_predictions(out, frame)
     excluded = out.with_suffix(".excluded.csv")
     _write_excluded(excluded, rows, cohort)
-    upstream = {"model": file_digest(model_path), "features": cohort.digest}
-    provenance = record(params=fitted_by(model.spec, model.fitting), source=source, upstream=upstream)
-    provenance |= noted_mismatches(mismatches)
     write_provenance_of(out, provenance, [excluded.name])
 
 

@@ -47,6 +47,7 @@ LEARNED = {"r": frozenset({"a", "b.1"})}
         ("training/r/joint/predictions.csv", "evaluate", {"run": "r"}),
         ("training/r/joint/seed_0/fold_1/predictions.csv", "train_fold", {"run": "r", "fold": "1"}),
         ("predictions/r.excluded.csv", "predict", {"run": "r"}),
+        ("predictions/r.graphs.zarr", "predict", {"run": "r"}),
         ("report/r/figures", "write_report", {"run": "r"}),
         ("report/r/panels", "write_panels", {"run": "r"}),
         ("caches/a.zarr", None, {}),

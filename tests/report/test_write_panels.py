@@ -9,25 +9,58 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pipeline.artefacts.evidence import Evidence, EvidenceFacts, EvidenceHeader, write_evidence
+from pipeline.artefacts.learned_graphs import LearnedGraphs, write_learned_graphs
+from pipeline.artefacts.predictions import read_predictions
 from pipeline.report.contents.report_sources import ReportSources
 from pipeline.report.params import ReportParams
 from pipeline.report.write_panels import write_panels
 from tests.browser import Browser, needs_browser, running_browser
 from tests.report.page_reading import Page
+from tests.report.results_tree import Recipe, Tree
+from tests.report.slide_tables import MADE
 
 Build = Callable[..., ReportSources]
 
 
 @pytest.fixture(scope="module")
-def sources(standard_run: ReportSources) -> ReportSources:
-    return replace(standard_run, config={**standard_run.config, "prediction": {"method": "default"}})
+def sources(tmp_path_factory: pytest.TempPathFactory) -> ReportSources:
+    """The standard run with evidence of its reference method and graphs of predictions."""
+    made = Tree(tmp_path_factory.mktemp("run"), Recipe()).build()
+    for fold in made.folds:
+        write_evidence_of(made.fold_folder("default", 0, fold))
+    assert made.predictions is not None
+    graph = LearnedGraphs(made.fold_folder("default", 0, 0) / "graphs.zarr").of("s00")
+    write_learned_graphs(made.predictions.with_suffix(".graphs.zarr"), [("u00", graph)], MADE)
+    return replace(made, config={**made.config, "prediction": {"method": "default"}})
+
+
+def write_evidence_of(fold: Path) -> None:
+    """Evidence of nine patches a slide: patch i speaks i - 4 for the first class, an edge as much as its weight."""
+    graphs = LearnedGraphs(fold / "graphs.zarr")
+    predicted = read_predictions(fold / "predictions.csv").set_index("slide_id")["predicted"]
+    node = np.arange(9, dtype=np.float32)[:, None] - 4
+    images = [
+        (
+            slide_id,
+            Evidence(
+                np.hstack([node, -node]),
+                graphs.of(slide_id).weight * graphs.of(slide_id).kept,
+                np.tile(np.array([[0.5, -1.0, 0.0]], np.float32), (9, 1)),
+                EvidenceFacts(predicted[slide_id], 1.0, 0.25, 0.5, "occlusion", None, 1, 0.0),
+            ),
+        )
+        for slide_id in graphs.slide_ids
+    ]
+    header = EvidenceHeader(("benign", "malignant"), ("first", "second", "third"), "default")
+    write_evidence(fold / "evidence.zarr", header, images, MADE)
 
 
 @pytest.fixture(scope="module")
 def params(tmp_path_factory: pytest.TempPathFactory) -> ReportParams:
     """Parameters that name one true edge of slide s00."""
     truth = tmp_path_factory.mktemp("truth")
-    edges = pd.DataFrame({"x_l0": [64], "y_l0": [64], "other_x_l0": [128], "other_y_l0": [64]})
+    edges = pd.DataFrame({"x_l0": [96], "y_l0": [96], "other_x_l0": [192], "other_y_l0": [96]})
     edges.to_csv(truth / "s00.edges.csv", index=False)
     return ReportParams(true_edges=str(truth))
 
@@ -105,7 +138,7 @@ def test_a_panel_draws_its_graph_and_its_slider_thins_it(written: Path, browser:
         tab.run("byId('weight').value = 0; byId('weight').dispatchEvent(new Event('input'))")
         assert (many > 3, tab.run("shownPairs()")) == (True, 1)
         assert tab.run("byId('weight-says').textContent").startswith("1 of ")
-        assert tab.run("byId('true-label').hidden") is False
+        assert tab.run("[byId('true-label').hidden, trueEdges]") == [False, [[0, 1]]]
         assert tab.faults == []
 
 
@@ -126,6 +159,37 @@ def test_pointing_at_an_edge_tells_its_weight_patches_and_features(written: Path
         assert "second" in text
         assert tab.run("byId('card').querySelectorAll('canvas').length") == 2
         assert tab.faults == []
+
+
+@needs_browser
+def test_a_panel_shows_what_spoke_for_and_against(written: Path, browser: Browser) -> None:
+    with browser.tab() as tab:
+        tab.open((written / "s00.html").as_uri())
+        tab.wait("stage.scale > 0")
+        is_first = tab.run("views[0].predicted") == "benign"
+        words = [
+            f"patch {node}: {sign}{4 - rank}.00"
+            for sign, order in (("+", range(8, 4, -1)), ("−", range(4)))
+            for rank, node in enumerate(order if is_first else [8 - node for node in order])
+        ]
+        shown = tab.run("[...document.querySelectorAll('.patch span')].map((words) => words.textContent)")
+        assert shown == words
+        tab.run("document.querySelector('.patch').click()")
+        assert "second−1.00" in tab.run("byId('card').textContent")
+        assert "if no patch heard another they would be +0.25" in tab.run("byId('gallery').textContent")
+        assert tab.faults == []
+
+
+@needs_browser
+def test_a_slide_without_label_shows_the_graph_of_the_final_model_and_no_evidence(
+    written: Path, browser: Browser
+) -> None:
+    with browser.tab() as tab:
+        tab.open((written / "u00.html").as_uri())
+        tab.wait("stage.scale > 0")
+        assert "final model" in tab.run("byId('verdict').textContent")
+        assert tab.run("shownPairs()") > 3
+        assert "No evidence" in tab.run("byId('gallery').textContent")
 
 
 @needs_browser

@@ -7,6 +7,7 @@ import torch
 
 from pipeline.artefacts.features import read_features, write_features
 from pipeline.artefacts.json_files import read_json
+from pipeline.artefacts.learned_graphs import LearnedGraphs
 from pipeline.artefacts.predictions import read_predictions
 from pipeline.artefacts.sheet import SlideRow
 from pipeline.artefacts.splits import read_excluded
@@ -49,6 +50,19 @@ def test_a_stored_model_repeats_the_folds_predictions(fold, stored, tmp_path):
     by_id = {row.slide_id: row for row in stored[0]}
     found = run(fold, stored[1], [by_id[slide_id] for slide_id in expected["slide_id"]], tmp_path / "p.csv")
     pd.testing.assert_frame_equal(found, expected)
+
+
+def test_the_graphs_behind_predictions_are_those_of_the_fold(fold, stored, tmp_path):
+    of_fold = LearnedGraphs(fold / "graphs.zarr")
+    rows = [row for row in stored[0] if row.slide_id in of_fold.slide_ids]
+    run(fold, stored[1], rows, tmp_path / "p.csv")
+    found = LearnedGraphs(tmp_path / "p.graphs.zarr")
+    assert found.slide_ids == of_fold.slide_ids
+    for slide_id in found.slide_ids:
+        one, other = found.of(slide_id), of_fold.of(slide_id)
+        assert (one.edge_index == other.edge_index).all()
+        assert (one.weight == other.weight).all()
+        assert (one.kept == other.kept).all()
 
 
 def test_slides_read_where_they_are_used_are_predicted_as_those_in_memory(fold, stored, tmp_path):

@@ -164,8 +164,9 @@ def predicted_caches(wildcards):
 
 
 def wanted_predictions():
-    """The table of predictions where there is a slide to predict, else nothing."""
-    return [f"{OUT}/predictions/{RUN}.csv"] if PREDICTED else []
+    """The table of predictions and the graphs behind it where there is a slide to predict, else nothing."""
+    made = [f"{OUT}/predictions/{RUN}{end}" for end in (".csv", ".graphs.zarr")]
+    return made if PREDICTED else []
 
 
 def alternatives(slides):

@@ -5,6 +5,7 @@ rule predict:
     output:
         predictions=f"{OUT}/predictions/{RUN}.csv",
         excluded=f"{OUT}/predictions/{RUN}.excluded.csv",
+        graphs=directory(f"{OUT}/predictions/{RUN}.graphs.zarr"),
         provenance=f"{OUT}/predictions/{RUN}.provenance.json",
     log:
         f"{OUT}/logs/predict/{RUN}.log",

@@ -3,13 +3,16 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from itertools import zip_longest
+from typing import TypeVar
 
 import pandas as pd
 
 from pipeline.report.contents.cohort_outcome import SlideSummary
 
+Item = TypeVar("Item", str, int)
 
-def in_turn(groups: Sequence[Sequence[str]]) -> list[str]:
+
+def in_turn(groups: Sequence[Sequence[Item]]) -> list[Item]:
     """First of every group, then second of every group, and so on."""
     return [item for turn in zip_longest(*groups) for item in turn if item is not None]
 

@@ -13,6 +13,10 @@ MOST_PAIRS = 800
 """Heaviest pairs that a panel carries for one model; what it draws of them the reader chooses."""
 
 
+MOST_JOINED = 8
+"""Patches shown as the most joined ones."""
+
+
 class ShownGraph:
     """Pairs of patches joined by kept edges, heaviest first.
 

@@ -8,13 +8,11 @@ from typing import Any
 
 import pandas as pd
 
+from pipeline.artefacts.evidence import EVIDENCE
 from pipeline.artefacts.predictions import PROBABILITY_PREFIX, class_names, read_predictions
 from pipeline.report.contents.cohort_outcome import SlideSummary, read_cohort
 from pipeline.report.contents.method_results import read_results
 from pipeline.report.contents.report_sources import ReportSources
-
-EVIDENCE = "evidence.zarr"
-"""Store of a fold with the evidence of patches, edges and features."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +30,7 @@ class ModelView:
     probabilities
         By class.
     graphs, evidence
-        Stores that hold the slide; neither need exist.
+        Stores that hold the slide and need not exist; None where nobody writes one.
     """
 
     method: str
@@ -41,7 +39,7 @@ class ModelView:
     predicted: str
     probabilities: Mapping[str, float]
     graphs: Path
-    evidence: Path
+    evidence: Path | None
 
 
 @dataclass(frozen=True)
@@ -107,12 +105,9 @@ def _views(sources: ReportSources) -> dict[str, list[ModelView]]:
             views[row["slide_id"]].append(_view(row, method, (seed, fold), folder / "graphs.zarr", folder / EVIDENCE))
     if sources.predictions is not None:
         method = str(sources.config["prediction"]["method"])
-        graphs, evidence = (
-            sources.predictions.with_suffix(".graphs.zarr"),
-            sources.predictions.with_suffix(f".{EVIDENCE}"),
-        )
+        graphs = sources.predictions.with_suffix(".graphs.zarr")
         for row in _rows(read_predictions(sources.predictions)):
-            views[row["slide_id"]].append(_view(row, method, (None, None), graphs, evidence))
+            views[row["slide_id"]].append(_view(row, method, (None, None), graphs, None))
     return views
 
 
@@ -125,7 +120,7 @@ def _rows(predictions: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _view(
-    row: Mapping[str, Any], method: str, seed_fold: tuple[int | None, int | None], graphs: Path, evidence: Path
+    row: Mapping[str, Any], method: str, seed_fold: tuple[int | None, int | None], graphs: Path, evidence: Path | None
 ) -> ModelView:
     probabilities = {name: float(row[f"{PROBABILITY_PREFIX}{name}"]) for name in row["classes"]}
     return ModelView(method, *seed_fold, str(row["predicted"]), probabilities, graphs, evidence)

@@ -3,54 +3,37 @@
 Frame of what a panel carries: shares of its field from the field's top-left corner, y down.
 """
 
-from contextlib import ExitStack
 from dataclasses import dataclass, field
-from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from pipeline.arrays import Float64s, Int64s
-from pipeline.artefacts.feature_parts import PatchPlaces, open_features, read_patch_places
-from pipeline.artefacts.learned_graphs import LearnedGraph, LearnedGraphs
-from pipeline.artefacts.tiles import read_tiles
-from pipeline.errors import MissingMppError, SlideError
-from pipeline.report.contents.graph_statistics import ImageGraph, kept_pairs
-from pipeline.report.contents.true_edges import read_true_graph
 from pipeline.report.figures.colour_wheel import orientation_colours
-from pipeline.report.figures.field_of_view import FieldOfView, read_field
-from pipeline.report.panels.graph_pairs import ShownGraph, most_joined
+from pipeline.report.figures.field_of_view import FieldOfView
 from pipeline.report.panels.nuclei_fields import read_nuclei_fields
-from pipeline.report.panels.packed import packed, packed_places, packed_shares
+from pipeline.report.panels.packed import Packed, packed, packed_places, packed_shares
 from pipeline.report.panels.panel_pictures import (
     PATCH_PX,
-    PATCH_QUALITY,
     PATCHES_ABREAST,
-    TISSUE_QUALITY,
+    PanelPictures,
     field_of_boxes,
-    first_of_each,
-    patch_sheet,
-    webp,
+    field_of_slide,
+    pictures_of,
 )
-from pipeline.report.panels.panel_subjects import ModelView, PanelSubject
+from pipeline.report.panels.panel_subjects import PanelSubject
 from pipeline.report.panels.patch_values import STEPS_PER_SD, packed_features, standardised
+from pipeline.report.panels.slide_reading import SlideReading
 from pipeline.report.params import ReportParams
-from pipeline.slides.mpp_ranges import ANY_MPP
-from pipeline.slides.reader import SlideReader, open_slide
-
-MOST_FEATURES = 320
-"""Features beyond which they are left out: embeddings, whose names say nothing."""
-
-GALLERY = 8
-"""Patches shown on either side of a prediction."""
 
 CLOSEUPS = 4
 """Patches whose nuclei are shown at full zoom."""
 
-MOST_DROPPED = 4000
-"""Dropped tiles that are drawn; those without tissue are not."""
+CLOSEUP_PX = 400
+"""Side of a picture of nuclei: that of a field of 200 um at 0.5 um per pixel."""
+
+ENLARGED = 2.0
+"""Most pixels of such a picture per pixel of the slide."""
 
 AXIS_COLOURS = 60
 """Colours of axes, one a 3 degrees."""
@@ -80,217 +63,109 @@ def slide_panel(subject: PanelSubject, params: ReportParams) -> SlidePanel:
     ArtefactError
         If one of its artefacts cannot be read, or they contradict each other.
     """
-    return _Making(subject, params).panel()
+    reading = SlideReading(subject)
+    with pictures_of(subject) as pictures:
+        shown = _field(reading, pictures, params.panel_px)
+        drawn = {"field": None} if shown is None else _drawn(subject, reading, pictures, shown, params)
+    return SlidePanel({**_facts(subject), **drawn, "fault": pictures.fault}, pictures.files)
 
 
-class _Making:
-    """A panel being made: what is read of a slide, each once."""
-
-    def __init__(self, subject: PanelSubject, params: ReportParams) -> None:
-        self.subject, self.params = subject, params
-        self.row = subject.summary.row
-        self.pictures: dict[str, bytes] = {}
-        self.fault = ""
-
-    def panel(self) -> SlidePanel:
-        with ExitStack() as stack:
-            slide = self.opened()
-            if slide is not None:
-                stack.enter_context(slide)
-            pictured = self.pictured(slide)
-            content = {**self.facts(), **pictured, "fault": self.fault}
-        return SlidePanel(content, self.pictures)
-
-    def opened(self) -> SlideReader | None:
-        """The slide; None of one that came without, or (noted) that cannot be read."""
-        if self.row.path is None:
-            return None
-        mpp = self.subject.summary.slide_mpp or self.row.mpp
-        try:
-            return open_slide(self.row.path, slide_id=self.row.slide_id, mpp=mpp, mpp_range=ANY_MPP)
-        except (SlideError, MissingMppError) as error:
-            self.fault = str(error)
-            return None
-
-    def facts(self) -> dict[str, Any]:
-        """The slide in words and numbers, and its patches."""
-        summary, row = self.subject.summary, self.row
-        return {
-            "slide": row.slide_id,
-            "run": self.subject.run,
-            "label": row.label,
-            "patient": row.case_id if row.case_given else None,
-            "status": summary.status,
-            "reason": summary.reason,
-            "nTiles": summary.n_tiles,
-            "nKept": summary.n_kept,
-            "nNuclei": summary.n_nuclei,
-            "axisColours": _axis_colours(),
-        }
-
-    @cached_property
-    def places(self) -> PatchPlaces | None:
-        return None if self.subject.features is None else read_patch_places(self.subject.features)
-
-    @property
-    def corners(self) -> Int64s:
-        return np.zeros((0, 2), np.int64) if self.places is None else self.places.coords
-
-    @property
-    def side(self) -> float:
-        """Side of a patch, level-0 pixels; 0 where it is not known."""
-        return 0.0 if self.places is None else self.places.tile_width_l0 or 0.0
-
-    @cached_property
-    def dropped(self) -> pd.DataFrame:
-        """Tiles with tissue that are not used."""
-        if self.subject.tiles is None:
-            return pd.DataFrame({"x_l0": [], "y_l0": [], "width_l0": [], "reason": []})
-        frame = read_tiles(self.subject.tiles).frame
-        return frame[~frame["kept"] & (frame["tissue_fraction"] > 0)].head(MOST_DROPPED)
-
-    @cached_property
-    def graphs(self) -> list[ShownGraph | None]:
-        """Graph of each view; None where no store or none of its edges is kept."""
-        return [self._graph(view) for view in self.subject.views]
-
-    def _graph(self, view: ModelView) -> ShownGraph | None:
-        if not view.graphs.is_dir():
-            return None
-        graph = LearnedGraphs(view.graphs).of(self.row.slide_id)
-        shown = ShownGraph(graph, len(self.corners))
-        return shown if shown.n_pairs else None
-
-    def field(self, slide: SlideReader | None) -> FieldOfView | None:
-        """What is shown: all patches and dropped tiles, or the whole slide; None where there is neither."""
-        boxes = np.concatenate([self.corners.astype(np.float64), self.dropped[["x_l0", "y_l0"]].to_numpy(np.float64)])
-        widths = np.concatenate([np.full(len(self.corners), self.side), self.dropped["width_l0"].to_numpy(np.float64)])
-        if not len(boxes):
-            if slide is None:
-                return None
-            x, y, width, height = slide.bounds_l0
-            scale = min(self.params.panel_px / max(width, height), 1.0)
-            return FieldOfView(x, y, width, height, scale)
-        return field_of_boxes(boxes, widths, self.params.panel_px)
-
-    def pictured(self, slide: SlideReader | None) -> dict[str, Any]:
-        """All that lies in the field."""
-        shown = self.field(slide)
-        if shown is None:
-            return {"field": None, "views": []}
-        tissue = self.picture("tissue", slide, shown)
-        described = self.described()
-        sheet = self.patch_pictures(slide, described)
-        dropped = self.dropped
-        reasons = sorted(set(dropped["reason"]))
-        return {
-            "field": {"width": shown.width_l0, "height": shown.height_l0, "mpp": self.subject.summary.slide_mpp},
-            "tissue": tissue,
-            "patches": {"places": self.shares(shown, self.corners), "side": self.side},
-            "dropped": {
-                "places": self.shares(shown, dropped[["x_l0", "y_l0"]].to_numpy(np.float64)),
-                "side": float(dropped["width_l0"].max()) if len(dropped) else 0.0,
-                "reasons": reasons,
-                "reason": packed([reasons.index(reason) for reason in dropped["reason"]], "u2"),
-            },
-            "views": [self.view(view, graph) for view, graph in zip(self.subject.views, self.graphs, strict=True)],
-            "described": {"nodes": packed_places(described), **self.features(described), "sheet": sheet},
-            "trueEdges": self.true_edges(),
-            "closeups": self.closeups(slide),
-        }
-
-    def shares(self, shown: FieldOfView, points_l0: Float64s | Int64s) -> dict[str, str]:
-        size = np.array([shown.width_l0, shown.height_l0])
-        return packed_shares((points_l0 - np.array([shown.x_l0, shown.y_l0])) / size)
-
-    def picture(self, name: str, slide: SlideReader | None, shown: FieldOfView) -> str | None:
-        """Name of the picture of a field; None, and the fault noted, where there is none."""
-        if slide is None:
-            return None
-        try:
-            self.pictures[name] = webp(read_field(slide, shown), TISSUE_QUALITY)
-        except SlideError as error:
-            self.fault = self.fault or str(error)
-            return None
-        return name
-
-    def view(self, view: ModelView, graph: ShownGraph | None) -> dict[str, Any]:
-        return {
-            "method": view.method,
-            "seed": view.seed,
-            "fold": view.fold,
-            "predicted": view.predicted,
-            "probabilities": dict(view.probabilities),
-            "graph": None if graph is None else graph.plain(),
-            "joined": [] if graph is None else most_joined(graph.strength, GALLERY).tolist(),
-        }
-
-    def described(self) -> Int64s:
-        """Patches whose picture and features the panel carries: the most joined, then the ends of heaviest pairs."""
-        graphs = [graph for graph in self.graphs if graph is not None]
-        joined = [most_joined(graph.strength, GALLERY).tolist() for graph in graphs]
-        ends = [graph.pairs.ravel().tolist() for graph in graphs]
-        longest = max(map(len, ends), default=0)
-        in_turn = [[of_graph[place] for of_graph in ends if place < len(of_graph)] for place in range(longest)]
-        rest = [list(range(min(len(self.corners), self.params.panel_patches)))]
-        chosen = first_of_each([*joined, *in_turn, *rest], self.params.panel_patches)
-        return np.sort(np.array(chosen, np.int64))
-
-    def patch_pictures(self, slide: SlideReader | None, described: Int64s) -> dict[str, Any] | None:
-        if slide is None or not self.side or not len(described):
-            return None
-        try:
-            self.pictures["patches"] = webp(patch_sheet(slide, self.corners[described], self.side), PATCH_QUALITY)
-        except SlideError as error:
-            self.fault = self.fault or str(error)
-            return None
-        return {"name": "patches", "px": PATCH_PX, "abreast": PATCHES_ABREAST}
-
-    def features(self, described: Int64s) -> dict[str, Any]:
-        """Standardised features of the described patches."""
-        if self.subject.features is None or not len(described):
-            return {"names": [], "features": None, "stepsPerSd": STEPS_PER_SD}
-        stored = open_features(self.subject.features)
-        if len(stored.feature_names) > MOST_FEATURES:
-            return {"names": [], "features": None, "stepsPerSd": STEPS_PER_SD}
-        values = packed_features(standardised(stored.read()), described)
-        return {"names": list(stored.feature_names), "features": values, "stepsPerSd": STEPS_PER_SD}
-
-    def true_edges(self) -> dict[str, str] | None:
-        if not self.params.true_edges or not self.side:
-            return None
-        nothing = LearnedGraph(np.zeros((2, 0), np.int64), np.zeros(0, np.float32), np.zeros(0, np.bool_))
-        image = ImageGraph(self.row.slide_id, self.row.label or "", "", nothing, self.corners, self.side)
-        true = read_true_graph(Path(self.params.true_edges), image)
-        return None if true is None else packed_places(kept_pairs(true.graph)[0])
-
-    def closeups(self, slide: SlideReader | None) -> list[dict[str, Any]]:
-        """Nuclei of the patches of the first view's gallery."""
-        mpp = self.subject.summary.slide_mpp
-        if slide is None or mpp is None or self.subject.nuclei is None or not self.side:
-            return []
-        squares = [(node, self.square(node, mpp)) for node in self.closeup_nodes()]
-        shown = []
-        for place, nuclei in enumerate(read_nuclei_fields(self.subject.nuclei, mpp, squares)):
-            name = self.picture(f"nuclei_{place}", slide, nuclei.field)
-            shown.append({"picture": name, **nuclei.plain(mpp)})
-        return shown
-
-    def closeup_nodes(self) -> list[int]:
-        for graph in self.graphs:
-            if graph is not None:
-                return [int(node) for node in most_joined(graph.strength, CLOSEUPS)]
-        return list(range(min(CLOSEUPS, len(self.corners))))
-
-    def square(self, node: int, mpp: float) -> FieldOfView:
-        """The middle of a patch."""
-        side = min(self.side, self.params.closeup_um / mpp)
-        x, y = (float(corner) + (self.side - side) / 2 for corner in self.corners[node])
-        return FieldOfView(x, y, side, side, min(CLOSEUP_PX / side, 2.0))
+def _facts(subject: PanelSubject) -> dict[str, Any]:
+    """The slide in words and numbers."""
+    summary, row = subject.summary, subject.summary.row
+    return {
+        "slide": row.slide_id,
+        "run": subject.run,
+        "label": row.label,
+        "patient": row.case_id if row.case_given else None,
+        "status": summary.status,
+        "reason": summary.reason,
+        "nTiles": summary.n_tiles,
+        "nKept": summary.n_kept,
+        "nNuclei": summary.n_nuclei,
+        "views": [],
+    }
 
 
-CLOSEUP_PX = 384
-"""Side of a picture of nuclei; at 0.5 um per pixel a field of 200 um has 400."""
+def _field(reading: SlideReading, pictures: PanelPictures, longer_px: int) -> FieldOfView | None:
+    """What is shown: all patches and dropped tiles, or the whole slide; None where there is neither."""
+    dropped = reading.dropped
+    boxes = np.concatenate([reading.corners.astype(np.float64), dropped[["x_l0", "y_l0"]].to_numpy(np.float64)])
+    sides = np.concatenate([np.full(len(reading.corners), reading.side), dropped["width_l0"].to_numpy(np.float64)])
+    if len(boxes):
+        return field_of_boxes(boxes, sides, longer_px)
+    return None if pictures.slide is None else field_of_slide(pictures.slide, longer_px)
+
+
+def _drawn(
+    subject: PanelSubject, reading: SlideReading, pictures: PanelPictures, shown: FieldOfView, params: ReportParams
+) -> dict[str, Any]:
+    """All that lies in the field."""
+    described = reading.described(params.panel_patches)
+    true = reading.true_pairs(params.true_edges)
+    return {
+        "field": {"width": shown.width_l0, "height": shown.height_l0, "mpp": subject.summary.slide_mpp},
+        "tissue": pictures.take("tissue", shown),
+        "patches": {"places": _shares(shown, reading.corners), "side": reading.side},
+        "dropped": _dropped(reading, shown),
+        "views": [view.plain() for view in reading.views],
+        "described": _described(reading, pictures, described),
+        "trueEdges": None if true is None else packed_places(true),
+        "closeups": _closeups(subject, reading, pictures, params.closeup_um),
+        "axisColours": _axis_colours(),
+    }
+
+
+def _shares(shown: FieldOfView, points_l0: Float64s | Int64s) -> Packed:
+    size = np.array([shown.width_l0, shown.height_l0])
+    return packed_shares((points_l0 - np.array([shown.x_l0, shown.y_l0])) / size)
+
+
+def _dropped(reading: SlideReading, shown: FieldOfView) -> dict[str, Any]:
+    dropped = reading.dropped
+    reasons = sorted(set(dropped["reason"]))
+    return {
+        "places": _shares(shown, dropped[["x_l0", "y_l0"]].to_numpy(np.float64)),
+        "side": float(dropped["width_l0"].max()) if len(dropped) else 0.0,
+        "reasons": reasons,
+        "reason": packed([reasons.index(reason) for reason in dropped["reason"]], "u2"),
+    }
+
+
+def _described(reading: SlideReading, pictures: PanelPictures, described: Int64s) -> dict[str, Any]:
+    """Pictures and standardised features of some patches."""
+    named = reading.named_features()
+    return {
+        "nodes": packed_places(described),
+        "names": [] if named is None else list(named[0]),
+        "features": None if named is None else packed_features(standardised(named[1]), described),
+        "stepsPerSd": STEPS_PER_SD,
+        "sheet": pictures.take_patches("patches", reading.corners[described], reading.side),
+        "sheetPx": PATCH_PX,
+        "sheetAbreast": PATCHES_ABREAST,
+    }
+
+
+def _closeups(
+    subject: PanelSubject, reading: SlideReading, pictures: PanelPictures, side_um: float
+) -> list[dict[str, Any]]:
+    """Nuclei of the middle of some patches."""
+    mpp = subject.summary.slide_mpp
+    if mpp is None or subject.nuclei is None or not reading.side:
+        return []
+    squares = [(node, _middle(reading, node, side_um / mpp)) for node in reading.closest(CLOSEUPS)]
+    fields = read_nuclei_fields(subject.nuclei, mpp, squares)
+    return [
+        {"picture": pictures.take(f"nuclei_{place}", nuclei.field), **nuclei.plain(mpp)}
+        for place, nuclei in enumerate(fields)
+    ]
+
+
+def _middle(reading: SlideReading, node: int, most_l0: float) -> FieldOfView:
+    """Square of at most ``most_l0`` level-0 pixels in the middle of a patch."""
+    side = min(reading.side, most_l0)
+    x, y = (float(corner) + (reading.side - side) / 2 for corner in reading.corners[node])
+    return FieldOfView(x, y, side, side, min(CLOSEUP_PX / side, ENLARGED))
 
 
 def _axis_colours() -> list[str]:

@@ -57,7 +57,8 @@ function unpackGraph(graph) {
 
 function unpackEvidence(evidence) {
   if (!evidence) return { nodeEvidence: null, edgeEvidence: null };
-  return { nodeEvidence: unpackScaled(evidence.node), edgeEvidence: evidence.edge && unpackScaled(evidence.edge) };
+  const edgeEvidence = evidence.edge && unpackScaled(evidence.edge);
+  return { nodeEvidence: unpackScaled(evidence.node), edgeEvidence, largestEdge: edgeEvidence && maximum(edgeEvidence.map(Math.abs)) };
 }
 
 function unpackDescribed(packed) {
@@ -68,7 +69,7 @@ function unpackDescribed(packed) {
 // ---- state ------------------------------------------------------------------------------------
 
 const state = { view: views[0], colour: null, hovered: null, kept: null };
-const patchSheet = described && described.sheet ? loadPicture(described.sheet.name) : null;
+const patchSheet = described && described.sheet ? loadPicture(described.sheet) : null;
 const tissue = field && content.tissue ? loadPicture(content.tissue) : null;
 let stage = null;
 
@@ -221,22 +222,32 @@ function drawEdges(context, light) {
   const ink = light ? "230 235 245" : "13 20 40";
   for (let i = shownPairs() - 1; i >= 0; i--) {
     const share = weight[i] / (weight[0] || 1);
-    context.strokeStyle = `rgb(${ink} / ${0.15 + 0.8 * share})`;
+    context.strokeStyle = edgeColour(i) || `rgb(${ink} / ${0.15 + 0.8 * share})`;
     context.lineWidth = 0.6 + 3 * share;
     arc(context, pairs[i]);
   }
+}
+
+// Colour of an edge by its evidence, or null where edges are coloured by weight.
+function edgeColour(rank) {
+  const { edgeEvidence } = state.view;
+  if (!edgeEvidence || byId("edge-colour").value !== "evidence") return null;
+  const share = Math.abs(edgeEvidence[rank]) / (state.view.largestEdge || 1);
+  return `rgb(${(edgeEvidence[rank] > 0 ? FOR : AGAINST).join(" ")} / ${0.15 + 0.8 * Math.sqrt(share)})`;
 }
 
 function drawMarked(context) {
   const marked = state.hovered || state.kept;
   if (!marked) return;
   const side = Math.max(content.patches.side * stage.scale, 6);
-  context.lineWidth = 3;
-  context.strokeStyle = "#d55e00";
-  if (marked.pair) arc(context, marked.pair);
-  for (const node of marked.pair || [marked.node]) {
-    const [x, y] = onCanvas(corners[node]);
-    context.strokeRect(x, y, side, side);
+  for (const [width, colour] of [[6, "#ffffff"], [3, "#111827"]]) {
+    context.lineWidth = width;
+    context.strokeStyle = colour;
+    if (marked.pair) arc(context, marked.pair);
+    for (const node of marked.pair || [marked.node]) {
+      const [x, y] = onCanvas(corners[node]);
+      context.strokeRect(x, y, side, side);
+    }
   }
 }
 
@@ -315,7 +326,7 @@ function drawPatch(canvas) {
   const place = described.place.get(node);
   if (patchSheet && place !== undefined) {
     if (!patchSheet.complete || !patchSheet.naturalWidth) return;
-    const { px, abreast } = described.sheet;
+    const { sheetPx: px, sheetAbreast: abreast } = described;
     context.drawImage(patchSheet, (place % abreast) * px, Math.floor(place / abreast) * px, px, px, 0, 0, canvas.width, canvas.height);
   } else if (tissue && tissue.complete && tissue.naturalWidth) {
     const scale = tissue.naturalWidth / field.width, side = Math.max(content.patches.side * scale, 1);
@@ -341,7 +352,11 @@ function featureRows(score, text, n = 6) {
     .filter(([value]) => !Number.isNaN(value))
     .sort((one, other) => other[0] - one[0])
     .slice(0, n)
-    .map(([, name, place]) => element("tr", {}, element("td", {}, name.replaceAll("_", " ")), element("td", { className: "number" }, text(place))));
+    .map(([, name, place]) => featureRow(name, text(place)));
+}
+
+function featureRow(name, text) {
+  return element("tr", {}, element("td", {}, name.replaceAll("_", " ")), element("td", { className: "number" }, text));
 }
 
 function table(headings, rows) {
@@ -376,10 +391,12 @@ function nodeCard({ node }) {
   const words = evidenceWords(node);
   const joined = view && view.strength ? `Summed weight of its edges ${number(view.strength[node])}. ` : "";
   const rows = featureRows((place) => Math.abs(featureValue(node, place)), (place) => signed(featureValue(node, place), 1));
+  const spoke = (view && view.evidence && view.evidence.features[node]) || [];
   return [
     element("h3", {}, `Patch ${node}`),
     element("p", {}, joined + (words.length ? `Evidence: ${words.join(", ")}.` : "")),
     element("div", { className: "pair" }, element("figure", {}, patchPicture(node))),
+    spoke.length ? table([`What of it spoke for ${view.evidence.predicted}`, "log-odds"], spoke.map(([name, value]) => featureRow(name, signed(value)))) : "",
     rows.length ? table(["It stands out in", "SD from the slide's median"], rows) : noFeatures(),
   ];
 }
@@ -427,6 +444,7 @@ function showView(view) {
   if (view.nodeEvidence) byId("colour").value = Math.max(view.evidence.classes.indexOf(view.predicted), 0);
   state.colour = byId("colour").value;
   byId("edge-controls").hidden = !view.pairs.length && !trueEdges;
+  byId("edge-colour").closest("label").hidden = !view.edgeEvidence;
   byId("weight").closest("label").hidden = byId("edges").closest("label").hidden = !view.pairs.length;
   byId("no-edges").textContent = view.pairs.length ? "" : `${view.method} joins no patches: it has no graph to show, or its graph was not kept.`;
   showVerdict(view);
@@ -493,9 +511,10 @@ function showGallery() {
   if (view.evidence) {
     const place = view.evidence.classes.indexOf(view.evidence.predicted);
     const words = (node) => `patch ${node}: ${signed(evidenceOf(view, node, place))}`;
-    parts.push(element("h3", {}, `For ${view.evidence.predicted}`), galleryOf(view.evidence.for, words));
-    parts.push(element("h3", {}, `Against ${view.evidence.predicted}`), galleryOf(view.evidence.against, words));
-    parts.push(element("p", { className: "muted" }, view.evidence.words));
+    for (const [title, nodes] of [["For", view.evidence.for], ["Against", view.evidence.against]]) {
+      parts.push(element("h3", {}, `${title} ${view.evidence.predicted}`), nodes.length ? galleryOf(nodes, words) : element("p", {}, "No patch."));
+    }
+    parts.push(element("p", { className: "muted" }, evidenceNote(view.evidence)));
   } else {
     parts.push(element("p", { className: "muted" }, "No evidence of single patches was computed for this model, so that this panel cannot say which patches spoke for or against its prediction."));
     if (view.joined.length) {
@@ -504,6 +523,14 @@ function showGallery() {
     }
   }
   byId("gallery-content").replaceChildren(...parts);
+}
+
+function evidenceNote(told) {
+  const shares = told.patches_together > 1 ? ` Up to ${told.patches_together} patches were left out at once and share their evidence equally.` : "";
+  const without = told.without_edges === null ? "" : `; if no patch heard another they would be ${signed(told.without_edges)}`;
+  const share = told.graph_share === null ? "" : ` Of what patches say, ${Math.round(100 * told.graph_share)} % comes by the graph.`;
+  const edges = told.edge_reason ? ` Edges have no evidence: ${told.edge_reason}.` : "";
+  return `Numbers are log-odds that go with the patch: those of the slide, less those of the slide without it. In all the log-odds of ${told.predicted} are ${signed(told.log_odds)}${without}.${share}${shares}${edges} They tell what moved this model, not what caused the disease.`;
 }
 
 function goTo(marked) {
@@ -572,7 +599,7 @@ function start() {
     button.addEventListener("click", acts[button.dataset.zoom]);
   }
   byId("true-label").hidden = !trueEdges;
-  for (const id of ["tissue", "dropped", "edges", "true"]) byId(id).addEventListener("change", () => { showWeights(); showLegend(); stage.redraw(); });
+  for (const id of ["tissue", "dropped", "edges", "true", "edge-colour"]) byId(id).addEventListener("change", () => { showWeights(); showLegend(); stage.redraw(); });
   byId("weight").addEventListener("input", () => { showWeights(); stage.redraw(); });
   byId("method").addEventListener("change", fillSeeds);
   byId("seed").addEventListener("change", () => showView(views[byId("seed").value]));
