@@ -167,13 +167,12 @@ def test_a_panel_shows_what_spoke_for_and_against(written: Path, browser: Browse
         tab.open((written / "s00.html").as_uri())
         tab.wait("stage.scale > 0")
         is_first = tab.run("views[0].predicted") == "benign"
-        words = [
-            f"patch {node}: {sign}{4 - rank}.00"
-            for sign, order in (("+", range(8, 4, -1)), ("−", range(4)))
-            for rank, node in enumerate(order if is_first else [8 - node for node in order])
-        ]
         shown = tab.run("[...document.querySelectorAll('.patch span')].map((words) => words.textContent)")
-        assert shown == words
+        nodes = [int(re.findall(r"\d+", words)[0]) for words in shown]
+        spoke = [float(words.split(": ")[1].replace("−", "-")) for words in shown]
+        assert nodes == [node if is_first else 8 - node for node in (8, 7, 6, 5, 0, 1, 2, 3)]
+        # A byte tells evidence to 1/127 of the largest.
+        assert spoke == pytest.approx([4, 3, 2, 1, -4, -3, -2, -1], abs=4 / 127)
         tab.run("document.querySelector('.patch').click()")
         assert "second−1.00" in tab.run("byId('card').textContent")
         assert "if no patch heard another they would be +0.25" in tab.run("byId('gallery').textContent")
