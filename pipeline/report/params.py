@@ -39,4 +39,5 @@ class ReportParams(Tunables, section="report"):
         8, 2, 1000, "warn when the median image keeps fewer patches: a graph of one node learns nothing"
     )
     few_images: int = whole(20, 1, 10_000, "warn when a class has fewer labelled images")
+    few_patients: int = whole(50, 1, 100_000, "warn when fewer patients are in the folds")
     few_folds: int = whole(5, 2, 100, "warn when a spread stands on fewer values")

@@ -1,5 +1,6 @@
 """The report of a run: one self-contained page and its figures."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from pipeline import provenance as making
@@ -7,9 +8,9 @@ from pipeline.artefacts.atomic import writing
 from pipeline.logs import get_logger
 from pipeline.report.contents.report_contents import ReportContents, read_contents
 from pipeline.report.contents.report_sources import ReportSources
-from pipeline.report.contents.slide_selection import drawn_test_images
 from pipeline.report.page.page import render
 from pipeline.report.page.page_elements import Section
+from pipeline.report.page.section_calls import calls
 from pipeline.report.page.section_cautions import cautions
 from pipeline.report.page.section_cohort import cohort
 from pipeline.report.page.section_graphs import graphs
@@ -18,8 +19,8 @@ from pipeline.report.page.section_predictions import predictions
 from pipeline.report.page.section_provenance import provenance
 from pipeline.report.page.section_results import results
 from pipeline.report.page.section_slides import slides
-from pipeline.report.page.section_summary import summary
 from pipeline.report.page.section_training import training
+from pipeline.report.page.section_verdict import verdict
 from pipeline.report.params import ReportParams
 
 log = get_logger("report")
@@ -50,8 +51,8 @@ def write_report(
     ArtefactError
         If a file of the run is missing, unreadable or contradicts another.
     """
-    contents = read_contents(sources, params)
-    sections = build_sections(contents, source)
+    contents = read_contents(sources, params, source)
+    sections = build_sections(contents)
     drawn = [figure for section in sections for figure in section.figures]
     record = making.record(params=params, source=source, upstream=making.digests(_upstream(sources)))
     with writing(figures_dir) as folder:
@@ -63,21 +64,25 @@ def write_report(
     log.info("report %s: %d sections, %d figures", sources.run, len(sections), len(drawn))
 
 
-def build_sections(contents: ReportContents, source: str) -> list[Section]:
+SECTIONS: tuple[Callable[[ReportContents], Section], ...] = (
+    verdict,
+    cautions,
+    calls,
+    results,
+    graphs,
+    cohort,
+    slides,
+    nuclei,
+    training,
+    predictions,
+    provenance,
+)
+"""Sections in their order. A new one is a module of ``page`` and a line here."""
+
+
+def build_sections(contents: ReportContents) -> list[Section]:
     """Sections of the page in their order."""
-    first = drawn_test_images(contents.one_seed(contents.reference), contents.params.n_overlays)
-    return [
-        summary(contents),
-        cautions(contents),
-        cohort(contents),
-        slides(contents, first),
-        nuclei(contents, first),
-        results(contents),
-        training(contents),
-        graphs(contents, first),
-        predictions(contents),
-        provenance(contents, source),
-    ]
+    return [section(contents) for section in SECTIONS]
 
 
 def _upstream(sources: ReportSources) -> dict[str, Path]:

@@ -14,14 +14,15 @@ from pipeline.report.write_report import build_sections, write_report
 from tests.report.page_reading import Page, captions, frame, tables
 
 SECTIONS = (
-    "summary",
+    "verdict",
     "cautions",
+    "calls",
+    "results",
+    "graphs",
     "cohort",
     "slides",
     "nuclei",
-    "results",
     "training",
-    "graphs",
     "predictions",
     "provenance",
 )
@@ -52,7 +53,8 @@ def test_the_page_loads_nothing(written: Path) -> None:
 def test_the_page_has_every_section_and_navigates_to_it(written: Path) -> None:
     elements = Page((written / "index.html").read_text()).elements
     assert [a["id"] for tag, a in elements if tag == "section"] == list(SECTIONS)
-    assert [a["href"] for tag, a in elements if tag == "a"][: len(SECTIONS)] == [f"#{name}" for name in SECTIONS]
+    links = [a["href"] for tag, a in elements if tag == "a"]
+    assert links[: len(SECTIONS) + 1] == ["#main", *(f"#{name}" for name in SECTIONS)]
 
 
 def test_every_id_of_the_page_is_its_own_and_every_reference_is_met(written: Path) -> None:
@@ -106,7 +108,7 @@ def test_same_inputs_same_bytes(written: Path, standard_run: ReportSources, tmp_
 
 
 def test_pictures_of_all_sections_are_of_the_same_test_images(standard: ReportContents) -> None:
-    shown = {section.anchor: section for section in build_sections(standard, "abcd")}
+    shown = {section.anchor: section for section in build_sections(standard)}
     drawn = drawn_test_images(standard.one_seed("default"), 3)
     for anchor, kind in (("slides", "overview_"), ("nuclei", "nuclei_"), ("graphs", "graph_default_")):
         of_kind = [name.removeprefix(kind) for name in captions(shown[anchor]) if name.startswith(kind)]
@@ -143,7 +145,7 @@ def test_a_class_that_is_excluded_as_a_whole_is_warned_of_and_the_rest_is_shown(
     write_report(sources, tmp_path / "r/index.html", tmp_path / "r/figures", params=PLAIN, source="abcd")
     words = " ".join(Page((tmp_path / "r/index.html").read_text()).words)
     assert "1 class is missing from the results" in words
-    shown = {section.anchor: section for section in build_sections(read_contents(sources, PLAIN), "abcd")}
+    shown = {section.anchor: section for section in build_sections(read_contents(sources, PLAIN))}
     rows = frame(tables(shown["cohort"])[0]).set_index("class")
     assert rows.loc["rare", ["slides", "in folds", "excluded"]].tolist() == ["1", "0", "1"]
     assert rows.loc["all classes", ["slides", "in folds", "excluded"]].tolist() == ["10", "8", "2"]
@@ -152,7 +154,7 @@ def test_a_class_that_is_excluded_as_a_whole_is_warned_of_and_the_rest_is_shown(
 @pytest.mark.parametrize("label", ["benign", "unheard of"])
 def test_a_new_slide_with_a_label_is_predicted_and_neither_trained_on_nor_excluded(build: Build, label: str) -> None:
     sources = build(with_pictures=False, new_label=label, n_unlabelled=0)
-    shown = {section.anchor: section for section in build_sections(read_contents(sources, PLAIN), "abcd")}
+    shown = {section.anchor: section for section in build_sections(read_contents(sources, PLAIN))}
     rows = frame(tables(shown["cohort"])[0]).set_index("class")
     assert list(rows.index) == ["benign", "malignant", "all classes"]
     assert rows.loc["all classes", "slides"] == "9"

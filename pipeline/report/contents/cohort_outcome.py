@@ -5,10 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import pandas as pd
+
 from pipeline.artefacts.feature_parts import read_patch_places
+from pipeline.artefacts.inside_mask import KEY as INSIDE
 from pipeline.artefacts.nuclei import count_nuclei, read_nuclei_header
 from pipeline.artefacts.sheet import SlideRow
 from pipeline.artefacts.splits import read_excluded, read_splits
+from pipeline.artefacts.tables import HeadedTable
 from pipeline.artefacts.tiles import read_tiles
 from pipeline.report.contents.report_sources import ReportSources
 
@@ -48,6 +52,10 @@ class SlideSummary:
         Nuclei found in kept tiles.
     n_patches
         Nodes of the slide's patch graph.
+    rim_share
+        Share of the image's area beside the grid, right and below, that tiling left out (``edge: skip``).
+    sharpness, off_stain
+        Means over kept tiles of ``qc_focus`` and ``qc_off_stain``.
     cautions
         What is odd about it, or about nuclei that came with it.
     records
@@ -64,6 +72,9 @@ class SlideSummary:
     n_kept: int | None = None
     n_nuclei: int | None = None
     n_patches: int | None = None
+    rim_share: float | None = None
+    sharpness: float | None = None
+    off_stain: float | None = None
     cautions: tuple[str, ...] = ()
     records: tuple[StageRecord, ...] = ()
 
@@ -116,11 +127,30 @@ def _grid_facts(path: Path | None) -> dict[str, Any]:
         "slide_mpp": slide_mpp,
         "n_tiles": len(table.frame),
         "n_kept": int(table.frame["kept"].sum()),
+        "rim_share": _rim_share(table),
+        "sharpness": _mean_of_kept(table.frame, "qc_focus"),
+        "off_stain": _mean_of_kept(table.frame, "qc_off_stain"),
         "reason": table.reason,
         # Tables written before cautions were recorded have none.
         "cautions": tuple(table.header.get("cautions", ())),
         "record": StageRecord("tile_slide", str(table.header["provenance"].get("source", ""))),
     }
+
+
+def _rim_share(table: HeadedTable) -> float | None:
+    """Share of the scanned part's area that no tile of the grid covers; None where the grid is not ours to cut."""
+    params = table.header["provenance"].get("params", {})
+    _, _, width, height = table.header["bounds_l0"]
+    if params.get("edge") != "skip" or INSIDE in table.header or not width * height or table.frame.empty:
+        return None
+    frame = table.frame
+    sides = [float((frame[corner] + frame["width_l0"]).max() - frame[corner].min()) for corner in ("x_l0", "y_l0")]
+    return max(0.0, 1.0 - sides[0] * sides[1] / float(width * height))
+
+
+def _mean_of_kept(frame: pd.DataFrame, column: str) -> float | None:
+    measured = frame.loc[frame["kept"], column].dropna()
+    return float(measured.mean()) if len(measured) else None
 
 
 def _nuclei_facts(path: Path | None) -> dict[str, Any]:

@@ -4,7 +4,7 @@ A pair of patches is one line: its weight is the mean of its two directions, a d
 that is not kept counting as 0; for a symmetric graph that is the edge's own weight.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,9 @@ from pipeline.report.contents.report_sources import ReportSources
 
 WEIGHT_BINS = np.linspace(0.0, 1.0, 41)
 """Edges of the histogram of edge weights."""
+
+ALL_CLASSES = "all classes"
+"""Key of the summary of all images."""
 
 MOST_PATCHES_IN_PAIRS = 1500
 """Guard: the mean distance of all pairs is taken over an even selection of this many patches."""
@@ -202,6 +205,13 @@ def summarise(images: Sequence[GraphNumbers]) -> GraphSummary:
     means = {name: _mean([getattr(image, name) for image in images]) for name in MEASURES}
     histogram = sum((image.histogram for image in images), np.zeros(len(WEIGHT_BINS) - 1, np.int64))
     return GraphSummary(len(images), **means, histogram=histogram)
+
+
+def summarise_by_class(images: Iterable[ImageGraph], classes: Sequence[str]) -> dict[str, GraphSummary]:
+    """Summary of each class, and of all images under ``ALL_CLASSES``; reads one graph at a time."""
+    numbers = [measure(image) for image in images]
+    by_class = {name: summarise([image for image in numbers if image.label == name]) for name in classes}
+    return {**by_class, ALL_CLASSES: summarise(numbers)}
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

@@ -7,9 +7,13 @@ from functools import cached_property
 import pandas as pd
 
 from pipeline.report.contents.cohort_outcome import SlideSummary, class_names, in_folds, labelled, read_cohort
+from pipeline.report.contents.graph_statistics import GraphSummary, read_image_graphs, summarise_by_class
+from pipeline.report.contents.image_outcomes import ImageOutcome, image_outcomes
 from pipeline.report.contents.method_results import Results, read_results
 from pipeline.report.contents.mismatches import Mismatches, read_mismatches
 from pipeline.report.contents.report_sources import ReportSources
+from pipeline.report.contents.shortcuts import Shortcut, shortcuts
+from pipeline.report.contents.slide_selection import drawn_test_images
 from pipeline.report.params import ReportParams
 
 
@@ -27,6 +31,8 @@ class ReportContents:
         Metrics, predictions and histories.
     mismatches
         Slides that were used although their features were made differently.
+    source
+        Source digest of the report.
     """
 
     sources: ReportSources
@@ -34,6 +40,7 @@ class ReportContents:
     cohort: tuple[SlideSummary, ...]
     results: Results
     mismatches: Mismatches = field(default_factory=Mismatches)
+    source: str = ""
 
     @cached_property
     def classes(self) -> tuple[str, ...]:
@@ -82,6 +89,30 @@ class ReportContents:
         """The method shown in depth: the one that the others were compared with."""
         return str(self.results.comparison["reference"].iloc[0])
 
+    @cached_property
+    def images(self) -> tuple[ImageOutcome, ...]:
+        """What became of every test image under the reference method."""
+        slide_ids = [slide.row.slide_id for slide in self.tested]
+        return image_outcomes(self.results.predictions, self.reference, self.classes, slide_ids)
+
+    @cached_property
+    def drawn(self) -> list[str]:
+        """Ids of the test images whose pictures are drawn, wrong and right ones in turn."""
+        return drawn_test_images(self.one_seed(self.reference), self.params.n_overlays)
+
+    @cached_property
+    def shortcuts(self) -> tuple[Shortcut, ...]:
+        """Facts beside the tissue that go with the class."""
+        return shortcuts(self.tested)
+
+    @cached_property
+    def graph_summaries(self) -> dict[str, dict[str, GraphSummary]]:
+        """Learned graphs of test images (first seed) in numbers, by method and class, and under ``ALL_CLASSES``."""
+        return {
+            method: summarise_by_class(read_image_graphs(self.sources, method, self.one_seed(method)), self.classes)
+            for method in self.sources.methods
+        }
+
     @property
     def is_patient_level(self) -> bool:
         """Whether the sheet names the patient of every slide in the folds."""
@@ -93,7 +124,7 @@ class ReportContents:
         return predictions[predictions["seed"] == self.sources.seeds[0]]
 
 
-def read_contents(sources: ReportSources, params: ReportParams) -> ReportContents:
+def read_contents(sources: ReportSources, params: ReportParams, source: str = "") -> ReportContents:
     """Read a run.
 
     Raises
@@ -101,4 +132,5 @@ def read_contents(sources: ReportSources, params: ReportParams) -> ReportContent
     ArtefactError
         If a file that the report needs is missing or unreadable.
     """
-    return ReportContents(sources, params, read_cohort(sources), read_results(sources), read_mismatches(sources))
+    cohort, results = read_cohort(sources), read_results(sources)
+    return ReportContents(sources, params, cohort, results, read_mismatches(sources), source)

@@ -37,6 +37,8 @@ class ReportSources:
         its prediction and was not trained on.
     config
         The whole configuration, printed on the page.
+    has_panels
+        Whether panels of the slides are made beside the page.
     """
 
     run: str
@@ -52,6 +54,7 @@ class ReportSources:
     predictions: Path | None = None
     new_slides: frozenset[str] = frozenset()
     config: Mapping[str, Any] = field(default_factory=dict)
+    has_panels: bool = False
 
     @classmethod
     def below(
@@ -93,6 +96,7 @@ class ReportSources:
             predictions=predictions if is_predicted else None,
             new_slides=frozenset(new_slides),
             config=config,
+            has_panels=True,
         )
 
     @property

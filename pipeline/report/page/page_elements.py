@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 
 from markupsafe import Markup
 
+from pipeline.report.contents.next_steps import Step
 from pipeline.report.figures.figure_style import Figure
 
 
@@ -53,6 +54,30 @@ class Cautions:
 
 
 @dataclass(frozen=True)
+class Verdict:
+    """What a run says: one sentence and what it rests on, then warnings and what to do next.
+
+    Attributes
+    ----------
+    finding
+        ``better``, ``worse``, ``no difference shown`` or ``alone``.
+    called, any_wrong
+        How many slides are called wrong; leads to them, where there are any.
+    warnings
+        Headlines of the cautions.
+    """
+
+    finding: str
+    headline: str
+    sentences: Sequence[str]
+    called: str
+    any_wrong: bool
+    warnings: Sequence[str]
+    steps: Sequence[Step]
+    kind: ClassVar[str] = "verdict"
+
+
+@dataclass(frozen=True)
 class Column:
     """Column of a table; ``numeric`` ones stand right and sort by number."""
 
@@ -70,6 +95,23 @@ def number_columns(*titles: str) -> list[Column]:
     return [Column(title, numeric=True) for title in titles]
 
 
+@dataclass(frozen=True)
+class Toggle:
+    """A box to tick that leaves some rows of a table.
+
+    Attributes
+    ----------
+    anchor
+        A link to it ticks it.
+    rows
+        Positions of the rows that stay.
+    """
+
+    anchor: str
+    label: str
+    rows: frozenset[int]
+
+
 ROWS_AT_A_GLANCE = 12
 """A table of more rows offers a filter."""
 
@@ -81,21 +123,27 @@ class Table:
     Attributes
     ----------
     rows
-        Cells as text; one tuple a row, as long as ``columns``.
+        Cells as text; one tuple a row, as long as ``columns``. ``Markup`` may hold a link, plain text is escaped.
     marked
         Positions of rows to set off.
+    toggle
+        Rows to be left alone at a click.
+    searchable
+        Whether the page offers a filter; None offers it for tables of many rows.
     """
 
     columns: Sequence[Column]
     rows: Sequence[Sequence[str]]
     caption: str
     marked: frozenset[int] = frozenset()
+    toggle: Toggle | None = None
+    searchable: bool | None = None
     kind: ClassVar[str] = "table"
 
     @property
-    def searchable(self) -> bool:
+    def has_filter(self) -> bool:
         """Whether the page offers a filter."""
-        return len(self.rows) > ROWS_AT_A_GLANCE
+        return len(self.rows) > ROWS_AT_A_GLANCE if self.searchable is None else self.searchable
 
 
 @dataclass(frozen=True)
@@ -135,7 +183,7 @@ class FoldedTable:
     kind: ClassVar[str] = "folded_table"
 
 
-Block = Text | Cards | Cautions | Table | Gallery | Details | FoldedTable
+Block = Text | Verdict | Cards | Cautions | Table | Gallery | Details | FoldedTable
 
 
 @dataclass(frozen=True)

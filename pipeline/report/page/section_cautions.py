@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from statistics import median
 
-from pipeline.report.contents.cohort_outcome import class_names
+from pipeline.report.contents.cohort_outcome import class_names, patients
+from pipeline.report.contents.image_outcomes import SURE, pooled_auroc, sure_errors
 from pipeline.report.contents.method_results import sd_uncertainty
 from pipeline.report.contents.report_contents import ReportContents
 from pipeline.report.contents.wording import decimal, listed, plural, title
@@ -15,9 +16,21 @@ MOST_SLIDES = 20
 """Slides whose cautions are written out; of the others only the number."""
 
 
+CUT_SHARE = 0.1
+"""An image that loses this share of its area at the rim is told of."""
+
+POOLING_GAP = 0.05
+"""Difference of pooled and mean AUROC of folds that is told of."""
+
+
+def applying_cautions(contents: ReportContents) -> list[Caution]:
+    """All cautions that apply, the gravest kinds first."""
+    return [caution for check in CHECKS if (caution := check(contents)) is not None]
+
+
 def cautions(contents: ReportContents) -> Section:
     """All cautions that apply, or a sentence that none does."""
-    applying = [caution for check in CHECKS if (caution := check(contents)) is not None]
+    applying = applying_cautions(contents)
     block: Block = Cautions(applying) if applying else Text("None of this report's checks found anything to warn of.")
     return Section("cautions", "Warnings", [block])
 
@@ -188,9 +201,77 @@ def _mixed_sources(contents: ReportContents) -> Caution | None:
     )
 
 
+def _few_patients(contents: ReportContents) -> Caution | None:
+    n, few = patients(contents.tested), contents.params.few_patients
+    if n >= few or not contents.is_patient_level:
+        return None
+    return Caution(
+        f"{plural(n, 'patient')}: few",
+        f"Fewer than {few} patients are in the folds. More images of the same patients do not make up for it: every "
+        "interval and test here counts patients.",
+    )
+
+
+def _sure_errors(contents: ReportContents) -> Caution | None:
+    errors = sure_errors(contents.images)
+    wrong = sum(image.is_wrong for image in contents.images)
+    if not errors:
+        return None
+    named = listed([f"{e.slide_id} ({e.probability:.2f} {e.predicted}, is {e.label})" for e in errors], 5)
+    return Caution(
+        f"{plural(len(errors), 'over-confident error')}",
+        f"{contents.reference} is wrong about {plural(wrong, 'slide')} and sure (probability of {SURE} or more) of "
+        f"{len(errors)}: {named}. Its probabilities are no measure of doubt.",
+    )
+
+
+def _pooling(contents: ReportContents) -> Caution | None:
+    predictions = contents.one_seed(contents.reference)
+    pooled = pooled_auroc(predictions, contents.classes)
+    of_folds = contents.results.metrics[contents.reference, contents.sources.seeds[0]].mean.get("auroc")
+    if pooled is None or of_folds is None or abs(pooled - of_folds) < POOLING_GAP:
+        return None
+    return Caution(
+        "Models of different folds do not share a scale",
+        f"AUROC of {contents.reference} is {of_folds:.3f} as the mean of folds and {pooled:.3f} over all test "
+        "images at once (first seed). One threshold does not serve all folds; do not read the pooled ROC curve as one "
+        "model's.",
+    )
+
+
+def _rims(contents: ReportContents) -> Caution | None:
+    cut = {slide.row.slide_id: slide.rim_share for slide in contents.tested if (slide.rim_share or 0) >= CUT_SHARE}
+    if not cut:
+        return None
+    most = max(share for share in cut.values() if share is not None)
+    whose = "its" if len(cut) == 1 else "their"
+    return Caution(
+        f"{plural(len(cut), 'image')} lost {CUT_SHARE:.0%} or more of {whose} area at the rim",
+        f"Up to {most:.0%} lies beside the grid and was looked at by no model: {listed(list(cut))}. Tiles across the "
+        "right and lower border are left out (tiling: edge: skip); pad takes them.",
+    )
+
+
+def _shortcuts(contents: ReportContents) -> Caution | None:
+    found = contents.shortcuts
+    if not found:
+        return None
+    told = [f"{one.fact} (the class explains {one.explained:.0%} of it, p = {one.p:.3f})" for one in found]
+    return Caution(
+        f"Classes differ in {found[0].fact}" + (f" and {len(found) - 1} more" if len(found) > 1 else ""),
+        f"What is no tissue goes with the class: {'; '.join(told)}. A model may have learned that (hospital, scanner, "
+        "stain) instead of the disease, and no test fold of this cohort can tell.",
+    )
+
+
 CHECKS: tuple[Callable[[ReportContents], Caution | None], ...] = (
-    _small_graphs,
+    _shortcuts,
     _no_patients,
+    _few_patients,
+    _sure_errors,
+    _rims,
+    _pooling,
+    _small_graphs,
     _excluded,
     _odd_slides,
     _lost_classes,

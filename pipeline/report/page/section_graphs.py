@@ -8,13 +8,12 @@ import pandas as pd
 
 from pipeline.errors import MissingMppError, SlideError
 from pipeline.report.contents.graph_statistics import (
+    ALL_CLASSES,
     GraphSummary,
     ImageGraph,
     kept_pairs,
-    measure,
     node_strength,
     read_image_graphs,
-    summarise,
 )
 from pipeline.report.contents.report_contents import ReportContents
 from pipeline.report.contents.true_edges import read_true_graph, share_of_pairs, share_on_true_edges
@@ -26,19 +25,18 @@ from pipeline.report.page.page_elements import Block, Gallery, Section, Table, T
 from pipeline.slides.mpp_ranges import ANY_MPP
 from pipeline.slides.reader import SlideReader, open_slide
 
-ALL = "all classes"
 
-
-def graphs(contents: ReportContents, drawn: Sequence[str]) -> Section:
+def graphs(contents: ReportContents, drawn: Sequence[str] | None = None) -> Section:
     """Numbers of every learned graph, and the reference method's graphs over the tissue.
 
     Parameters
     ----------
     drawn
-        Ids of the test images to draw.
+        Ids of the test images to draw; None draws those of the run.
     """
-    summaries = {method: _summaries(contents, method) for method in contents.sources.methods}
-    with_edges = {method: summary for method, summary in summaries.items() if summary[ALL].histogram.sum()}
+    drawn = contents.drawn if drawn is None else drawn
+    summaries = contents.graph_summaries
+    with_edges = {method: summary for method, summary in summaries.items() if summary[ALL_CLASSES].histogram.sum()}
     if not with_edges:
         return Section(
             "graphs",
@@ -59,20 +57,12 @@ def _shown_method(contents: ReportContents, candidates: list[str]) -> str:
     return reference if reference in candidates else next(m for m in contents.ranked if m in candidates)
 
 
-def _summaries(contents: ReportContents, method: str) -> dict[str, GraphSummary]:
-    """Summary by class and of all."""
-    images = read_image_graphs(contents.sources, method, contents.one_seed(method))
-    numbers = [measure(image) for image in images]
-    by_class = {name: summarise([image for image in numbers if image.label == name]) for name in contents.classes}
-    return {**by_class, ALL: summarise(numbers)}
-
-
 def _table(summaries: dict[str, dict[str, GraphSummary]]) -> Table:
     rows: list[tuple[str, ...]] = []
     marked: list[int] = []
     for method, by_class in summaries.items():
         for name, summary in by_class.items():
-            if name == ALL:
+            if name == ALL_CLASSES:
                 marked.append(len(rows))
             numbers = (
                 decimal(summary.patches, 1),
@@ -94,13 +84,14 @@ def _table(summaries: dict[str, dict[str, GraphSummary]]) -> Table:
 
 
 def _histogram(method: str, by_class: dict[str, GraphSummary]) -> Figure:
-    classes = {name: summary for name, summary in by_class.items() if name != ALL}
-    n_edges = int(by_class[ALL].histogram.sum())
+    classes = {name: summary for name, summary in by_class.items() if name != ALL_CLASSES}
+    n_edges = int(by_class[ALL_CLASSES].histogram.sum())
     return plot_figure(
         f"edge_weights_{method}",
         weight_histogram(classes),
         f"Weights of kept edges of {method} by class, n = {n_edges:,} edges (both directions) of "
-        f"{plural(by_class[ALL].n_images, 'test image')}; images with many patches count more. Logarithmic axis.",
+        f"{plural(by_class[ALL_CLASSES].n_images, 'test image')}; images with many patches count more. Logarithmic "
+        "axis.",
         f"Histogram of edge weights of {method}",
     )
 

@@ -32,14 +32,15 @@ COLOURED_BY_TYPE = (
 """What the colours of outlines mean."""
 
 
-def nuclei(contents: ReportContents, first: Sequence[str]) -> Section:
+def nuclei(contents: ReportContents, first: Sequence[str] | None = None) -> Section:
     """Close-ups of the densest kept tile of some slides.
 
     Parameters
     ----------
     first
-        Ids of the slides to picture before others.
+        Ids of the slides to picture before others; None are the test images drawn of the run.
     """
+    first = contents.drawn if first is None else first
     chosen = _with_nuclei(contents, first)
     if not chosen:
         return Section("nuclei", "Nuclei", [Text(_why_none(contents))])

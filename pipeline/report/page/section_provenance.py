@@ -32,12 +32,12 @@ CITATION = Markup(
 )
 
 
-def provenance(contents: ReportContents, source: str) -> Section:
+def provenance(contents: ReportContents) -> Section:
     """Steps, sources, packages, configuration and citation."""
     trained = _training_record(contents.sources.training / PROVENANCE)
     blocks: list[Block] = [
         Text(_steps(contents)),
-        _stages(contents, trained, source),
+        _stages(contents, trained),
         Text(CITATION),
         _packages(trained),
     ]
@@ -72,7 +72,7 @@ def _training_record(path: Path) -> dict[str, Any]:
     return read_json(path, "provenance")
 
 
-def _stages(contents: ReportContents, trained: dict[str, Any], source: str) -> Table:
+def _stages(contents: ReportContents, trained: dict[str, Any]) -> Table:
     made = Counter(record for slide in contents.cohort for record in slide.records)
     rows = [
         (record.stage, record.source or NONE, count(number), record.note)
@@ -80,7 +80,7 @@ def _stages(contents: ReportContents, trained: dict[str, Any], source: str) -> T
     ]
     if trained:
         rows.append(("split_cohort", str(trained.get("source") or NONE), "1", ""))
-    rows.append(("write_report", source or NONE, "1", ""))
+    rows.append(("write_report", contents.source or NONE, "1", ""))
     columns = [*text_columns("stage", "source digest"), *number_columns("files"), *text_columns("note")]
     caption = (
         "Digest of the program's source by stage: equal digests mean equal code. A dash marks features made elsewhere."

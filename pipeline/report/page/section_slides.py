@@ -12,14 +12,15 @@ from pipeline.report.figures.figure_style import Figure
 from pipeline.report.page.page_elements import Block, Gallery, Section, Table, Text, number_columns, text_columns
 
 
-def slides(contents: ReportContents, first: Sequence[str]) -> Section:
+def slides(contents: ReportContents, first: Sequence[str] | None = None) -> Section:
     """Every slide in a row, and overview pictures of some.
 
     Parameters
     ----------
     first
-        Ids of the slides to picture before others.
+        Ids of the slides to picture before others; None are the test images drawn of the run.
     """
+    first = contents.drawn if first is None else first
     rows = [_slide_row(slide) for slide in contents.cohort]
     columns = [
         *text_columns("slide", "class", "patient"),

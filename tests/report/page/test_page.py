@@ -20,7 +20,7 @@ def attributes(text: str, tag: str) -> list[dict[str, str | None]]:
 def test_sections_stand_in_order_and_are_navigated_to() -> None:
     text = render("Heading", "run", SECTIONS, {})
     assert [section["id"] for section in attributes(text, "section")] == ["one", "two"]
-    assert [link["href"] for link in attributes(text, "a")] == ["#one", "#two"]
+    assert [link["href"] for link in attributes(text, "a")] == ["#main", "#one", "#two"]
     assert re.findall(r"<h2>(.*?)</h2>", text) == ["The &lt;first&gt;", "The second"]
     assert "<p>1 &lt; 2</p>" in text
 

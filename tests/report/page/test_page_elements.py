@@ -52,7 +52,7 @@ def test_cells_stand_below_their_columns_and_numbers_to_the_right() -> None:
 @pytest.mark.parametrize(("n_rows", "searchable"), [(ROWS_AT_A_GLANCE, False), (ROWS_AT_A_GLANCE + 1, True)])
 def test_long_tables_offer_a_filter(n_rows: int, searchable: bool) -> None:
     table = Table(COLUMNS, [("a", "p", "1")] * n_rows, "")
-    assert table.searchable is searchable
+    assert table.has_filter is searchable
     for block in (table, FoldedTable("More", table)):
         assert ('<input type="search"' in shown(block)) is searchable
 

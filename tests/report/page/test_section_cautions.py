@@ -12,7 +12,8 @@ from pipeline.report.page.page_elements import Caution, Cautions, Text
 from pipeline.report.page.section_cautions import cautions
 from pipeline.report.params import ReportParams
 
-LENIENT = ReportParams(few_patches=2, few_images=1, few_folds=2, headline_metric="accuracy")
+CLASSES = ("benign", "malignant")
+LENIENT = ReportParams(few_patches=2, few_images=1, few_folds=2, few_patients=1, headline_metric="accuracy")
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +21,28 @@ def sound(standard_run: ReportSources) -> ReportContents:
     """Nothing to warn of: 8 images of 2 classes and 4 patients in 2 folds, 9 patches each, all predicted right."""
     contents = read_contents(standard_run, LENIENT)
     cohort = tuple(slide for slide in contents.cohort if slide.status != "excluded")
-    return replace(contents, cohort=cohort, results=with_accuracy(contents.results, 1.0))
+    return replace(contents, cohort=cohort, results=called_right(with_accuracy(contents.results, 1.0)))
+
+
+def called_right(results: Results) -> Results:
+    """Every image called right with a probability of 0.7, so that AUROC is 1 in folds and over all."""
+    predictions = {
+        method: table.assign(
+            predicted=table["label"], **{f"p_{name}": 0.3 + 0.4 * (table["label"] == name) for name in CLASSES}
+        )
+        for method, table in results.predictions.items()
+    }
+    metrics = {key: replace(seed, mean={**seed.mean, "auroc": 1.0}) for key, seed in results.metrics.items()}
+    return replace(results, predictions=predictions, metrics=metrics)
+
+
+def with_wrong(contents: ReportContents, slide_id: str, probability: float) -> ReportContents:
+    """One benign image called malignant by the reference."""
+    table = contents.results.predictions["default"].copy()
+    row = table["slide_id"] == slide_id
+    table.loc[row, ["predicted", "p_benign", "p_malignant"]] = ["malignant", 1 - probability, probability]
+    predictions = {**contents.results.predictions, "default": table}
+    return replace(contents, results=replace(contents.results, predictions=predictions))
 
 
 def with_accuracy(results: Results, accuracy: float) -> Results:
@@ -158,3 +180,49 @@ def test_mismatches_that_were_allowed_are_told_by_slide(sound: ReportContents) -
     assert "Slide a: mpp is 0.25, not 0.5. Allowed by on_mismatch: warn." in trained.text
     assert predicted.headline.startswith("22 slides predicted although")
     assert "Slide n19: encoder is x. And 2 more slides." in predicted.text
+
+
+@pytest.mark.parametrize(("few", "warned"), [(4, False), (5, True)])
+def test_few_patients(sound: ReportContents, few: int, warned: bool) -> None:
+    headlines = [c.headline for c in said(replace(sound, params=replace(LENIENT, few_patients=few)))]
+    assert headlines == ["4 patients: few"] * warned
+
+
+@pytest.mark.parametrize(("probability", "warned"), [(0.79, False), (0.8, True)])
+def test_errors_that_the_model_is_sure_of_are_named(sound: ReportContents, probability: float, warned: bool) -> None:
+    cautions_of = [c for c in said(with_wrong(sound, "s01", probability)) if "over-confident" in c.headline]
+    assert [c.headline for c in cautions_of] == ["1 over-confident error"] * warned
+    assert all("s01 (0.80 malignant, is benign)" in c.text for c in cautions_of)
+
+
+def test_folds_whose_models_share_no_scale(sound: ReportContents) -> None:
+    """One benign image above all others takes a quarter of the pooled area, which the mean of folds does not show."""
+    (caution,) = said(with_wrong(sound, "s01", 0.75))
+    assert caution.headline == "Models of different folds do not share a scale"
+    assert "is 1.000 as the mean of folds and 0.750 over all test images" in caution.text
+
+
+@pytest.mark.parametrize(("share", "warned"), [(0.099, False), (0.1, True)])
+def test_rims_that_tiling_left_out(sound: ReportContents, share: float, warned: bool) -> None:
+    first, *others = sound.cohort
+    told = said(replace(sound, cohort=(replace(first, rim_share=share), *others)))
+    assert [c.headline for c in told] == ["1 image lost 10% or more of its area at the rim"] * warned
+    assert all(first.row.slide_id in c.text and "edge: skip" in c.text for c in told)
+
+
+def test_facts_beside_the_tissue_that_go_with_the_class(sound: ReportContents) -> None:
+    """Sixteen patients a class, one class at another resolution."""
+    first = sound.cohort[0]
+    cohort = tuple(
+        replace(
+            first,
+            row=replace(first.row, slide_id=f"s{n}", case_id=f"p{n}", label=CLASSES[n % 2]),
+            slide_mpp=0.25 + 0.25 * (n % 2),
+        )
+        for n in range(32)
+    )
+    told = [
+        c for c in said(replace(sound, cohort=cohort)) if c.headline == "Classes differ in the resolution of level 0"
+    ]
+    assert len(told) == 1
+    assert "no test fold of this cohort can tell" in told[0].text

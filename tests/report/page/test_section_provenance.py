@@ -14,7 +14,7 @@ from tests.report.page_reading import frame, tables, texts
 
 
 def test_stages_name_their_source_files_and_weights(standard: ReportContents) -> None:
-    rows = frame(tables(provenance(standard, "abcd"))[0]).set_index("stage")
+    rows = frame(tables(provenance(replace(standard, source="abcd")))[0]).set_index("stage")
     assert rows["source digest"].to_dict() == {
         "cache_features": "fedcba9876543210",
         "segment_nuclei": "0123456789abcdef",
@@ -30,34 +30,38 @@ def test_stages_name_their_source_files_and_weights(standard: ReportContents) ->
 def test_slides_made_by_another_source_are_a_row_of_their_own(standard: ReportContents) -> None:
     first, *others = standard.cohort
     remade = replace(first, records=tuple(replace(record, source="another") for record in first.records))
-    rows = frame(tables(provenance(replace(standard, cohort=(remade, *others)), "abcd"))[0])
+    rows = frame(tables(provenance(replace(standard, cohort=(remade, *others))))[0])
     of_cache = rows[rows["stage"] == "cache_features"]
     assert of_cache[["source digest", "files"]].to_numpy().tolist() == [["another", "1"], ["fedcba9876543210", "9"]]
 
 
 def test_steps_are_those_of_the_run(standard: ReportContents, build: Callable[..., ReportSources]) -> None:
-    assert texts(provenance(standard, "abcd")).startswith("10 slides were tiled; nuclei were segmented in kept tiles")
+    assert texts(provenance(replace(standard, source="abcd"))).startswith(
+        "10 slides were tiled; nuclei were segmented in kept tiles"
+    )
     sources = build(with_pictures=False, folds=(0, 2), lost_folds=(1,), seeds=(4,))
-    said = texts(provenance(read_contents(sources, ReportParams()), "abcd"))
+    said = texts(provenance(read_contents(sources, ReportParams())))
     assert said.startswith("Patches and their features were imported.")
     assert "2 folds (0, 2) and 1 seed (4) were run for every method" in said
 
 
 def test_the_paper_is_cited_with_its_link(standard: ReportContents) -> None:
-    assert '<a href="https://arxiv.org/abs/2510.13188" rel="noreferrer">' in texts(provenance(standard, "abcd"))
+    assert '<a href="https://arxiv.org/abs/2510.13188" rel="noreferrer">' in texts(
+        provenance(replace(standard, source="abcd"))
+    )
 
 
 def test_packages_are_told_for_the_split_and_the_report(build: Callable[..., ReportSources]) -> None:
     sources = build(with_pictures=False)
     write_provenance(sources.training, {"source": "5p11ts", "packages": {"numpy": "0.9", "gone": "1.0"}})
-    rows = frame(tables(provenance(read_contents(sources, ReportParams()), "abcd"))[1]).set_index("package")
+    rows = frame(tables(provenance(read_contents(sources, ReportParams())))[1]).set_index("package")
     assert rows.loc["numpy"].tolist() == ["0.9", numpy.__version__]
     assert rows.loc["gone"].tolist() == ["1.0", "–"]
     assert rows.loc["pandas", "at the split"] == "–"
 
 
 def test_the_configuration_reads_back(standard: ReportContents) -> None:
-    (details,) = (block for block in provenance(standard, "abcd").blocks if isinstance(block, Details))
+    (details,) = (block for block in provenance(replace(standard, source="abcd")).blocks if isinstance(block, Details))
     assert yaml.safe_load(details.code) == standard.sources.config
     unknown = replace(standard, sources=replace(standard.sources, config={}))
-    assert "The configuration was not handed to the report." in texts(provenance(unknown, "abcd"))
+    assert "The configuration was not handed to the report." in texts(provenance(unknown))

@@ -28,19 +28,57 @@ for (const button of document.querySelectorAll("th button")) {
   button.addEventListener("click", () => sortBy(button.closest("th")));
 }
 
-for (const search of document.querySelectorAll('figure.table input[type="search"]')) {
-  const rows = search.closest("figure").querySelectorAll("tbody tr");
-  search.addEventListener("input", () => {
-    const wanted = search.value.toLowerCase();
-    for (const row of rows) row.hidden = !row.textContent.toLowerCase().includes(wanted);
-  });
+// Rows that hold what is typed and, where the box is ticked, those that stay; how many are shown is said.
+function showRows(figure) {
+  const search = figure.querySelector('input[type="search"]');
+  const box = figure.querySelector('input[type="checkbox"]');
+  const wanted = search ? search.value.toLowerCase() : "";
+  const rows = [...figure.querySelectorAll("tbody tr")];
+  for (const row of rows) {
+    const stays = !box || !box.checked || row.hasAttribute("data-stays");
+    row.hidden = !stays || !row.textContent.toLowerCase().includes(wanted);
+  }
+  const shown = rows.filter((row) => !row.hidden).length;
+  figure.querySelector("output").textContent = shown < rows.length ? `${shown} of ${rows.length} rows` : "";
 }
+
+for (const input of document.querySelectorAll("figure.table .tools input")) {
+  input.addEventListener("input", () => showRows(input.closest("figure")));
+}
+
+// A link to a table with a box ticks it.
+function follow() {
+  const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  const box = target && target.querySelector(':scope > .tools input[type="checkbox"]');
+  if (!box) return;
+  box.checked = true;
+  showRows(target);
+}
+addEventListener("hashchange", follow);
+follow();
+
+// Print shows what is folded on the screen.
+const opened = [];
+addEventListener("beforeprint", () => {
+  for (const folded of document.querySelectorAll("details:not([open])")) {
+    folded.open = true;
+    opened.push(folded);
+  }
+});
+addEventListener("afterprint", () => opened.splice(0).forEach((folded) => (folded.open = false)));
 
 const dialog = document.getElementById("enlarged");
 for (const drawing of document.querySelectorAll(".gallery:not(.legend) .drawing")) {
-  drawing.addEventListener("click", () => {
+  const enlarge = () => {
     dialog.querySelector("div").replaceChildren(drawing.firstElementChild.cloneNode(true));
     dialog.showModal();
+  };
+  drawing.addEventListener("click", enlarge);
+  drawing.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" || event.key === " ") {
+      event.preventDefault();
+      enlarge();
+    }
   });
 }
 dialog.addEventListener("click", () => dialog.close());
