@@ -30,6 +30,7 @@ COMMANDS = {
     "train": "Split, train and evaluate on a sheet of slides.",
     "predict": "Apply a trained model to feature caches.",
     "explain": "Say which patches, edges and features spoke for each prediction.",
+    "cancel": "End the jobs of a run that were left in SLURM.",
     "check": "List what is damaged or stale in a results folder.",
     "export-pyg": "Write cell and patch graphs as PyTorch Geometric reads them.",
     "train-nuclei": "Train a compact nucleus segmentation network.",

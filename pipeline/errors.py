@@ -129,6 +129,10 @@ class DeviceError(AbignetError):
     """The requested device is not available."""
 
 
+class ClusterError(AbignetError):
+    """SLURM does not answer, or does not do what it is asked for."""
+
+
 def first_line(error: Exception) -> str:
     """What an error of a library says, without what follows in further lines; its name where it says nothing."""
     return str(error).partition("\n")[0] or type(error).__name__

@@ -19,6 +19,7 @@ DISTRIBUTIONS = {
     "openslide": "openslide-python",
     "skimage": "scikit-image",
     "sklearn": "scikit-learn",
+    "snakemake_executor_plugin_slurm": "snakemake-executor-plugin-slurm",
     "torch_geometric": "torch-geometric",
     "yaml": "pyyaml",
 }

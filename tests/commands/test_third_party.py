@@ -14,7 +14,6 @@ PROJECT = tomllib.loads((PACKAGE_ROOT.parent / "pyproject.toml").read_text())["p
 NOT_IMPORTED = {
     "openslide-bin": "the library that openslide-python calls",
     "snakemake": "runs the rules",
-    "snakemake-executor-plugin-slurm": "profiles/slurm",
 }
 
 

@@ -16,6 +16,8 @@ for stage, environment_file in BATCHED_STAGES.items():
                 f"{OUT}/logs/{stage}/batch_{batch}.log",
             benchmark:
                 f"{OUT}/benchmarks/{stage}/batch_{batch}.tsv"
+            group:
+                "images"
             conda:
                 environment_file
             params:
@@ -26,8 +28,8 @@ for stage, environment_file in BATCHED_STAGES.items():
             script:
                 "../scripts/run_batch.py"
 
-        take_resources(f"{stage}_{batch}", stage)
+        take_resources(f"{stage}_{batch}", stage, slides)
 
 
 onstart:
-    set_aside()
+    begin_batches()

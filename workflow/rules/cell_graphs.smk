@@ -10,6 +10,8 @@ rule build_cell_graphs:
         f"{OUT}/benchmarks/build_cell_graphs/{{slide}}.tsv"
     wildcard_constraints:
         slide=ALONE,
+    group:
+        "slide"
     conda:
         "../../envs/cellgraph.yaml"
     threads: 1

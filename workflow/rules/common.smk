@@ -2,11 +2,13 @@
 
 import hashlib
 import re
+import sys
 import time
 from functools import cache
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake_interface_executor_plugins.registry import ExecutorPluginRegistry
 
 from pipeline.artefacts.atomic import require_folder
 from pipeline.artefacts.fingerprint_cache import CACHE_NAME, FingerprintCache
@@ -31,6 +33,9 @@ from pipeline.tunables import tunables_of
 
 NOTHING = "(?!)"
 READING_KEYS = frozenset(key.name for key in tunables_of(ReadingParams))
+BATCH_MIN = 10  # limit of a stage of a batch, besides what its images take
+# Limits, not costs: full-width Cellpose takes a minute for the 3 million pixels that 1 MB holds at most, on one core.
+MINUTES_PER_MB = {"segment_nuclei": 1}
 CLOCK_SKEW_S = 24 * 3600  # clocks of file systems differ by less
 # What Snakemake replaces in the paths of rules, wildcards and path variables, and offers no way to escape.
 REPLACED = re.compile(r"\{[^{}]*\}|<[a-z][a-z0-9_]*>")
@@ -253,19 +258,31 @@ def kept_folder(stage):
     return f"{OUT}/.batches/{stage}"
 
 
-def set_aside():
+def begin_batches():
     """Keep the artefacts of batches that will run from being removed; forget those that the user forces."""
     # With --touch nothing runs, and files that are there are all that counts.
     for job in [] if workflow.touch else workflow.dag.needrun_jobs():
-        stage, slides = BATCH_OF_RULE.get(job.rule.name, (None, ()))
-        for slide in slides:
-            places = image_job(stage, slide)[0]["output"].values()
-            kept = KeptArtefacts(Path(kept_folder(stage)), slide)
+        for kept, places in kept_artefacts(job):
             is_forced = job.rule in workflow.dag.forcerules
             if is_forced or not forced_files().isdisjoint(places):
                 kept.forget()
             else:
                 kept.set_aside(places)
+
+
+def set_aside(jobs):
+    """Keep the artefacts of batches from being removed: a group that fails loses those of its finished jobs too."""
+    for job in jobs:
+        for kept, places in kept_artefacts(job):
+            kept.set_aside(places)
+
+
+def kept_artefacts(job):
+    """For each image of a batch what is set aside of it, and the places of its artefacts; nothing of other jobs."""
+    stage, slides = BATCH_OF_RULE.get(job.rule.name, (None, ()))
+    for slide in slides:
+        places = image_job(stage, slide)[0]["output"].values()
+        yield KeptArtefacts(Path(kept_folder(stage)), slide), places
 
 
 @cache
@@ -285,9 +302,24 @@ def forced_files():
     return frozenset(dag.forcefiles)
 
 
-def take_resources(name, stage):
-    """Give a batch the threads and resources of its stage's rule, with what the user says of them."""
-    workflow.get_rule(name).resources = workflow.get_rule(stage).resources
+def take_resources(name, stage, slides):
+    """Give a batch the threads and resources of its stage's rule, with what the user says of them; but little time."""
+    taken = workflow.get_rule(stage).resources
+    resources = type(taken)(dict(taken))
+    if "runtime" not in workflow.resource_settings.overwrite_resources.get(stage, ()):
+        resources["runtime"] = batch_runtime(stage, slides)
+    workflow.get_rule(name).resources = resources
+
+
+def batch_runtime(stage, slides):
+    """Minutes of a batch, by the size of its files; they double with every attempt."""
+
+    def of(wildcards, attempt):
+        megabytes = sum(SLIDES[slide].path.stat().st_size for slide in slides) / 1e6
+        minutes = BATCH_MIN + MINUTES_PER_MB.get(stage, 0.1) * megabytes
+        return int(minutes) * 2 ** (attempt - 1)
+
+    return of
 
 
 if workflow.is_main_process:
@@ -298,6 +330,12 @@ stopping(check_config, config)
 OUT = config["outdir"].rstrip("/")
 RUN = config["run"]
 stopping(require_folder, OUT)
+# Snakemake loads every plugin that is installed.
+if workflow.is_main_process and "snakemake_executor_plugin_slurm" in sys.modules:
+    from pipeline.cluster.slurm_executor import patient_executor
+
+    slurm = ExecutorPluginRegistry().get_plugin("slurm")
+    slurm.executor = patient_executor(OUT, RUN, on_failure=set_aside)
 # Jobs plan again what has been planned: contents are compared once a run.
 COHORT, NEW = stopping(
     read_sheets,

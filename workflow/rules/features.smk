@@ -15,6 +15,8 @@ rule cache_features:
         f"{OUT}/benchmarks/cache_features/{{slide}}.tsv"
     wildcard_constraints:
         slide=ALONE,
+    group:
+        "slide"
     conda:
         "../../envs/cellgraph.yaml"
     threads: 1

@@ -87,6 +87,8 @@ rule export_geojson:
         f"{OUT}/benchmarks/export_geojson/{{slide}}.tsv"
     wildcard_constraints:
         slide=ALONE,
+    group:
+        "slide"
     conda:
         "../../envs/report.yaml"
     threads: 1

@@ -1,0 +1,3 @@
+"""SLURM as small scripts."""
+
+from tests.cluster.fake_slurm import slurm  # noqa: F401
