@@ -29,6 +29,7 @@ COMMANDS = {
     "tune": "Search a method's settings inside the training folds.",
     "train": "Split, train and evaluate on a sheet of slides.",
     "predict": "Apply a trained model to feature caches.",
+    "report": "Write the report of a training.",
     "explain": "Say which patches, edges and features spoke for each prediction.",
     "cancel": "End the jobs of a run that were left in SLURM.",
     "check": "List what is damaged or stale in a results folder.",

@@ -87,7 +87,9 @@ def build_sections(contents: ReportContents) -> list[Section]:
 
 def _upstream(sources: ReportSources) -> dict[str, Path]:
     """The files of training; those of single slides have their source digests on the page."""
-    named = {"splits": sources.splits, "excluded": sources.excluded, "comparison": sources.comparison}
+    named = {"splits": sources.splits, "excluded": sources.excluded}
+    if sources.comparison.exists():
+        named["comparison"] = sources.comparison
     if sources.predictions is not None:
         named["predictions"] = sources.predictions
     return named | {f"metrics/{m}/seed_{s}": sources.metrics(m, s) for m in sources.methods for s in sources.seeds}

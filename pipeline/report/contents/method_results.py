@@ -118,8 +118,16 @@ def read_results(sources: ReportSources) -> Results:
         {pair: read_seed_metrics(sources.metrics(*pair), *pair) for pair in pairs},
         {method: _read_folds(sources, method, "predictions.csv", read_predictions) for method in sources.methods},
         {method: _read_folds(sources, method, "history.csv", read_history) for method in sources.methods},
-        read_comparison(sources.comparison),
+        _comparison(sources),
     )
+
+
+def _comparison(sources: ReportSources) -> pd.DataFrame:
+    """``comparison.csv``; a row without numbers where one method was trained by itself, which leaves none."""
+    if len(sources.methods) == 1 and not sources.comparison.exists():
+        (method,) = sources.methods
+        return pd.DataFrame({"method": [method], "reference": [method]})
+    return read_comparison(sources.comparison)
 
 
 def read_seed_metrics(path: Path, method: str, seed: int) -> SeedMetrics:

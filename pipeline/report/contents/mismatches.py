@@ -26,7 +26,7 @@ def read_mismatches(sources: ReportSources) -> Mismatches:
     """
     predictions = sources.predictions
     return Mismatches(
-        trained=_told(sources.training / PROVENANCE),
+        trained=_told(sources.splits_beside / PROVENANCE),
         predicted=() if predictions is None else _told(predictions.with_suffix(f".{PROVENANCE}")),
     )
 

@@ -34,7 +34,7 @@ CITATION = Markup(
 
 def provenance(contents: ReportContents) -> Section:
     """Steps, sources, packages, configuration and citation."""
-    trained = _training_record(contents.sources.training / PROVENANCE)
+    trained = _training_record(contents.sources.splits_beside / PROVENANCE)
     blocks: list[Block] = [
         Text(_steps(contents)),
         _stages(contents, trained),

@@ -127,7 +127,13 @@ def test_a_fold_that_was_left_out_adds_no_prediction(build: Callable[..., Report
 
 
 def test_a_missing_comparison_is_named(build: Callable[..., ReportSources]) -> None:
-    sources = build(with_pictures=False, methods=("default",))
+    sources = build(with_pictures=False)
     sources.comparison.unlink()
     with pytest.raises(ArtefactError, match=r"comparison\.csv"):
         read_results(sources)
+
+
+def test_one_method_alone_needs_no_comparison(build: Callable[..., ReportSources]) -> None:
+    sources = build(with_pictures=False, methods=("default",))
+    sources.comparison.unlink()
+    assert read_results(sources).comparison.to_dict("records") == [{"method": "default", "reference": "default"}]
