@@ -1,6 +1,6 @@
 # From slides to a report. The stages in the order of the science:
 #   slides.csv -> tile_slide -> segment_nuclei -> build_cell_graphs -> cache_features
-#              -> split_cohort -> train_fold -> evaluate, explain_fold -> write_report
+#              -> split_cohort -> train_fold -> evaluate, explain_fold, interpret -> write_report
 # Named targets stand at the end; `snakemake --list` prints them.
 
 from snakemake.utils import min_version

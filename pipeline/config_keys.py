@@ -14,6 +14,7 @@ from pipeline.report.params import ReportParams
 from pipeline.slides.reader_names import Reader
 from pipeline.tiling.params import TilingParams
 from pipeline.training.interpretation.explain_params import ExplainParams
+from pipeline.training.interpretation.interpret_params import InterpretParams
 from pipeline.training.methods.presets import METHODS
 from pipeline.training.params import SplitParams, TrainingParams
 from pipeline.tunables import SOME_TEXT, Choice, Number, OrNull, Text, Tunables, choice, listing, text, tunable
@@ -111,6 +112,7 @@ SECTIONS: dict[str, type[Tunables]] = {
         SplitParams,
         TrainingParams,
         ExplainParams,
+        InterpretParams,
         PredictionParams,
         ReportParams,
     )
@@ -129,7 +131,7 @@ LAYOUT = (
     ("cache_features", ("features",)),
     ("split_cohort", ("seeds", "splits")),
     ("train_fold, train_final", ("methods", "training")),
-    ("explain_fold", ("explain",)),
+    ("explain_fold, interpret", ("explain", "interpretation")),
     ("predict", ("prediction",)),
     ("write_report", ("report",)),
 )

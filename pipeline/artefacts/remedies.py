@@ -12,6 +12,8 @@ COMMANDS: Mapping[str, str] = {
     "features": "abignet features",
     "learned_graphs": "abignet train",
     "evidence": "abignet explain",
+    "faithfulness": "abignet explain",
+    "interpretation": "abignet explain",
     "model": "abignet train",
     "splits": "abignet train",
     "excluded slides": "abignet train",

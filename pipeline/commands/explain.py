@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from pipeline.artefacts.interpretation import INTERPRETATION
 from pipeline.artefacts.sheet import read_sheet
 from pipeline.commands.cohort import feature_files
 from pipeline.commands.options import (
@@ -17,6 +18,7 @@ from pipeline.config import params
 from pipeline.errors import ArtefactError
 from pipeline.provenance import source_digest
 from pipeline.training.interpretation.explain_params import ExplainParams
+from pipeline.training.interpretation.interpret_params import InterpretParams
 from pipeline.training.params import ReadingParams
 
 
@@ -37,10 +39,12 @@ def command(
     """Say which patches, edges and features spoke for the prediction of each test image.
 
     TRAINED is --out of `abignet train`, or training/{run}/{method}/seed_{s} of a run. Writes
-    evidence.zarr into each fold_{k}/: evidence in log-odds of a class against the rest, of the
-    whole model.
+    evidence.zarr (in log-odds of a class against the rest, of the whole model) and
+    faithfulness.json into each fold_{k}/, and interpretation/ beside them: whether evidence is
+    faithful and graphs are stable, graphs by class, motifs.
     """
     from pipeline.training.explain_fold import explain_fold
+    from pipeline.training.interpret import interpret
 
     config = configured(config_path, settings, device=device)
     explain = params(config, "explain", ExplainParams)
@@ -50,15 +54,13 @@ def command(
     rows = [] if sheet_path is None else [row for row in read_sheet(sheet_path) if row.label is not None]
     features = features_dir if sheet_path is None else feature_files(rows, features_dir, sheet_path)
     assert features is not None
+    source, reading = source_digest("pipeline.training.interpret"), ReadingParams.of(config["training"])
     for fold in folds:
-        explain_fold(
-            fold,
-            features,
-            explain,
-            device=config["device"],
-            source=source_digest("pipeline.training.explain_fold"),
-            reading=ReadingParams.of(config["training"]),
-        )
+        explain_fold(fold, features, explain, device=config["device"], source=source, reading=reading)
+    for method in sorted({fold.parent for fold in folds}):
+        of_method = {(0, int(fold.name.removeprefix("fold_"))): fold for fold in folds if fold.parent == method}
+        together = params(config, "interpretation", InterpretParams)
+        interpret(of_method, features, method / INTERPRETATION, together, source=source, reading=reading)
     click.echo(f"{trained}: evidence in {len(folds)} folds")
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from pipeline.artefacts.cell_graphs import read_cell_graphs
 from pipeline.artefacts.evidence import EvidenceStore
+from pipeline.artefacts.faithfulness import read_faithfulness
 from pipeline.artefacts.features import check_store_slide, read_features
 from pipeline.artefacts.graph_path import read_graph_path
 from pipeline.artefacts.header import check_slide
@@ -210,6 +211,7 @@ READERS: Mapping[str, Callable[[Product], Provenance]] = {
     r"(.*/)?model\.pt": _model,
     r"(.*[/.])?graphs\.zarr": _learned_graphs,
     r"(.*/)?evidence\.zarr": _evidence,
+    r"(.*/)?faithfulness\.json": _table(read_faithfulness),
     r"predictions/[^/]+\.excluded\.csv|(.*/)?excluded\.csv": _table(read_excluded),
     r"predictions/[^/]+\.csv|(.*/)?fold_\d+/predictions\.csv": _table(read_predictions),
     r"(.*/)?predictions\.csv": _table(read_pooled_predictions),

@@ -24,7 +24,8 @@ OUTPUTS: Mapping[str, str] = {
     "export_tiles": rf"coords/(trident|clam|geojson)/{SLIDE}(_patches\.h5|\.h5|\.tiles\.geojson)",
     "split_cohort": rf"training/{RUN}/(splits\.csv|excluded\.csv|provenance\.json)",
     "train_fold": rf"{FOLD}/(model\.pt|history\.csv|predictions\.csv|graphs\.zarr|graph_path\.json|provenance\.json)",
-    "explain_fold": rf"{FOLD}/evidence\.zarr",
+    "explain_fold": rf"{FOLD}/(evidence\.zarr|faithfulness\.json)",
+    "interpret": rf"{METHOD}/interpretation/[^/]+\.(csv|json)",
     "train_final": rf"{METHOD}/final/(model\.pt|history\.csv|provenance\.json)",
     "evaluate": (
         rf"training/{RUN}/(comparison(\.csv|\.provenance\.json)|[^/]+/seed_\d+/metrics\.json"
@@ -36,16 +37,11 @@ OUTPUTS: Mapping[str, str] = {
 }
 """Paths of a rule's outputs below the results folder, in the order of the science."""
 
-TRAINING = (
-    "split_cohort",
-    "train_fold",
-    "explain_fold",
-    "train_final",
-    "evaluate",
-    "predict",
-    "write_report",
-    "write_panels",
-)
+EXPLAINING = ("explain_fold", "interpret")
+
+REPORTING = ("write_report", "write_panels")
+
+TRAINING = ("split_cohort", "train_fold", *EXPLAINING, "train_final", "evaluate", "predict", *REPORTING)
 
 MADE_FROM_IT: Mapping[str, tuple[str, ...]] = {
     "tile_slide": (
@@ -60,11 +56,12 @@ MADE_FROM_IT: Mapping[str, tuple[str, ...]] = {
     "build_cell_graphs": ("cache_features", "export_geojson", *TRAINING),
     "cache_features": ("export_geojson", *TRAINING),
     "split_cohort": TRAINING[1:],
-    "train_fold": ("explain_fold", "evaluate", "write_report", "write_panels"),
-    "explain_fold": ("write_report", "write_panels"),
-    "train_final": ("predict", "write_report", "write_panels"),
-    "evaluate": ("write_report", "write_panels"),
-    "predict": ("write_report", "write_panels"),
+    "train_fold": (*EXPLAINING, "evaluate", *REPORTING),
+    "explain_fold": ("interpret", *REPORTING),
+    "interpret": ("write_report",),
+    "train_final": ("predict", *REPORTING),
+    "evaluate": REPORTING,
+    "predict": REPORTING,
 }
 """Rules that read what a rule makes, directly or through others."""
 
@@ -85,7 +82,7 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
 }
 """Outputs of which a job leaves all or none."""
 
-OF_LEARNING = frozenset({"split_cohort", "train_fold", "explain_fold", "train_final", "evaluate"})
+OF_LEARNING = frozenset({"split_cohort", "train_fold", "explain_fold", "interpret", "train_final", "evaluate"})
 """Rules that read nothing of a slide that is predicted only."""
 
 

@@ -6,7 +6,8 @@ def test_the_folds_of_a_training_are_explained(tmp_path, cohort):
     out = tmp_path / "out"
     quick = ["--folds", 3, "--set", "splits.select_share=0"]
     assert run("train", "--sheet", cohort / "slides.csv", "--out", out, "--method", "logistic", *quick) == 0
-    assert run("explain", out, "--features", cohort / "features", "--set", "explain.path_steps=2") == 0
+    cheap = ["--set", "interpretation.permutations=20", "--set", "interpretation.null_graphs=1"]
+    assert run("explain", out, "--features", cohort / "features", "--set", "explain.path_steps=2", *cheap) == 0
     stores = [EvidenceStore(out / f"fold_{fold}/evidence.zarr") for fold in range(3)]
     assert sum(len(store.slide_ids) for store in stores) == 12
     facts = stores[0].of(stores[0].slide_ids[0]).facts

@@ -73,7 +73,9 @@ def test_the_first_line_names_the_rules(file):
     named = set(re.findall(r"\w+", file.read_text().splitlines()[0])) & WORK.keys()
     served = set(rules_of(VARIANTS.get(file.stem, file.stem)))
     assert named == (
-        {"train_fold", "explain_fold", "train_final", "predict"} if file.stem == "training-cuda" else served
+        {"train_fold", "explain_fold", "interpret", "train_final", "predict"}
+        if file.stem == "training-cuda"
+        else served
     )
 
 

@@ -9,16 +9,8 @@ import pytest
 
 from tests.workflow.conftest import Run
 
-TRAINING = {
-    "split_cohort",
-    "train_fold",
-    "explain_fold",
-    "train_final",
-    "evaluate",
-    "predict",
-    "write_report",
-    "write_panels",
-}
+LEARNING = {"split_cohort", "train_fold", "explain_fold", "interpret", "train_final", "evaluate", "predict"}
+TRAINING = LEARNING | {"write_report", "write_panels"}
 
 
 @pytest.fixture

@@ -5,7 +5,8 @@ import time
 from pipeline.provenance import file_digest
 
 PER_SLIDE = {"tile_slide", "segment_nuclei", "build_cell_graphs", "cache_features", "export_geojson"}
-TRAINING = {"train_fold", "explain_fold", "train_final", "evaluate", "predict", "write_report", "write_panels"}
+LEARNING = {"train_fold", "explain_fold", "interpret", "train_final", "evaluate", "predict"}
+TRAINING = LEARNING | {"write_report", "write_panels"}
 
 
 def test_a_second_run_has_nothing_to_do(finished, exclude):

@@ -19,6 +19,7 @@ RULES = [
     "split_cohort",
     "train_fold",
     "explain_fold",
+    "interpret",
     "train_final",
     "evaluate",
     "predict",

@@ -16,6 +16,7 @@ rule write_report:
         evidence=expand(
             rules.explain_fold.output, method=EXPLAINED, seed=SEEDS, fold=FOLDS
         ),
+        interpretations=expand(rules.interpret.output.interpretation, method=EXPLAINED),
         predictions=wanted_predictions(),
     output:
         page=report(

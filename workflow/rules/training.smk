@@ -69,6 +69,7 @@ rule explain_fold:
         evidence=directory(
             f"{OUT}/training/{RUN}/{{method}}/seed_{{seed}}/fold_{{fold}}/evidence.zarr"
         ),
+        faithfulness=f"{OUT}/training/{RUN}/{{method}}/seed_{{seed}}/fold_{{fold}}/faithfulness.json",
     log:
         f"{OUT}/logs/explain_fold/{RUN}/{{method}}/seed_{{seed}}/fold_{{fold}}.log",
     benchmark:
@@ -89,6 +90,41 @@ rule explain_fold:
         source=source_digest("pipeline.training.explain_fold"),
     script:
         "../scripts/explain_fold.py"
+
+
+rule interpret:
+    input:
+        models=expand(
+            rules.train_fold.output.model, seed=SEEDS, fold=FOLDS, allow_missing=True
+        ),
+        graphs=expand(
+            rules.train_fold.output.graphs, seed=SEEDS, fold=FOLDS, allow_missing=True
+        ),
+        faithfulness=expand(
+            rules.explain_fold.output.faithfulness,
+            seed=SEEDS,
+            fold=FOLDS,
+            allow_missing=True,
+        ),
+    output:
+        interpretation=directory(f"{OUT}/training/{RUN}/{{method}}/interpretation"),
+    log:
+        f"{OUT}/logs/interpret/{RUN}/{{method}}.log",
+    benchmark:
+        f"{OUT}/benchmarks/interpret/{RUN}/{{method}}.tsv"
+    conda:
+        environment("training")
+    threads: config["training"]["threads"]
+    resources:
+        mem_mb=more_memory(TRAINING_MB),
+        runtime=12 * 60,
+    params:
+        interpretation=section("interpretation"),
+        runs=[(seed, fold) for seed in SEEDS for fold in FOLDS],
+        features=f"{OUT}/features",
+        source=source_digest("pipeline.training.interpret"),
+    script:
+        "../scripts/interpret.py"
 
 
 rule train_final:

@@ -22,7 +22,7 @@ from pipeline.training.fitting.inference import ImageNetwork
 from pipeline.training.graphs.adjacency import Adjacency, PairAdjacency
 from pipeline.training.graphs.candidates import CandidatePairs
 from pipeline.training.graphs.image_batches import ImageBatch, NodeImage, PaddedBatch
-from pipeline.training.graphs.pairs import AllPairs
+from pipeline.training.graphs.pairs import AllPairs, Pairs
 from pipeline.training.interpretation.log_odds import log_odds
 
 WEIGHTS_SILENCED = 100_000_000
@@ -150,6 +150,27 @@ def at_edges(adjacency: PairAdjacency, values: Tensor, edge_index: Int64s) -> Fl
     found = np.searchsorted(names, wanted)
     is_there = np.append(names, -1)[found] == wanted
     return np.asarray(np.where(is_there, sums[found], 0.0))
+
+
+@torch.no_grad()
+def silenced_weights(silenced: Silencing, edges: Int64s) -> list[Tensor]:
+    """Weights (*rows, slots) of each graph model without ``edges`` (2, m), in neither direction."""
+    low, high = np.sort(edges, axis=0)
+    versions = []
+    for adjacency in silenced.adjacencies:
+        weights, pairs = adjacency.weights, adjacency.pairs
+        n_nodes = weights.shape[-2]
+        names = torch.from_numpy(low * n_nodes + high).to(weights.device)
+        gone = torch.isin(_names_of_slots(pairs, n_nodes, weights.device), names)
+        versions.append(weights.masked_fill(gone, 0.0))
+    return versions
+
+
+def _names_of_slots(pairs: Pairs, n_nodes: int, device: torch.device) -> Tensor:
+    """Number of the undirected pair in each slot, int64; broadcasts against (*rows, slots)."""
+    source = torch.arange(n_nodes, device=device).unsqueeze(1)
+    target = pairs.candidates.neighbour.long() if isinstance(pairs, CandidatePairs) else source.T
+    return torch.minimum(source, target) * n_nodes + torch.maximum(source, target)
 
 
 def _scaled(adjacency: PairAdjacency, factor: float) -> Tensor:

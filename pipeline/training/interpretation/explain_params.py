@@ -25,6 +25,9 @@ class ExplainParams(Tunables, section="explain"):
     path_steps: int = whole(
         16, 2, 1000, "steps from the average patch to the patch, along which evidence of features is added up"
     )
+    curve_images: int = whole(
+        24, 0, 1_000_000, "test images of a fold in which deletion and insertion tell whether evidence is faithful"
+    )
 
 
 DEFAULT_EXPLAIN = ExplainParams()
