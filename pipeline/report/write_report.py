@@ -14,6 +14,7 @@ from pipeline.report.page.section_calls import calls
 from pipeline.report.page.section_cautions import cautions
 from pipeline.report.page.section_cohort import cohort
 from pipeline.report.page.section_graphs import graphs
+from pipeline.report.page.section_interpretation import interpretation
 from pipeline.report.page.section_nuclei import nuclei
 from pipeline.report.page.section_predictions import predictions
 from pipeline.report.page.section_provenance import provenance
@@ -70,6 +71,7 @@ SECTIONS: tuple[Callable[[ReportContents], Section], ...] = (
     calls,
     results,
     graphs,
+    interpretation,
     cohort,
     slides,
     nuclei,
