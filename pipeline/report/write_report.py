@@ -8,6 +8,7 @@ from pipeline.artefacts.atomic import writing
 from pipeline.logs import get_logger
 from pipeline.report.contents.report_contents import ReportContents, read_contents
 from pipeline.report.contents.report_sources import ReportSources
+from pipeline.report.figures.figure_style import figure_files
 from pipeline.report.page.page import render
 from pipeline.report.page.page_elements import Section
 from pipeline.report.page.section_calls import calls
@@ -39,9 +40,10 @@ def write_report(
     sources
         Files and facts of the run.
     page_path
-        HTML file; holds every figure and loads nothing.
+        HTML file; holds every figure and loads nothing. Its links lead to ``figures_dir`` and to panels beside it.
     figures_dir
-        Folder that receives each figure as PNG or SVG; what was there is replaced.
+        Folder that receives the figures: plots as SVG, PDF and PNG with what they were drawn from as CSV, pictures as
+        PNG; what was there is replaced.
     params
         What to show.
     source
@@ -59,7 +61,8 @@ def write_report(
     with writing(figures_dir) as folder:
         folder.mkdir()
         for figure in drawn:
-            (folder / figure.file_name).write_bytes(figure.content)
+            for name, content in figure_files(figure).items():
+                (folder / name).write_bytes(content)
     with writing(page_path) as page:
         page.write_text(render(params.title or sources.run, sources.run, sections, record), encoding="utf-8")
     log.info("report %s: %d sections, %d figures", sources.run, len(sections), len(drawn))

@@ -3,7 +3,9 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import pytest
+from PIL import Image
 
 from pipeline.errors import ArtefactError
 from pipeline.report.contents.report_contents import ReportContents, read_contents
@@ -30,6 +32,12 @@ PLAIN = ReportParams(n_overlays=0)
 Build = Callable[..., ReportSources]
 
 
+@pytest.fixture
+def bare_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures as the page has them alone, since formats for print take long."""
+    monkeypatch.setattr("pipeline.report.write_report.figure_files", lambda f: {f"{f.name}.{f.kind}": f.content})
+
+
 @pytest.fixture(scope="module")
 def written(standard_run: ReportSources, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("report")
@@ -43,7 +51,9 @@ def test_the_page_loads_nothing(written: Path) -> None:
     for tag, attributes in Page(text).elements:
         for name in ("src", "href", "xlink:href", "srcset", "data", "action", "poster"):
             value = attributes.get(name)
-            if value is not None and not (tag == "a" and value == "https://arxiv.org/abs/2510.13188"):
+            if tag == "a" and value is not None and value.startswith("figures/"):
+                assert (written / value).is_file(), value
+            elif value is not None and not (tag == "a" and value == "https://arxiv.org/abs/2510.13188"):
                 assert value.startswith(("data:", "#")), (tag, value)
         assert tag not in ("iframe", "object", "embed", "base")
     assert "@import" not in text
@@ -85,6 +95,23 @@ def test_every_figure_is_in_the_folder_and_has_a_caption_and_a_description(writt
     assert 'aria-label=""' not in page
 
 
+def test_plots_are_kept_for_print_with_what_they_show(written: Path) -> None:
+    kinds = {path.suffix for path in (written / "figures").glob("confusion_default.*")}
+    assert kinds == {".svg", ".png", ".pdf", ".csv"}
+    with Image.open(written / "figures/confusion_default.png") as plot:
+        assert plot.info["dpi"] == pytest.approx((300, 300), abs=0.1)
+    counts = pd.read_csv(written / "figures/confusion_default.csv", index_col=0)
+    assert counts.to_numpy().sum() == 8
+    assert {path.suffix for path in (written / "figures").glob("nuclei_s00.*")} == {".png"}
+
+
+def test_the_page_is_small(written: Path) -> None:
+    """Pictures go in as WebP; 300 slides may take 15 MB, of which their rows are less than a kilobyte each."""
+    page = (written / "index.html").read_text()
+    assert '<img src="data:image/png' not in page
+    assert len(page) < 1_000_000
+
+
 def test_texts_are_escaped(written: Path) -> None:
     page = (written / "index.html").read_text()
     assert "<title>A &lt;b&gt;title&lt;/b&gt; &amp; more" in page
@@ -115,6 +142,7 @@ def test_pictures_of_all_sections_are_of_the_same_test_images(standard: ReportCo
         assert of_kind == drawn, anchor
 
 
+@pytest.mark.usefixtures("bare_figures")
 def test_figures_of_an_earlier_report_go(build: Build, tmp_path: Path) -> None:
     sources = build(with_pictures=False)
     (tmp_path / "figures").mkdir()
@@ -124,6 +152,7 @@ def test_figures_of_an_earlier_report_go(build: Build, tmp_path: Path) -> None:
     assert (tmp_path / "figures/fold_dots.svg").exists()
 
 
+@pytest.mark.usefixtures("bare_figures")
 def test_a_fold_without_a_test_image_is_told_of_and_the_rest_is_shown(build: Build, tmp_path: Path) -> None:
     sources = build(with_pictures=False, lost_folds=(2,))
     write_report(sources, tmp_path / "page.html", tmp_path / "figures", params=PLAIN, source="abcd")
@@ -140,6 +169,7 @@ def test_a_missing_fold_is_named(build: Build, tmp_path: Path) -> None:
     assert not (tmp_path / "page.html").exists()
 
 
+@pytest.mark.usefixtures("bare_figures")
 def test_a_class_that_is_excluded_as_a_whole_is_warned_of_and_the_rest_is_shown(build: Build, tmp_path: Path) -> None:
     sources = build(with_pictures=False, lost_class="rare")
     write_report(sources, tmp_path / "r/index.html", tmp_path / "r/figures", params=PLAIN, source="abcd")

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from sklearn.metrics import roc_auc_score, roc_curve
@@ -119,17 +120,16 @@ def roc(probabilities: Float64s, labels: npt.NDArray[np.object_], classes: Seque
     labels
         (n,).
     """
-    # With two classes the second curve is the first one turned round.
-    shown = classes[-1:] if len(classes) == 2 else classes
-    shown = [name for name in shown if 0 < (labels == name).sum() < len(labels)]
     colours = colours_of(classes)
     drawn, axes = single_plot(3.5, 3.3)
     curves = []
+    shown = _drawn_against_the_rest(labels, classes)
+    points = roc_points(probabilities, labels, classes)
     for name in shown:
-        score = probabilities[:, list(classes).index(name)]
-        false_rate, true_rate, _ = roc_curve(labels == name, score)
-        label = f"{name} ({roc_auc_score(labels == name, score):.3f})"
-        curves += axes.plot(false_rate, true_rate, color=colours[name], linewidth=1.6, label=label)
+        area = roc_auc_score(labels == name, probabilities[:, list(classes).index(name)])
+        curve = points[points["class"] == name]
+        rates = curve["false_positive_rate"].to_numpy(), curve["true_positive_rate"].to_numpy()
+        curves += axes.plot(*rates, color=colours[name], linewidth=1.6, label=f"{name} ({area:.3f})")
     _draw_diagonal(axes)
     axes.set_xlabel("false positive rate")
     axes.set_ylabel("true positive rate")
@@ -141,6 +141,22 @@ def roc(probabilities: Float64s, labels: npt.NDArray[np.object_], classes: Seque
         )
     axes.set_aspect("equal")
     return drawn
+
+
+def roc_points(probabilities: Float64s, labels: npt.NDArray[np.object_], classes: Sequence[str]) -> pd.DataFrame:
+    """Points of the curves of ``roc``: ``class``, ``false_positive_rate``, ``true_positive_rate``, ``threshold``."""
+    columns = ["class", "false_positive_rate", "true_positive_rate", "threshold"]
+    curves = [pd.DataFrame(columns=columns)]
+    for name in _drawn_against_the_rest(labels, classes):
+        rates = roc_curve(labels == name, probabilities[:, list(classes).index(name)])
+        curves.append(pd.DataFrame({"class": name, **dict(zip(columns[1:], rates, strict=True))}))
+    return pd.concat(curves[1:] or curves, ignore_index=True)
+
+
+def _drawn_against_the_rest(labels: npt.NDArray[np.object_], classes: Sequence[str]) -> list[str]:
+    """Classes with images inside and outside; of two, the second, since the first's curve is its turned round."""
+    shown = classes[-1:] if len(classes) == 2 else classes
+    return [name for name in shown if 0 < (labels == name).sum() < len(labels)]
 
 
 @house_style()

@@ -31,7 +31,8 @@ def curve_columns(history: pd.DataFrame, ending: str) -> list[str]:
 
 @house_style()
 def learning_curves(history: pd.DataFrame) -> Canvas:
-    """One panel per kind of column against the epoch: thin lines are folds, the bold line their mean.
+    """One panel per kind of column against the epoch: thin lines are folds (means over their graph
+    models), the bold line their mean.
 
     Parameters
     ----------
@@ -54,8 +55,9 @@ def _draw_series(axes: Axes, history: pd.DataFrame, columns: Sequence[str], titl
     for column in columns:
         name = column.rpartition("_")[0]
         colour = SERIES_COLOURS.get(name) or spare[sorted(columns).index(column) % len(spare)]
-        for _, run in history.groupby(["seed", "fold", "model", "stage"], sort=True):
-            axes.plot(run["epoch"], run[column], color=colour, linewidth=0.6, alpha=0.4)
+        for _, run in history.groupby(["seed", "fold", "stage"], sort=True):
+            line = run.groupby("epoch")[column].mean()
+            axes.plot(line.index.to_numpy(), line.to_numpy(), color=colour, linewidth=0.6, alpha=0.4)
         mean = history.groupby("epoch")[column].mean()
         axes.plot(mean.index.to_numpy(), mean.to_numpy(), color=colour, linewidth=1.9, label=name)
     axes.set_title(title)

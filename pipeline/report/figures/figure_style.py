@@ -8,14 +8,17 @@ import io
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from html import escape
 from typing import Any, Literal
 
 import matplotlib as mpl
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
 from pipeline.arrays import Rgb
+from pipeline.artefacts.csv_files import FLOAT_FORMAT
 
 INK = "#1f2937"
 MUTED = "#6b7280"
@@ -29,6 +32,9 @@ SEQUENTIAL = "viridis"
 
 SMALLEST_SCALE = 1e-9
 """Guard: a scale of colours or widths ends no lower, also where all values are 0."""
+
+PRINT_DPI = 300
+"""Of plots as PNG, at the size in which they are drawn."""
 
 DASHES = (0, (4, 3))
 """Line of what a value is held against: a guess, a bound, the diagonal."""
@@ -65,6 +71,7 @@ RC: dict[Any, Any] = {
     "text.parse_math": False,  # names of classes may hold a dollar sign
     "svg.fonttype": "none",
     "svg.hashsalt": "abignet",
+    "pdf.fonttype": 42,
 }
 
 PAGE_COLOURS = {INK: "currentColor", GRID: "var(--line)", MUTED: "var(--muted)", ACCENT: "var(--series)"}
@@ -87,6 +94,10 @@ class Figure:
         What it shows and over what n.
     alt
         Short description for those who cannot see it.
+    drawn
+        The plot, which is written in other formats too; None of a picture.
+    source
+        What the plot was drawn from; None of pictures and legends.
     """
 
     name: str
@@ -94,11 +105,14 @@ class Figure:
     content: bytes
     caption: str
     alt: str
+    drawn: Canvas | None = field(default=None, compare=False, repr=False)
+    source: pd.DataFrame | None = field(default=None, compare=False, repr=False)
 
     @property
-    def file_name(self) -> str:
-        """Name in ``figures/``."""
-        return f"{self.name}.{self.kind}"
+    def formats(self) -> tuple[str, ...]:
+        """Endings of its files in ``figures/``."""
+        plots = () if self.drawn is None else ("png", "pdf")
+        return (self.kind, *plots, *(() if self.source is None else ("csv",)))
 
 
 @contextmanager
@@ -121,9 +135,24 @@ def single_plot(width_in: float, height_in: float) -> tuple[Canvas, Axes]:
     return drawn, drawn.subplots()
 
 
-def plot_figure(name: str, drawn: Canvas, caption: str, alt: str) -> Figure:
+def plot_figure(name: str, drawn: Canvas, caption: str, alt: str, source: pd.DataFrame | None = None) -> Figure:
     """A plot as a figure of the page; see ``Figure``."""
-    return Figure(name, "svg", svg_bytes(drawn), caption, alt)
+    return Figure(name, "svg", svg_bytes(drawn), caption, alt, drawn, source)
+
+
+@house_style()
+def figure_files(figure: Figure) -> dict[str, bytes]:
+    """Files of a figure by name: as it is on the page, plots also at print size, and what they were drawn from."""
+    files = {f"{figure.name}.{figure.kind}": figure.content}
+    if figure.drawn is not None:
+        for kind, metadata in (("png", {"Software": None}), ("pdf", {"CreationDate": None, "Creator": None})):
+            stream = io.BytesIO()
+            figure.drawn.savefig(stream, format=kind, dpi=PRINT_DPI, facecolor="white", metadata=metadata)
+            files[f"{figure.name}.{kind}"] = stream.getvalue()
+    if figure.source is not None:
+        text = figure.source.to_csv(index=False, float_format=FLOAT_FORMAT, lineterminator="\n")
+        files[f"{figure.name}.csv"] = text.encode()
+    return files
 
 
 @house_style()
@@ -154,7 +183,7 @@ def picture_canvas(pixels: Rgb) -> tuple[Canvas, Axes]:
 
 
 def inline_svg(figure: Figure) -> str:
-    """SVG element for the page: no prolog, no metadata, ids of its own, the page's colours."""
+    """SVG element for the page: no prolog, no metadata, its title, ids of its own, the page's colours."""
     text = figure.content.decode()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
@@ -162,6 +191,7 @@ def inline_svg(figure: Figure) -> str:
     text = re.sub(r'(xlink:href="#|url\(#)', rf"\g<1>{figure.name}-", text)
     for drawn, shown in PAGE_COLOURS.items():
         text = text.replace(drawn, shown)
+    text = re.sub(r"(<svg[^>]*>)", lambda found: f"{found[1]}<title>{escape(figure.alt)}</title>", text, count=1)
     return re.sub(r'(<svg[^>]*?) width="([\d.]+)pt" height="[\d.]+pt"', r'\1 style="max-width: \2pt"', text, count=1)
 
 

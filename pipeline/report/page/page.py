@@ -1,6 +1,7 @@
 """The page: sections poured into the template, with styles, script and figures inside."""
 
 import base64
+import io
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,9 +9,13 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
+from PIL import Image
 
 from pipeline.report.figures.figure_style import Figure, inline_svg
 from pipeline.report.page.page_elements import Section
+
+WEBP_QUALITY = 78
+"""Of 100; outlines of nuclei and edges stay sharp at twice their size."""
 
 TEMPLATES = Path(__file__).resolve().parent / "template"
 
@@ -51,8 +56,15 @@ def picture(figure: Figure) -> Markup:
     """A figure as HTML: an SVG element, or an image that carries its own bytes."""
     if figure.kind == "svg":
         return Markup(inline_svg(figure))
-    uri = "data:image/png;base64," + base64.b64encode(figure.content).decode()
+    uri = "data:image/webp;base64," + base64.b64encode(webp_bytes(figure.content)).decode()
     return Markup('<img src="{}" alt="{}" loading="lazy">').format(uri, figure.alt)
+
+
+def webp_bytes(png: bytes) -> bytes:
+    """A picture as WebP, a fifth of its bytes as PNG; ``figures/`` keeps that."""
+    stream = io.BytesIO()
+    Image.open(io.BytesIO(png)).convert("RGB").save(stream, "WEBP", quality=WEBP_QUALITY, method=4)
+    return stream.getvalue()
 
 
 def _own_file(name: str) -> Markup:

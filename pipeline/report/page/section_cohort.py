@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from statistics import median
 
+import pandas as pd
+
 from pipeline.report.contents.cohort_outcome import SlideSummary, class_names, patients
 from pipeline.report.contents.report_contents import ReportContents
 from pipeline.report.contents.wording import NONE, count
@@ -62,6 +64,7 @@ def _patches_figure(patches: dict[str, list[int]], few: int) -> Figure:
         f"Patches per image by class, n = {n_images} images in the folds: {dots}box, quartiles and median; whiskers, "
         f"1.5 times the interquartile range; dashed, the {few} patches below which this report warns.",
         "Box plot of the number of patches per image for each class",
+        pd.DataFrame([(name, n) for name, counts in patches.items() for n in counts], columns=["class", "patches"]),
     )
 
 

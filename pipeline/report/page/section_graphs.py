@@ -9,6 +9,7 @@ import pandas as pd
 from pipeline.errors import MissingMppError, SlideError
 from pipeline.report.contents.graph_statistics import (
     ALL_CLASSES,
+    WEIGHT_BINS,
     GraphSummary,
     ImageGraph,
     kept_pairs,
@@ -93,7 +94,13 @@ def _histogram(method: str, by_class: dict[str, GraphSummary]) -> Figure:
         f"{plural(by_class[ALL_CLASSES].n_images, 'test image')}; images with many patches count more. Logarithmic "
         "axis.",
         f"Histogram of edge weights of {method}",
+        pd.concat([_bins(name, summary) for name, summary in classes.items()]),
     )
+
+
+def _bins(name: str, summary: GraphSummary) -> pd.DataFrame:
+    ends = {"weight_above": WEIGHT_BINS[:-1], "weight_below": WEIGHT_BINS[1:]}
+    return pd.DataFrame({"class": name, **ends, "edges": summary.histogram})
 
 
 def _pictures(contents: ReportContents, method: str, drawn: Sequence[str]) -> list[Block]:

@@ -12,7 +12,7 @@ from pipeline.report.contents.cohort_outcome import patients
 from pipeline.report.contents.method_results import SeedMetrics, confusion, probability_columns, reliability
 from pipeline.report.contents.report_contents import ReportContents
 from pipeline.report.contents.wording import NONE, count, decimal, interval, listed, mean_sd, plural, probability, title
-from pipeline.report.figures.charts_results import confusion_matrix, fold_dots, reliability_curve, roc
+from pipeline.report.figures.charts_results import confusion_matrix, fold_dots, reliability_curve, roc, roc_points
 from pipeline.report.figures.figure_style import Figure, plot_figure
 from pipeline.report.page.page_elements import (
     Block,
@@ -161,7 +161,14 @@ def _dots_figure(contents: ReportContents) -> Figure:
         f"Every test fold of every seed as a dot (n = {n_values} per method), mean as a stroke and ± 1 sample SD as a "
         f"line; best mean {title(headline)} on top, the reference method in blue. Dashed, a guess: {guess}.",
         "Dot plot of metrics by method, one dot per fold",
+        _fold_values(contents, metrics),
     )
+
+
+def _fold_values(contents: ReportContents, metrics: Sequence[str]) -> pd.DataFrame:
+    columns = ["method", "seed", "fold", *metrics]
+    seeds = contents.results.metrics.values()
+    return pd.concat([one.folds.assign(method=one.method, seed=one.seed)[columns] for one in seeds])
 
 
 def _confusion_note(contents: ReportContents) -> str:
@@ -184,6 +191,9 @@ def _confusions(contents: ReportContents) -> list[Figure]:
                 confusion_matrix(counts, contents.classes),
                 f"{method}: {int(np.trace(counts))} of {plural(int(counts.sum()), 'image')} right.",
                 f"Confusion matrix of {method}",
+                pd.DataFrame(counts, contents.classes, contents.classes)
+                .rename_axis("true, by predicted")
+                .reset_index(),
             )
         )
     return figures
@@ -206,6 +216,7 @@ def _depth(contents: ReportContents) -> list[Block]:
             f"ROC of {about}: {against}. Pooling mixes the scales of several models, so areas differ from the mean "
             "AUROC of folds.",
             f"ROC curves of {method}",
+            roc_points(probabilities, labels, contents.classes),
         ),
         plot_figure(
             f"reliability_{method}",
@@ -213,6 +224,7 @@ def _depth(contents: ReportContents) -> list[Block]:
             f"Reliability of {about}: share predicted right against confidence in ten equal bins, images per bin "
             "below the dots. Below the dashed line the model is too sure of itself.",
             f"Reliability curve of {method}",
+            pd.DataFrame({"confidence": binned.confidence, "share_right": binned.accuracy, "images": binned.count}),
         ),
     ]
     return [Gallery(figures, "medium")]

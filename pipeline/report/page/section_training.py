@@ -32,7 +32,8 @@ def _note(contents: ReportContents, methods: list[str]) -> str:
     names = {column.rpartition("_")[0] for column in columns}
     known = [text for name, text in SERIES.items() if name in names]
     return (
-        "Thin lines are single folds and seeds, bold lines their mean over those still training at that epoch. "
+        "Thin lines are single folds and seeds (of several graph models their mean), bold lines the mean over those "
+        "still training at that epoch. "
         + (f"Series: {'; '.join(known)}. " if known else "")
         + "Test folds appear in none of them."
     )
@@ -46,4 +47,5 @@ def _figure(contents: ReportContents, method: str) -> Figure:
         learning_curves(history),
         f"{method}: {plural(n_runs, 'training run')}, up to {plural(int(history['epoch'].nunique()), 'epoch')}.",
         f"Learning curves of {method}",
+        history,
     )

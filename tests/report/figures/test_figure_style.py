@@ -3,6 +3,7 @@ import re
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure as Canvas
 from PIL import Image
 
@@ -13,6 +14,7 @@ from pipeline.report.figures.figure_style import (
     Figure,
     canvas,
     colours_of,
+    figure_files,
     house_style,
     inline_svg,
     picture_canvas,
@@ -61,11 +63,26 @@ def test_a_plot_becomes_a_figure_in_the_house_style() -> None:
     axes.plot([0, 1], [0, 1], marker="o", label="$line$")
     axes.legend()
     figure = plot_figure("plot", drawn, "a caption", "a description")
-    assert (figure.name, figure.kind, figure.file_name) == ("plot", "svg", "plot.svg")
+    assert (figure.name, figure.kind, figure.formats) == ("plot", "svg", ("svg", "png", "pdf"))
     assert (figure.caption, figure.alt) == ("a caption", "a description")
     size = re.search(rb'width="([\d.]+)pt" height="([\d.]+)pt"', figure.content)
     assert size is not None
     assert (float(size[1]), float(size[2])) == (3 * 72, 2 * 72)
+
+
+def test_a_plot_has_files_for_print_and_what_it_shows() -> None:
+    drawn, axes = single_plot(3, 2)
+    axes.plot([0, 1], [0, 1])
+    figure = plot_figure("plot", drawn, "", "", pd.DataFrame({"x": [0.5, 1 / 3]}))
+    files = figure_files(figure)
+    assert set(files) == {"plot.svg", "plot.png", "plot.pdf", "plot.csv"}
+    assert files["plot.csv"] == b"x\n0.5\n0.333333333\n"
+    assert files["plot.pdf"].startswith(b"%PDF")
+    with Image.open(io.BytesIO(files["plot.png"])) as picture:
+        assert picture.size == (900, 600)
+        assert picture.convert("RGBA").getpixel((0, 0)) == (255, 255, 255, 255)
+    assert figure_files(figure) == files
+    assert figure_files(Figure("p", "png", b"pixels", "", "")) == {"p.png": b"pixels"}
 
 
 def test_pictures_keep_their_pixels() -> None:

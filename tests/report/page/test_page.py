@@ -1,9 +1,12 @@
 import base64
 import html
+import io
 import json
 import re
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from pipeline.report.figures.figure_style import Figure, plot_figure, single_plot
 from pipeline.report.page.page import picture, render
@@ -60,9 +63,15 @@ def test_the_record_and_the_names_read_back_whatever_they_hold(hostile: str) -> 
 
 
 def test_a_picture_carries_its_bytes() -> None:
-    text = picture(Figure("p", "png", b"\x89PNG", "caption", 'a "quoted" word'))
+    stream = io.BytesIO()
+    Image.new("RGB", (30, 20), (200, 40, 40)).save(stream, "PNG")
+    text = picture(Figure("p", "png", stream.getvalue(), "caption", 'a "quoted" word'))
     (image,) = attributes(text, "img")
-    assert image["src"] == "data:image/png;base64," + base64.b64encode(b"\x89PNG").decode()
+    kind, _, encoded = image["src"].partition(",")
+    assert kind == "data:image/webp;base64"
+    with Image.open(io.BytesIO(base64.b64decode(encoded))) as shown:
+        assert shown.size == (30, 20)
+        assert np.abs(np.asarray(shown)[5, 5] - np.array([200, 40, 40])).max() < 8
     assert image["alt"] == 'a "quoted" word'
 
 
@@ -71,4 +80,5 @@ def test_a_plot_stands_in_the_page_as_svg() -> None:
     axes.set_title("a & b")
     text = picture(plot_figure("plot", drawn, "caption", "alt"))
     assert text.startswith("<svg")
+    assert "<title>alt</title>" in text
     assert "a &amp; b" in text

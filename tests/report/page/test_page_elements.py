@@ -1,7 +1,12 @@
+import io
 import re
+from dataclasses import replace
 
 import pytest
+from markupsafe import Markup
+from PIL import Image
 
+from pipeline.report.contents.next_steps import Step
 from pipeline.report.figures.figure_style import Figure
 from pipeline.report.page.page import render
 from pipeline.report.page.page_elements import (
@@ -17,6 +22,8 @@ from pipeline.report.page.page_elements import (
     Section,
     Table,
     Text,
+    Toggle,
+    Verdict,
     number_columns,
     text_columns,
 )
@@ -33,7 +40,9 @@ def shown(*blocks: Block) -> str:
 
 
 def figure(name: str) -> Figure:
-    return Figure(name, "png", b"", f"caption of {name}", f"description of {name}")
+    stream = io.BytesIO()
+    Image.new("RGB", (4, 4)).save(stream, "PNG")
+    return Figure(name, "png", stream.getvalue(), f"caption of {name}", f"description of {name}")
 
 
 def test_columns_of_numbers_are_marked_as_such() -> None:
@@ -55,6 +64,33 @@ def test_long_tables_offer_a_filter(n_rows: int, searchable: bool) -> None:
     assert table.has_filter is searchable
     for block in (table, FoldedTable("More", table)):
         assert ('<input type="search"' in shown(block)) is searchable
+
+
+def test_rows_that_stay_are_marked_and_the_table_has_the_anchor() -> None:
+    text = shown(replace(TABLE, toggle=Toggle("odd", "odd ones only", frozenset({0}))))
+    assert '<figure class="table" id="odd">' in text
+    assert re.findall(r"<tr([^>]*)><td>(\w)", text) == [(" data-stays", "a"), (' class="marked"', "b")]
+    assert '<label><input type="checkbox"> odd ones only</label>' in text
+
+
+def test_cells_are_escaped_but_for_links() -> None:
+    text = shown(replace(TABLE, rows=[("<b>", Markup('<a href="panels/s.html">s</a>'), "1")], marked=frozenset()))
+    assert '<td>&lt;b&gt;</td><td><a href="panels/s.html">s</a></td>' in text
+
+
+@pytest.mark.parametrize(("any_wrong", "anchor"), [(True, "#wrong"), (False, "#calls")])
+def test_a_verdict_leads_to_warnings_slides_and_steps(any_wrong: bool, anchor: str) -> None:
+    steps = [Step("Look.", "wrong"), Step("Add patients.")]
+    warnings = [f"warning {n}" for n in range(10)]
+    text = shown(Verdict("worse", "It does <worse>.", ["By 0.1."], "2 called wrong", any_wrong, warnings, steps))
+    assert 'data-finding="worse"' in text
+    assert "It does &lt;worse&gt;." in text
+    assert f'<a href="{anchor}">2 called wrong</a>' in text
+    assert '<h3><a href="#cautions">10 warnings</a></h3>' in text
+    assert "<li>warning 7</li>" in text
+    assert "<li>and 2 more</li>" in text
+    assert '<li><a href="#wrong">Look.</a></li>' in text
+    assert "<li>Add patients.</li>" in text
 
 
 def test_a_folded_table_stands_behind_its_summary() -> None:
@@ -83,10 +119,14 @@ def test_a_gallery_names_describes_and_captions_its_figures() -> None:
     assert '<div class="gallery medium">' in text
     for name in ("one", "two"):
         assert f'<figure id="figure-{name}">' in text
-        assert f"<figcaption>caption of {name}</figcaption>" in text
-        assert f'aria-label="description of {name}"' in text
+        assert f"<figcaption>caption of {name} <span" in text
+        assert f'<button type="button" class="drawing png" aria-label="description of {name}: enlarge">' in text
+        assert f'<a href="figures/{name}.png" download aria-label="{name} as PNG">PNG</a>' in text
     assert "legend-row" not in text
-    assert "legend-row" in shown(Gallery([figure("one")], "legend", "Beside it."))
+    legend = shown(Gallery([figure("one")], "legend", "Beside it."))
+    assert "legend-row" in legend
+    assert "<figcaption>caption of one</figcaption>" in legend
+    assert "enlarge" not in legend
 
 
 def test_every_opened_element_is_closed() -> None:

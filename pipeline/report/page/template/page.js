@@ -69,16 +69,9 @@ addEventListener("afterprint", () => opened.splice(0).forEach((folded) => (folde
 
 const dialog = document.getElementById("enlarged");
 for (const drawing of document.querySelectorAll(".gallery:not(.legend) .drawing")) {
-  const enlarge = () => {
+  drawing.addEventListener("click", () => {
     dialog.querySelector("div").replaceChildren(drawing.firstElementChild.cloneNode(true));
     dialog.showModal();
-  };
-  drawing.addEventListener("click", enlarge);
-  drawing.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" || event.key === " ") {
-      event.preventDefault();
-      enlarge();
-    }
   });
 }
 dialog.addEventListener("click", () => dialog.close());
