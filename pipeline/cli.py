@@ -32,6 +32,7 @@ COMMANDS = {
     "report": "Write the report of a training.",
     "explain": "Say which patches, edges and features spoke for each prediction.",
     "cancel": "End the jobs of a run that were left in SLURM.",
+    "view": "Look at slides and what each stage made of them, on a local page.",
     "check": "List what is damaged or stale in a results folder.",
     "export-pyg": "Write cell and patch graphs as PyTorch Geometric reads them.",
     "train-nuclei": "Train a compact nucleus segmentation network.",

@@ -23,7 +23,7 @@ from pipeline.artefacts.consistency import (
     are_offsets,
     check_consistent,
 )
-from pipeline.artefacts.zarr_store import open_headed_store, read_array, write_store
+from pipeline.artefacts.zarr_store import open_headed_store, read_array, read_slice, write_store
 from pipeline.provenance import FORMAT_VERSIONS
 
 KIND = "cell_graphs"
@@ -114,6 +114,53 @@ def read_cell_graphs(path: str | Path) -> tuple[CellGraphs, dict[str, Any]]:
     graphs = CellGraphs(**{name: read_array(group, name, path, KIND) for name in ARRAYS})
     _check(graphs, header, path)
     return graphs, header
+
+
+class TileEdges:
+    """Cell graphs of a slide whose edges are read tile by tile, for who looks at a region of it.
+
+    Chunks are checked as they are read, by the store's checksums; the whole is not.
+
+    Attributes
+    ----------
+    nucleus_id, node_offsets, edge_offsets
+        See ``CellGraphs``.
+
+    Raises
+    ------
+    ArtefactError
+        If the store is missing, foreign or damaged.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self._path = path
+        self._group, _ = open_headed_store(path, KIND)
+        offsets = ("nucleus_id", "node_offsets", "edge_offsets")
+        self.nucleus_id, self.node_offsets, self.edge_offsets = (
+            read_array(self._group, name, path, KIND) for name in offsets
+        )
+
+    def of_tiles(self, tiles: Int64s) -> tuple[Int64s, Float32s]:
+        """Edges of some tiles, int64 (2, n), and the angle between both axes, float32 (n,).
+
+        Parameters
+        ----------
+        tiles
+            Positions in ``tile_id``, ascending; those of neighbours are read together.
+
+        Raises
+        ------
+        ArtefactError
+            If a chunk is damaged.
+        """
+        runs = np.split(tiles, np.flatnonzero(np.diff(tiles) > 1) + 1) if len(tiles) else []
+        ranges = [(int(self.edge_offsets[run[0]]), int(self.edge_offsets[run[-1] + 1])) for run in runs]
+        edges = [read_slice(self._group, "edge_index", at, self._path, KIND) for at in ranges]
+        angles = [read_slice(self._group, "delta_orientation", at, self._path, KIND) for at in ranges]
+        return (
+            np.concatenate([np.zeros((2, 0), np.int64), *edges], axis=1),
+            np.concatenate([np.zeros(0, np.float32), *angles]),
+        )
 
 
 def _check(graphs: CellGraphs, header: Mapping[str, Any], path: str | Path) -> None:

@@ -74,6 +74,11 @@ class FingerprintCache:
         _write(self._path, {**_read(self._path), **self._entries})
 
 
+def known_paths(path: str | Path) -> dict[str, Path]:
+    """Inputs by the fingerprint that a cache keeps of them; nothing where there is no cache."""
+    return {taken: Path(key) for key, (_, taken) in _read(Path(path)).items()}
+
+
 def _stamp(key: str) -> str:
     """Digest of the sizes and dates of all files of an input; the date of change catches what keeps the other."""
     try:

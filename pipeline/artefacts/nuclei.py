@@ -155,6 +155,20 @@ def count_types(path: str | Path) -> Counter[str | None]:
     return Counter(pq.read_table(path, columns=[TYPE])[TYPE].to_pylist())
 
 
+def read_nuclei_columns(path: str | Path, columns: Sequence[str]) -> pd.DataFrame:
+    """Some columns of all rows, without a check of their values; those that the table has not are left out.
+
+    Raises
+    ------
+    ArtefactError
+        See ``read_nuclei_header``.
+    """
+    read_nuclei_header(path)
+    there = set(pq.read_schema(path).names)
+    frame: pd.DataFrame = pq.read_table(path, columns=[name for name in columns if name in there]).to_pandas()
+    return frame
+
+
 def iterate_nuclei(path: str | Path) -> Iterator[pd.DataFrame]:
     """Rows of a nucleus table, ``tables.ROWS_AT_ONCE`` at a time."""
     return iterate_table(path, KIND, COLUMNS)

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipeline.artefacts.cell_graphs import CellGraphs, empty_cell_graphs, read_cell_graphs, write_cell_graphs
+from pipeline.artefacts.cell_graphs import CellGraphs, TileEdges, empty_cell_graphs, read_cell_graphs, write_cell_graphs
 from pipeline.artefacts.learned_graphs import write_learned_graphs
 from pipeline.errors import ArtefactError
 from pipeline.provenance import record
@@ -32,6 +32,30 @@ def test_round_trip(tmp_path, graphs):
     for name, values in vars(graphs).items():
         np.testing.assert_array_equal(getattr(read, name), values)
     assert (header["slide_id"], header["reason"]) == ("s", None)
+
+
+@pytest.mark.parametrize("tiles", [[], [0], [2], [0, 1], [0, 2], [1, 3], [0, 1, 2, 3]])
+def test_edges_of_tiles_are_those_of_the_whole(tmp_path, tiles):
+    n_edges = np.array([3, 0, 2500, 4])
+    offsets = np.concatenate([[0], np.cumsum(n_edges)])
+    source = np.repeat(np.arange(4), n_edges)
+    angle = np.random.default_rng(0).uniform(0, 1.5, len(source)).astype(np.float32)
+    whole = CellGraphs(
+        np.arange(4),
+        np.arange(4),
+        np.arange(5),
+        np.stack([source, source * 0]),
+        offsets,
+        angle,
+        angle,
+        angle,
+        angle / 2,
+    )
+    write_cell_graphs(tmp_path / "g.zarr", whole, slide_id="s", reason=None, provenance=PROVENANCE)
+    edges, found = TileEdges(tmp_path / "g.zarr").of_tiles(np.array(tiles, np.int64))
+    expected = np.isin(source, tiles)
+    np.testing.assert_array_equal(edges, whole.edge_index[:, expected])
+    np.testing.assert_array_equal(found, angle[expected])
 
 
 def test_a_slide_without_tiles_is_a_valid_store(tmp_path):

@@ -12,6 +12,7 @@ from pipeline.artefacts.nuclei import (
     count_nuclei,
     count_types,
     read_nuclei,
+    read_nuclei_columns,
     write_nuclei,
 )
 from pipeline.artefacts.tables import write_table
@@ -51,6 +52,11 @@ def test_a_table_of_tiles_is_not_a_table_of_nuclei(tmp_path, frame, table_header
     write_table(tmp_path / "n.parquet", frame, COLUMNS, table_header.plain() | {"kind": "tiles"})
     with pytest.raises(ArtefactError, match="expected nuclei, found 'tiles'"):
         read_nuclei(tmp_path / "n.parquet")
+
+
+def test_columns_that_a_table_has_are_read_alone(tmp_path, frame, table_header):
+    write_nuclei(tmp_path / "n.parquet", frame, table_header)
+    assert list(read_nuclei_columns(tmp_path / "n.parquet", ("y_um", "x_um", "type"))) == ["y_um", "x_um"]
 
 
 def test_nuclei_are_counted_without_their_rows(tmp_path, frame, table_header):

@@ -1,0 +1,1 @@
+"""Layers over a slide, served by region from the artefacts."""

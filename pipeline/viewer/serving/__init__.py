@@ -1,0 +1,1 @@
+"""The server: what is asked for by which address, and who may ask."""

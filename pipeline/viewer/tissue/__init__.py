@@ -1,0 +1,1 @@
+"""The slide's pixels in tiles of a deep zoom."""
