@@ -1,9 +1,8 @@
 """Panels of all slides of a run: one offline page a slide, beside the report."""
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 
 from pipeline import provenance as making
@@ -13,6 +12,7 @@ from pipeline.report.contents.report_sources import ReportSources
 from pipeline.report.panels.panel_page import write_panel, write_shared
 from pipeline.report.panels.panel_subjects import PanelSubject, panel_subjects
 from pipeline.report.params import ReportParams
+from pipeline.worker_processes import worker_processes
 
 log = get_logger("report")
 
@@ -57,6 +57,6 @@ def _written(subjects: Sequence[PanelSubject], folder: Path, params: ReportParam
     if threads == 1 or len(subjects) < 2:
         yield from map(write, subjects)
         return
-    with ProcessPoolExecutor(threads, mp_context=get_context("spawn")) as pool:
+    with worker_processes(threads) as pool:
         for finished in as_completed([pool.submit(write, subject) for subject in subjects]):
             yield finished.result()
