@@ -88,3 +88,14 @@ def test_pins_are_those_of_the_constraints(file):
             continue
         pinned = constraints[pip_names.get(name.replace("gpu", "cpu"), name)]
         assert pinned == version or pinned.startswith(version + "."), name
+
+
+def test_the_page_names_the_rules_of_every_environment():
+    page = (ROOT / "docs/environments.md").read_text()
+    for row in re.findall(r"^\| (`[\w-]+\.yaml`.*) \| (`\w+`.*) \|$", page, flags=re.MULTILINE):
+        files, rules = ([word.strip("`") for word in re.findall(r"`[\w.-]+`", cell)] for cell in row)
+        for file in files:
+            assert (
+                set(rules) == set(re.findall(r"\w+", (ROOT / "envs" / file).read_text().splitlines()[0])) & WORK.keys()
+            )
+    assert all(f"`{file.name}`" in page for file in FILES)
