@@ -1,5 +1,7 @@
 """``abignet report``: the page of a training, without Snakemake."""
 
+import shlex
+import sys
 from pathlib import Path
 
 import click
@@ -39,6 +41,7 @@ def command(
     from pipeline.report.write_panels import write_panels
     from pipeline.report.write_report import write_report
 
+    asked = shlex.join(["abignet", *sys.argv[1:]])
     config = configured(config_path, settings)
     shown = params(config, "report", ReportParams)
     rows = [row for row in read_sheet(sheet_path) if row.label is not None]
@@ -50,5 +53,5 @@ def command(
         source = source_digest("pipeline.report.write_panels")
         write_panels(sources, out / "panels", params=shown, source=source, threads=threads)
     source = source_digest("pipeline.report.write_report")
-    write_report(sources, out / "index.html", out / "figures", params=shown, source=source)
+    write_report(sources, out / "index.html", out / "figures", params=shown, source=source, command=asked)
     click.echo(f"{out / 'index.html'}: {plural(len(sources.methods), 'method')} on {plural(len(rows), 'slide')}")

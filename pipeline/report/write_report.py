@@ -1,12 +1,13 @@
 """The report of a run: one self-contained page and its figures."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 from pipeline import provenance as making
 from pipeline.artefacts.atomic import writing
 from pipeline.logs import get_logger
-from pipeline.report.contents.report_contents import ReportContents, read_contents
+from pipeline.report.contents.report_contents import Making, ReportContents, read_contents
 from pipeline.report.contents.report_sources import ReportSources
 from pipeline.report.figures.figure_style import figure_files
 from pipeline.report.page.page import render
@@ -23,17 +24,24 @@ from pipeline.report.page.section_results import results
 from pipeline.report.page.section_slides import slides
 from pipeline.report.page.section_training import training
 from pipeline.report.page.section_verdict import verdict
+from pipeline.report.page.section_words import words
 from pipeline.report.params import ReportParams
 
 log = get_logger("report")
 
 
 def write_report(
-    sources: ReportSources, page_path: str | Path, figures_dir: str | Path, *, params: ReportParams, source: str
+    sources: ReportSources,
+    page_path: str | Path,
+    figures_dir: str | Path,
+    *,
+    params: ReportParams,
+    source: str,
+    command: str = "",
 ) -> None:
     """Write the report of a run.
 
-    The same inputs and package versions give the same bytes.
+    The same inputs and package versions give the same bytes but for the date.
 
     Parameters
     ----------
@@ -48,13 +56,15 @@ def write_report(
         What to show.
     source
         Source digest of the report.
+    command
+        Command line that asked for it, shown on the page.
 
     Raises
     ------
     ArtefactError
         If a file of the run is missing, unreadable or contradicts another.
     """
-    contents = read_contents(sources, params, source)
+    contents = read_contents(sources, params, Making(source, command, now()))
     sections = build_sections(contents)
     drawn = [figure for section in sections for figure in section.figures]
     record = making.record(params=params, source=source, upstream=making.digests(_upstream(sources)))
@@ -66,6 +76,11 @@ def write_report(
     with writing(page_path) as page:
         page.write_text(render(params.title or sources.run, sources.run, sections, record), encoding="utf-8")
     log.info("report %s: %d sections, %d figures", sources.run, len(sections), len(drawn))
+
+
+def now() -> str:
+    """Date and time in UTC."""
+    return f"{datetime.now(UTC):%Y-%m-%d %H:%M}"
 
 
 SECTIONS: tuple[Callable[[ReportContents], Section], ...] = (
@@ -81,6 +96,7 @@ SECTIONS: tuple[Callable[[ReportContents], Section], ...] = (
     training,
     predictions,
     provenance,
+    words,
 )
 """Sections in their order. A new one is a module of ``page`` and a line here."""
 

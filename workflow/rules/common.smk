@@ -1,7 +1,9 @@
 # The only functions of the workflow: what the sheet and the configuration mean for rules.
 
 import hashlib
+import os
 import re
+import shlex
 import sys
 import time
 from functools import cache
@@ -30,6 +32,11 @@ from pipeline.training.cohort.fold_plan import (
 )
 from pipeline.training.params import ReadingParams
 from pipeline.tunables import tunables_of
+
+# What the user asked for; jobs, which are commands of Snakemake's, inherit it.
+os.environ.setdefault(
+    "ABIGNET_COMMAND", shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+)
 
 NOTHING = "(?!)"
 READING_KEYS = frozenset(key.name for key in tunables_of(ReadingParams))

@@ -1,5 +1,6 @@
 """Rule write_report: everything that a run made to one self-contained page."""
 
+import os
 from pathlib import Path
 
 from pipeline.artefacts.sheet import rows_from_plain
@@ -22,4 +23,5 @@ with job_log(snakemake.log[0]):
         snakemake.output.figures,
         params=ReportParams(**snakemake.params.report),
         source=snakemake.params.source,
+        command=os.environ.get("ABIGNET_COMMAND", ""),
     )

@@ -18,6 +18,25 @@ from pipeline.report.params import ReportParams
 
 
 @dataclass(frozen=True)
+class Making:
+    """How the report was made.
+
+    Attributes
+    ----------
+    source
+        Source digest of the report.
+    command
+        Command line; "" when unknown.
+    date
+        When, in UTC; "" when unknown.
+    """
+
+    source: str = ""
+    command: str = ""
+    date: str = ""
+
+
+@dataclass(frozen=True)
 class ReportContents:
     """A run, read.
 
@@ -31,8 +50,8 @@ class ReportContents:
         Metrics, predictions and histories.
     mismatches
         Slides that were used although their features were made differently.
-    source
-        Source digest of the report.
+    making
+        How the report was made.
     """
 
     sources: ReportSources
@@ -40,7 +59,7 @@ class ReportContents:
     cohort: tuple[SlideSummary, ...]
     results: Results
     mismatches: Mismatches = field(default_factory=Mismatches)
-    source: str = ""
+    making: Making = field(default_factory=Making)
 
     @cached_property
     def classes(self) -> tuple[str, ...]:
@@ -124,7 +143,7 @@ class ReportContents:
         return predictions[predictions["seed"] == self.sources.seeds[0]]
 
 
-def read_contents(sources: ReportSources, params: ReportParams, source: str = "") -> ReportContents:
+def read_contents(sources: ReportSources, params: ReportParams, making: Making | None = None) -> ReportContents:
     """Read a run.
 
     Raises
@@ -133,4 +152,4 @@ def read_contents(sources: ReportSources, params: ReportParams, source: str = ""
         If a file that the report needs is missing or unreadable.
     """
     cohort, results = read_cohort(sources), read_results(sources)
-    return ReportContents(sources, params, cohort, results, read_mismatches(sources), source)
+    return ReportContents(sources, params, cohort, results, read_mismatches(sources), making or Making())

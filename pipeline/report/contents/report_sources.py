@@ -43,6 +43,8 @@ class ReportSources:
         The whole configuration, printed on the page.
     has_panels
         Whether panels of the slides are made beside the page.
+    benchmarks
+        Folder in which Snakemake left what each job took; None without one.
     seed_folders
         Folder of a method and seed with ``metrics.json`` and ``fold_{k}/``, where it is not
         ``{method}/seed_{s}`` of ``training``.
@@ -64,6 +66,7 @@ class ReportSources:
     new_slides: frozenset[str] = frozenset()
     config: Mapping[str, Any] = field(default_factory=dict)
     has_panels: bool = False
+    benchmarks: Path | None = None
     seed_folders: Mapping[tuple[str, int], Path] = field(default_factory=dict)
     split_folder: Path | None = None
 
@@ -108,6 +111,7 @@ class ReportSources:
             new_slides=frozenset(new_slides),
             config=config,
             has_panels=True,
+            benchmarks=outdir / "benchmarks",
         )
 
     @classmethod

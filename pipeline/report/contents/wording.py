@@ -53,6 +53,9 @@ SPELLED = {
 
 def title(name: str) -> str:
     """A column or metric name for reading; names of methods, classes and slides stay as they are."""
+    metric = name.removesuffix("_minus_reference")
+    if metric != name:
+        return f"{title(metric)} minus reference"
     return SPELLED.get(name, name.replace("_", " "))
 
 

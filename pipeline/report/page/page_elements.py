@@ -1,11 +1,12 @@
 """What a page is made of; the template knows how each kind of block looks."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from markupsafe import Markup
 
+from pipeline.report.contents.glossary import explained
 from pipeline.report.contents.next_steps import Step
 from pipeline.report.figures.figure_style import Figure
 
@@ -83,6 +84,11 @@ class Column:
 
     title: str
     numeric: bool = False
+
+    @property
+    def meaning(self) -> str:
+        """What the glossary says of it; "" of a plain word."""
+        return explained(self.title)
 
 
 def text_columns(*titles: str) -> list[Column]:
@@ -183,7 +189,15 @@ class FoldedTable:
     kind: ClassVar[str] = "folded_table"
 
 
-Block = Text | Verdict | Cards | Cautions | Table | Gallery | Details | FoldedTable
+@dataclass(frozen=True)
+class Definitions:
+    """Terms and what they mean."""
+
+    terms: Mapping[str, str]
+    kind: ClassVar[str] = "definitions"
+
+
+Block = Text | Verdict | Cards | Cautions | Table | Gallery | Details | FoldedTable | Definitions
 
 
 @dataclass(frozen=True)

@@ -2,16 +2,19 @@
 
 import json
 from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import yaml
 from markupsafe import Markup
 
+from pipeline import __version__
 from pipeline.artefacts.json_files import PROVENANCE, read_json
 from pipeline.provenance import package_versions
 from pipeline.report.contents.report_contents import ReportContents
-from pipeline.report.contents.wording import NONE, count, plural
+from pipeline.report.contents.stage_costs import read_stage_costs
+from pipeline.report.contents.wording import NONE, count, decimal, plural
 from pipeline.report.page.page_elements import (
     Block,
     Details,
@@ -37,6 +40,8 @@ def provenance(contents: ReportContents) -> Section:
     trained = _training_record(contents.sources.splits_beside / PROVENANCE)
     blocks: list[Block] = [
         Text(_steps(contents)),
+        _made(contents),
+        *_costs(contents),
         _stages(contents, trained),
         Text(CITATION),
         _packages(trained),
@@ -66,6 +71,45 @@ def _steps(contents: ReportContents) -> str:
     )
 
 
+def _made(contents: ReportContents) -> Table:
+    """Version, dates and command."""
+    making = contents.making
+    evaluated = [contents.sources.metrics(*run).stat().st_mtime for run in contents.results.metrics]
+    rows = [
+        ("version", f"abignet {__version__}"),
+        ("evaluated", f"{datetime.fromtimestamp(max(evaluated), UTC):%Y-%m-%d %H:%M} UTC"),
+        ("this page", f"{making.date} UTC" if making.date else NONE),
+        ("command", making.command or NONE),
+        ("run", contents.sources.run),
+    ]
+    return Table(text_columns("what", "value"), rows, "How this page was made.")
+
+
+def _costs(contents: ReportContents) -> list[Block]:
+    costs = read_stage_costs(contents.sources.benchmarks, contents.sources.run)
+    if not costs:
+        return [Text("Time and memory of stages were not measured: Snakemake does so, single commands do not.")]
+    rows = [
+        (
+            cost.stage,
+            count(cost.n_jobs),
+            decimal(cost.total_s / 60, 1),
+            decimal(cost.longest_s / 60, 1),
+            NONE if cost.peak_mb is None else count(round(cost.peak_mb)),
+        )
+        for cost in costs
+    ]
+    columns = [
+        *text_columns("stage"),
+        *number_columns("jobs", "minutes in all", "longest job, minutes", "peak memory, MB"),
+    ]
+    note = (
+        "Time and memory of the jobs that last ran, as Snakemake measured them: wall-clock time of jobs one after the "
+        "other (several run at once), and the largest resident memory of one. A batch of small images is one job."
+    )
+    return [Table(columns, rows, note)]
+
+
 def _training_record(path: Path) -> dict[str, Any]:
     if not path.exists():
         return {}
@@ -80,7 +124,7 @@ def _stages(contents: ReportContents, trained: dict[str, Any]) -> Table:
     ]
     if trained:
         rows.append(("split_cohort", str(trained.get("source") or NONE), "1", ""))
-    rows.append(("write_report", contents.source or NONE, "1", ""))
+    rows.append(("write_report", contents.making.source or NONE, "1", ""))
     columns = [*text_columns("stage", "source digest"), *number_columns("files"), *text_columns("note")]
     caption = (
         "Digest of the program's source by stage: equal digests mean equal code. A dash marks features made elsewhere."

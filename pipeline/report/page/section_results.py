@@ -9,6 +9,7 @@ import pandas as pd
 
 from pipeline.artefacts.metric_names import METRICS
 from pipeline.report.contents.cohort_outcome import patients
+from pipeline.report.contents.contest import SIGNIFICANT
 from pipeline.report.contents.method_results import SeedMetrics, confusion, probability_columns, reliability
 from pipeline.report.contents.report_contents import ReportContents
 from pipeline.report.contents.wording import NONE, count, decimal, interval, listed, mean_sd, plural, probability, title
@@ -16,6 +17,7 @@ from pipeline.report.figures.charts_results import confusion_matrix, fold_dots, 
 from pipeline.report.figures.figure_style import Figure, plot_figure
 from pipeline.report.page.page_elements import (
     Block,
+    Column,
     FoldedTable,
     Gallery,
     Section,
@@ -26,14 +28,15 @@ from pipeline.report.page.page_elements import (
 )
 from pipeline.report.params import LOWER_IS_BETTER
 
-SIGNIFICANT = 0.05
-"""Level of the one sentence on Holm-corrected tests."""
+IN_COMPARISON = ("accuracy", "auroc", "ece", "brier")
+"""Metrics beside the headline one where the page is narrow."""
 
 
 def results(contents: ReportContents) -> Section:
-    """Comparison, metrics of every method, confusion, and the reference method in depth."""
-    blocks: list[Block] = [Text(_what_was_tested(contents)), *_comparison(contents), _metrics_table(contents)]
-    blocks += [Gallery([_dots_figure(contents)], "whole"), _folds_table(contents)]
+    """Comparison, the graph path ablated, metrics of every method, confusion, and the reference method in depth."""
+    blocks: list[Block] = [Text(_what_was_tested(contents)), *_comparison(contents), *_ablation(contents)]
+    blocks += [Gallery([_dots_figure(contents)], "whole")]
+    blocks += [FoldedTable("Every method and seed in numbers", _metrics_table(contents)), _folds_table(contents)]
     blocks += [Gallery(_confusions(contents), "small", _confusion_note(contents)), *_depth(contents)]
     return Section("results", "Results", blocks)
 
@@ -54,7 +57,11 @@ def _comparison(contents: ReportContents) -> list[Block]:
     frame = contents.results.comparison
     if len(contents.sources.methods) == 1:
         return [Text(f"Only one method was run ({contents.sources.methods[0]}); there is nothing to compare it with.")]
-    return [comparison_table(frame), Text(_tests_in_words(frame))]
+    return [
+        comparison_table(frame, contents.params.headline_metric),
+        Text(_tests_in_words(frame)),
+        FoldedTable("All columns of the comparison", whole_comparison(frame)),
+    ]
 
 
 def _tests_in_words(frame: pd.DataFrame) -> str:
@@ -69,27 +76,73 @@ def _tests_in_words(frame: pd.DataFrame) -> str:
     return f"After Holm's correction these differ from {reference} at the {SIGNIFICANT:.0%} level: {listed(different)}."
 
 
-def comparison_table(frame: pd.DataFrame) -> Table:
+def comparison_table(frame: pd.DataFrame, headline: str) -> Table:
+    """Methods against the reference: what decides between them, narrow enough for a page of paper.
+
+    Parameters
+    ----------
+    frame
+        ``comparison.csv``.
+    headline
+        Metric that stands first, and of which the difference is shown.
+    """
+    reference = str(frame["reference"].iloc[0])
+    metrics = list(dict.fromkeys([headline, *IN_COMPARISON]))
+    tests = ["p_holm", "p_folds_holm"]
+    rows = []
+    for record in frame.to_dict("records"):
+        cells = [_mean_cell(record, metric) for metric in metrics]
+        rows.append(
+            (str(record["method"]), *cells, _difference_cell(record, headline), *(_cell(record, p) for p in tests))
+        )
+    columns = [*text_columns("method"), *number_columns(*map(title, metrics), "difference", *map(title, tests))]
+    return Table(
+        columns,
+        rows,
+        f"Methods against the reference, {reference} (set off), n = {len(rows)} methods: mean ± sample SD over runs "
+        f"(seeds × folds), below it the 95% interval of the mean. Difference: of {title(headline)}, method minus "
+        "reference, with its interval over patients. p: exact two-sided sign-flip test of right and wrong calls over "
+        "patients; p over folds: t-test corrected for shared training images; Holm: corrected for the number of "
+        "methods compared.",
+        marked=frozenset(int(place) for place in np.flatnonzero(frame["method"].to_numpy() == reference)),
+    )
+
+
+def whole_comparison(frame: pd.DataFrame) -> Table:
     """``comparison.csv`` as it stands, each ``x_mean`` and ``x_sd`` joined to one column."""
     reference = str(frame["reference"].iloc[0])
     metrics = [name.removesuffix("_mean") for name in frame.columns if name.endswith("_mean")]
     parts = {f"{metric}_{part}" for metric in metrics for part in ("mean", "sd", "ci_low", "ci_high")}
-    plain = [name for name in frame.columns if name not in parts and name not in ("method", "reference", "status")]
-    numbers = [name for name in plain if name.startswith("n_")]
-    # The test belongs to the accuracy, so it stands beside it and not beyond the page's edge.
-    order = [*metrics[:1], *(name for name in plain if name not in numbers), *metrics[1:], *numbers]
+    bounds = {name for name in frame.columns if name.endswith(("_reference_ci_low", "_reference_ci_high"))}
+    hidden = {"method", "reference", *parts, *bounds}
+    order = [*metrics, *(name for name in frame.columns if name not in hidden)]
     rows = [(str(record["method"]), *(_cell(record, name) for name in order)) for record in frame.to_dict("records")]
-    columns = [*text_columns("method"), *number_columns(*map(title, order))]
-    marked = frozenset(int(place) for place in np.flatnonzero(frame["method"].to_numpy() == reference))
+    columns = [
+        *text_columns("method"),
+        *(Column(title(name), numeric=name != "status") for name in order),
+    ]
     return Table(
         columns,
         rows,
-        f"Methods against the reference, {reference} (set off), n = {len(rows)} methods; mean ± sample SD over runs "
-        "(seeds × folds). Difference: method minus reference on the same images. p: exact two-sided sign-flip test "
-        "over patients; p over folds: t-test corrected for shared training images; Holm: corrected for the number of "
-        "methods compared.",
-        marked=marked,
+        f"comparison.csv, n = {len(rows)} methods; mean ± sample SD over runs, differences with their intervals.",
+        marked=frozenset(int(place) for place in np.flatnonzero(frame["method"].to_numpy() == reference)),
     )
+
+
+def _mean_cell(record: Mapping[Hashable, Any], metric: str) -> str:
+    bounds = record[f"{metric}_ci_low"], record[f"{metric}_ci_high"]
+    below = "" if any(pd.isna(bound) for bound in bounds) else f"\n{interval(bounds)}"
+    return mean_sd(record[f"{metric}_mean"], record[f"{metric}_sd"]) + below
+
+
+def _difference_cell(record: Mapping[Hashable, Any], metric: str) -> str:
+    """Difference with its interval below it; that of the whole table's accuracy where others were not computed."""
+    name = f"{metric}_minus_reference"
+    value = record.get(name, math.nan)
+    if pd.isna(value):
+        return NONE
+    low, high = (float(record[f"{name}_ci_{end}"]) for end in ("low", "high"))
+    return f"{value:+.3f}" + ("" if math.isnan(low) else f"\n[{low:+.3f}, {high:+.3f}]")
 
 
 def _cell(record: Mapping[Hashable, Any], name: str) -> str:
@@ -98,11 +151,41 @@ def _cell(record: Mapping[Hashable, Any], name: str) -> str:
     if isinstance(record[name], str):
         return str(record[name])
     number = float(record[name])
+    if name.endswith("_minus_reference"):
+        return _difference_cell(record, name.removesuffix("_minus_reference"))
     if name.startswith("p_"):
         return probability(number)
     if name.endswith("_difference"):
         return NONE if math.isnan(number) else f"{number:+.3f}"
     return count(int(number)) if name.startswith("n_") else decimal(number)
+
+
+def _ablation(contents: ReportContents) -> list[Block]:
+    """Methods with a graph beside a pooled model: the same models on the same images without their graphs."""
+    rows = []
+    metrics = list(dict.fromkeys([contents.params.headline_metric, *IN_COMPARISON]))
+    for method in contents.sources.methods:
+        told = [contents.results.metrics[method, seed].graph_path for seed in contents.sources.seeds]
+        paths = [path for path in told if path is not None]
+        if not paths:
+            continue
+        for metric in metrics:
+            own = contents.results.spread(method, metric).mean
+            values = [path["without_graph"]["mean"][metric] for path in paths]
+            without = None if None in values else float(np.mean(values))
+            lost = NONE if own is None or without is None else f"{own - without:+.3f}"
+            rows.append((method, title(metric), decimal(own), decimal(without), lost))
+    if not rows:
+        return []
+    columns = [*text_columns("method", "metric"), *number_columns("with graph", "without", "the graph adds")]
+    return [
+        Table(
+            columns,
+            rows,
+            "Ablation: the same trained models with their graph path taken away, means over test folds and seeds. What "
+            "the graph adds is the difference, and no test is made of it here; for ECE and Brier score less is better.",
+        )
+    ]
 
 
 def _shown_metrics(seeds: Sequence[SeedMetrics]) -> list[str]:
@@ -191,9 +274,7 @@ def _confusions(contents: ReportContents) -> list[Figure]:
                 confusion_matrix(counts, contents.classes),
                 f"{method}: {int(np.trace(counts))} of {plural(int(counts.sum()), 'image')} right.",
                 f"Confusion matrix of {method}",
-                pd.DataFrame(counts, contents.classes, contents.classes)
-                .rename_axis("true, by predicted")
-                .reset_index(),
+                pd.DataFrame(counts, contents.classes, contents.classes).rename_axis("true").reset_index(),
             )
         )
     return figures

@@ -7,7 +7,7 @@ import pytest
 from pipeline.artefacts.metrics import read_comparison, read_metrics
 from pipeline.report.contents.report_contents import ReportContents, read_contents
 from pipeline.report.contents.report_sources import ReportSources
-from pipeline.report.page.section_results import comparison_table, results
+from pipeline.report.page.section_results import comparison_table, results, whole_comparison
 from pipeline.report.params import ReportParams
 from tests.report.page_reading import captions, frame, tables, texts
 
@@ -24,7 +24,7 @@ def test_what_was_tested(standard: ReportContents) -> None:
 
 
 def test_metrics_are_those_of_the_files(standard: ReportContents) -> None:
-    _, shown, folds = (frame(table) for table in tables(results(standard)))
+    _, _, shown, folds = (frame(table) for table in tables(results(standard)))
     for place, method in enumerate(standard.sources.methods):
         metrics = read_metrics(standard.sources.metrics(method, 0))
         low, high = metrics["ci95"]["auroc"]
@@ -37,7 +37,7 @@ def test_metrics_are_those_of_the_files(standard: ReportContents) -> None:
 
 
 def test_the_comparison_is_that_of_the_file(standard: ReportContents) -> None:
-    shown, file = frame(tables(results(standard))[0]), read_comparison(standard.sources.comparison)
+    shown, file = frame(tables(results(standard))[1]), read_comparison(standard.sources.comparison)
     assert shown["method"].tolist() == file["method"].tolist()
     assert shown["accuracy difference"].tolist() == ["–", "-0.125"]
     assert shown[["p", "p (Holm)", "p over folds", "p over folds (Holm)"]].iloc[1].tolist() == [
@@ -51,8 +51,8 @@ def test_the_comparison_is_that_of_the_file(standard: ReportContents) -> None:
 
 def test_the_reference_is_set_off_wherever_it_stands(standard: ReportContents) -> None:
     contents = with_comparison(standard, reference="mean_pool")
-    comparison, metrics, _ = tables(results(contents))
-    assert comparison.marked == metrics.marked == {1}
+    comparison, whole, metrics, _ = tables(results(contents))
+    assert comparison.marked == whole.marked == metrics.marked == {1}
     assert "Methods against the reference, mean_pool (set off), n = 2 methods" in comparison.caption
     assert list(captions(results(contents)))[1:] == [
         "confusion_mean_pool", "confusion_default", "roc_mean_pool", "reliability_mean_pool"
@@ -73,9 +73,41 @@ def test_a_difference_is_one_below_the_level_after_holm(standard: ReportContents
 
 def test_small_p_values_and_undefined_numbers_are_written_as_such(standard: ReportContents) -> None:
     comparison = standard.results.comparison.assign(p_value=[np.nan, 1e-5], auroc_mean=[np.nan, 0.5])
-    shown = frame(comparison_table(comparison))
+    shown = frame(whole_comparison(comparison))
     assert shown["p"].tolist() == ["–", "< 0.001"]
     assert shown.loc[0, "AUROC"] == "–"
+    assert frame(comparison_table(comparison, "auroc")).loc[0, "AUROC"].startswith("–")
+
+
+def test_the_comparison_is_narrow_and_shows_what_decides(standard: ReportContents) -> None:
+    name = "balanced_accuracy_minus_reference"
+    contents = with_comparison(
+        standard, **{name: [np.nan, -0.25], f"{name}_ci_low": [np.nan, -0.4], f"{name}_ci_high": [np.nan, 0.1]}
+    )
+    shown = frame(tables(results(contents))[0])
+    assert list(shown.columns) == [
+        "method", "balanced accuracy", "accuracy", "AUROC", "ECE", "Brier score", "difference", "p (Holm)",
+        "p over folds (Holm)",
+    ]  # fmt: skip
+    assert shown["difference"].tolist() == ["–", "-0.250\n[-0.400, +0.100]"]
+    row = standard.results.comparison.iloc[1]
+    low, high = row["auroc_ci_low"], row["auroc_ci_high"]
+    assert shown.loc[1, "AUROC"] == f"{row['auroc_mean']:.3f} ± {row['auroc_sd']:.3f}\n[{low:.3f}, {high:.3f}]"
+
+
+def test_what_the_graph_path_adds_is_shown_metric_by_metric(standard: ReportContents) -> None:
+    mean = {"balanced_accuracy": 0.5, "accuracy": 0.25, "auroc": None, "ece": 0.125, "brier": 0.5}
+    told = {"folds": [], "without_graph": {"mean": mean}}
+    metrics = standard.results.metrics
+    seeds = {**metrics, ("default", 0): replace(metrics["default", 0], graph_path=told)}
+    contents = replace(standard, results=replace(standard.results, metrics=seeds))
+    (shown,) = (frame(table) for table in tables(results(contents)) if table.caption.startswith("Ablation"))
+    assert set(shown["method"]) == {"default"}
+    own = contents.results.spread("default", "accuracy").mean
+    row = shown.set_index("metric").loc["accuracy"]
+    assert row[["with graph", "without", "the graph adds"]].tolist() == [f"{own:.3f}", "0.250", f"{own - 0.25:+.3f}"]
+    assert shown.set_index("metric").loc["AUROC", ["without", "the graph adds"]].tolist() == ["–", "–"]
+    assert not any(table.caption.startswith("Ablation") for table in tables(results(standard)))
 
 
 def test_one_method_has_nothing_to_be_compared_with(build: Callable[..., ReportSources]) -> None:
@@ -129,6 +161,6 @@ def test_class_names_with_signs_stay_as_they_are(build: Callable[..., ReportSour
 def test_metrics_of_a_future_evaluation_stand_behind_the_known_ones(standard: ReportContents) -> None:
     seeds = {key: replace(seed, mean={**seed.mean, "kappa": 0.25}) for key, seed in standard.results.metrics.items()}
     contents = replace(standard, results=replace(standard.results, metrics=seeds))
-    shown = frame(tables(results(contents))[1])
+    shown = frame(tables(results(contents))[2])
     assert shown.columns[-1] == "kappa"
     assert shown["kappa"].tolist() == ["0.250\n–"] * 2
