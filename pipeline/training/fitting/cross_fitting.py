@@ -5,8 +5,9 @@ a graph model learns on all others what the linear one has left:
 
 * search: two levels, the classifier on ``train`` (and ``select``, whose part the patients left
   out take), the generator on ``structure``;
-* refit: the generator is held and the classifier is fitted anew on both, so that the two
-  levels cost no data (as architecture search does: Liu et al. 2019, arXiv 1806.09055).
+* refit: the classifier is fitted anew on both, so that the two levels cost no data (as
+  architecture search does: Liu et al. 2019, arXiv 1806.09055), and the generator goes on
+  from the graphs that it found, with the classifier, in one level.
 
 The linear model's logits are an offset to those of the graph, each image's from an inner
 fit that did not see its patient, so that the graph is not taught what is pooled already.
@@ -165,7 +166,7 @@ class GraphPath:
     def _fitted(
         self, spec: MethodSpec, images: TrainingImages, searched: ImageClassifier | None
     ) -> tuple[ImageClassifier, list[Tensor]]:
-        """A network fitted on ``images``, with the graphs of ``searched``, which stay, or learning its own.
+        """A network fitted on ``images``, its graphs from those of ``searched`` on, or from none.
 
         With it come its logits of ``images.select`` after each epoch.
         """
@@ -177,7 +178,6 @@ class GraphPath:
                 network.classifier.start_at_zero()
             if searched is not None:
                 network.generator.load_state_dict(searched.generator.state_dict())
-                network.generator.requires_grad_(False)
             objective = Objective(spec, self._class_weight, task.fitting)
             history, select_logits = self._trainings.run(network, images, objective, task.seeds.of(*purpose, "order"))
         self.history += [replace(record, model=len(self.models), stage=stage) for record in history]
@@ -208,7 +208,7 @@ def stopped_by_others(images: Sequence[NodeImage], logits: Tensor) -> Float64s:
 
 
 def refitting(spec: MethodSpec) -> MethodSpec:
-    """One level, for a classifier alone: the generator is there."""
+    """One level, from a generator that is there: nothing is pre-trained again."""
     return replace(spec, levels="one", settings=replace(spec.settings, pretraining_steps=0))
 
 

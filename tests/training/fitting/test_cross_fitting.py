@@ -6,7 +6,7 @@ import torch
 
 from pipeline.errors import CohortError
 from pipeline.training.cohort.seeds import Seeds
-from pipeline.training.fitting.bilevel import NOT_KEPT
+from pipeline.training.fitting.bilevel import NOT_KEPT, EpochRecord
 from pipeline.training.fitting.cross_fitting import cross_fit, stopped_by_others
 from pipeline.training.fitting.fitting_task import FittingTask
 from pipeline.training.fitting.steps import TrainingImages
@@ -88,12 +88,24 @@ def test_each_half_of_the_patients_is_judged_where_the_other_half_stopped():
     assert stopped_by_others(images[:1], epochs[:, :1]).tolist() == [(2 * wrong).tolist()]
 
 
-def test_the_refit_keeps_the_graph_that_was_found(images):
+def test_the_refit_goes_on_from_the_graph_that_was_found(images, monkeypatch):
+    begun = []
+
+    def note(network, told, objective, *, order_seed, unfinished, select_logits):
+        select_logits.append(torch.zeros(len(told.select), 2))
+        begun.append((objective.spec.levels, network.generator.project.weight.detach().clone()))
+        with torch.no_grad():
+            network.generator.project.weight.add_(1.0)
+        assert all(weight.requires_grad for weight in network.parameters())
+        return [EpochRecord(0)]
+
+    monkeypatch.setattr("pipeline.training.fitting.trainings.fit", note)
     fit = cross_fit(images, 5, EVEN, task(), NOT_KEPT)
     stages = {(record.model, record.stage) for record in fit.history}
     assert stages == {(model, stage) for model in range(len(fit.network.members)) for stage in ("search", "refit")}
-    for member in fit.network.graph_models:
-        assert not any(weight.requires_grad for weight in member.generator.parameters())
+    for (_, searched), (levels, refitted) in zip(begun[::2], begun[1::2], strict=True):
+        assert levels == "one"
+        torch.testing.assert_close(refitted, searched + 1.0)
 
 
 def test_images_hold_what_the_pooled_path_said_of_them_unseen(images, monkeypatch):
