@@ -1,7 +1,10 @@
 """Which crops a training step sees: a function of seed and step alone, so that a training can be resumed."""
 
 import math
+import signal
+import threading
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import cv2
@@ -136,7 +139,8 @@ def batches_ahead(
         pin_memory=pinned,
     )
     try:
-        yield from enumerate(loader, first)
+        with _signals_as_before():
+            yield from enumerate(loader, first)
     except RuntimeError as error:
         if not str(error).startswith("DataLoader worker"):
             raise
@@ -144,6 +148,19 @@ def batches_ahead(
             f"train-nuclei: one of {workers} processes that make crops was ended from outside, by want of memory or of "
             f"shared memory (/dev/shm) as a rule ({str(error).splitlines()[0]}); go on with fewer workers."
         ) from error
+
+
+@contextmanager
+def _signals_as_before() -> Iterator[None]:
+    """A loader's handler of ended children would outlive it, and answer for children that others start later."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGCHLD)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGCHLD, before)
 
 
 def _one_thread(_: int) -> None:

@@ -59,6 +59,15 @@ class Deadly(Pools):
         raise AssertionError
 
 
+def test_no_handler_of_ended_children_stays_behind() -> None:
+    before = signal.getsignal(signal.SIGCHLD)
+    pools = Pools(image_pool([coloured((120, 90, 200))]), NONE, NONE)
+    batches = batches_ahead(pools, PARAMS, workers=1)
+    next(batches)
+    batches.close()
+    assert signal.getsignal(signal.SIGCHLD) == before
+
+
 def test_a_process_that_is_ended_from_outside_is_told() -> None:
     pools = Deadly(image_pool([coloured((120, 90, 200))]), NONE, NONE)
     with pytest.raises(CohortError, match=r"one of 1 processes that make crops was ended .* fewer workers"):
