@@ -25,8 +25,8 @@ demo: $(STAMP) ## painted slides with known truth, through every stage, to the r
 	$(BIN)/snakemake --configfile config/demo/config.yaml --cores $(CORES)
 	@echo "report: $$PWD/demo/results/report/demo/index.html"
 
-test: $(STAMP) ## the default test suite
-	$(BIN)/python -m pytest
+test: $(STAMP) ## the default test suite, files side by side on up to 4 cores
+	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
 
 test-all: $(STAMP) ## the slow tests as well
 	$(BIN)/python -m pytest -m 'not gpu and not network'
