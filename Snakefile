@@ -47,35 +47,37 @@ rule all:
         rules.write_report.output.page,
         rules.write_panels.output.panels,
         wanted_predictions(),
-        expand(rules.export_geojson.output, slide=COMPUTED),
+        expand(rules.export_geojson.output, slide=targeted(COMPUTED)),
 
 
 rule tiles:
     input:
-        expand(rules.tile_slide.output, slide=COMPUTED),
+        expand(rules.tile_slide.output, slide=targeted(COMPUTED)),
 
 
 rule coords:
     input:
         expand(
             rules.export_tiles.output,
-            slide=[slide for slide in COMPUTED if slide not in WITHOUT_SLIDE],
+            slide=[
+                slide for slide in targeted(COMPUTED) if slide not in WITHOUT_SLIDE
+            ],
         ),
 
 
 rule nuclei:
     input:
-        expand(NUCLEI, slide=COMPUTED),
+        expand(NUCLEI, slide=targeted(COMPUTED)),
 
 
 rule cell_graphs:
     input:
-        expand(rules.build_cell_graphs.output, slide=COMPUTED),
+        expand(rules.build_cell_graphs.output, slide=targeted(COMPUTED)),
 
 
 rule features:
     input:
-        expand(f"{OUT}/features/{{slide}}.zarr", slide=COMPUTED + IMPORTED),
+        expand(f"{OUT}/features/{{slide}}.zarr", slide=targeted(COMPUTED + IMPORTED)),
 
 
 rule train:
@@ -91,4 +93,4 @@ rule report:
 
 rule geojson:
     input:
-        expand(rules.export_geojson.output, slide=COMPUTED),
+        expand(rules.export_geojson.output, slide=targeted(COMPUTED)),

@@ -99,8 +99,8 @@ def test_the_source_digest_covers_the_rooms_that_the_script_imports(rule):
 
 
 def test_rules_of_batches_have_every_directive_and_take_resources_from_their_stage():
-    body = re.search(r"^        rule:\n((?:.*\n)+?)\n\n", BATCHES, flags=re.MULTILINE).group(1)
-    found = re.findall(r"^            (\w+):", body, flags=re.MULTILINE)
+    body = re.search(r"^    rule:\n((?:.*\n)+?)\n    take", BATCHES, flags=re.MULTILINE).group(1)
+    found = re.findall(r"^        (\w+):", body, flags=re.MULTILINE)
     assert set(found) == DIRECTIVES - {"threads", "resources"} | {"name", "group"}
     assert "take_resources(" in BATCHES
 

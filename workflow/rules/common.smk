@@ -7,6 +7,7 @@ import shlex
 import sys
 import time
 from functools import cache
+from itertools import takewhile
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -23,7 +24,8 @@ from pipeline.errors import AbignetError
 from pipeline.nuclei.params import NucleiParams
 from pipeline.nuclei.network.weights_files import weights_of
 from pipeline.plain_yaml import read_yaml
-from pipeline.provenance import file_digest, source_digest
+from pipeline import provenance
+from pipeline.provenance import file_digest
 from pipeline.training.cohort.fold_plan import (
     labelled_slides,
     planned_folds,
@@ -86,6 +88,34 @@ def training_section():
         for key, value in section("training").items()
         if key not in READING_KEYS
     }
+
+
+def source_digest(module):
+    """Parameter of a rule: digest of the source that its script reaches, found when a job of the rule is planned."""
+    found = cache(lambda: provenance.source_digest(module))
+    return lambda wildcards: found()
+
+
+def allowed_rules():
+    """Rules that this process may run, as far as Snakemake has told it; None where it may run all.
+
+    A job plans itself in a process of its own, so what its rules do not need is left out there: a cohort is large.
+    Only the command line has them while rules are read.
+    """
+    given = iter(sys.argv)
+    if workflow.is_main_process or "--allowed-rules" not in given:
+        return None
+    return frozenset(takewhile(lambda word: not word.startswith("--"), given))
+
+
+def is_planned(*rules):
+    """Whether this process may run one of some rules."""
+    return ALLOWED is None or not ALLOWED.isdisjoint(rules)
+
+
+def targeted(slides):
+    """Slides of a target, which no job of its own makes."""
+    return slides if ALLOWED is None else []
 
 
 def environment(room):
@@ -286,8 +316,8 @@ def set_aside(jobs):
 
 def kept_artefacts(job):
     """For each image of a batch what is set aside of it, and the places of its artefacts; nothing of other jobs."""
-    stage, slides = BATCH_OF_RULE.get(job.rule.name, (None, ()))
-    for slide in slides:
+    stage, batch = BATCH_OF_RULE.get(job.rule.name, (None, None))
+    for slide in BATCHES.get(batch, ()):
         places = image_job(stage, slide)[0]["output"].values()
         yield KeptArtefacts(Path(kept_folder(stage)), slide), places
 
@@ -318,6 +348,11 @@ def take_resources(name, stage, slides):
     workflow.get_rule(name).resources = resources
 
 
+def is_batch_rule(name):
+    """Whether a rule is that of a batch."""
+    return name.rpartition("_")[0] in BATCHED_STAGES
+
+
 def batch_runtime(stage, slides):
     """Minutes of a batch, by the size of its files; they double with every attempt."""
 
@@ -334,6 +369,7 @@ if workflow.is_main_process:
         stopping(read_yaml, given)
 stopping(check_config, config)
 
+ALLOWED = allowed_rules()
 OUT = config["outdir"].rstrip("/")
 RUN = config["run"]
 stopping(require_folder, OUT)
@@ -355,19 +391,24 @@ LABELLED = tuple(row for row in COHORT if row.label is not None)
 PREDICTED = tuple(row for row in COHORT if row.label is None) + NEW
 SLIDES = {row.slide_id: row for row in (*LABELLED, *PREDICTED)}
 # Slides whose imported features go beside computed ones instead of taking their place.
-BESIDE = [
+BESIDE = {
     row.slide_id
     for row in SLIDES.values()
     if config["features"]["embedding"]
     and row.features is not None
     and row.path is not None
-]
+}
 IMPORTED = [
     row.slide_id
     for row in SLIDES.values()
     if row.features is not None and row.slide_id not in BESIDE
 ]
-COMPUTED = [slide for slide in SLIDES if slide not in IMPORTED]
+COMPUTED = [
+    row.slide_id
+    for row in SLIDES.values()
+    if row.features is None or row.slide_id in BESIDE
+]
+REPORTED = COMPUTED if is_planned("write_report", "write_panels") else []
 TILED_ELSEWHERE = [row.slide_id for row in SLIDES.values() if row.tiles is not None]
 SEGMENTED_ELSEWHERE = [
     row.slide_id for row in SLIDES.values() if row.nuclei is not None
@@ -395,23 +436,6 @@ if PREDICTED and config["prediction"]["method"] not in METHODS:
 # What is held of a cohort, and as much again for one slide, its batches and what is read ahead.
 TRAINING_MB = 4000 + int(1024 * config["training"]["memory_gib"])
 GPUS = 1 if config["device"] == "cuda" else 0
-# Small images of which every stage is the ordinary one share jobs.
-ORDINARY = [
-    slide
-    for slide in COMPUTED
-    if slide not in {*TILED_ELSEWHERE, *SEGMENTED_ELSEWHERE, *WITHOUT_SLIDE, *BESIDE}
-]
-BATCHES = batches_of(
-    [slide for slide in ORDINARY if is_small(SLIDES[slide].path)],
-    config["rois_per_job"],
-)
-BATCHED = {slide for slides in BATCHES.values() for slide in slides}
-# Slides that have jobs of their own; any, where none is in a batch.
-ALONE = (
-    alternatives([slide for slide in SLIDES if slide not in BATCHED])
-    if BATCHED
-    else SLIDE_ID_PATTERN
-)
 # Stages that take batches, with their environments.
 BATCHED_STAGES = {
     "tile_slide": "../../envs/tiling.yaml",
@@ -420,8 +444,30 @@ BATCHED_STAGES = {
     "cache_features": "../../envs/cellgraph.yaml",
     "export_geojson": "../../envs/report.yaml",
 }
+# Small images of which every stage is the ordinary one share jobs.
+OTHERWISE = {*TILED_ELSEWHERE, *SEGMENTED_ELSEWHERE, *WITHOUT_SLIDE, *BESIDE}
+BATCHES = (
+    {}
+    if ALLOWED is not None and not any(map(is_batch_rule, ALLOWED))
+    else batches_of(
+        [
+            slide
+            for slide in COMPUTED
+            if slide not in OTHERWISE and is_small(SLIDES[slide].path)
+        ],
+        config["rois_per_job"],
+    )
+)
+BATCHED = {slide for slides in BATCHES.values() for slide in slides}
+# Slides that have jobs of their own; any, where none is in a batch.
+ALONE = (
+    alternatives([slide for slide in SLIDES if slide not in BATCHED])
+    if BATCHED
+    else SLIDE_ID_PATTERN
+)
 BATCH_OF_RULE = {
-    f"{stage}_{batch}": (stage, slides)
+    name: (stage, batch)
     for stage in BATCHED_STAGES
-    for batch, slides in BATCHES.items()
+    for batch in BATCHES
+    if is_planned(name := f"{stage}_{batch}")
 }

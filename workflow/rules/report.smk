@@ -1,8 +1,8 @@
 rule write_report:
     input:
-        tiles=expand(TILES, slide=COMPUTED),
-        overviews=expand(rules.tile_slide.output.overview, slide=COMPUTED),
-        nuclei=expand(NUCLEI, slide=COMPUTED),
+        tiles=expand(TILES, slide=REPORTED),
+        overviews=expand(rules.tile_slide.output.overview, slide=REPORTED),
+        nuclei=expand(NUCLEI, slide=REPORTED),
         splits=rules.split_cohort.output.splits,
         excluded=rules.split_cohort.output.excluded,
         metrics=rules.evaluate.output.metrics,
