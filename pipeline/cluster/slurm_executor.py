@@ -11,12 +11,12 @@ import shlex
 import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, ClassVar
 
 from snakemake_executor_plugin_slurm import Executor as SlurmExecutor
 from snakemake_executor_plugin_slurm import SubmittedJobInfo, WorkflowError
-from snakemake_executor_plugin_slurm.submit_string import get_cpu_setting
 
 from pipeline.cluster import queue
 from pipeline.cluster.failures import end_of_log, why_it_ended
@@ -133,24 +133,13 @@ class PatientSlurmExecutor(SlurmExecutor):  # type: ignore[misc]
             return f" -p {shlex.quote(str(job.resources.gpu_partition))}"
         return str(super().get_partition_arg(job))
 
-    # One start of Snakemake inside a job: the batch script calls srun itself, where the plugin would first start
-    # another Snakemake that reads the whole workflow to do so.
-
     def additional_general_args(self) -> str:
-        """Arguments of the Snakemake inside a job."""
-        return "" if self._starts_itself else str(super().additional_general_args())
+        """Arguments of the Snakemake inside a job.
 
-    def format_job_exec(self, job: Any) -> str:
-        """Command of a job."""
-        command = str(super().format_job_exec(job))
-        if not self._starts_itself:
-            return command
-        return f"srun -n1 --cpu-bind=q {get_cpu_setting(job, bool(job.resources.get('gpu')))} {command}"
-
-    @property
-    def _starts_itself(self) -> bool:
-        """Whether a job's command is one program, which srun can start."""
-        return not (self.workflow.remote_execution_settings.precommand or self.workflow.executor_settings.array_jobs)
+        The batch script is that Snakemake.  The plugin's would start ``srun`` to start another one, which reads the
+        whole workflow twice and fails where the controller is away at that moment.
+        """
+        return str(super().additional_general_args()) if self.workflow.executor_settings.array_jobs else ""
 
     # Status
 
@@ -175,7 +164,7 @@ class PatientSlurmExecutor(SlurmExecutor):  # type: ignore[misc]
         if now - self._told_at < TELL_AGAIN_S:
             return
         self._told_at = now
-        silent = f"SLURM has told nothing of the jobs for {now - self._silent_since:.0f} s; {meanwhile}."
+        silent = f"SLURM tells nothing of the jobs ({now - self._silent_since:.0f} s so far); {meanwhile}."
         if queue.controller_answers():
             todo = (
                 "Its controller answers, its accounting does not: where there is none, keep `slurm-status-command: "
@@ -216,7 +205,9 @@ class PatientSlurmExecutor(SlurmExecutor):  # type: ignore[misc]
     def report_job_error(self, job_info: SubmittedJobInfo, msg: str | None = None, **kwargs: Any) -> None:
         """Hand on that a job has failed, and say why and what comes next."""
         self._settled.add(job_info.external_jobid)
-        told = [f"{_title(job_info.job)}:", msg, _why(job_info), _next(job_info.job)]
+        with ThreadPoolExecutor(max_workers=1) as apart:  # resources are not to be had inside an event loop
+            coming = apart.submit(_next, job_info.job).result()
+        told = [f"{_title(job_info.job)}:", msg, _why(job_info), coming]
         self.logger.error(" ".join(filter(None, told)))
         self.on_failure(job_info.job.jobs if job_info.job.is_group() else [job_info.job])
         super().report_job_error(job_info, msg=msg, **kwargs)

@@ -108,6 +108,13 @@ def test_a_job_takes_a_batch_through_a_stage(batched):
     assert len(planned) == len(STAGES) * n_batches + 1
 
 
+def test_the_stages_of_a_batch_are_one_group_of_little_time(batched):
+    done = batched.snakemake(TARGET, "--forceall", "--dry-run", changed=FAST)
+    n_batches = len(batches_of(names(batched), FAST["rois_per_job"]))
+    assert len(re.findall("Group job images", done.stdout)) == n_batches
+    assert set(re.findall(r"runtime=([0-9]+)", done.stdout)) <= {"10", "11"}
+
+
 def test_a_second_run_has_nothing_to_do(batched):
     done = batched.snakemake(TARGET, changed=FAST)
     assert "Nothing to be done" in done.stdout + done.stderr

@@ -105,6 +105,13 @@ def test_rules_of_batches_have_every_directive_and_take_resources_from_their_sta
     assert "take_resources(" in BATCHES
 
 
+@pytest.mark.parametrize("page", ["docs/cluster.md", "profiles/slurm/config.yaml"])
+def test_examples_of_resources_cover_every_rule_that_asks_for_a_gpu(page):
+    example = re.split(r"^\W*set-resources:$", (ROOT / page).read_text(), flags=re.MULTILINE)[1].partition("\n\n")[0]
+    named = re.findall(r"^\W+(\w+): \{mem_mb: \d+, runtime: \d+", example, flags=re.MULTILINE)
+    assert sorted(named) == sorted(rule for rule, body in WORK.items() if "gpu=" in body)
+
+
 def test_functions_live_in_common_alone():
     for file in [*sorted((ROOT / "workflow/rules").glob("*.smk")), ROOT / "Snakefile"]:
         if file.name != "common.smk":

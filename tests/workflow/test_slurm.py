@@ -94,7 +94,7 @@ def test_stages_of_a_batch_are_one_submission_and_outlive_their_controller(node,
     run = start("cell_graphs", rois_per_job=32)
     run.until(lambda: node.jobs("RUNNING"))
     node.stop_controller()
-    run.until(lambda: "SLURM has told nothing of the jobs" in run.told)
+    run.until(lambda: "SLURM tells nothing of the jobs" in run.told)
     node.start_controller()
     assert run.end() == 0, run.told[-3000:]
     made = sorted(path.stem for path in (run.folder / "results/cell_graphs").iterdir())
