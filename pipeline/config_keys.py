@@ -45,6 +45,12 @@ class RunKeys(Tunables):
     device: Device = choice(
         "auto", Device, "auto: CUDA where a job sees it, else CPU; cpu; cuda: error without CUDA, jobs ask for a GPU"
     )
+    gpus: int = tunable(
+        0,
+        Number(0, 10_000, is_whole=True),
+        "cards that jobs may count on with device: auto; 0: none is known, networks ask for none and have environments "
+        "for a CPU; more: each job of a network asks for one and has an environment with CUDA",
+    )
     on_bad_slide: OnBadSlide = choice(
         "stop",
         OnBadSlide,
@@ -123,7 +129,18 @@ SECTION_NOTES = {"training": "null: the method's own value (docs/methods.md); a 
 LAYOUT = (
     (
         "what to run on, and where to",
-        ("sheet", "outdir", "run", "device", "on_bad_slide", "on_bad_tile", "on_mismatch", "reader", "rois_per_job"),
+        (
+            "sheet",
+            "outdir",
+            "run",
+            "device",
+            "gpus",
+            "on_bad_slide",
+            "on_bad_tile",
+            "on_mismatch",
+            "reader",
+            "rois_per_job",
+        ),
     ),
     ("tile_slide", ("tiling",)),
     ("segment_nuclei", ("nuclei",)),

@@ -11,6 +11,7 @@ from itertools import takewhile
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.settings.types import DeploymentMethod
 from snakemake_interface_executor_plugins.registry import ExecutorPluginRegistry
 
 from pipeline.artefacts.atomic import require_folder
@@ -20,6 +21,7 @@ from pipeline.artefacts.sheet_columns import NAME as SLIDE_ID_PATTERN
 from pipeline.batches.kept_artefacts import KeptArtefacts
 from pipeline.batches.membership import batches_of, is_small
 from pipeline.config import check_config, params
+from pipeline.devices import gpus_of_a_job, require_solvable
 from pipeline.errors import AbignetError
 from pipeline.nuclei.params import NucleiParams
 from pipeline.nuclei.network.weights_files import weights_of
@@ -41,6 +43,7 @@ os.environ.setdefault(
 )
 
 NOTHING = "(?!)"
+WITH_CUDA = ("-cuda.yaml", "-sam.yaml")
 READING_KEYS = frozenset(key.name for key in tunables_of(ReadingParams))
 BATCH_MIN = 10  # limit of a stage of a batch, besides what its images take
 # Limits, not costs: full-width Cellpose takes a minute for the 3 million pixels that 1 MB holds at most, on one core.
@@ -119,14 +122,10 @@ def targeted(slides):
 
 
 def environment(room):
-    """Path of a room's conda environment; the CUDA one where CUDA is asked for."""
+    """Path of a room's conda environment; the one with CUDA where its jobs ask for a card."""
     if room == "nuclei" and config["nuclei"]["segmenter"] == "cellpose_sam":
         return "../../envs/nuclei-sam.yaml"
-    return (
-        f"../../envs/{room}-cuda.yaml"
-        if config["device"] == "cuda"
-        else f"../../envs/{room}.yaml"
-    )
+    return f"../../envs/{room}-cuda.yaml" if GPUS else f"../../envs/{room}.yaml"
 
 
 def more_memory(mem_mb):
@@ -435,7 +434,36 @@ if PREDICTED and config["prediction"]["method"] not in METHODS:
     )
 # What is held of a cohort, and as much again for one slide, its batches and what is read ahead.
 TRAINING_MB = 4000 + int(1024 * config["training"]["memory_gib"])
-GPUS = 1 if config["device"] == "cuda" else 0
+GPUS = gpus_of_a_job(config["device"], config["gpus"])
+if (
+    workflow.is_main_process
+    and DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
+):
+    stopping(
+        require_solvable,
+        [
+            file.removeprefix("../../")
+            for file in (environment("nuclei"), environment("training"))
+            if file.endswith(WITH_CUDA)
+        ],
+    )
+# Small images of which every stage is the ordinary one share jobs.
+ORDINARY = [
+    slide
+    for slide in COMPUTED
+    if slide not in {*TILED_ELSEWHERE, *SEGMENTED_ELSEWHERE, *WITHOUT_SLIDE, *BESIDE}
+]
+BATCHES = batches_of(
+    [slide for slide in ORDINARY if is_small(SLIDES[slide].path)],
+    config["rois_per_job"],
+)
+BATCHED = {slide for slides in BATCHES.values() for slide in slides}
+# Slides that have jobs of their own; any, where none is in a batch.
+ALONE = (
+    alternatives([slide for slide in SLIDES if slide not in BATCHED])
+    if BATCHED
+    else SLIDE_ID_PATTERN
+)
 # Stages that take batches, with their environments.
 BATCHED_STAGES = {
     "tile_slide": "../../envs/tiling.yaml",
