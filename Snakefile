@@ -48,6 +48,7 @@ rule all:
         rules.write_panels.output.panels,
         wanted_predictions(),
         expand(rules.export_geojson.output, slide=targeted(COMPUTED)),
+        rules.export_run.output.slides,
 
 
 rule tiles:

@@ -35,6 +35,7 @@ COMMANDS = {
     "view": "Look at slides and what each stage made of them, on a local page.",
     "check": "List what is damaged or stale in a results folder.",
     "export-pyg": "Write cell and patch graphs as PyTorch Geometric reads them.",
+    "export-graphml": "Write learned patch graphs for networkx, igraph, Gephi or Cytoscape.",
     "train-nuclei": "Train a compact nucleus segmentation network.",
     "import-h5": "Bring TRIDENT or CLAM features into the feature cache.",
     "synth": "Make synthetic slides or planted cohorts with known truth.",

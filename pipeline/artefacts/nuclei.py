@@ -57,6 +57,9 @@ COLUMNS: dict[str, str] = {
 }
 """Columns of every table; a measure that an imported nucleus lacks is NaN."""
 
+OUTLINE = "contour_um"
+"""Column of the outlines."""
+
 TYPE = "type"
 """Further column of imported nuclei whose file tells types of cells: text, None of a nucleus without one."""
 
@@ -120,8 +123,8 @@ class NucleusHeader:
 
 
 def write_nuclei(path: str | Path, frame: pd.DataFrame, header: NucleusHeader) -> None:
-    """Write a nucleus table; see ``COLUMNS``."""
-    write_table(path, frame, COLUMNS, header.plain())
+    """Write a nucleus table, which is a GeoParquet file of its outlines as well; see ``COLUMNS``."""
+    write_table(path, frame, COLUMNS, header.plain(), geometry=OUTLINE)
 
 
 def read_nuclei_header(path: str | Path) -> dict[str, Any]:

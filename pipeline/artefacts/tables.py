@@ -19,6 +19,9 @@ from pipeline.errors import ArtefactError, first_line
 
 HEADER_KEY = b"abignet"
 
+GEO_KEY = b"geo"
+"""Where GeoParquet has its metadata (geoparquet.org, version 1.0.0)."""
+
 HEADER_KEYS = ("slide_id", "reason", "provenance")
 """What every header holds beside its kind."""
 
@@ -59,8 +62,25 @@ def empty_frame(columns: Mapping[str, str]) -> pd.DataFrame:
     return pd.DataFrame({name: pd.Series(dtype=dtype) for name, dtype in columns.items()})
 
 
-def write_table(path: str | Path, frame: pd.DataFrame, columns: Mapping[str, str], header: Mapping[str, Any]) -> None:
+def geo_metadata(column: str) -> dict[str, Any]:
+    """What GeoParquet 1.0 says of a file whose ``column`` holds polygons as WKB, in no geographic system."""
+    described = {"encoding": "WKB", "geometry_types": ["Polygon", "MultiPolygon"], "crs": None}
+    return {"version": "1.0.0", "primary_column": column, "columns": {column: described}}
+
+
+def write_table(
+    path: str | Path,
+    frame: pd.DataFrame,
+    columns: Mapping[str, str],
+    header: Mapping[str, Any],
+    geometry: str | None = None,
+) -> None:
     """Write ``frame`` with ``header`` to a parquet file, atomically and reproducibly.
+
+    Parameters
+    ----------
+    geometry
+        Column of polygons as WKB, for which the file is a GeoParquet file as well; None for none.
 
     Raises
     ------
@@ -70,6 +90,8 @@ def write_table(path: str | Path, frame: pd.DataFrame, columns: Mapping[str, str
     checked = conform(frame, columns, path)
     table = pa.Table.from_pandas(checked, preserve_index=False)
     metadata = {**(table.schema.metadata or {}), HEADER_KEY: json.dumps(dict(header), sort_keys=True).encode()}
+    if geometry is not None:
+        metadata[GEO_KEY] = json.dumps(geo_metadata(geometry)).encode()
     with writing(path) as temporary:
         pq.write_table(
             table.replace_schema_metadata(metadata),

@@ -21,6 +21,7 @@ OUTPUTS: Mapping[str, str] = {
     "build_cell_graphs": rf"cell_graphs/{SLIDE}\.zarr",
     "cache_features": rf"features/{SLIDE}\.zarr",
     "export_geojson": rf"geojson/{SLIDE}\.(nuclei\.geojson\.gz|patches\.geojson)",
+    "export_run": rf"geojson/{RUN}/{SLIDE}\.geojson",
     "export_tiles": rf"coords/(trident|clam|geojson)/{SLIDE}(_patches\.h5|\.h5|\.tiles\.geojson)",
     "split_cohort": rf"training/{RUN}/(splits\.csv|excluded\.csv|provenance\.json)",
     "train_fold": rf"{FOLD}/(model\.pt|history\.csv|predictions\.csv|graphs\.zarr|graph_path\.json|provenance\.json)",
@@ -39,7 +40,7 @@ OUTPUTS: Mapping[str, str] = {
 
 EXPLAINING = ("explain_fold", "interpret")
 
-REPORTING = ("write_report", "write_panels")
+REPORTING = ("write_report", "write_panels", "export_run")
 
 TRAINING = ("split_cohort", "train_fold", *EXPLAINING, "train_final", "evaluate", "predict", *REPORTING)
 

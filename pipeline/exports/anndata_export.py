@@ -14,6 +14,7 @@ from pipeline.artefacts.atomic import writing
 from pipeline.artefacts.features import FeatureStore, read_features
 from pipeline.artefacts.sheet import SlideRow
 from pipeline.errors import AbignetError, ArtefactError
+from pipeline.exports.graphs.tile_calls import PREDICTED, tile_calls
 from pipeline.exports.graphs.trained_folds import TrainedFolds
 
 LEARNED = "learned"
@@ -32,7 +33,9 @@ def export_anndata(
     tiles, level-0 pixels (x, y), y down, or their top-left corners where the side is not known; ``obsm['X_{name}']``
     each embedding that every slide with tiles has; ``uns['abignet']`` provenance by slide.  With ``trained``,
     ``obsp['learned_connectivities']`` holds the scores of the learned edges that the classifier used, none of slides
-    that no fold tests, and ``uns['learned']`` tells scanpy where they are.
+    that no fold tests, and ``uns['learned']`` tells scanpy where they are; ``obs`` has ``predicted`` and
+    ``p_{class}`` of the slide, ``strength`` (summed weight of kept edges) and, of slides that were explained,
+    ``evidence_{class}`` of the tile, empty and NaN elsewhere.
 
     Parameters
     ----------
@@ -69,6 +72,9 @@ def export_anndata(
         adata.obsm[f"X_{name}"] = np.concatenate([store.embeddings[name] for _, store in tiled])
     if trained is not None:
         adata.obsp[f"{LEARNED}_connectivities"] = _connectivities(tiled, trained)
+        said = pd.concat([tile_calls(row.slide_id, len(store.features), trained) for row, store in tiled])
+        for name in said.columns:
+            adata.obs[name] = said[name].fillna("").to_numpy() if name == PREDICTED else said[name].to_numpy()
         keys = {f"{kind}_key": f"{LEARNED}_{kind}" for kind in ("connectivities", "distances")}
         adata.uns[LEARNED] = {**keys, "params": {"method": "abignet", "seed": trained.seed}}
     adata.uns["abignet"] = {row.slide_id: _provenance(store) for row, store in slides}

@@ -1,7 +1,9 @@
+import json
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 import shapely
 
@@ -99,3 +101,14 @@ def test_types_are_counted_and_imported_tables_say_where_from(tmp_path, frame, t
     write_nuclei(tmp_path / "m.parquet", frame, table_header)
     assert count_types(tmp_path / "m.parquet") == {None: 2}
     assert {"imported_from", "cautions"}.isdisjoint(read_nuclei(tmp_path / "m.parquet").header)
+
+
+def test_outlines_are_geoparquet(tmp_path, frame, table_header):
+    """As geoparquet.org asks of version 1.0.0."""
+    write_nuclei(tmp_path / "n.parquet", frame, table_header)
+    geo = json.loads(pq.read_schema(tmp_path / "n.parquet").metadata[b"geo"])
+    assert geo["version"] == "1.0.0"
+    assert geo["primary_column"] == "contour_um"
+    column = geo["columns"]["contour_um"]
+    assert (column["encoding"], column["crs"]) == ("WKB", None)
+    assert set(column["geometry_types"]) == {"Polygon", "MultiPolygon"}

@@ -1,5 +1,6 @@
 """Results of a run on a planted cohort, with nuclei painted into its tiles, made by the writers of its files."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,8 +9,10 @@ import pandas as pd
 
 from pipeline.artefacts import nuclei as nucleus_files
 from pipeline.artefacts import tiles as tile_files
+from pipeline.artefacts.evidence import Evidence, EvidenceFacts, EvidenceHeader, write_evidence
 from pipeline.artefacts.features import FeatureStore, write_features
 from pipeline.artefacts.learned_graphs import LearnedGraph, write_learned_graphs
+from pipeline.artefacts.predictions import prediction_frame, write_predictions
 from pipeline.artefacts.sheet import read_sheet
 from pipeline.artefacts.splits import read_splits
 from pipeline.cellgraph.build_cell_graphs import build_cell_graphs
@@ -180,4 +183,24 @@ def add_learned_graphs(made: Results) -> None:
             score = np.random.default_rng(number).uniform(size=(n, n)).astype(np.float32)
             weight = ((score + score.T) / 2)[ends[0], ends[1]]
             graphs[slide_id] = LearnedGraph(ends, weight, weight > 0.5)
-        write_learned_graphs(made.trained / f"fold_{fold}" / "graphs.zarr", graphs.items(), MADE)
+        folder = made.trained / f"fold_{fold}"
+        write_learned_graphs(folder / "graphs.zarr", graphs.items(), MADE)
+        add_calls(folder, rows, graphs)
+
+
+def add_calls(folder: Path, rows: pd.DataFrame, graphs: dict[str, LearnedGraph]) -> None:
+    """Predictions of test images, all right with a probability of 0.75, and evidence in them, drawn at random."""
+    slide_ids, labels = list(rows["slide_id"]), list(rows["label"])
+    classes = ("0", "1")
+    sure = np.array([[0.75, 0.25] if label == "0" else [0.25, 0.75] for label in labels])
+    frame = prediction_frame(slide_ids, list(rows["case_id"]), labels, classes, sure)
+    write_predictions(folder / "predictions.csv", frame)
+    write_evidence(folder / "evidence.zarr", EvidenceHeader(classes, ("f",), "default"), _evidence(graphs), MADE)
+
+
+def _evidence(graphs: dict[str, LearnedGraph]) -> Iterator[tuple[str, Evidence]]:
+    for number, (slide_id, graph) in enumerate(graphs.items()):
+        rng, n = np.random.default_rng(number), PLANTED.n_patches
+        node, edge = rng.normal(size=(n, 2)), np.where(graph.kept, graph.weight, 0)
+        facts = EvidenceFacts("0", 1.0, 0.5, 0.5, "occlusion", None, 1, 0.0)
+        yield slide_id, Evidence(np.float32(node), np.float32(edge), np.zeros((n, 1), np.float32), facts)

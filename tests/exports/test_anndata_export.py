@@ -8,6 +8,7 @@ import pytest
 
 from pipeline.artefacts.features import FeatureStore, read_features, write_features
 from pipeline.artefacts.learned_graphs import LearnedGraph, write_learned_graphs
+from pipeline.artefacts.predictions import prediction_frame, write_predictions
 from pipeline.artefacts.sheet import SlideRow
 from pipeline.artefacts.splits import write_splits
 from pipeline.cli import main
@@ -85,6 +86,9 @@ def test_learned_edges_that_were_kept_become_a_matrix(caches, tmp_path):
     )
     graph = LearnedGraph(np.array([[0, 1], [1, 0]]), np.array([0.25, 0.75], np.float32), np.array([True, False]))
     write_learned_graphs(tmp_path / "fold_0/graphs.zarr", [("s1", graph)], MADE)
+    write_predictions(
+        tmp_path / "fold_0/predictions.csv", prediction_frame(["s1"], ["p"], ["x"], "xy", np.array([[0.2, 0.8]]))
+    )
     export_anndata(caches, tmp_path / "c.h5ad", trained=folds_of_folder(tmp_path))
     read = anndata.read_h5ad(tmp_path / "c.h5ad")
     expected = np.zeros((4, 4), np.float32)
@@ -93,6 +97,9 @@ def test_learned_edges_that_were_kept_become_a_matrix(caches, tmp_path):
     assert read.obsp["learned_connectivities"].nnz == 1
     assert read.uns["learned"]["connectivities_key"] == "learned_connectivities"
     assert read.uns["learned"]["params"] == {"method": "abignet", "seed": 3}
+    assert read.obs["predicted"].tolist() == ["", "", "y", "y"]
+    np.testing.assert_allclose(read.obs["p_x"], [np.nan, np.nan, 0.2, 0.2])
+    np.testing.assert_allclose(read.obs["strength"], [np.nan, np.nan, 0.25, 0])
 
 
 def test_command(made, tmp_path, capsys):
@@ -103,6 +110,10 @@ def test_command(made, tmp_path, capsys):
     assert "136 tiles of 18 slides" in capsys.readouterr().out
     read = anndata.read_h5ad(tmp_path / "c.h5ad")
     assert EMPTY in read.uns["abignet"]
+    tested = read.obs["predicted"] != ""
+    assert read.obs.loc[tested, ["p_0", "strength", "evidence_0", "evidence_1"]].notna().all(axis=None)
+    assert read.obs.loc[~tested, ["p_0", "strength", "evidence_0"]].isna().all(axis=None)
+    assert 0 < tested.sum() < len(read.obs)
     scores = read.obsp["learned_connectivities"]
     assert (scores != scores.T).nnz == 0
     slide = read.obs["slide_id"].to_numpy()

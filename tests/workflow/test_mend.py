@@ -10,7 +10,7 @@ import pytest
 from tests.workflow.conftest import Run
 
 LEARNING = {"split_cohort", "train_fold", "explain_fold", "interpret", "train_final", "evaluate", "predict"}
-TRAINING = LEARNING | {"write_report", "write_panels"}
+TRAINING = LEARNING | {"write_report", "write_panels", "export_run"}
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from pipeline.provenance import file_digest
 
 PER_SLIDE = {"tile_slide", "segment_nuclei", "build_cell_graphs", "cache_features", "export_geojson"}
 LEARNING = {"train_fold", "explain_fold", "interpret", "train_final", "evaluate", "predict"}
-TRAINING = LEARNING | {"write_report", "write_panels"}
+TRAINING = LEARNING | {"write_report", "write_panels", "export_run"}
 
 
 def test_a_second_run_has_nothing_to_do(finished, exclude):

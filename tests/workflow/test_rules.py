@@ -26,6 +26,7 @@ RULES = [
     "write_report",
     "write_panels",
     "export_geojson",
+    "export_run",
 ]
 TARGETS = ["all", "tiles", "coords", "nuclei", "cell_graphs", "features", "train", "predict", "report", "geojson"]
 DIRECTIVES = {"input", "output", "log", "benchmark", "conda", "threads", "resources", "params", "script"}

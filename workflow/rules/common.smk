@@ -415,6 +415,8 @@ SEGMENTED_ELSEWHERE = [
 WITHOUT_SLIDE = [slide for slide in COMPUTED if SLIDES[slide].path is None]
 METHODS = config["methods"]
 EXPLAINED = [method for method in METHODS if method in config["explain"]["methods"]]
+# The method that others are compared with, and the one that exports show.
+REFERENCE = "default" if "default" in METHODS else METHODS[0]
 SEEDS = config["seeds"]
 # Made by tile_slide, import_tiles or tile_nuclei; naming the output of one would leave out the others.
 TILES = f"{OUT}/tiles/{{slide}}.parquet"

@@ -100,3 +100,41 @@ rule export_geojson:
         source=source_digest("pipeline.report.export_geojson"),
     script:
         "../scripts/export_geojson.py"
+
+
+rule export_run:
+    input:
+        tiles=expand(TILES, slide=COMPUTED),
+        predictions=expand(
+            rules.train_fold.output.predictions,
+            method=REFERENCE,
+            seed=SEEDS[0],
+            fold=FOLDS,
+        ),
+        graphs=expand(
+            rules.train_fold.output.graphs, method=REFERENCE, seed=SEEDS[0], fold=FOLDS
+        ),
+        evidence=expand(
+            rules.explain_fold.output.evidence,
+            method=[method for method in EXPLAINED if method == REFERENCE],
+            seed=SEEDS[0],
+            fold=FOLDS,
+        ),
+    output:
+        slides=directory(f"{OUT}/geojson/{RUN}"),
+    log:
+        f"{OUT}/logs/export_run/{RUN}.log",
+    benchmark:
+        f"{OUT}/benchmarks/export_run/{RUN}.tsv"
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=more_memory(4000),
+        runtime=120,
+    params:
+        computed=COMPUTED,
+        features=f"{OUT}/features",
+        source=source_digest("pipeline.report.export_run"),
+    script:
+        "../scripts/export_run.py"

@@ -3,8 +3,13 @@
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
+
+from pipeline.artefacts.evidence import EVIDENCE, Evidence, EvidenceStore
 from pipeline.artefacts.learned_graphs import LearnedGraph, LearnedGraphs
+from pipeline.artefacts.predictions import PREDICTIONS, read_predictions
 from pipeline.artefacts.splits import read_splits
 from pipeline.errors import ArtefactError, CohortError
 from pipeline.exports.graphs.cohort_slides import slides_of_splits
@@ -53,6 +58,52 @@ class TrainedFolds:
                 "learned graphs are stored for these."
             )
         return self.folder / f"fold_{self.fold_of[slide_id]}" / "graphs.zarr"
+
+    @cached_property
+    def _explained(self) -> dict[Path, EvidenceStore]:
+        """Stores of evidence that were opened."""
+        return {}
+
+    @cached_property
+    def _predicted(self) -> dict[Path, pd.DataFrame]:
+        """Predictions that were read."""
+        return {}
+
+    def evidence(self, slide_id: str) -> tuple[tuple[str, ...], Evidence] | None:
+        """Classes and evidence of a slide by the fold that tests it; None where that was not explained.
+
+        Raises
+        ------
+        ArtefactError
+            If it is damaged.
+        CohortError
+            If no fold tests the slide.
+        """
+        path = self.store(slide_id).with_name(EVIDENCE)
+        if not path.is_dir():
+            return None
+        if path not in self._explained:
+            self._explained[path] = EvidenceStore(path)
+        store = self._explained[path]
+        return store.header.classes, store.of(slide_id)
+
+    def prediction(self, slide_id: str) -> "pd.Series[Any]":
+        """Row of ``predictions.csv`` of a slide by the fold that tests it.
+
+        Raises
+        ------
+        ArtefactError
+            If it is damaged or not there.
+        CohortError
+            If no fold tests the slide.
+        """
+        path = self.store(slide_id).with_name(PREDICTIONS)
+        if path not in self._predicted:
+            self._predicted[path] = read_predictions(path)
+        rows = self._predicted[path].loc[self._predicted[path]["slide_id"] == slide_id]
+        if rows.empty:
+            raise ArtefactError(f"{path}: expected slide {slide_id}, which this fold tests; found none. Train again.")
+        return rows.iloc[0]
 
     def graph(self, slide_id: str, n_patches: int) -> LearnedGraph:
         """Learned graph of a slide, by the fold that tests it.

@@ -56,7 +56,7 @@ def feature_text(
     identity
         Name from which the feature's UUID is derived, so equal objects have equal ids.
     object_type
-        ``detection`` or ``annotation``.
+        ``detection``, ``annotation`` or ``tile``.
     geometry
         Geometry as GeoJSON text.
     classification
