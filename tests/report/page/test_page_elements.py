@@ -120,13 +120,13 @@ def test_a_gallery_names_describes_and_captions_its_figures() -> None:
     for name in ("one", "two"):
         assert f'<figure id="figure-{name}">' in text
         assert f"<figcaption>caption of {name} <span" in text
-        assert f'<button type="button" class="drawing png" aria-label="description of {name}: enlarge">' in text
+        assert f'<button type="button" class="enlarge" aria-label="Enlarge: description of {name}">' in text
         assert f'<a href="figures/{name}.png" download aria-label="{name} as PNG">PNG</a>' in text
     assert "legend-row" not in text
     legend = shown(Gallery([figure("one")], "legend", "Beside it."))
     assert "legend-row" in legend
     assert "<figcaption>caption of one</figcaption>" in legend
-    assert "enlarge" not in legend
+    assert "Enlarge" not in legend
 
 
 def test_every_opened_element_is_closed() -> None:

@@ -70,7 +70,7 @@ addEventListener("afterprint", () => opened.splice(0).forEach((folded) => (folde
 const dialog = document.getElementById("enlarged");
 for (const drawing of document.querySelectorAll(".gallery:not(.legend) .drawing")) {
   drawing.addEventListener("click", () => {
-    dialog.querySelector("div").replaceChildren(drawing.firstElementChild.cloneNode(true));
+    dialog.querySelector("div").replaceChildren(drawing.firstElementChild.firstElementChild.cloneNode(true));
     dialog.showModal();
   });
 }
