@@ -12,7 +12,7 @@ import shutil
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pipeline.errors import UNWRITABLE, OutputError
@@ -89,14 +89,29 @@ def _beside(target: Path, role: str) -> Path:
 
 
 def _replace(source: Path, target: Path) -> None:
-    if source.is_dir() and target.is_dir():
-        # A folder cannot be renamed onto a folder that holds files.
-        previous = _beside(target, "previous")
-        target.rename(previous)
-        source.rename(target)
-        _remove(previous)
-    else:
+    """Rename onto the target; the last of several writers wins, and none of them fails."""
+    if not source.is_dir():
         source.replace(target)
+        return
+    # A folder cannot be renamed onto a folder that holds files.
+    previous = _beside(target, "previous")
+    while not _renamed(source, target):
+        _remove(previous)
+        # Another writer may have moved it away.
+        with suppress(FileNotFoundError):
+            target.rename(previous)
+    _remove(previous)
+
+
+def _renamed(folder: Path, target: Path) -> bool:
+    """Whether a folder could be renamed: not onto one that holds files."""
+    try:
+        folder.rename(target)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+        return False
+    return True
 
 
 def _sweep(target: Path) -> None:
@@ -117,7 +132,10 @@ def _sweep(target: Path) -> None:
 
 def _is_alive(leftover: Path, host: str, process: int) -> bool:
     if host != socket.gethostname():
-        return time.time() - leftover.stat().st_mtime < FOREIGN_STALE_S
+        try:
+            return time.time() - leftover.stat().st_mtime < FOREIGN_STALE_S
+        except FileNotFoundError:  # its writer has just finished
+            return True
     try:
         os.kill(process, 0)
     except ProcessLookupError:

@@ -60,7 +60,7 @@ KILLED_BETWEEN_THE_RENAMES = """
     import os, signal, sys
     from pipeline.artefacts.atomic import writing
     def kill(event, arguments):
-        if event == "os.rename" and ".partial-" in str(arguments[0]):
+        if event == "os.rename" and not os.path.exists(sys.argv[1]):
             os.kill(os.getpid(), signal.SIGKILL)
     with writing(sys.argv[1]) as temporary:
         temporary.mkdir()
@@ -98,6 +98,45 @@ def test_a_folder_that_a_killed_writer_had_moved_away_comes_back(tmp_path):
         raise RuntimeError
     assert names(tmp_path) == ["store.zarr"]
     assert names(target) == ["old"]
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from pipeline.artefacts.atomic import writing
+
+target, is_folder = Path(sys.argv[1]), sys.argv[2] == "folder"
+print("ready", flush=True)
+input()
+for i in range(200):
+    with writing(target) as temporary:
+        if is_folder:
+            temporary.mkdir()
+            for part in "abc":
+                (temporary / part).write_text("whole")
+        else:
+            temporary.write_text("whole")
+"""
+
+
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_writers_of_one_target_at_once_harm_nothing(tmp_path, kind):
+    target = tmp_path / "target.zarr"
+    command = [sys.executable, "-c", WRITER, str(target), kind]
+    writers = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]
+    for writer in writers:
+        assert writer.stdout.readline() == "ready\n"
+    for writer in writers:
+        writer.stdin.write("go\n")
+        writer.stdin.flush()
+    told = [writer.communicate(timeout=120)[1] for writer in writers]
+    assert [writer.returncode for writer in writers] == [0] * len(writers), told
+    parts = [target] if kind == "file" else sorted(target.iterdir())
+    assert [part.read_text() for part in parts] == ["whole"] * (1 if kind == "file" else 3)
+    assert list(tmp_path.iterdir()) == [target]
 
 
 def test_the_temporary_of_a_living_writer_is_left_alone(tmp_path):
