@@ -93,7 +93,12 @@ def test_the_wheel_asks_for_what_the_project_declares(wheel):
 def test_the_licence_and_what_is_owed_to_others_go_with_it(wheel):
     with zipfile.ZipFile(wheel) as archive:
         names = [name.partition("/licenses/")[2] for name in archive.namelist() if "/licenses/" in name]
-    assert sorted(names) == ["LICENSE", "pipeline/nuclei/network/shipped/THIRD_PARTY_NOTICES.txt"]
+    assert sorted(names) == [
+        "LICENSE",
+        "pipeline/nuclei/network/shipped/THIRD_PARTY_NOTICES.txt",
+        "pipeline/viewer/page/OPENSEADRAGON-LICENSE.txt",
+        "pipeline/viewer/page/THIRD_PARTY_NOTICES.txt",
+    ]
 
 
 def test_no_checkout_is_on_its_path(installed):
