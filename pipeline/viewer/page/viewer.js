@@ -228,6 +228,7 @@ function fillPatches() {
   const choices = evidence ? evidence.classes.map((name, place) => option(place, `evidence for ${name}`)) : [];
   if (graph) choices.push(option("joined", "summed weight of edges"));
   byId("patches").replaceChildren(option("off", "hidden"), ...choices);
+  for (const id of ["patches", "opacity"]) byId(id).closest("label").hidden = !choices.length;
   if (evidence) byId("patches").value = evidence.classes.indexOf(evidence.predicted);
 }
 
@@ -375,6 +376,7 @@ async function start() {
   const { folder, slides } = await ask("slides");
   state.slides = slides;
   byId("folder").textContent = folder;
+  byId("wrong-only").closest("label").hidden = !slides.some((slide) => slide.n_wrong);
   fillSlides();
   const wanted = new URLSearchParams(location.search).get("slide");
   const first = slides.some((slide) => slide.slide === wanted) ? wanted : slides[0].slide;
