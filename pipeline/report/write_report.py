@@ -15,6 +15,7 @@ from pipeline.report.page.page_elements import Section
 from pipeline.report.page.section_calls import calls
 from pipeline.report.page.section_cautions import cautions
 from pipeline.report.page.section_cohort import cohort
+from pipeline.report.page.section_features import features
 from pipeline.report.page.section_graphs import graphs
 from pipeline.report.page.section_interpretation import interpretation
 from pipeline.report.page.section_nuclei import nuclei
@@ -88,6 +89,7 @@ SECTIONS: tuple[Callable[[ReportContents], Section], ...] = (
     cautions,
     calls,
     results,
+    features,
     graphs,
     interpretation,
     cohort,

@@ -17,11 +17,11 @@ import numpy.typing as npt
 import pandas as pd
 from dask.base import compute
 from dask.delayed import delayed
-from scipy import stats
 
 from pipeline.arrays import Float32s, Float64s
 from pipeline.artefacts.feature_parts import LazyFeatures
 from pipeline.errors import ArtefactError, CohortError
+from pipeline.group_effects import group_effects
 
 ALL = "all"
 """Name under which all images together are described."""
@@ -121,7 +121,7 @@ def describe_features(
     return CohortStatistics(
         distribution=pd.concat(tables, ignore_index=True),
         correlation=_correlation(names, products),
-        groups=pd.concat([_group_effects(names, way, groups, means) for way, groups in ways.items()]),
+        groups=pd.concat([group_effects(names, way, groups, means) for way, groups in ways.items()]),
     )
 
 
@@ -230,33 +230,3 @@ def _correlation(names: Sequence[str], products: Float64s) -> pd.DataFrame:
         variance[variance <= 1e-12 * n * xx] = 0.0
         r = covariance / np.sqrt(variance * variance.T)
     return pd.DataFrame(np.where(np.isfinite(r), r.clip(-1, 1), np.nan), index=list(names), columns=list(names))
-
-
-def _group_effects(names: Sequence[str], grouping: str, groups: Sequence[str | None], means: Float64s) -> pd.DataFrame:
-    """One-way analysis of variance of the image means (n_images, n_features) over ``groups``."""
-    grouped = np.array([group is not None for group in groups])
-    distinct, group = np.unique([g for g in groups if g is not None], return_inverse=True)
-    x = means[grouped]
-    defined = ~np.isnan(x)
-    members = np.stack([defined[group == g].sum(axis=0) for g in range(len(distinct))] or [np.zeros(x.shape[1])])
-    totals = np.stack([np.nansum(x[group == g], axis=0) for g in range(len(distinct))] or [np.zeros(x.shape[1])])
-    n, k = members.sum(axis=0), (members > 0).sum(axis=0)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        grand = totals.sum(axis=0) / n
-        between = np.nansum(members * (totals / members - grand) ** 2, axis=0)
-        whole = np.nansum((x - grand) ** 2, axis=0)
-        within = (whole - between) / np.where(n > k, n - k, np.nan)
-        varies = np.where(whole > 0, whole, np.nan)
-        omega = (between - (k - 1) * within) / (varies + within)
-        p = stats.f.sf(between / (k - 1) / within, k - 1, n - k)
-    return pd.DataFrame(
-        {
-            "feature": names,
-            "grouping": grouping,
-            "n_groups": k,
-            "n_images": n,
-            "eta_squared": np.where(k > 1, between / varies, np.nan),
-            "omega_squared": np.where(k > 1, omega, np.nan),
-            "p": np.where(k > 1, p, np.nan),
-        }
-    )

@@ -62,14 +62,12 @@ TABLES: Mapping[str, Mapping[str, str]] = {
         "model": "which of several graph models",
         "stage": "search or refit of a graph model beside a pooled one, else fit",
     },
-    "training/{run}/features.csv": {
+    "report/{run}/figures/features.csv": {
         "feature": "the feature",
-        "grouping": "what images are grouped by: class or patient",
-        "n_groups": "groups with an image",
-        "n_images": "images with the feature",
-        "eta_squared": "share of the variation of image means that the groups explain",
-        "omega_squared": "the same, freed of what chance explains",
-        "p": "F-test of a one-way analysis of variance; images of one patient are not independent",
+        "class_omega": "share of its variation between images that the class explains beyond chance (omega squared)",
+        "class_p": "F-test of a one-way analysis of variance by image, uncorrected",
+        "patient_omega": "what patients of one class explain besides; empty where each has one image",
+        "mean_<class>": "mean over the images of a class of their patches' mean, one column a class",
     },
     "report/{run}/figures/confusion_{method}.csv": {
         "true": "the true class",

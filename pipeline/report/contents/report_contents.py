@@ -7,6 +7,7 @@ from functools import cached_property
 import pandas as pd
 
 from pipeline.report.contents.cohort_outcome import SlideSummary, class_names, in_folds, labelled, read_cohort
+from pipeline.report.contents.feature_separation import FeatureSeparation, feature_separation
 from pipeline.report.contents.graph_statistics import GraphSummary, read_image_graphs, summarise_by_class
 from pipeline.report.contents.image_outcomes import ImageOutcome, image_outcomes
 from pipeline.report.contents.method_results import Results, read_results
@@ -123,6 +124,11 @@ class ReportContents:
     def shortcuts(self) -> tuple[Shortcut, ...]:
         """Facts beside the tissue that go with the class."""
         return shortcuts(self.tested)
+
+    @cached_property
+    def feature_separation(self) -> FeatureSeparation | None:
+        """Effects of class and patient on features; None without named features in common."""
+        return feature_separation(self.tested, self.sources.features)
 
     @cached_property
     def graph_summaries(self) -> dict[str, dict[str, GraphSummary]]:

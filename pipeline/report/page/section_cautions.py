@@ -264,10 +264,25 @@ def _shortcuts(contents: ReportContents) -> Caution | None:
     )
 
 
+def _patients_outweigh(contents: ReportContents) -> Caution | None:
+    found = contents.feature_separation
+    if found is None or not found.patients_outweigh():
+        return None
+    best = found.table.head(10)
+    return Caution(
+        "Patients differ more than classes",
+        f"Among the ten features that separate the classes best, patients of one class explain "
+        f"{max(0.0, float(best['patient_omega'].median())):.0%} of the variation between images and classes "
+        f"{max(0.0, float(best['class_omega'].median())):.0%} (medians). A model can know patients instead of the "
+        "disease; only folds by patient tell.",
+    )
+
+
 CHECKS: tuple[Callable[[ReportContents], Caution | None], ...] = (
     _shortcuts,
     _no_patients,
     _few_patients,
+    _patients_outweigh,
     _sure_errors,
     _rims,
     _pooling,

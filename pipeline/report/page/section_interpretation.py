@@ -1,16 +1,12 @@
 """Whether the evidence and the graphs of a method can be read, and what its graphs have in common."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from pipeline.arrays import Rgb
-from pipeline.artefacts.feature_parts import read_patch_places
 from pipeline.artefacts.interpretation import FOLDS, INTERPRETATION, MEMBERS, SEEDS, Interpretation, read_interpretation
-from pipeline.errors import MissingMppError, SlideError
 from pipeline.report.contents.report_contents import ReportContents
 from pipeline.report.contents.wording import count, decimal, interval, listed, mean_sd, plural, probability
 from pipeline.report.figures.charts_interpretation import (
@@ -19,6 +15,7 @@ from pipeline.report.figures.charts_interpretation import (
     motif_matrices,
     patch_rows,
 )
+from pipeline.report.figures.example_patches import example_patches
 from pipeline.report.figures.figure_style import Figure, plot_figure
 from pipeline.report.page.page_elements import (
     Block,
@@ -30,8 +27,6 @@ from pipeline.report.page.page_elements import (
     number_columns,
     text_columns,
 )
-from pipeline.slides.mpp_ranges import ANY_MPP
-from pipeline.slides.reader import open_slide
 
 PATCH_PX = 56
 """Side of an example patch."""
@@ -195,7 +190,7 @@ def _motifs(contents: ReportContents, method: str, found: Interpretation) -> Ite
     columns = [*text_columns("kind", "differs most in (SD)"), *number_columns(*(f"of {name}" for name in classes))]
     caption = f"Kinds of patches ({method}): clusters by features, what tells each, and its share of the patches."
     yield FoldedTable("Kinds of patches", Table(columns, rows, caption))
-    patches = [_patches(contents, kind["examples"][:MOST_EXAMPLES]) for kind in kinds]
+    patches = [example_patches(contents, kind["examples"][:MOST_EXAMPLES], PATCH_PX) for kind in kinds]
     if any(patches):
         sheet = Figure(
             f"kinds_{method}",
@@ -205,22 +200,3 @@ def _motifs(contents: ReportContents, method: str, found: Interpretation) -> Ite
             f"Example patches of the kinds of {method}",
         )
         yield Gallery([sheet], "medium")
-
-
-def _patches(contents: ReportContents, examples: Sequence[tuple[str, int]]) -> list[Rgb]:
-    """Pictures of the examples that can be read."""
-    rows = {row.slide_id: row for row in contents.sources.slides}
-    pictures = []
-    for slide_id, place in examples:
-        row = rows.get(slide_id)
-        if row is None or row.path is None:
-            continue
-        with suppress(SlideError, MissingMppError):
-            places = read_patch_places(contents.sources.features[slide_id])
-            side = places.tile_width_l0
-            if side is None:
-                continue
-            x, y = places.coords[place].tolist()
-            with open_slide(row.path, slide_id=slide_id, mpp=row.mpp, mpp_range=ANY_MPP) as slide:
-                pictures.append(slide.read_box(x, y, side, side, width_px=PATCH_PX, height_px=PATCH_PX))
-    return pictures
