@@ -77,6 +77,12 @@ def plugin_that(report, keep):
     return check
 
 
+@pytest.mark.parametrize("name", [name for name, value in vars(PatientSlurmExecutor).items() if callable(value)])
+def test_the_plugin_has_every_method_that_is_overridden(name):
+    ours = {"_refuse_orphans", "_await_controller", "_tell_silence", "_still_known"}
+    assert hasattr(SlurmExecutor, name) != (name in ours)
+
+
 def test_jobs_of_which_nothing_is_learned_are_kept(executor, ended, slurm, monkeypatch, caplog):
     slurm("scontrol", "Slurmctld(primary) at a is DOWN")
     slurm("squeue", "Unable to contact slurm controller", code=1)

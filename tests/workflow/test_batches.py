@@ -158,10 +158,16 @@ def test_a_stage_is_forced_by_its_name(copied):
 
 def test_resources_of_a_stage_hold_for_its_batches(batched):
     done = batched.snakemake(
-        TARGET, "--forceall", "--dry-run", "--set-resources", "tile_slide:mem_mb=1234", changed=FAST
+        TARGET,
+        "--forceall",
+        "--dry-run",
+        "--set-resources",
+        "tile_slide:mem_mb=1234",
+        "tile_slide:runtime=77",
+        changed=FAST,
     )
     n_batches = len(batches_of(names(batched), FAST["rois_per_job"]))
-    assert len(re.findall(r"^ +resources: .*mem_mb=1234,", done.stdout, re.MULTILINE)) == n_batches
+    assert len(re.findall(r"^ +resources: .*runtime=77, mem_mb=1234,", done.stdout, re.MULTILINE)) == n_batches
 
 
 def test_touching_moves_nothing(copied):
