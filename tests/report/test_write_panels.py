@@ -15,6 +15,7 @@ from pipeline.artefacts.predictions import read_predictions
 from pipeline.report.contents.report_sources import ReportSources
 from pipeline.report.params import ReportParams
 from pipeline.report.write_panels import write_panels
+from tests.axe import violations
 from tests.browser import Browser, needs_browser, running_browser
 from tests.report.page_reading import Page
 from tests.report.results_tree import Recipe, Tree
@@ -209,6 +210,7 @@ def test_panels_fit_their_window(written: Path, browser: Browser, width: int, sl
         tab.open((written / f"{slide}.html").as_uri(), width=width, scheme="dark")
         assert tab.run("document.documentElement.scrollWidth") <= width
         assert tab.faults == []
+        assert violations(tab) == []
 
 
 def test_nuclei_are_told_where_they_lie(written: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from pipeline.viewer.serving.routes import PAGE
 from pipeline.viewer.serving.server import ViewerServer
+from tests.axe import violations
 from tests.browser import Browser, Tab, needs_browser, running_browser
 
 OPENED = "state.model !== null && osd.world.getItemCount() === 1 && document.getElementById('viewer') !== null"
@@ -136,6 +137,18 @@ def test_another_method_and_slide_are_chosen(page: Tab) -> None:
 
 
 @needs_browser
+def test_of_slides_chosen_in_haste_the_last_one_stays(page: Tab) -> None:
+    page.run(
+        "['s01', 's02', 'x00', 's03', 's04'].forEach((slide) => {"
+        "byId('slide').value = slide; byId('slide').dispatchEvent(new Event('change')); })"
+    )
+    page.wait("state.slide.slide === 's04' && state.model !== null")
+    page.run("new Promise((done) => setTimeout(done, 500))")
+    assert page.run("state.slide.slide") == "s04"
+    assert page.faults == []
+
+
+@needs_browser
 @pytest.mark.parametrize(("width", "scheme"), [(420, "light"), (1400, "dark")])
 def test_the_page_fits_its_window(server: ViewerServer, browser: Browser, width: int, scheme: str) -> None:
     with browser.tab() as tab:
@@ -143,3 +156,4 @@ def test_the_page_fits_its_window(server: ViewerServer, browser: Browser, width:
         tab.wait(OPENED)
         assert tab.run("document.documentElement.scrollWidth") <= width
         assert tab.faults == []
+        assert violations(tab) == []

@@ -155,8 +155,10 @@ function showWeights() {
 
 async function showSlide(slideId) {
   byId("fault").hidden = true;
+  state.wanted = slideId;
   const url = `slides/${encodeURIComponent(slideId)}`;
   const [slide, tiles] = await Promise.all([ask(url), ask(`${url}/tiles`)]);
+  if (state.wanted !== slideId) return; // another one was chosen meanwhile
   Object.assign(state, { slide, url, tiles, model: null, graph: null, evidence: null, hovered: null, kept: null, region: {} });
   document.title = `${slideId} · abignet viewer`;
   history.replaceState(null, "", `?slide=${encodeURIComponent(slideId)}`);
@@ -205,8 +207,9 @@ function fillSeeds() {
 
 async function showModel(place) {
   const slide = state.slide;
+  state.wantedModel = place;
   const [graph, evidence] = place === null ? [null, null] : await Promise.all([ask(`${state.url}/models/${place}/graph`), ask(`${state.url}/models/${place}/evidence`)]);
-  if (slide !== state.slide) return;
+  if (slide !== state.slide || state.wantedModel !== place) return;
   if (graph) graph.most = largest(graph.strength);
   if (evidence) evidence.most = evidence.node.map(largest);
   Object.assign(state, { model: place, graph: graph && graph.weight.length ? graph : null, evidence, hovered: null, kept: null });
@@ -250,8 +253,14 @@ function showLegends() {
   byId("patch-legend").replaceChildren(...(by === "off" ? [] : by === "joined" ? [strip(scale, "0", number(state.graph.most))]
     : [strip(signedColour, `against ${number(state.evidence.most[by])}`, `for ${number(state.evidence.most[by])}`)]));
   byId("tile-legend").replaceChildren(...(tiles === "off" ? [] : tiles !== "kept" ? [strip(scale, "0", "1")]
-    : [keys([["#0072b2", "kept"], ...state.tiles.reasons.map((reason, i) => [DROPPED[i % DROPPED.length], reason]).filter(([, reason]) => reason)])]));
+    : [keys([["#0072b2", "kept"], ...droppedReasons().map((i) => [DROPPED[i % DROPPED.length], state.tiles.reasons[i]])])]));
   byId("nuclei-legend").replaceChildren(...(nuclei === "axis" ? [wheel()] : nuclei === "type" ? [keys(Object.entries(state.slide.types).map(([name, colour]) => [colour, name]))] : []));
+}
+
+// Positions of the reasons of dropped tiles that are drawn: those with tissue.
+function droppedReasons() {
+  const { reason, kept, tissue_fraction: tissue } = state.tiles;
+  return [...new Set(reason.filter((_, i) => !kept[i] && tissue[i] > 0))].sort((a, b) => a - b);
 }
 
 function showSpoke() {
@@ -343,12 +352,14 @@ osd.addHandler("canvas-click", ({ position, quick }) => {
 // ---- the page ---------------------------------------------------------------------------------------------------------
 
 for (const name of ["update-viewport", "resize", "open", "animation"]) osd.addHandler(name, draw);
-for (const name of ["animation-finish", "resize", "open", "update-level"]) osd.addHandler(name, name === "update-level" ? () => {} : askRegions);
+for (const name of ["animation-finish", "resize", "open"]) osd.addHandler(name, askRegions);
 osd.addHandler("open", () => {
   const [x, y, width, height] = state.slide.bounds;
   osd.viewport.fitBounds(osd.world.getItemAt(0).imageToViewportRectangle(x, y, width, height), true);
 });
-osd.addHandler("tile-load-failed", ({ message }) => tell(new Error(`a part of the slide cannot be read: ${message}`)));
+osd.addHandler("tile-load-failed", ({ message }) => {
+  if (!/abort/i.test(message)) tell(new Error(`A part of the slide cannot be read: ${message}`)); // else no longer in view
+});
 
 for (const id of ["patches", "opacity", "tiles", "edge-colour"]) byId(id).addEventListener("input", () => { showLegends(); draw(); });
 for (const id of ["nuclei", "cells", "edges"]) byId(id).addEventListener("input", () => { showLegends(); draw(); askRegions(); });
