@@ -140,6 +140,13 @@ def test_the_comparison_fits_the_screen_and_a_page_of_paper(tab: Tab, address: s
     """718 pixels are what A4 leaves between margins of 1 cm."""
     tab.open(address, width=width)
     tab.call("Emulation.setEmulatedMedia", media=medium)
+    tab.run(
+        "for (const { cells } of document.querySelector('#results table').tBodies[0].rows) {"
+        " cells[0].textContent = 'attention_mil';"
+        " for (let i = 1; i < 6; i++) cells[i].innerHTML = '0.483 ± 0.113<small>[0.512, 0.718]</small>';"
+        " cells[6].innerHTML = '-0.417<small>[-0.512, -0.318]</small>';"
+        " cells[7].textContent = cells[8].textContent = '< 0.001'; }"
+    )
     wide, room = tab.run("(([t]) => [t.scrollWidth, t.clientWidth])(document.querySelectorAll('#results .scroll'))")
     assert wide <= room
 

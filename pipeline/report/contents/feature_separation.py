@@ -12,8 +12,9 @@ from pipeline.artefacts.feature_parts import open_features
 from pipeline.group_effects import group_effects
 from pipeline.report.contents.cohort_outcome import SlideSummary
 
-ORIENTATION_WORDS = ("axi", "nematic", "orientation", "core_", "_axes")
-"""A feature whose name holds one of them is of the axes of nuclei."""
+ORIENTATION_WORDS = ("axi", "nematic", "orientation", "core_")
+OF_SINGLE_NUCLEI = "nucleus_"
+"""A feature whose name holds one of the words, and does not begin so, is of how the axes of nuclei lie."""
 
 EXAMPLE_SHARES = (0.02, 0.98)
 """Quantiles between which patches of each image are passed over as examples of low and high values."""
@@ -92,8 +93,8 @@ def _separation(names: Sequence[str], slides: Sequence[SlideSummary], means: Flo
 
 
 def is_orientation(feature: str) -> bool:
-    """Whether a feature is of the axes of nuclei, by its name."""
-    return any(word in feature for word in ORIENTATION_WORDS)
+    """Whether a feature is of how the axes of nuclei lie, by its name; lengths of axes are not."""
+    return not feature.startswith(OF_SINGLE_NUCLEI) and any(word in feature for word in ORIENTATION_WORDS)
 
 
 def extreme_patches(

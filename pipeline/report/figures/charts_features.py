@@ -33,6 +33,6 @@ def separating_features(table: pd.DataFrame, oriented: Sequence[bool]) -> Canvas
     axes.set_yticks(rows, list(table["feature"]))
     axes.set_ylim(len(table) - 0.4, -0.6)
     axes.set_xlim(left=0)
-    axes.set_xlabel("share of the variation between images that is explained (omega squared)")
+    axes.set_xlabel("share of variation explained (omega squared)")
     axes.grid(visible=False, axis="y")
     return drawn

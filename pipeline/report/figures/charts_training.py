@@ -29,6 +29,10 @@ def curve_columns(history: pd.DataFrame, ending: str) -> list[str]:
     return [name for name in history.columns if name.endswith(ending) and history[name].notna().any()]
 
 
+MOST_LINES = 20
+"""Thin lines of a series, those of the first seeds and folds; more are one grey band and most of the page's bytes."""
+
+
 @house_style()
 def learning_curves(history: pd.DataFrame) -> Canvas:
     """One panel per kind of column against the epoch: thin lines are folds (means over their graph
@@ -55,7 +59,7 @@ def _draw_series(axes: Axes, history: pd.DataFrame, columns: Sequence[str], titl
     for column in columns:
         name = column.rpartition("_")[0]
         colour = SERIES_COLOURS.get(name) or spare[sorted(columns).index(column) % len(spare)]
-        for _, run in history.groupby(["seed", "fold", "stage"], sort=True):
+        for _, run in [*history.groupby(["seed", "fold", "stage"], sort=True)][:MOST_LINES]:
             line = run.groupby("epoch")[column].mean()
             axes.plot(line.index.to_numpy(), line.to_numpy(), color=colour, linewidth=0.6, alpha=0.4)
         mean = history.groupby("epoch")[column].mean()

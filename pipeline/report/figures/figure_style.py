@@ -187,6 +187,7 @@ def inline_svg(figure: Figure) -> str:
     text = figure.content.decode()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    text = re.sub(r"(\d\.\d\d)\d+", r"\1", text)  # a hundredth of a point
     text = re.sub(r'\bid="', f'id="{figure.name}-', text)
     text = re.sub(r'(xlink:href="#|url\(#)', rf"\g<1>{figure.name}-", text)
     for drawn, shown in PAGE_COLOURS.items():

@@ -2,7 +2,7 @@
 
 from pipeline.report.contents.report_contents import ReportContents
 from pipeline.report.contents.wording import listed, plural
-from pipeline.report.figures.charts_training import PANELS, curve_columns, learning_curves
+from pipeline.report.figures.charts_training import MOST_LINES, PANELS, curve_columns, learning_curves
 from pipeline.report.figures.figure_style import Figure, plot_figure
 from pipeline.report.page.page_elements import Block, Gallery, Section, Text
 
@@ -32,8 +32,8 @@ def _note(contents: ReportContents, methods: list[str]) -> str:
     names = {column.rpartition("_")[0] for column in columns}
     known = [text for name, text in SERIES.items() if name in names]
     return (
-        "Thin lines are single folds and seeds (of several graph models their mean), bold lines the mean over those "
-        "still training at that epoch. "
+        f"Thin lines are single folds and seeds (the first {MOST_LINES}; of several graph models their mean), bold "
+        "lines the mean over all those still training at that epoch. "
         + (f"Series: {'; '.join(known)}. " if known else "")
         + "Test folds appear in none of them."
     )
