@@ -121,18 +121,22 @@ class HeldOut:
 
 
 def pooled_share(held_out: HeldOut) -> float:
-    """Factor on the pooled path where it stands alone, from 0 to SHARPEST."""
-    best = minimize(lambda kept: held_out.losses(kept[0], 0.0).mean(), [1.0], bounds=[(0, SHARPEST)], method="L-BFGS-B")
+    """Factor on the pooled path where it stands alone, from 0 to SHARPEST, drawn to 1 where images are few."""
+    best = minimize(lambda kept: _loss(held_out, kept[0], 0.0), [1.0], bounds=[(0, SHARPEST)], method="L-BFGS-B")
     return float(best.x[0])
 
 
 def shares(held_out: HeldOut) -> tuple[float, float]:
     """Factor on the pooled path, from 0 to SHARPEST, and how much to keep of the graph path beside it, from 0 to 1."""
     start = [pooled_share(held_out), 0.5]
-    best = minimize(
-        lambda kept: held_out.losses(*kept).mean(), start, bounds=[(0, SHARPEST), (0, 1)], method="L-BFGS-B"
-    )
+    best = minimize(lambda kept: _loss(held_out, *kept), start, bounds=[(0, SHARPEST), (0, 1)], method="L-BFGS-B")
     return float(best.x[0]), float(best.x[1])
+
+
+def _loss(held_out: HeldOut, pooled_kept: float, graph_kept: float) -> float:
+    """Mean loss, and that of a factor on the pooled path other than 1 (a normal prior of SD 1), per image."""
+    prior = (pooled_kept - 1) ** 2 / 2
+    return float(held_out.losses(pooled_kept, graph_kept).mean() + prior / max(len(held_out.labels), 1))
 
 
 def refuses(held_out: HeldOut) -> bool:
