@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.arrays import Float64s, Int64s
+from pipeline.arrays import Float32s, Int64s
 from pipeline.artefacts.feature_parts import open_features, read_patch_places
 from pipeline.artefacts.tiles import QC_COLUMNS, read_tiles
 
@@ -45,7 +45,7 @@ class PatchLayer:
         self.side = places.tile_width_l0 or 0.0
         stored = open_features(path)
         self.feature_names = stored.feature_names
-        self._features: Float64s = stored.read().astype(np.float64)
+        self._features: Float32s = stored.read()
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "All-NaN slice|Degrees of freedom|Mean of empty", RuntimeWarning)
             self._middle, self._spread = np.nanmedian(self._features, axis=0), np.nanstd(self._features, axis=0)
