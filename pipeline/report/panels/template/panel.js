@@ -397,7 +397,7 @@ function nodeCard({ node }) {
     element("p", {}, joined + (words.length ? `Evidence: ${words.join(", ")}.` : "")),
     element("div", { className: "pair" }, element("figure", {}, patchPicture(node))),
     spoke.length ? table([`What of it spoke for ${view.evidence.predicted}`, "log-odds"], spoke.map(([name, value]) => featureRow(name, signed(value)))) : "",
-    rows.length ? table(["It stands out in", "SD from the slide's median"], rows) : noFeatures(),
+    rows.length ? table(["It stands out in", "SD from median"], rows) : noFeatures(),
   ];
 }
 
