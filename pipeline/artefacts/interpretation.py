@@ -19,10 +19,11 @@ INTERPRETATION = "interpretation"
 
 SUMMARY = "summary.json"
 
-SUMMARY_KEYS = ("method", "graph_path_on", "stability", "readable", "verdict", "kinds")
+SUMMARY_KEYS = ("method", "graph_path_on", "stability", "readable", "reading", "verdict", "kinds")
 """``stability``: by what is compared, the means of ``correlation``, ``jaccard`` and ``chance`` and ``n_pairs``;
 ``graph_path_on``: in how many of how many trainings, [on, all], null where the method decides nothing; ``readable``:
-whether graphs agree enough to be read, null where nothing could be compared; ``kinds``: a list of {features, examples,
+whether graphs agree enough to be read, null where nothing could be compared; ``reading``: that in a sentence;
+``verdict``: the same and what was found of the evidence; ``kinds``: a list of {features, examples,
 share}, of each kind of patch the telling features [name, SD], example patches [slide, row], and its share of patches by
 class."""
 
@@ -132,8 +133,20 @@ def read_interpretation(path: str | Path) -> Interpretation:
     metrics = tables["graph_metrics"]
     for column in metrics.columns[len(TABLES["graph_metrics"]) :]:
         metrics[column] = pd.to_numeric(metrics[column], errors="coerce")
-    summary = read_json(folder / SUMMARY, KIND)
+    return Interpretation(tables, read_summary(folder))
+
+
+def read_summary(folder: str | Path) -> dict[str, Any]:
+    """The summary in the folder.
+
+    Raises
+    ------
+    ArtefactError
+        If it is missing or damaged, or lacks a key.
+    """
+    path = Path(folder) / SUMMARY
+    summary = read_json(path, KIND)
     missing = [key for key in SUMMARY_KEYS if key not in summary]
     if missing:
-        raise damaged(KIND, folder / SUMMARY, f"expected {', '.join(SUMMARY_KEYS)}; missing {', '.join(missing)}")
-    return Interpretation(tables, summary)
+        raise damaged(KIND, path, f"expected {', '.join(SUMMARY_KEYS)}; missing {', '.join(missing)}")
+    return summary

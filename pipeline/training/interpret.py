@@ -135,6 +135,7 @@ def interpret(
         "graph_path_on": [sum(gate.on for gate in gates), len(gates)] if gates else None,
         "stability": means,
         "readable": readable,
+        "reading": told,
         "verdict": " ".join(sentences),
         "kinds": kinds,
     }
@@ -195,11 +196,13 @@ def _graph(model: TrainedModel, nodes: Nodes) -> LearnedGraph:
 
 
 def _graphs_of_members(model: TrainedModel, nodes: Nodes) -> list[tuple[str, LearnedGraph]]:
+    """Graphs by the models that have a vote."""
     if not isinstance(model.network, PooledAndGraph):
         return []
     images = model.images([nodes], CPU)
-    members = enumerate(model.network.graph_models)
-    return [(f"model {number}", learned_graphs(member, images)[0]) for number, member in members]
+    voting = zip(model.network.votes.tolist(), model.network.graph_models, strict=True)
+    speaking = [(number, member) for number, (vote, member) in enumerate(voting) if vote]
+    return [(f"model {number}", learned_graphs(member, images)[0]) for number, member in speaking]
 
 
 def _metrics(

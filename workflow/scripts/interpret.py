@@ -9,7 +9,11 @@ from pipeline.training.params import ReadingParams
 
 with job_log(snakemake.log[0]):
     interpret(
-        dict(zip(snakemake.params.runs, [Path(model).parent for model in snakemake.input.models], strict=True)),
+        dict(
+            zip(
+                map(tuple, snakemake.params.runs), [Path(model).parent for model in snakemake.input.models], strict=True
+            )
+        ),
         Path(snakemake.params.features),
         snakemake.output.interpretation,
         InterpretParams(**snakemake.params.interpretation),

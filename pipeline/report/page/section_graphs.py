@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from pipeline.errors import MissingMppError, SlideError
+from pipeline.report.contents.graph_reading import graph_reading
 from pipeline.report.contents.graph_statistics import (
     ALL_CLASSES,
     WEIGHT_BINS,
@@ -121,8 +122,9 @@ def _pictures(contents: ReportContents, method: str, drawn: Sequence[str]) -> li
         f"Patch graphs of {method} over the tissue, {plural(len(images), 'test image')}: wrongly and rightly "
         "predicted ones in turn while both last, so their proportion here is not the error rate. A node is a patch, "
         "coloured by the summed weight of its kept edges; arcs are the heaviest kept edges, wider and darker with "
-        "weight relative to the heaviest of that image. An edge shows what the classifier mixed, not a cause."
-    )
+        "weight relative to the heaviest of that image. An edge shows what the classifier mixed, not a cause. "
+        + graph_reading(contents.sources, method)
+    ).rstrip()
     scale = plot_figure(
         "node_strength",
         strength_scale(strongest),

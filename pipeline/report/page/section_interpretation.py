@@ -1,12 +1,12 @@
 """Whether the evidence and the graphs of a method can be read, and what its graphs have in common."""
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from pipeline.artefacts.interpretation import FOLDS, INTERPRETATION, MEMBERS, SEEDS, Interpretation, read_interpretation
+from pipeline.artefacts.interpretation import FOLDS, MEMBERS, SEEDS, Interpretation, read_interpretation
+from pipeline.report.contents.graph_reading import interpretation_folder
 from pipeline.report.contents.report_contents import ReportContents
 from pipeline.report.contents.wording import count, decimal, interval, listed, mean_sd, plural, probability
 from pipeline.report.figures.charts_interpretation import (
@@ -45,7 +45,11 @@ COMPARED = {
 
 def interpretation(contents: ReportContents) -> Section:
     """Evidence, stability, graphs by class and motifs of each method that was explained."""
-    found = {method: folder for method in contents.sources.methods if (folder := _folder(contents, method))}
+    found = {
+        method: folder
+        for method in contents.sources.methods
+        if (folder := interpretation_folder(contents.sources, method))
+    }
     blocks: list[Block] = []
     for method, folder in found.items():
         blocks += _blocks(contents, method, read_interpretation(folder))
@@ -54,13 +58,6 @@ def interpretation(contents: ReportContents) -> Section:
             Text("No method of this run was explained (config: explain.methods; without Snakemake: abignet explain).")
         )
     return Section("interpretation", "What the model reads", blocks)
-
-
-def _folder(contents: ReportContents, method: str) -> Path | None:
-    """Where the interpretation of a method lies: beside its seeds, or beside its folds."""
-    seed_folder = contents.sources.seed_folder(method, contents.sources.seeds[0])
-    places = (seed_folder.parent / INTERPRETATION, seed_folder / INTERPRETATION)
-    return next((place for place in places if place.is_dir()), None)
 
 
 def _blocks(contents: ReportContents, method: str, found: Interpretation) -> Iterator[Block]:

@@ -16,11 +16,11 @@ class ExplainParams(Tunables, section="explain"):
         "methods whose predictions are explained, those of them that are in `methods`; [] explains none",
     )
     patches_read: int = whole(
-        200_000,
+        50_000,
         1_000,
         1_000_000_000,
         "patches that the model reads again while patches of one image are left out in turn; images of more than "
-        "about its root (447) are explained in squares of neighbouring patches, at least 64 of them",
+        "about its root (223) are explained in squares of neighbouring patches, at least 64 of them",
     )
     path_steps: int = whole(
         16, 2, 1000, "steps from the average patch to the patch, along which evidence of features is added up"

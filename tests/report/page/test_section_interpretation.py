@@ -36,6 +36,7 @@ def explained(sources: ReportSources, slide_id: str) -> ReportContents:
         "graph_path_on": [1, 2],
         "stability": {"folds": {"correlation": 0.31, "jaccard": 0.4, "chance": 0.3, "n_pairs": 7}},
         "readable": False,
+        "reading": "Do not read this graph: weights differ.",
         "verdict": "Do not read this graph: weights differ.",
         "kinds": [kind],
     }
