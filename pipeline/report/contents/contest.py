@@ -76,12 +76,12 @@ class Contest:
 
 
 def best_rival(contents: ReportContents) -> tuple[str, int] | None:
-    """Best of the baselines by the headline metric, and among how many; of all others where none is a baseline."""
+    """Best of the baselines of a learned graph by the headline metric, and among how many; else of all others."""
     others = [
         method for method in contents.ranked if method != contents.reference and _mean(contents, method) is not None
     ]
     baselines = [method for method in others if method not in LEARNED_GRAPH]
-    rivals = baselines or others
+    rivals = (baselines or others) if contents.reference in LEARNED_GRAPH else others
     return (rivals[0], len(rivals)) if rivals else None
 
 
@@ -112,6 +112,19 @@ def read_contest(contents: ReportContents) -> Contest | None:
         n_images=len(contents.tested),
         n_patients=patients(contents.tested),
     )
+
+
+def holds_a_guess(contents: ReportContents) -> tuple[float, float, float] | None:
+    """Bounds of the reference's headline metric, and what a guess gives, where that lies between them; else None."""
+    metric, method = contents.params.headline_metric, contents.reference
+    chance = contents.chance.get(metric)
+    row = contents.results.comparison.set_index("method").loc[method]
+    low, high = (_number(row.get(f"{metric}_ci_{end}")) for end in ("low", "high"))
+    if low is None or high is None:
+        low, high = contents.results.metrics[method, contents.sources.seeds[0]].ci95.get(metric) or (None, None)
+    if chance is None or low is None or high is None or not low <= chance <= high:
+        return None
+    return low, high, chance
 
 
 def ahead_elsewhere(contents: ReportContents, metrics: tuple[str, ...] = ("accuracy", "auroc")) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from pipeline.artefacts.method_names import LEARNED_GRAPH
 from pipeline.report.contents.contest import Contest
 from pipeline.report.contents.wording import plural, title
 
@@ -32,6 +33,8 @@ class Situation:
         Whether the sheet names all patients.
     n_cut
         Images of which tiling leaves out much at the rim.
+    is_at_chance
+        Whether the interval of the method holds what a guess gives.
     is_confounded
         Whether facts beside the tissue, or the patient, tell as much as the class.
     """
@@ -49,6 +52,7 @@ class Situation:
     is_patient_level: bool = True
     n_cut: int = 0
     is_confounded: bool = False
+    is_at_chance: bool = False
 
 
 @dataclass(frozen=True)
@@ -100,17 +104,29 @@ def _see_wrong(situation: Situation) -> Step | None:
     return Step(f"Look at {plural(situation.n_wrong, 'slide')} called wrong{always}{sure}.", "wrong")
 
 
+def _learn_anything(situation: Situation) -> Step | None:
+    if not situation.is_at_chance:
+        return None
+    return Step(
+        "Find out first whether the classes can be told at all: look at labels, tiles and nuclei before any method.",
+        "slides",
+    )
+
+
 def _use_the_simpler(situation: Situation) -> Step | None:
     contest = situation.contest
-    if contest is None or (contest.finding == "better" and not situation.graph_is_off):
+    if contest is None or (contest.finding == "better" and not situation.graph_is_off) or situation.is_at_chance:
         return None
+    if situation.method not in LEARNED_GRAPH:
+        return Step(f"Use {contest.rival} in its place.") if contest.finding == "worse" else None
     reason = "the graph is refused here" if situation.graph_is_off else "the graph has not shown to add anything here"
     return Step(f"Use {contest.rival}, which is simpler, and explain nothing by the graphs: {reason}.")
 
 
 def _test_elsewhere(situation: Situation) -> Step | None:
     contest = situation.contest
-    if contest is None or contest.finding != "better" or situation.graph_is_off:
+    unshown = contest is None or contest.finding != "better" or situation.graph_is_off
+    if unshown or situation.is_at_chance:
         return None
     return Step(
         "Test the final model on patients of another hospital (prediction: sheet): all folds here are one cohort's."
@@ -152,6 +168,7 @@ def _keep_rims(situation: Situation) -> Step | None:
 STEPS: Sequence[Callable[[Situation], Step | None]] = (
     _name_patients,
     _compare,
+    _learn_anything,
     _untangle,
     _see_wrong,
     _use_the_simpler,

@@ -50,7 +50,8 @@ def headline(contest: Contest | None, method: str, path: GraphPath | None = None
     start = subject.replace("the learned graph", "The learned graph")
     if contest is None:
         return f"{start} stands alone: nothing was run to compare it with."
-    rival = contest.rival + (f", the best of {contest.n_rivals} baselines" if contest.n_rivals > 1 else "")
+    kind = "baselines" if method in LEARNED_GRAPH else "other methods"
+    rival = contest.rival + (f", the best of {contest.n_rivals} {kind}" if contest.n_rivals > 1 else "")
     return {
         "better": f"{start} does better than {rival}.",
         "worse": f"{start} does worse than {rival}.",
@@ -99,6 +100,14 @@ def reading_sentence(contest: Contest) -> str:
             "little to call it a difference."
         )
     return READINGS[contest.finding]
+
+
+def guess_sentence(method: str, metric: str, low: float, high: float, chance: float) -> str:
+    """That an interval holds what a guess gives."""
+    return (
+        f"The interval of {method} itself ({low:.3f} to {high:.3f}) holds what a guess gives ({title(metric)} "
+        f"{chance:.3f}): nothing shows that it has learned the classes."
+    )
 
 
 def ahead_sentence(method: str, ahead: Mapping[str, str]) -> str | None:

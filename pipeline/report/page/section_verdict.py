@@ -5,7 +5,7 @@ from statistics import median
 
 from pipeline.artefacts.method_names import LEARNED_GRAPH
 from pipeline.report.contents.cohort_outcome import patients
-from pipeline.report.contents.contest import Contest, ahead_elsewhere, read_contest
+from pipeline.report.contents.contest import Contest, ahead_elsewhere, holds_a_guess, read_contest
 from pipeline.report.contents.graph_statistics import ALL_CLASSES
 from pipeline.report.contents.image_outcomes import sure_errors
 from pipeline.report.contents.next_steps import Situation, Step, next_steps
@@ -15,6 +15,7 @@ from pipeline.report.contents.verdict import (
     ahead_sentence,
     difference_sentence,
     graph_path_sentence,
+    guess_sentence,
     headline,
     reading_sentence,
     sparsity_sentence,
@@ -54,6 +55,9 @@ def graph_path(contents: ReportContents, method: str) -> GraphPath | None:
 def _sentences(contents: ReportContents, contest: Contest | None, path: GraphPath | None) -> list[str]:
     method, metric = contents.reference, contents.params.headline_metric
     sentences = [_alone(contents)] if contest is None else [difference_sentence(contest), reading_sentence(contest)]
+    guess = holds_a_guess(contents)
+    if guess is not None:
+        sentences.append(guess_sentence(method, metric, *guess))
     ahead = ahead_sentence(method, ahead_elsewhere(contents))
     if ahead is not None:
         sentences.append(ahead)
@@ -104,6 +108,7 @@ def _steps(contents: ReportContents, contest: Contest | None, path: GraphPath | 
         is_patient_level=contents.is_patient_level,
         n_cut=sum((slide.rim_share or 0) >= CUT_SHARE for slide in contents.tested),
         is_confounded=bool(contents.shortcuts),
+        is_at_chance=holds_a_guess(contents) is not None,
     )
     return next_steps(situation)
 

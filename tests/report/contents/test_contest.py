@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipeline.report.contents.contest import Contest, ahead_elsewhere, best_rival, read_contest
+from pipeline.report.contents.contest import Contest, ahead_elsewhere, best_rival, holds_a_guess, read_contest
 from pipeline.report.contents.report_contents import ReportContents
 
 SHOWN = Contest("default", "logistic", 3, "auroc", 0.9, 0.8, 0.1, (0.02, 0.18), 0.01, 0.02, 60, 40)
@@ -52,6 +52,28 @@ def test_baselines_are_rivals_before_other_learned_graphs(standard: ReportConten
     assert best_rival(among(standard, "default", "joint")) == ("joint", 1)
     assert best_rival(among(standard, "default")) is None
     assert read_contest(among(standard, "default")) is None
+
+
+def test_a_method_that_is_no_learned_graph_is_held_against_all_others(standard: ReportContents) -> None:
+    contents = among(standard, "default", "logistic", "joint")
+    table = contents.results.comparison.assign(reference="logistic")
+    changed = replace(contents, results=replace(contents.results, comparison=table))
+    assert best_rival(changed) == ("default", 2)
+
+
+@pytest.mark.parametrize(("low", "holds"), [(0.45, True), (0.5, True), (0.51, False)])
+def test_an_interval_that_holds_a_guess(standard: ReportContents, low: float, holds: bool) -> None:
+    table = standard.results.comparison.assign(balanced_accuracy_ci_low=low, balanced_accuracy_ci_high=0.9)
+    contents = replace(standard, results=replace(standard.results, comparison=table))
+    assert holds_a_guess(contents) == ((low, 0.9, 0.5) if holds else None)
+
+
+def test_without_a_comparison_the_interval_of_the_seed_counts(standard: ReportContents) -> None:
+    table = standard.results.comparison[["method", "reference"]]
+    seed = replace(standard.results.metrics["default", 0], ci95={"balanced_accuracy": (0.4, 0.6)})
+    metrics = {**standard.results.metrics, ("default", 0): seed}
+    contents = replace(standard, results=replace(standard.results, comparison=table, metrics=metrics))
+    assert holds_a_guess(contents) == (0.4, 0.6, 0.5)
 
 
 def test_baselines_that_lead_by_another_metric_are_named(standard: ReportContents) -> None:

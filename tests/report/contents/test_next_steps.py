@@ -7,6 +7,7 @@ from pipeline.report.contents.next_steps import MOST_STEPS, Situation, next_step
 
 CONTEST = Contest("default", "logistic", 3, "auroc", 0.9, 0.8, 0.1, (0.02, 0.18), 0.001, 0.02, 60, 80)
 QUIET = Situation("default", CONTEST, graph_is_off=False, n_patients=80)
+WORSE = replace(CONTEST, difference=-0.1, interval=(-0.18, -0.02))
 UNDECIDED = replace(CONTEST, interval=(-0.05, 0.15))
 
 
@@ -50,6 +51,19 @@ def test_each_lack_has_its_step(situation: Situation, step: str) -> None:
 @pytest.mark.parametrize("situation", [replace(QUIET, graph_is_off=True), replace(QUIET, contest=UNDECIDED)])
 def test_nothing_is_tested_elsewhere_that_has_not_shown_itself_here(situation: Situation) -> None:
     assert not any("another hospital" in text for text in said(situation))
+
+
+def test_who_guesses_is_looked_into_and_not_replaced_by_another() -> None:
+    guess = replace(QUIET, contest=UNDECIDED, is_at_chance=True)
+    assert said(guess)[0].startswith("Find out first whether the classes can be told at all")
+    assert not any(text.startswith("Use ") for text in said(guess))
+
+
+@pytest.mark.parametrize(("contest", "replaced"), [(UNDECIDED, False), (WORSE, True)])
+def test_a_baseline_is_replaced_by_what_is_better_alone(contest: Contest, replaced: bool) -> None:
+    texts = said(replace(QUIET, method="logistic", contest=contest))
+    assert ("Use logistic in its place." in texts) is replaced
+    assert not any("graph" in text for text in texts)
 
 
 def test_a_plan_has_few_steps_and_begins_with_the_gravest() -> None:

@@ -10,6 +10,7 @@ from pipeline.report.contents.verdict import (
     ahead_sentence,
     difference_sentence,
     graph_path_sentence,
+    guess_sentence,
     headline,
     reading_sentence,
     sparsity_sentence,
@@ -52,6 +53,18 @@ OFF, ON = GraphPath(0, 5, (), 0.8), GraphPath(2, 5, (0.1, 0.3), 0.75)
 )
 def test_the_headline(contest: Contest | None, method: str, path: GraphPath | None, said: str) -> None:
     assert headline(contest, method, path) == said
+
+
+def test_other_methods_are_no_baselines_of_a_baseline() -> None:
+    said = headline(replace(NONE, method="logistic", rival="abmil"), "logistic")
+    assert said == "No difference shown between logistic and abmil, the best of 3 other methods."
+
+
+def test_an_interval_that_holds_a_guess_is_said() -> None:
+    assert guess_sentence("default", "auroc", 0.41, 0.72, 0.5) == (
+        "The interval of default itself (0.410 to 0.720) holds what a guess gives (AUROC 0.500): nothing shows that "
+        "it has learned the classes."
+    )
 
 
 def test_the_difference_stands_with_interval_and_tests() -> None:
