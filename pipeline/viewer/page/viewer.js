@@ -4,6 +4,7 @@ const byId = (id) => document.getElementById(id);
 const BLANK = "data:image/gif;base64,R0lGODlhAQABAIAAAP///wAAACH5BAAAAAAALAAAAAABAAEAAAICRAEAOw==";
 const WAIT_MS = 120; // after a movement, before regions are asked for
 const NEAR_PX = 7;
+const FIRST_EDGES = 40; // drawn before the slider is moved; many more hide the tissue
 
 const state = { slides: [], slide: null, url: "", tiles: null, model: null, graph: null, evidence: null, hovered: null, kept: null, region: {} };
 
@@ -214,6 +215,7 @@ async function showModel(place) {
   if (evidence) evidence.most = evidence.node.map(largest);
   Object.assign(state, { model: place, graph: graph && graph.weight.length ? graph : null, evidence, hovered: null, kept: null });
   state.region.pairs = null;
+  if (state.graph && !state.weightChosen) byId("weight").value = Math.min(100, Math.round((100 * Math.log(FIRST_EDGES)) / Math.log(Math.max(state.graph.weight.length, 2))));
   fillPatches();
   showVerdict(place === null ? null : slide.models[place]);
   byId("edges").closest("label").hidden = byId("weight").closest("label").hidden = !state.graph;
@@ -267,7 +269,7 @@ function showSpoke() {
   const { evidence, slide } = state;
   byId("spoke").hidden = state.model === null;
   if (!evidence) {
-    byId("spoke-content").replaceChildren(element("p", { className: "muted" }, "No evidence of single patches was computed for this model (`explain.methods`): which patches spoke is not known."));
+    byId("spoke-content").replaceChildren(element("p", { className: "muted" }, "No evidence of single patches was computed for this model (see explain.methods of the configuration): which patches spoke is not known."));
     return;
   }
   const place = evidence.classes.indexOf(evidence.predicted);
@@ -363,7 +365,7 @@ osd.addHandler("tile-load-failed", ({ message }) => {
 
 for (const id of ["patches", "opacity", "tiles", "edge-colour"]) byId(id).addEventListener("input", () => { showLegends(); draw(); });
 for (const id of ["nuclei", "cells", "edges"]) byId(id).addEventListener("input", () => { showLegends(); draw(); askRegions(); });
-byId("weight").addEventListener("input", () => { showWeights(); askRegions(); });
+byId("weight").addEventListener("input", () => { state.weightChosen = true; showWeights(); askRegions(); });
 byId("method").addEventListener("change", fillSeeds);
 byId("seed").addEventListener("change", () => showModel(Number(byId("seed").value)).catch(tell));
 byId("slide").addEventListener("change", () => showSlide(byId("slide").value).catch(tell));
