@@ -153,8 +153,19 @@ class PatientSlurmExecutor(SlurmExecutor):  # type: ignore[misc]
             await asyncio.to_thread(self._tell_silence, f"{len(unlearned)} submitted jobs are kept")
         elif active_jobs:
             self._silent_since = None
-        for job in [*await self._still_known(kept), *unlearned]:
+        kept = [*await self._still_known(kept), *unlearned]
+        if self._settled:
+            # The plugin asks less and less often while jobs fail.
+            self.next_seconds_between_status_checks = self.workflow.executor_settings.init_seconds_before_status_checks
+        for job in kept:
             yield job
+
+    async def sleep(self) -> None:
+        """Wait until the next question, which may be minutes, or until the run ends."""
+        left_s = float(self.next_seconds_between_status_checks)
+        while left_s > 0:
+            await asyncio.sleep(min(left_s, 0.5))
+            left_s = 0 if self._is_ending.is_set() else left_s - 0.5
 
     def _tell_silence(self, meanwhile: str) -> None:
         """Say that SLURM does not answer and what to do, now and then."""

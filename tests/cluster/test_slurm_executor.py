@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import threading
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -41,6 +42,8 @@ def executor(tmp_path, caplog):
     made.run_uuid = f"{made.names.prefix}_0f8fad5b-d9cb-469f-a165-70867728950e"
     made._settled, made._missing_since, made._silent_since = set(), {}, None
     made._is_ending = threading.Event()
+    made._next_seconds_between_status_checks = 180
+    made.workflow = SimpleNamespace(executor_settings=SimpleNamespace(init_seconds_before_status_checks=10))
     made.failed = []
     made.on_failure = made.failed.extend
     return made
@@ -94,6 +97,14 @@ def test_jobs_of_which_nothing_is_learned_are_kept(executor, ended, slurm, monke
     assert not ended
 
 
+def test_the_end_of_a_run_waits_for_no_further_question(executor):
+    executor._is_ending.set()
+    began = time.monotonic()
+    asyncio.run(executor.sleep())
+    assert time.monotonic() - began < 30
+    assert executor.next_seconds_between_status_checks == 180
+
+
 def test_where_only_accounting_is_silent_the_message_says_so(executor, ended, slurm, monkeypatch, caplog):
     slurm("scontrol", "Slurmctld(primary) at a is UP")
     slurm("squeue", "1\n")
@@ -111,6 +122,7 @@ def test_a_job_that_slurm_has_forgotten_fails_in_the_end(executor, ended, slurm,
     monkeypatch.setattr(slurm_executor, "FORGOTTEN_S", 0)
     assert checked(executor, jobs) == jobs[1:]
     assert ended == jobs[:1]
+    assert executor.next_seconds_between_status_checks == 10
     assert executor.failed == [jobs[0].job]
 
 

@@ -18,7 +18,7 @@ pytestmark = [
     pytest.mark.slurm,
     pytest.mark.skipif(bool(missing_programs()), reason=f"no SLURM here: {', '.join(missing_programs())}"),
 ]
-LONGEST_S = 300
+LONGEST_S = 600
 
 
 @pytest.fixture(scope="module")
@@ -76,11 +76,14 @@ class Started:
 
 @pytest.fixture
 def start(node, painted, tmp_path):
-    """Start Snakemake on a copy of the images with some keys of the configuration."""
+    """Start Snakemake on a copy of the images with some keys of the configuration; a file may take a folder's place."""
     shutil.copytree(painted[0], tmp_path / "slides")
     started = []
 
-    def run(*arguments, rois_per_job=1):
+    def run(*arguments, rois_per_job=1, taken=None):
+        if taken is not None:
+            (tmp_path / "results").mkdir()
+            (tmp_path / "results" / taken).touch()
         (tmp_path / "small.yaml").write_text(f"rois_per_job: {rois_per_job}\nnuclei:\n  segmenter: watershed\n")
         started.append(Started(node, tmp_path, *arguments))
         return started[-1]
@@ -117,6 +120,16 @@ def test_jobs_over_their_memory_and_cancelled_ones_come_back(node, painted, star
     assert "The next attempt asks for mem_mb=640" in run.told
     assert "it was cancelled" in run.told
     assert "Attempt 3 of job" in run.told
+
+
+def test_a_stage_that_fails_in_a_group_costs_the_earlier_ones_nothing(painted, start):
+    name = painted[1][0]
+    run = start(f"results/cell_graphs/{name}.zarr", "--restart-times", "1", rois_per_job=32, taken="cell_graphs")
+    assert run.end() != 0
+    assert "No attempt is left" in run.told
+    for stage in ("tile_slide", "segment_nuclei"):
+        log = next((run.folder / f"results/logs/{stage}").glob("batch_*.log")).read_text()
+        assert re.search("0 made, [1-3] kept, 0 failed", log), log
 
 
 def test_what_a_killed_snakemake_leaves_is_found_and_cancelled(node, painted, start):
