@@ -113,6 +113,14 @@ def test_examples_of_resources_cover_every_rule_that_asks_for_a_gpu(page):
     assert sorted(named) == sorted(rule for rule, body in WORK.items() if "gpu=" in body)
 
 
+def test_what_snakemake_reports_has_a_caption_and_every_caption_a_place():
+    bodies = "".join(WORK.values())
+    captions = re.findall(r'caption="\.\./report/(\w+\.rst)"', bodies)
+    assert len(captions) == len(re.findall(r"=report\(", bodies))
+    assert set(captions) == {file.name for file in (ROOT / "workflow/report").iterdir()}
+    assert all(len((ROOT / "workflow/report" / name).read_text().split()) > 10 for name in captions)
+
+
 def test_functions_live_in_common_alone():
     for file in [*sorted((ROOT / "workflow/rules").glob("*.smk")), ROOT / "Snakefile"]:
         if file.name != "common.smk":

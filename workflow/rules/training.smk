@@ -107,7 +107,13 @@ rule interpret:
             allow_missing=True,
         ),
     output:
-        interpretation=directory(f"{OUT}/training/{RUN}/{{method}}/interpretation"),
+        interpretation=report(
+            directory(f"{OUT}/training/{RUN}/{{method}}/interpretation"),
+            patterns=["{table}.csv"],
+            caption="../report/interpret.rst",
+            category="Interpretation",
+            labels={"method": "{method}", "table": "{table}"},
+        ),
     log:
         f"{OUT}/logs/interpret/{RUN}/{{method}}.log",
     benchmark:
