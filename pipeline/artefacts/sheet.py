@@ -86,8 +86,8 @@ def read_sheet(path: str | Path, fingerprints_of: FingerprintsOf | None = taken_
     Parameters
     ----------
     fingerprints_of
-        Of slides, by which one slide under two ids is found; None compares no contents, for
-        a sheet that has been checked.
+        Of slides, by which one slide under two ids is found; None looks at no file, for a
+        sheet that has been checked.
 
     Raises
     ------
@@ -156,7 +156,8 @@ def _checked(sheet: Path, fingerprints_of: FingerprintsOf | None) -> tuple[list[
         rows.append(PlacedRow(number, values, files))
         sound += [] if broken else rows[-1:]
         faults += broken
-    missing = missing_files(file for placed in rows for file in placed.files.values())
+    named_files = [file for placed in rows for file in placed.files.values()]
+    missing = {} if fingerprints_of is None else missing_files(named_files)
     faults += _missing_faults(rows, missing)
     rows = [_with_files_but(placed, missing) for placed in rows]
     faults += [*_identity_faults(rows, fingerprints_of), *_fold_faults(sound)]

@@ -195,6 +195,13 @@ def test_a_sheet_that_was_checked_is_read_without_comparing_contents(write_sheet
     assert len(read_sheet(write_sheet("slide_id,path\ns1,a.svs\ns2,a.svs\n"), None)) == 2
 
 
+def test_a_sheet_that_has_been_checked_asks_for_no_file(write_sheet):
+    sheet = write_sheet("slide_id,path\ns1,gone.svs\n")
+    with pytest.raises(SheetError):
+        read_sheet(sheet)
+    assert [row.slide_id for row in read_sheet(sheet, None)] == ["s1"]
+
+
 @pytest.mark.parametrize(
     ("header", "expected"),
     [

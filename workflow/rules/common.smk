@@ -378,7 +378,7 @@ if workflow.is_main_process and "snakemake_executor_plugin_slurm" in sys.modules
 
     slurm = ExecutorPluginRegistry().get_plugin("slurm")
     slurm.executor = patient_executor(OUT, RUN, on_failure=set_aside)
-# Jobs plan again what has been planned: contents are compared once a run.
+# Jobs plan again what has been planned: files are looked for, and contents compared, once a run.
 COHORT, NEW = stopping(
     read_sheets,
     config["sheet"],
