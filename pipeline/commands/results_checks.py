@@ -14,7 +14,8 @@ from pipeline.artefacts.faithfulness import read_faithfulness
 from pipeline.artefacts.features import check_store_slide, read_features
 from pipeline.artefacts.graph_path import read_graph_path
 from pipeline.artefacts.header import check_slide
-from pipeline.artefacts.json_files import read_json
+from pipeline.artefacts.interpretation import read_interpretation
+from pipeline.artefacts.json_files import PROVENANCE, read_json
 from pipeline.artefacts.learned_graphs import LearnedGraphs
 from pipeline.artefacts.metrics import read_comparison, read_metrics
 from pipeline.artefacts.nuclei import iterate_nuclei, read_nuclei_header
@@ -171,6 +172,16 @@ def _evidence(one: Product) -> Provenance:
     return store.provenance
 
 
+def _interpretation(one: Product) -> Provenance:
+    read_interpretation(one.path)
+    return read_json(one.path / PROVENANCE, "provenance")
+
+
+def _exported_run(folder: Path) -> None:
+    for path in sorted(folder.glob("*.geojson")):
+        json.loads(path.read_bytes())
+
+
 def _model(one: Product) -> Provenance:
     from pipeline.training.fitting.checkpoint import NoModelError, read_model_on_cpu
 
@@ -212,6 +223,8 @@ READERS: Mapping[str, Callable[[Product], Provenance]] = {
     r"(.*[/.])?graphs\.zarr": _learned_graphs,
     r"(.*/)?evidence\.zarr": _evidence,
     r"(.*/)?faithfulness\.json": _table(read_faithfulness),
+    r"(.*/)?interpretation": _interpretation,
+    r"geojson/[^/.]+": _table(_exported_run),
     r"predictions/[^/]+\.excluded\.csv|(.*/)?excluded\.csv": _table(read_excluded),
     r"predictions/[^/]+\.csv|(.*/)?fold_\d+/predictions\.csv": _table(read_predictions),
     r"(.*/)?predictions\.csv": _table(read_pooled_predictions),

@@ -8,7 +8,11 @@ from pathlib import Path
 NO_RESULTS = ("logs", "benchmarks")
 """Folders beside results."""
 
-FOLDERS_OF_THE_REPORT = ("figures", "panels")
+WHOLE_FOLDERS = ("figures", "panels", "interpretation")
+"""Names of folders that are one output."""
+
+EXPORTED_RUNS = "geojson"
+"""Folder whose folders are one output each."""
 
 SLIDE = r"(?P<slide>[^/]+?)"
 RUN = r"(?P<run>[^/]+?)"
@@ -21,12 +25,12 @@ OUTPUTS: Mapping[str, str] = {
     "build_cell_graphs": rf"cell_graphs/{SLIDE}\.zarr",
     "cache_features": rf"features/{SLIDE}\.zarr",
     "export_geojson": rf"geojson/{SLIDE}\.(nuclei\.geojson\.gz|patches\.geojson)",
-    "export_run": rf"geojson/{RUN}/{SLIDE}\.geojson",
+    "export_run": rf"geojson/{RUN}",
     "export_tiles": rf"coords/(trident|clam|geojson)/{SLIDE}(_patches\.h5|\.h5|\.tiles\.geojson)",
     "split_cohort": rf"training/{RUN}/(splits\.csv|excluded\.csv|provenance\.json)",
     "train_fold": rf"{FOLD}/(model\.pt|history\.csv|predictions\.csv|graphs\.zarr|graph_path\.json|provenance\.json)",
     "explain_fold": rf"{FOLD}/(evidence\.zarr|faithfulness\.json)",
-    "interpret": rf"{METHOD}/interpretation/[^/]+\.(csv|json)",
+    "interpret": rf"{METHOD}/interpretation",
     "train_final": rf"{METHOD}/final/(model\.pt|history\.csv|provenance\.json)",
     "evaluate": (
         rf"training/{RUN}/(comparison(\.csv|\.provenance\.json)|[^/]+/seed_\d+/metrics\.json"
@@ -40,9 +44,9 @@ OUTPUTS: Mapping[str, str] = {
 
 EXPLAINING = ("explain_fold", "interpret")
 
-REPORTING = ("write_report", "write_panels", "export_run")
+REPORTING = ("write_report", "write_panels")
 
-TRAINING = ("split_cohort", "train_fold", *EXPLAINING, "train_final", "evaluate", "predict", *REPORTING)
+TRAINING = ("split_cohort", "train_fold", *EXPLAINING, "train_final", "evaluate", "predict", *REPORTING, "export_run")
 
 MADE_FROM_IT: Mapping[str, tuple[str, ...]] = {
     "tile_slide": (
@@ -57,9 +61,9 @@ MADE_FROM_IT: Mapping[str, tuple[str, ...]] = {
     "build_cell_graphs": ("cache_features", "export_geojson", *TRAINING),
     "cache_features": ("export_geojson", *TRAINING),
     "split_cohort": TRAINING[1:],
-    "train_fold": (*EXPLAINING, "evaluate", *REPORTING),
-    "explain_fold": ("interpret", *REPORTING),
-    "interpret": ("write_report",),
+    "train_fold": (*EXPLAINING, "evaluate", *REPORTING, "export_run"),
+    "explain_fold": ("interpret", *REPORTING, "export_run"),
+    "interpret": REPORTING,
     "train_final": ("predict", *REPORTING),
     "evaluate": REPORTING,
     "predict": REPORTING,
@@ -83,7 +87,7 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
 }
 """Outputs of which a job leaves all or none."""
 
-OF_LEARNING = frozenset({"split_cohort", "train_fold", "explain_fold", "interpret", "train_final", "evaluate"})
+OF_LEARNING = frozenset({"split_cohort", "train_fold", *EXPLAINING, "export_run", "train_final", "evaluate"})
 """Rules that read nothing of a slide that is predicted only."""
 
 
@@ -175,7 +179,11 @@ def _outputs(root: Path) -> Iterator[Path]:
     for path in sorted(root.iterdir()):
         if path.name.startswith("."):
             continue
-        if path.is_dir() and path.suffix != ".zarr" and path.name not in FOLDERS_OF_THE_REPORT:
+        if path.is_dir() and not _is_output(path):
             yield from _outputs(path)
         else:
             yield path
+
+
+def _is_output(folder: Path) -> bool:
+    return folder.suffix == ".zarr" or folder.name in WHOLE_FOLDERS or folder.parent.name == EXPORTED_RUNS

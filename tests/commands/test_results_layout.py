@@ -49,6 +49,9 @@ LEARNED = {"r": frozenset({"a", "b.1"})}
         ("predictions/r.excluded.csv", "predict", {"run": "r"}),
         ("predictions/r.graphs.zarr", "predict", {"run": "r"}),
         ("report/r/figures", "write_report", {"run": "r"}),
+        ("training/r/joint/interpretation", "interpret", {"run": "r", "method": "joint"}),
+        ("training/r/joint/seed_0/fold_1/evidence.zarr", "explain_fold", {"seed": "0", "fold": "1"}),
+        ("geojson/r", "export_run", {"run": "r"}),
         ("report/r/panels", "write_panels", {"run": "r"}),
         ("caches/a.zarr", None, {}),
         ("fold_0/model.pt", None, {}),
@@ -120,3 +123,15 @@ def test_products_come_in_the_order_of_the_science_without_logs_and_hidden_files
     rules = [list(OUTPUTS).index(one.rule) for one in found if one.rule]
     assert rules == sorted(rules)
     assert found[-1].name == "other.txt"
+
+
+def test_folders_that_one_rule_makes_as_a_whole_are_one_product(tmp_path):
+    for name in ("training/r/joint/interpretation/motifs.csv", "geojson/r/a.geojson", "geojson/a.patches.geojson"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("{}")
+    found = {one.name: one.rule for one in products(tmp_path)}
+    assert found == {
+        "training/r/joint/interpretation": "interpret",
+        "geojson/r": "export_run",
+        "geojson/a.patches.geojson": "export_geojson",
+    }

@@ -10,6 +10,10 @@ import pytest
 from tests.workflow.conftest import Run
 
 LEARNING = {"split_cohort", "train_fold", "explain_fold", "interpret", "train_final", "evaluate", "predict"}
+FOLLOWING_A_FOLD = {
+    *("train_fold", "explain_fold", "interpret", "evaluate"),
+    *("write_report", "write_panels", "export_run"),
+}
 TRAINING = LEARNING | {"write_report", "write_panels", "export_run"}
 
 
@@ -42,7 +46,9 @@ def test_a_finished_run_has_no_fault(finished):
     [
         ("cell_graphs/s01.zarr/weight", {"build_cell_graphs", "cache_features", "export_geojson"} | TRAINING),
         ("features/new01.zarr/coords", {"cache_features", "export_geojson", "predict", "write_report", "write_panels"}),
-        ("training/test/default/seed_0/fold_1/graphs.zarr", {"train_fold", "evaluate", "write_report", "write_panels"}),
+        ("training/test/default/seed_0/fold_1/graphs.zarr", FOLLOWING_A_FOLD),
+        ("training/test/default/interpretation/motifs.csv", {"interpret", "write_report", "write_panels"}),
+        ("geojson/test/s01.geojson", {"export_run"}),
         ("training/test/mean_pool/seed_0/metrics.json", {"evaluate", "write_report", "write_panels"}),
     ],
 )
