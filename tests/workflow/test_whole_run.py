@@ -1,10 +1,12 @@
 import json
 import re
+import shutil
 
 import pandas as pd
 
 from pipeline.artefacts.features import read_features
 from pipeline.artefacts.learned_graphs import read_learned_graph
+from tests.workflow.conftest import Run
 
 METHODS = ["default", "mean_pool"]
 
@@ -95,3 +97,17 @@ def test_every_job_has_a_log_and_a_benchmark(finished):
     for rule in ("tile_slide", "segment_nuclei", "train_fold", "write_report"):
         assert list((finished.results / "logs" / rule).rglob("*.log"))
         assert list((finished.results / "benchmarks" / rule).rglob("*.tsv"))
+
+
+def test_deleting_all_output_leaves_logs_and_what_is_not_the_runs_own(finished, exclude, tmp_path):
+    folder = tmp_path / "copy"
+    shutil.copytree(finished.folder, folder)
+    copy = Run(finished.checkout, folder)
+    (copy.results / "tiles/mine.txt").write_text("kept")
+    assert copy.snakemake("--delete-all-output", "--dry-run", changed=exclude).returncode == 0
+    assert (copy.results / "benchmarks").is_dir()
+    deleted = copy.snakemake("--delete-all-output", changed=exclude)
+    assert deleted.returncode == 0, deleted.stderr[-3000:]
+    left = {path.relative_to(copy.results).parts[0] for path in copy.results.rglob("*")}
+    assert left == {"logs", "tiles"}
+    assert [path.name for path in (copy.results / "tiles").iterdir()] == ["mine.txt"]

@@ -4,6 +4,7 @@ import hashlib
 import os
 import re
 import shlex
+import shutil
 import sys
 import time
 from functools import cache
@@ -338,6 +339,24 @@ def forced_files():
     return frozenset(dag.forcefiles)
 
 
+def deleting_folders(delete_output):
+    """Snakemake's ``--delete-all-output``, and what else a run has made below the results but for logs."""
+
+    def delete(only_temp=False, dryrun=False):
+        delete_output(only_temp=only_temp, dryrun=dryrun)
+        if only_temp or dryrun:
+            return
+        for name in (".batches", ".partial", "benchmarks"):
+            shutil.rmtree(f"{OUT}/{name}", ignore_errors=True)
+        Path(f"{OUT}/{CACHE_NAME}").unlink(missing_ok=True)
+        folders = [path for path in Path(OUT).rglob("*") if path.is_dir()]
+        for folder in sorted(folders, reverse=True):
+            if not any(folder.iterdir()):
+                folder.rmdir()
+
+    return delete
+
+
 def take_resources(name, stage, slides):
     """Give a batch the threads and resources of its stage's rule, with what the user says of them; but little time."""
     taken = workflow.get_rule(stage).resources
@@ -364,6 +383,7 @@ def batch_runtime(stage, slides):
 
 
 if workflow.is_main_process:
+    workflow.delete_output = deleting_folders(workflow.delete_output)
     for given in workflow.overwrite_configfiles:
         stopping(read_yaml, given)
 stopping(check_config, config)
