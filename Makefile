@@ -10,7 +10,7 @@ STAMP := $(VENV)/.installed
 WEIGHTS ?= he-nuclei.pt
 TRAINING ?=
 
-.PHONY: help demo test test-all fuzz lint format config real train-nuclei clean
+.PHONY: help demo test test-all fuzz lint format config containers real train-nuclei clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -50,6 +50,9 @@ format: $(STAMP) ## rewrite the code in the house format
 
 config: $(STAMP) ## write config/config.yaml and the schemas from the declared keys
 	$(BIN)/python -m pipeline.config_files
+
+containers: $(STAMP) ## write the recipes of container images from envs/
+	$(BIN)/python -m tests.environments.containers
 
 real: $(STAMP) ## the same workflow on real images in the folder that ABIGNET_REAL_DATA names; also SET=glas, SET=lc25000
 	$(BIN)/python config/real/make_sheet.py "$$ABIGNET_REAL_DATA" $(REAL)/slides.csv $(SET)

@@ -12,6 +12,14 @@ configfile: f"{workflow.basedir}/config/config.yaml"
 
 
 include: "workflow/rules/common.smk"
+
+
+# Takes effect with `--software-deployment-method conda apptainer` only.
+if config["container"]:
+
+    containerized: config["container"]
+
+
 include: "workflow/rules/tiling.smk"
 include: "workflow/rules/nuclei.smk"
 include: "workflow/rules/cell_graphs.smk"

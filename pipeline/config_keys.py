@@ -51,6 +51,12 @@ class RunKeys(Tunables):
         "cards that jobs may count on with device: auto; 0: none is known, networks ask for none and have environments "
         "for a CPU; more: each job of a network asks for one and has an environment with CUDA",
     )
+    container: str | None = tunable(
+        None,
+        OrNull(SOME_TEXT),
+        "image built from containers/ (a .sif file or docker://...), in which jobs run with "
+        "`--software-deployment-method conda apptainer`",
+    )
     on_bad_slide: OnBadSlide = choice(
         "stop",
         OnBadSlide,
@@ -135,6 +141,7 @@ LAYOUT = (
             "run",
             "device",
             "gpus",
+            "container",
             "on_bad_slide",
             "on_bad_tile",
             "on_mismatch",

@@ -1,5 +1,8 @@
+import os
 import subprocess
 import sys
+
+from pipeline.worker_processes import worker_processes
 
 SCRIPT = """
 from pipeline.worker_processes import worker_processes
@@ -16,3 +19,10 @@ def test_the_script_of_a_rule_is_not_run_again_in_its_workers(tmp_path):
     code = f"__file__ = {str(tmp_path / 'rule.py')!r}\ngiven = 7\n{SCRIPT}"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stdout.split() == ["1", "2", "3", "7", str(tmp_path / "rule.py")], done.stderr
+
+
+def test_workers_share_the_threads_of_their_job(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "4")
+    with worker_processes(1) as pool:
+        assert pool.submit(os.getenv, "OMP_NUM_THREADS").result() == "1"
+    assert os.environ["OMP_NUM_THREADS"] == "4"

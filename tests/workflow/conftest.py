@@ -1,5 +1,6 @@
 """One tiny run of the whole workflow, from a copy of the checkout so that tests may edit its source."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -14,6 +15,7 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 PARTS = ("Snakefile", "workflow", "pipeline", "config", "envs", "profiles")
+THREAD_COUNTER = Path(__file__).parent / "thread_counter"
 SNAKEMAKE = Path(sys.executable).parent / "snakemake"
 ABIGNET = Path(sys.executable).parent / "abignet"
 
@@ -30,7 +32,7 @@ class Run:
         return self.folder / "results"
 
     def snakemake(
-        self, *arguments: str, changed: dict | None = None, cores: int = 2
+        self, *arguments: str, changed: dict | None = None, cores: int = 2, environment: dict[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Run the workflow with the test configuration and with ``changed`` laid over it."""
         overlay = self.folder / "changed.yaml"
@@ -38,7 +40,11 @@ class Run:
         configs = [str(self.checkout / "config/test/config.yaml"), str(overlay)]
         where = ["-s", str(self.checkout / "Snakefile"), "--directory", str(self.folder), "--cores", str(cores)]
         return subprocess.run(
-            [str(SNAKEMAKE), *arguments, *where, "--configfile", *configs], capture_output=True, text=True, check=False
+            [str(SNAKEMAKE), *arguments, *where, "--configfile", *configs],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, **(environment or {})},
         )
 
     def planned(self, *arguments: str, changed: dict | None = None) -> dict[str, int]:
@@ -89,9 +95,11 @@ def new_run(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def finished(new_run) -> Run:
-    """A run that went through, with the unreadable slide excluded in the open."""
+    """A run that went through, with the unreadable slide excluded in the open; its jobs counted their busy threads."""
     run = new_run("finished")
-    done = run.snakemake(changed={"on_bad_slide": "exclude"})
+    path = os.pathsep.join([str(THREAD_COUNTER), *filter(None, [os.environ.get("PYTHONPATH")])])
+    counting = {"PYTHONPATH": path, "THREADS_SEEN": str(run.folder / "threads.jsonl")}
+    done = run.snakemake(changed={"on_bad_slide": "exclude"}, environment=counting)
     assert done.returncode == 0, done.stderr[-3000:]
     return run
 

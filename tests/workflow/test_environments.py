@@ -7,6 +7,7 @@ import yaml
 
 from pipeline.commands.third_party import distribution_of, third_party_imports
 from pipeline.reachability import reached_modules
+from tests.environments import containers
 from tests.workflow.test_rules import ROOT, WORK
 
 CONDA_NAMES = {
@@ -99,3 +100,7 @@ def test_the_page_names_the_rules_of_every_environment():
                 set(rules) == set(re.findall(r"\w+", (ROOT / "envs" / file).read_text().splitlines()[0])) & WORK.keys()
             )
     assert all(f"`{file.name}`" in page for file in FILES)
+
+
+def test_recipes_of_containers_are_what_snakemake_writes_from_the_environments():
+    assert containers.recipes() == {file.name: file.read_text() for file in containers.FOLDER.iterdir()}

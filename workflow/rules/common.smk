@@ -1,6 +1,8 @@
 # The only functions of the workflow: what the sheet and the configuration mean for rules.
 
+import gc
 import hashlib
+import io
 import os
 import re
 import shlex
@@ -339,6 +341,17 @@ def forced_files():
     return frozenset(dag.forcefiles)
 
 
+def remember_scripts(sources):
+    """Have each script looked up and read once; Snakemake does it for every job."""
+    opened = sources.open
+    text_of = cache(lambda file: opened(file).read())
+    sources.open = lambda file, mode="r": (
+        io.StringIO(text_of(file)) if mode == "r" else opened(file, mode)
+    )
+    sources.exists = cache(sources.exists)
+    sources.get_path = cache(sources.get_path)
+
+
 def deleting_folders(delete_output):
     """Snakemake's ``--delete-all-output``, and what else a run has made below the results but for logs."""
 
@@ -382,6 +395,9 @@ def batch_runtime(stage, slides):
     return of
 
 
+# A plan is millions of objects that all stay: looking among them for garbage finds none.
+gc.set_threshold(1_000_000, 100, 100)
+remember_scripts(workflow.sourcecache)
 if workflow.is_main_process:
     workflow.delete_output = deleting_folders(workflow.delete_output)
     for given in workflow.overwrite_configfiles:

@@ -49,7 +49,7 @@ rule write_report:
 
 rule write_panels:
     input:
-        report=rules.write_report.input,
+        *rules.write_report.input,
     output:
         panels=directory(f"{OUT}/report/{RUN}/panels"),
     log:

@@ -55,6 +55,9 @@ def open_segmenter(params: NucleiParams, *, device: str) -> Segmenter:
     WeightsError, DeviceError
         If the weights, the device or the runtime cannot be had.
     """
+    import cv2
+
+    cv2.setNumThreads(1)  # images are shared among `params.threads`; each would take all cores besides
     weights_path = weights_of(params)
     if weights_path is None:
         from pipeline.nuclei.segmentation.watershed import WatershedSegmenter

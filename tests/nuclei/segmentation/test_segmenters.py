@@ -2,6 +2,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import pytest
 
 from pipeline.errors import DeviceError, WeightsError
@@ -19,6 +20,12 @@ def test_cellpose(tiny_weights_path: Path) -> None:
 def test_watershed_has_the_same_resolution() -> None:
     segmenter = open_segmenter(NucleiParams(segmenter="watershed"), device="cpu")
     assert segmenter.network_mpp() == 0.5
+
+
+def test_opencv_takes_no_threads_of_its_own() -> None:
+    cv2.setNumThreads(2)
+    open_segmenter(NucleiParams(segmenter="watershed"), device="cpu")
+    assert cv2.getNumThreads() == 1
 
 
 def test_cellpose_sam_of_a_cpnet(tiny_weights_path: Path) -> None:
