@@ -187,6 +187,16 @@ def refuse_future_dates(files):
         )
 
 
+def of_slides(pattern, slides):
+    """Input function: the files of many slides. Of a list in their place Snakemake takes the hash once for each file."""
+    return lambda wildcards: expand(pattern, slide=slides)
+
+
+def inputs_of(rule):
+    """Input function: all that a rule without wildcards reads."""
+    return lambda wildcards: list(map(str, workflow.get_rule(rule).expand_input({})[0]))
+
+
 def feature_caches(slides):
     return [f"{OUT}/features/{slide}.zarr" for slide in slides]
 

@@ -1,8 +1,8 @@
 rule write_report:
     input:
-        tiles=expand(TILES, slide=REPORTED),
-        overviews=expand(rules.tile_slide.output.overview, slide=REPORTED),
-        nuclei=expand(NUCLEI, slide=REPORTED),
+        tiles=of_slides(TILES, REPORTED),
+        overviews=of_slides(rules.tile_slide.output.overview, REPORTED),
+        nuclei=of_slides(NUCLEI, REPORTED),
         splits=rules.split_cohort.output.splits,
         excluded=rules.split_cohort.output.excluded,
         metrics=rules.evaluate.output.metrics,
@@ -49,7 +49,7 @@ rule write_report:
 
 rule write_panels:
     input:
-        *rules.write_report.input,
+        report=inputs_of("write_report"),
     output:
         panels=directory(f"{OUT}/report/{RUN}/panels"),
     log:
@@ -104,7 +104,7 @@ rule export_geojson:
 
 rule export_run:
     input:
-        tiles=expand(TILES, slide=COMPUTED),
+        tiles=of_slides(TILES, COMPUTED),
         predictions=expand(
             rules.train_fold.output.predictions,
             method=REFERENCE,
