@@ -18,7 +18,9 @@ def test_a_folder_has_one_digest_however_it_is_reached(tmp_path, monkeypatch):
     assert folder_digest("a") != folder_digest("b")
 
 
-@pytest.mark.parametrize("name", ["python", "abignet", "3f0e-abignet_main", f"abignet_xyz_main_{uuid.uuid4()}"])
+@pytest.mark.parametrize(
+    "name", ["python", "abignet", "3f0e-abignet_main", "abignet_xyz_main_35703d9d-df9b-4ec7-b970-050506de5134"]
+)
 def test_jobs_of_others_are_no_runs(name):
     assert read_name(name) is None
 
