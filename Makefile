@@ -26,7 +26,7 @@ demo: $(STAMP) ## painted slides with known truth, through every stage, to the r
 	@echo "report: $$PWD/demo/results/report/demo/index.html"
 
 test: $(STAMP) ## the default test suite, files side by side on up to 4 cores
-	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --max-worker-restart 0 --dist loadfile
 
 test-all: $(STAMP) ## the slow tests as well
 	$(BIN)/python -m pytest -m 'not gpu and not network'
