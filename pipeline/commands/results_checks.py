@@ -179,7 +179,13 @@ def _interpretation(one: Product) -> Provenance:
 
 def _exported_run(folder: Path) -> None:
     for path in sorted(folder.glob("*.geojson")):
-        json.loads(path.read_bytes())
+        _outlines(path)
+
+
+def _outlines(path: Path) -> None:
+    content = json.loads(path.read_bytes())
+    if not isinstance(content, dict) or not isinstance(content.get("features"), list):
+        raise ValueError(f"{path.name}: expected a FeatureCollection")
 
 
 def _model(one: Product) -> Provenance:
@@ -240,7 +246,7 @@ READERS: Mapping[str, Callable[[Product], Provenance]] = {
     r".*\.zarr": _features,
     r".*\.png": _table(lambda path: read_png(path, "tiles")),
     r".*\.geojson\.gz": _table(_gzip),
-    r".*\.geojson": _table(lambda path: json.loads(path.read_bytes())),
+    r".*\.geojson": _table(_outlines),
     r".*\.html": _table(_page),
 }
 """How the files of a name are read; the first that fits counts, and others are not read."""
