@@ -6,7 +6,10 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def _children_end_as_before() -> Iterator[None]:
-    """A library's handler of ended children must not outlive its test: it would answer for children of later ones."""
+    """A library's handler of ended children must not outlive its test: it would answer for children of later ones.
+
+    Torch's loader leaves one. Seen was SIGSEGV from the kernel (SI_KERNEL) while a later test waited for a child.
+    """
     before = signal.getsignal(signal.SIGCHLD)
     yield
     if signal.getsignal(signal.SIGCHLD) is not before:

@@ -1,5 +1,4 @@
 import re
-import signal
 from pathlib import Path
 
 import numpy as np
@@ -152,18 +151,6 @@ def test_a_loader_batches_slides_in_order(made):
     assert torch.cat([batch.y for batch in batches]).tolist() == [n % 2 for n in range(16)]
 
 
-@pytest.fixture
-def signals_as_before():
-    """Torch leaves a handler of ended children behind; the whole suite in one process has been killed by it.
-
-    Seen was SIGSEGV from the kernel (SI_KERNEL) while a later test waited for a child of its own.
-    """
-    before = signal.getsignal(signal.SIGCHLD)
-    yield
-    signal.signal(signal.SIGCHLD, before)
-
-
-@pytest.mark.usefixtures("signals_as_before")
 def test_slides_are_read_by_workers_too(made):
     graphs = PatchGraphs(made.sheet, made.results / "features")
     graphs.transform = Standardise.fit(graphs[:4])

@@ -13,7 +13,7 @@ The linear model's logits are an offset to those of the graph, each image's from
 fit that did not see its patient, so that the graph is not taught what is pooled already.
 The patients left out tell a model when to stop, and, each half at the epoch that the other
 half chose, how much of either path is kept (``graph_gate``); predictions and graphs are
-means over the models.
+means over the models by their votes.
 """
 
 from collections.abc import Sequence
