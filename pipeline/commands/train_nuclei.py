@@ -1,8 +1,6 @@
 """``abignet train-nuclei``: the only place where the nucleus room meets painted tissue."""
 
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +9,7 @@ import click
 from pipeline.commands.options import DEVICE, EXISTING_DIRECTORY, EXISTING_FILE, NEW_FILE
 from pipeline.commands.outlined_folders import image_patients, outlined_folders, outlined_images, warn_of_unnamed
 from pipeline.logs import progress
+from pipeline.worker_processes import worker_processes
 
 if TYPE_CHECKING:
     import numpy as np
@@ -210,8 +209,7 @@ def painted_images(
     paint = partial(_painted_image, seed)
     if min(processes, n_images) <= 1:
         return list(progress(map(paint, range(n_images)), description="painting", unit="images", total=n_images))
-    # A fork would inherit OpenCV's threads without what runs in them.
-    with ProcessPoolExecutor(min(processes, n_images), mp_context=get_context("spawn")) as painters:
+    with worker_processes(min(processes, n_images)) as painters:
         painted = painters.map(paint, range(n_images))
         return list(progress(painted, description="painting", unit="images", total=n_images))
 

@@ -1,16 +1,16 @@
 """Which crops a training step sees: a function of seed and step alone, so that a training can be resumed."""
 
 import math
-import signal
-import threading
+from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from itertools import islice
 
 import cv2
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, Dataset
 
 from pipeline.arrays import Float32s, Float64s
 from pipeline.errors import CohortError
@@ -18,6 +18,7 @@ from pipeline.nuclei.learning.augmentation import OutlinedImage, blank_crop, ran
 from pipeline.nuclei.learning.training_params import NucleiTrainingParams
 from pipeline.nuclei.network.nucleus_flows import flows_from_labels
 from pipeline.nuclei.stain.stain_channels import optical_density
+from pipeline.worker_processes import worker_processes
 
 SAME_COLOUR_DENSITY = 0.15
 """Images whose mean optical densities are nearer than this are counted as one kind of stain."""
@@ -95,21 +96,6 @@ class Pools:
         return self.real if self.real.images else max(self.synthetic, self.collages, key=lambda pool: len(pool.images))
 
 
-class StepBatches(Dataset[Batch]):
-    """The batches of a training by their steps."""
-
-    def __init__(self, pools: Pools, params: NucleiTrainingParams) -> None:
-        self.pools, self.params = pools, params
-
-    def __len__(self) -> int:
-        """Steps of the training."""
-        return self.params.steps
-
-    def __getitem__(self, step: int) -> Batch:
-        """Crops of one step."""
-        return training_batch(self.pools, self.params, step)
-
-
 def batches_ahead(
     pools: Pools, params: NucleiTrainingParams, *, first: int = 0, workers: int = 0, pinned: bool = False
 ) -> Iterator[tuple[int, Batch]]:
@@ -127,44 +113,49 @@ def batches_ahead(
     CohortError
         If a process that makes crops was ended from outside.
     """
-    loader = DataLoader(
-        StepBatches(pools, params),
-        batch_size=None,
-        sampler=range(first, params.steps),
-        num_workers=workers,
-        prefetch_factor=BATCHES_AHEAD if workers else None,
-        worker_init_fn=_one_thread,
-        # A fork would inherit OpenCV's threads without what runs in them, and wait for them for ever.
-        multiprocessing_context="spawn" if workers else None,
-        pin_memory=pinned,
-    )
-    try:
-        with _signals_as_before():
-            yield from enumerate(loader, first)
-    except RuntimeError as error:
-        if not str(error).startswith("DataLoader worker"):
-            raise
-        raise CohortError(
-            f"train-nuclei: one of {workers} processes that make crops was ended from outside, by want of memory or of "
-            f"shared memory (/dev/shm) as a rule ({str(error).splitlines()[0]}); go on with fewer workers."
-        ) from error
-
-
-@contextmanager
-def _signals_as_before() -> Iterator[None]:
-    """A loader's handler of ended children would outlive it, and answer for children that others start later."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
+    steps = range(first, params.steps)
+    if not workers:
+        for step in steps:
+            yield step, training_batch(pools, params, step)
         return
-    before = signal.getsignal(signal.SIGCHLD)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGCHLD, before)
+    with worker_processes(workers, _draw_from, pools, params) as crop_makers:
+        ahead: deque[Future[Batch]] = deque()
+        waiting = iter(steps)
+        try:
+            for step in steps:
+                ahead.extend(
+                    crop_makers.submit(_made_ahead, later)
+                    for later in islice(waiting, workers * BATCHES_AHEAD - len(ahead))
+                )
+                batch = ahead.popleft().result()
+                yield step, _pinned(batch) if pinned else batch
+        except BrokenProcessPool as error:
+            raise CohortError(
+                f"train-nuclei: one of {workers} processes that make crops was ended from outside, by want of memory "
+                "or of shared memory (/dev/shm) as a rule; go on with fewer workers."
+            ) from error
+        finally:
+            crop_makers.shutdown(cancel_futures=True)
 
 
-def _one_thread(_: int) -> None:
+def _pinned(batch: Batch) -> Batch:
+    inputs, flows, inside = batch
+    return inputs.pin_memory(), flows.pin_memory(), inside.pin_memory()
+
+
+_drawn_from: "tuple[Pools, NucleiTrainingParams] | None" = None
+"""What a process that makes crops draws from, sent to it once."""
+
+
+def _draw_from(pools: Pools, params: NucleiTrainingParams) -> None:
+    global _drawn_from
     cv2.setNumThreads(1)
+    _drawn_from = pools, params
+
+
+def _made_ahead(step: int) -> Batch:
+    assert _drawn_from is not None
+    return training_batch(*_drawn_from, step)
 
 
 def training_batch(pools: Pools, params: NucleiTrainingParams, step: int) -> Batch:

@@ -1,6 +1,7 @@
 import os
 import signal
 from dataclasses import replace
+from multiprocessing import active_children
 
 import numpy as np
 import pytest
@@ -59,13 +60,13 @@ class Deadly(Pools):
         raise AssertionError
 
 
-def test_no_handler_of_ended_children_stays_behind() -> None:
-    before = signal.getsignal(signal.SIGCHLD)
-    pools = Pools(image_pool([coloured((120, 90, 200))]), NONE, NONE)
-    batches = batches_ahead(pools, PARAMS, workers=1)
-    next(batches)
+def test_what_was_begun_ahead_ends_with_the_training() -> None:
+    params = replace(PARAMS, steps=10_000)
+    batches = batches_ahead(Pools(image_pool([coloured((120, 90, 200))]), NONE, NONE), params, workers=2)
+    assert next(batches)[0] == 0
+    assert len(active_children()) == 2
     batches.close()
-    assert signal.getsignal(signal.SIGCHLD) == before
+    assert not active_children()
 
 
 def test_a_process_that_is_ended_from_outside_is_told() -> None:
