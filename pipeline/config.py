@@ -74,6 +74,17 @@ def check_config(config: Mapping[str, Any]) -> None:
         )
 
 
+def overlay_texts(config: dict[str, Any], given: Mapping[str, Any]) -> None:
+    """Overlay lists and sections of Snakemake's ``--config``, which holds their numbers to be texts.
+
+    Raises
+    ------
+    ConfigError
+        If a text is no YAML value.
+    """
+    _overlay(config, {key: _typed(value) for key, value in given.items() if isinstance(value, Mapping | list)})
+
+
 def params(config: Mapping[str, Any], section: str, kind: type[ParamsT]) -> ParamsT:
     """The ``Params`` of a room from its section of a checked configuration."""
     return kind(**{key: tuple(v) if isinstance(v, list) else v for key, v in config[section].items()})
@@ -145,6 +156,20 @@ def _parse_setting(setting: str) -> dict[str, Any]:
     except ValueError as error:
         raise ConfigError(f"--set {shown(setting)}: expected a YAML value after =, found: {error}") from error
     return _nested(keys, value)
+
+
+def _typed(value: Any) -> Any:
+    """Nested values with each text read as YAML."""
+    if isinstance(value, Mapping):
+        return {key: _typed(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_typed(inner) for inner in value]
+    if not isinstance(value, str):
+        return value
+    try:
+        return parse_yaml(value)
+    except ValueError as error:
+        raise ConfigError(f"--config {shown(value)}: expected a YAML value, found: {error}") from error
 
 
 def _nested(keys: Sequence[str], value: Any) -> dict[str, Any]:

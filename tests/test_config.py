@@ -1,7 +1,7 @@
 import pytest
 import yaml
 
-from pipeline.config import check_config, load_config, params
+from pipeline.config import check_config, load_config, overlay_texts, params
 from pipeline.config_keys import SECTIONS
 from pipeline.errors import ConfigError
 from pipeline.reachability import PACKAGE_ROOT
@@ -186,3 +186,17 @@ def test_a_folder_of_results_that_snakemake_would_change_is_refused(outdir):
 @pytest.mark.parametrize("outdir", ["/abs/x", "a b/$c'd", "../x", "<", "a<B>", "größe"])
 def test_other_folders_of_results_are_taken(outdir):
     check_config(load_config() | {"outdir": outdir})
+
+
+def test_numbers_that_snakemake_takes_for_texts_are_numbers():
+    config = load_config()
+    given = {"seeds": ["0", "3"], "methods": ["logistic"], "training": {"cross_fit": "3"}, "sheet": "0512"}
+    overlay_texts(config, given)
+    assert (config["seeds"], config["methods"], config["training"]["cross_fit"]) == ([0, 3], ["logistic"], 3)
+    assert config["sheet"] == load_config()["sheet"], "texts at the top are as Snakemake reads them"
+    check_config(config)
+
+
+def test_a_text_in_a_list_that_is_no_plain_value_is_told():
+    with pytest.raises(ConfigError, match=r"--config '0512': expected a YAML value"):
+        overlay_texts(load_config(), {"seeds": ["0512"]})

@@ -1,9 +1,15 @@
-"""One SLURM node in a folder: controller, node and munge of one machine, no accounting, no systemd."""
+"""One SLURM node in a folder: controller, node and munge of one machine, no accounting, no systemd.
+
+    python -m tests.workflow.slurm_node FOLDER COMMAND...
+
+runs a command with such a node up.
+"""
 
 import os
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -145,3 +151,17 @@ def _free_ports(n: int) -> list[int]:
     for one in held:
         one.close()
     return ports
+
+
+def run_with_node(folder: Path, command: list[str]) -> int:
+    """Exit status of a command that a node, up as long as it runs, takes jobs from."""
+    folder.mkdir()
+    node = SlurmNode(folder)
+    try:
+        return subprocess.run(command, env=node.environment, check=False).returncode
+    finally:
+        node.stop()
+
+
+if __name__ == "__main__":
+    sys.exit(run_with_node(Path(sys.argv[1]).resolve(), sys.argv[2:]))

@@ -65,6 +65,12 @@ def test_a_run_is_planned(launcher, sheet, rois_per_job):
         assert re.search(rf"^{rule}(_[0-9a-f]{{3}})? ", planned.stdout + planned.stderr, re.MULTILINE)
 
 
+def test_lists_and_sections_are_given_on_the_command_line(launcher, sheet):
+    planned = plan(launcher, sheet, seeds="[4,5]", splits="{folds: 2}")
+    assert planned.returncode == 0, planned.stdout[-2000:] + planned.stderr[-2000:]
+    assert re.search(r"^train_fold +8$", planned.stdout + planned.stderr, re.MULTILINE)
+
+
 @pytest.mark.skipif(has_driver(), reason="needs a machine without CUDA's driver")
 def test_environments_with_cuda_say_what_a_login_node_needs(launcher, sheet):
     planned = plan(launcher, sheet, "--use-conda", device="auto", gpus=2)

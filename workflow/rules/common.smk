@@ -23,7 +23,7 @@ from pipeline.artefacts.sheet import FILE_COLUMNS, read_sheets
 from pipeline.artefacts.sheet_columns import NAME as SLIDE_ID_PATTERN
 from pipeline.batches.kept_artefacts import KeptArtefacts
 from pipeline.batches.membership import batches_of, is_small
-from pipeline.config import check_config, params
+from pipeline.config import check_config, overlay_texts, params
 from pipeline.devices import gpus_of_a_job, require_solvable
 from pipeline.errors import AbignetError
 from pipeline.nuclei.params import NucleiParams
@@ -412,6 +412,7 @@ if workflow.is_main_process:
     workflow.delete_output = deleting_folders(workflow.delete_output)
     for given in workflow.overwrite_configfiles:
         stopping(read_yaml, given)
+stopping(overlay_texts, config, workflow.config_settings.config)
 stopping(check_config, config)
 
 ALLOWED = allowed_rules()
