@@ -95,7 +95,10 @@ def new_run(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def finished(new_run) -> Run:
-    """A run that went through, with the unreadable slide excluded in the open; its jobs counted their busy threads."""
+    """A run that went through, with the unreadable slide excluded in the open; its jobs counted their busy threads.
+
+    Tests change copies of it only, so that they may run in any order.
+    """
     run = new_run("finished")
     path = os.pathsep.join([str(THREAD_COUNTER), *filter(None, [os.environ.get("PYTHONPATH")])])
     counting = {"PYTHONPATH": path, "THREADS_SEEN": str(run.folder / "threads.jsonl")}
@@ -107,3 +110,10 @@ def finished(new_run) -> Run:
 @pytest.fixture
 def exclude() -> dict:
     return {"on_bad_slide": "exclude"}
+
+
+@pytest.fixture
+def copied(finished, tmp_path) -> Run:
+    """The finished run in another folder, free to be changed."""
+    shutil.copytree(finished.folder, tmp_path / "run", symlinks=True)
+    return Run(finished.checkout, tmp_path / "run")

@@ -7,21 +7,12 @@ import sys
 
 import pytest
 
-from tests.workflow.conftest import Run
-
 LEARNING = {"split_cohort", "train_fold", "explain_fold", "interpret", "train_final", "evaluate", "predict"}
 FOLLOWING_A_FOLD = {
     *("train_fold", "explain_fold", "interpret", "evaluate"),
     *("write_report", "write_panels", "export_run"),
 }
 TRAINING = LEARNING | {"write_report", "write_panels", "export_run"}
-
-
-@pytest.fixture
-def copied(finished, tmp_path):
-    """The finished run in another folder, free to be damaged."""
-    shutil.copytree(finished.folder, tmp_path / "run", symlinks=True)
-    return Run(finished.checkout, tmp_path / "run")
 
 
 def check(run, *options):

@@ -18,7 +18,8 @@ def written(folder, values, names=("first", "second")):
         files[row.slide_id] = folder / f"{row.slide_id}.zarr"
         own = names[row.slide_id] if isinstance(names, dict) else names
         valid = None if np.isfinite(features).all() else np.isfinite(features)
-        store = FeatureStore(row.slide_id, features, own, np.zeros((n, 2), np.int64), np.arange(n), valid=valid)
+        coords, reason = np.zeros((n, 2), np.int64), "" if n else "no tissue"
+        store = FeatureStore(row.slide_id, features, own, coords, np.arange(n), valid=valid, reason=reason)
         write_features(files[row.slide_id], store)
     return files
 

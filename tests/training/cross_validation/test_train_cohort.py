@@ -32,6 +32,8 @@ def test_one_method_fills_one_seeds_folder(stored, tmp_path):
         "excluded.csv",
         "provenance.json",
         "metrics.json",
+        "predictions.csv",
+        "predictions.provenance.json",
         "fold_0",
         "fold_1",
         "fold_2",
