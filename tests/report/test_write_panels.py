@@ -37,7 +37,10 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> ReportSources:
 
 
 def write_evidence_of(fold: Path) -> None:
-    """Evidence of nine patches a slide: patch i speaks i - 4 for the first class, an edge as much as its weight."""
+    """Evidence of nine patches a slide: patch i speaks i - 4 for the first class, an edge as much as its weight.
+
+    Half of what patches say comes by the graph, of s01 nothing.
+    """
     graphs = LearnedGraphs(fold / "graphs.zarr")
     predicted = read_predictions(fold / "predictions.csv").set_index("slide_id")["predicted"]
     node = np.arange(9, dtype=np.float32)[:, None] - 4
@@ -48,7 +51,7 @@ def write_evidence_of(fold: Path) -> None:
                 np.hstack([node, -node]),
                 graphs.of(slide_id).weight * graphs.of(slide_id).kept,
                 np.tile(np.array([[0.5, -1.0, 0.0]], np.float32), (9, 1)),
-                EvidenceFacts(predicted[slide_id], 1.0, 0.25, 0.5, "occlusion", None, 1, 0.0),
+                EvidenceFacts(predicted[slide_id], 1.0, 0.25, 0.5 * (slide_id != "s01"), "occlusion", None, 1, 0.0),
             ),
         )
         for slide_id in graphs.slide_ids
@@ -199,6 +202,19 @@ def test_methods_switch_and_those_without_graph_say_so(written: Path, browser: B
         tab.run("byId('method').value = 'mean_pool'; byId('method').dispatchEvent(new Event('change'))")
         assert "no graph" in tab.run("byId('no-edges').textContent")
         assert "mean_pool (seed 0" in tab.run("byId('verdict').textContent")
+        assert tab.faults == []
+
+
+@needs_browser
+def test_a_graph_that_the_prediction_does_not_use_is_drawn_when_asked_for(written: Path, browser: Browser) -> None:
+    with browser.tab() as tab:
+        tab.open((written / "s00.html").as_uri())
+        assert tab.run("byId('edges').checked && shownPairs() > 0 && byId('no-edges').textContent === ''")
+        tab.open((written / "s01.html").as_uri())
+        assert "its prediction uses no edge" in tab.run("byId('no-edges').textContent")
+        assert tab.run("shownPairs()") == 0
+        tab.run("byId('edges').click()")
+        assert tab.run("shownPairs()") > 0
         assert tab.faults == []
 
 

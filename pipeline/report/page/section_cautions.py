@@ -1,6 +1,6 @@
 """What limits the numbers of a run, said before they are shown."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from statistics import median
 
@@ -81,8 +81,11 @@ def _odd_slides(contents: ReportContents) -> Caution | None:
     odd = [slide for slide in contents.cohort if slide.cautions]
     if not odd:
         return None
-    shown = [f"{slide.row.slide_id}: {'; '.join(slide.cautions)}" for slide in odd[:MOST_SLIDES]]
-    rest = len(odd) - len(shown)
+    alike = defaultdict(list)
+    for slide in odd:
+        alike["; ".join(slide.cautions)].append(slide.row.slide_id)
+    shown = [f"{listed(slides)}: {cautions}" for cautions, slides in list(alike.items())[:MOST_SLIDES]]
+    rest = sum(len(slides) for slides in list(alike.values())[MOST_SLIDES:])
     return Caution(
         f"{plural(len(odd), 'slide is', 'slides are')} not as expected",
         "What tiling, or the import of nuclei, found odd and went on with. Look at these slides before believing their "

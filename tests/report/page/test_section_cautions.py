@@ -106,18 +106,19 @@ def test_excluded_slides_are_named(standard_run: ReportSources, sound: ReportCon
     assert "In no fold: x00." in caution.text
 
 
-def test_cautions_of_slides_are_listed_by_slide_and_the_rest_counted(
+def test_slides_with_the_same_cautions_share_a_line_and_the_rest_is_counted(
     sound: ReportContents, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second, third, *others = sound.cohort
     odd = [replace(slide, cautions=("pixels of 5 um", "no focus")) for slide in (first, second)]
     (caution,) = said(replace(sound, cohort=(*odd, third, *others)))
     assert caution.headline == "2 slides are not as expected"
-    assert caution.items == [f"{slide.row.slide_id}: pixels of 5 um; no focus" for slide in odd]
+    both = f"{first.row.slide_id}, {second.row.slide_id}: pixels of 5 um; no focus"
+    assert caution.items == [both]
     monkeypatch.setattr("pipeline.report.page.section_cautions.MOST_SLIDES", 1)
     (caution,) = said(replace(sound, cohort=(*odd, replace(third, cautions=("grey",)), *others)))
     assert caution.headline == "3 slides are not as expected"
-    assert caution.items == [f"{first.row.slide_id}: pixels of 5 um; no focus", "and 2 more slides"]
+    assert caution.items == [both, "and 1 more slide"]
 
 
 def test_small_classes_and_few_folds(sound: ReportContents) -> None:

@@ -446,7 +446,10 @@ function showView(view) {
   byId("edge-controls").hidden = !view.pairs.length && !trueEdges;
   byId("edge-colour").closest("label").hidden = !view.edgeEvidence;
   byId("weight").closest("label").hidden = byId("edges").closest("label").hidden = !view.pairs.length;
-  byId("no-edges").textContent = view.pairs.length ? "" : `${view.method} joins no patches: it has no graph to show, or its graph was not kept.`;
+  // A graph that the prediction does not use is there for who asks, not the first thing to see.
+  const unused = view.evidence?.graph_share === 0;
+  byId("edges").checked = !unused;
+  byId("no-edges").textContent = edgesNote(view, unused);
   showVerdict(view);
   showWeights();
   showLegend();
@@ -454,6 +457,11 @@ function showView(view) {
   showHeaviest();
   showCard(null);
   stage.redraw();
+}
+
+function edgesNote(view, unused) {
+  if (!view.pairs.length) return `${view.method} joins no patches: it has no graph to show, or its graph was not kept.`;
+  return unused ? `${view.method} learned this graph and refused it: its prediction uses no edge, so none is drawn unasked.` : "";
 }
 
 function showVerdict(view) {
