@@ -24,7 +24,7 @@ GLOSSARY: dict[str, str] = {
     ),
     "fold": "A part of the patients that is held out once, while the other parts train the model that is tested on it.",
     "graph path": (
-        "Of default: what graph models add to a linear model of pooled patches. It is switched off in a fold "
+        "Of default: what graph models add to models of pooled patches. It is switched off in a fold "
         "where it does not help patients that neither was fitted on."
     ),
     "held out": "Not used in any step that led to the model.",

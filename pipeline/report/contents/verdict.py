@@ -124,8 +124,7 @@ def graph_path_sentence(method: str, path: GraphPath, metric: str) -> str:
     if path.n_on == 0:
         return (
             f"Patients held out within training say that the graph of {method} adds nothing to what is pooled over "
-            f"patches, in any of {runs}: predictions are those of a linear model of pooled patches. Do not read its "
-            "graphs as reasons."
+            f"patches, in any of {runs}: predictions come from pooled patches alone. Do not read its graphs as reasons."
         )
     judged = (
         f"lowers their cross-entropy by {min(path.gains):.3f} to {max(path.gains):.3f} nats an image"

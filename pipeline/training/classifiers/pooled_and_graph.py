@@ -1,4 +1,4 @@
-"""Wide and deep: what a linear model reads from pooled nodes, and what learned graphs add to it.
+"""Wide and deep: what is read from pooled nodes, and what learned graphs add to it.
 
 After Cheng et al. 2016 (arXiv 1606.07792); here the two paths are fitted one after the
 other, and how much of each is kept is decided on images that fitted neither
@@ -13,25 +13,24 @@ from torch import Tensor, nn
 
 from pipeline.artefacts.learned_graphs import LearnedGraph, mean_graph
 from pipeline.training.classifiers.image_classifier import ImageClassifier, build_model
-from pipeline.training.classifiers.node_pooling import mean_and_sd
-from pipeline.training.classifiers.pooled_linear import PooledLinear
+from pipeline.training.classifiers.pooled_path import PooledPath
 from pipeline.training.graphs.adjacency import Adjacency
 from pipeline.training.graphs.image_batches import ImageBatch, NodeImage
 from pipeline.training.graphs.metric_generator import Metric
-from pipeline.training.methods.presets import MethodSpec
+from pipeline.training.methods.presets import MethodSpec, pooled_spec
 
 
 class PooledAndGraph(nn.Module):
-    r"""Logits of the pooled model and those of several graph models by their votes, each path kept in part.
+    r"""Logits of the pooled path and those of several graph models by their votes, each path kept in part.
 
     .. math:: z = \beta\, z_{pooled} + \alpha\, \textstyle\sum_k w_k g_k, \quad \sum_k w_k = 1
 
     Parameters
     ----------
+    pooled
+        What needs no graph.
     members
         The K graph models, at least one, all of one method.
-    n_features, n_classes
-        Node features and classes.
     """
 
     pooled_kept: Tensor
@@ -39,9 +38,9 @@ class PooledAndGraph(nn.Module):
     pooled_alone: Tensor
     votes: Tensor
 
-    def __init__(self, members: Sequence[ImageClassifier], n_features: int, n_classes: int) -> None:
+    def __init__(self, pooled: PooledPath, members: Sequence[ImageClassifier]) -> None:
         super().__init__()
-        self.pooled = nn.Linear(2 * n_features, n_classes)
+        self.pooled = pooled
         self.members = nn.ModuleList(members)
         self.register_buffer("pooled_kept", torch.ones(()))
         self.register_buffer("graph_kept", torch.ones(()))
@@ -49,16 +48,17 @@ class PooledAndGraph(nn.Module):
         self.register_buffer("votes", torch.full((len(members),), 1 / len(members)))
 
     @classmethod
-    def from_spec(cls, spec: MethodSpec, n_features: int, n_classes: int, *, n_members: int) -> "PooledAndGraph":
-        """With ``n_members`` graph models of ``spec``."""
+    def from_spec(
+        cls, spec: MethodSpec, n_features: int, n_classes: int, *, n_members: int, n_pooled: int
+    ) -> "PooledAndGraph":
+        """With ``n_members`` graph models of ``spec``, and ``n_pooled`` networks in the pooled path."""
+        networks = [build_model(pooled_spec(spec), n_features, n_classes) for _ in range(n_pooled)]
         members = [build_model(spec, n_features, n_classes) for _ in range(n_members)]
-        return cls(members, n_features, n_classes)
+        return cls(PooledPath(networks, n_features, n_classes), members)
 
     @torch.no_grad()
-    def keep(self, linear: PooledLinear, *, pooled: float, graph: float, alone: float, votes: Sequence[float]) -> None:
-        """Take the weights of the pooled path, how much counts of it, of the graph path and of it alone, and votes."""
-        self.pooled.weight.copy_(torch.from_numpy(linear.weight))
-        self.pooled.bias.copy_(torch.from_numpy(linear.bias))
+    def keep(self, *, pooled: float, graph: float, alone: float, votes: Sequence[float]) -> None:
+        """Take how much counts of the pooled path, of the graph path and of the pooled path alone, and votes."""
         self.pooled_kept.fill_(pooled)
         self.graph_kept.fill_(graph)
         self.pooled_alone.fill_(alone)
@@ -89,12 +89,12 @@ class PooledAndGraph(nn.Module):
 
     def pooled_path(self, batch: ImageBatch) -> Tensor:
         """What the pooled path adds to the logits beside the graph path, (B, n_classes)."""
-        logits: Tensor = self.pooled_kept * self.pooled(mean_and_sd(batch))
+        logits: Tensor = self.pooled_kept * self.pooled(batch)
         return logits
 
     def without_graph(self, batch: ImageBatch) -> Tensor:
         """Logits (B, n_classes) of the pooled path alone."""
-        logits: Tensor = self.pooled_alone * self.pooled(mean_and_sd(batch))
+        logits: Tensor = self.pooled_alone * self.pooled(batch)
         return logits
 
     @property

@@ -144,7 +144,7 @@ def _network(spec: MethodSpec, n_features: int, n_classes: int, gate: GraphGate 
     """An empty network of the shape that a checkpoint tells."""
     if gate is None:
         return build_model(spec, n_features, n_classes)
-    return PooledAndGraph.from_spec(spec, n_features, n_classes, n_members=gate.n_models)
+    return PooledAndGraph.from_spec(spec, n_features, n_classes, n_members=gate.n_models, n_pooled=gate.n_pooled)
 
 
 def read_model_on_cpu(path: str | Path) -> TrainedModel:

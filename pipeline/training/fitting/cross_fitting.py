@@ -1,7 +1,8 @@
 """The graph path beside the pooled one: by inner folds, search, then refit.
 
-The linear model of pooled nodes comes first.  Then, for each part of the patients in turn,
-a graph model learns on all others what the linear one has left:
+The pooled path comes first: a linear model of pooled nodes and, for each part of the
+patients in turn, a network on the mean node fitted on all others.  Then, for each part, a
+graph model learns on all others what these have left:
 
 * search: two levels, the classifier on ``train`` (and ``select``, whose part the patients left
   out take), the generator on ``structure``;
@@ -9,15 +10,15 @@ a graph model learns on all others what the linear one has left:
   architecture search does: Liu et al. 2019, arXiv 1806.09055), and the generator goes on
   from the graphs that it found, with the classifier, in one level.
 
-The linear model's logits are an offset to those of the graph, each image's from an inner
-fit that did not see its patient, so that the graph is not taught what is pooled already.
+The pooled path's logits are an offset to those of the graph, each image's from fits that
+did not see its patient, so that the graph is not taught what is pooled already.
 The patients left out tell a model when to stop, and, each half at the epoch that the other
 half chose, how much of either path is kept (``graph_gate``); predictions and graphs are
 means over the models by their votes.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -29,18 +30,19 @@ from pipeline.logs import get_logger
 from pipeline.training.classifiers.image_classifier import ImageClassifier, build_model
 from pipeline.training.classifiers.pooled_and_graph import PooledAndGraph
 from pipeline.training.classifiers.pooled_linear import PooledLinear
+from pipeline.training.classifiers.pooled_path import PooledPath
 from pipeline.training.classifiers.relational_gcn import RelationalGCN
 from pipeline.training.cohort.determinism import deterministic_torch
 from pipeline.training.fitting.best_pooled_linear import best_pooled_linear
 from pipeline.training.fitting.bilevel import EpochRecord
 from pipeline.training.fitting.fitting_task import FittingTask
-from pipeline.training.fitting.graph_gate import GraphGate, HeldOut, judge, pooled_share, refuses
+from pipeline.training.fitting.graph_gate import GraphGate, HeldOut, even_shares, judge, refuses
 from pipeline.training.fitting.held_out_parts import held_out_parts
 from pipeline.training.fitting.steps import Objective, TrainingImages
 from pipeline.training.fitting.trainings import Trainings
 from pipeline.training.fitting.unfinished import UnfinishedFit
 from pipeline.training.graphs.image_batches import NodeImage, labels_of, patients_of
-from pipeline.training.methods.presets import MethodSpec
+from pipeline.training.methods.presets import MethodSpec, pooled_spec
 
 POOLED_FOLDS = ("pooled", "inner folds")
 """Purpose of the seed of a linear model's inner folds: the same of every method, so that equal models are equal."""
@@ -90,14 +92,10 @@ def cross_fit(
     DivergenceError
         If a loss is no longer finite.
     """
-    spec, seeds, everything = task.spec, task.seeds, images.all
-    linear = best_pooled_linear(everything, balanced=spec.settings.class_weights, seed=seeds.of(*POOLED_FOLDS))
-    parts = held_out_parts(images, spec.settings.cross_fit, seeds.of(spec.name, "held-out parts"))
-    stacked = _stacked(everything, linear, class_weight, parts)
-    share = pooled_share(stacked)
-    log.info("%s: pooled path of %s, C %.3g, kept %.2f", spec.name, linear.pooling, linear.inverse_penalty, share)
-    beside = _beside(images, share * linear.held_out)
-    path = GraphPath(beside, n_features, class_weight, task, Trainings(unfinished, task.device))
+    parts = held_out_parts(images, task.spec.settings.cross_fit, task.seeds.of(task.spec.name, "held-out parts"))
+    fits = PartwiseFits(n_features, class_weight, task, Trainings(unfinished, task.device))
+    pooled, stacked = _pooled(images, parts, fits)
+    path = PartwiseModels(_beside(images, stacked.pooled), task.spec, fits)
     n_parts = max(int(parts.max()) + 1, 1)
     for number in range(n_parts):
         out = np.flatnonzero(parts == number)
@@ -105,44 +103,78 @@ def cross_fit(
         judged = stacked.of((parts >= 0) & (parts <= number))
         if refuses(judged):
             break
-    gate = judge(judged, n_models=len(path.models), n_planned=n_parts)
-    log.info("%s: graph path %s", spec.name, gate.summary)
-    network = PooledAndGraph(path.models, n_features, len(class_weight)).to(task.device)
-    kept = {"pooled": gate.pooled_kept, "graph": gate.graph_kept, "alone": gate.pooled_alone}
-    network.keep(linear, **kept, votes=gate.votes)
+    gate = judge(judged, n_models=len(path.models), n_planned=n_parts, n_pooled=len(pooled.networks))
+    log.info("%s: graph path %s", task.spec.name, gate.summary)
+    network = PooledAndGraph(pooled, path.models).to(task.device)
+    network.keep(pooled=gate.pooled_kept, graph=gate.graph_kept, alone=gate.pooled_alone, votes=gate.votes)
     told = judged if gate.judged else stacked
-    return CrossFit(network, path.history, gate, (told.logits(gate.pooled_kept, gate.graph_kept), told.labels))
+    return CrossFit(network, fits.history, gate, (told.logits(gate.pooled_kept, gate.graph_kept), told.labels))
 
 
-class GraphPath:
-    """Graph models of one method, each fitted on the images that it is given.
+def _pooled(images: TrainingImages, parts: Int64s, fits: "PartwiseFits") -> tuple[PooledPath, HeldOut]:
+    """The pooled path, and what it says of images that it was not fitted on; of a graph nothing is said yet.
 
-    Parameters
+    How much of the linear model and of the networks is kept is decided by the images in ``parts``.
+    """
+    spec, seeds, everything = fits.task.spec, fits.task.seeds, images.all
+    linear = best_pooled_linear(everything, balanced=spec.settings.class_weights, seed=seeds.of(*POOLED_FOLDS))
+    stacked = _stacked(everything, linear, fits.class_weight, parts)
+    out_of = [np.flatnonzero(parts == number) for number in range(int(parts.max()) + 1)]
+    networks = PartwiseModels(_beside(images, stacked.graph), pooled_spec(spec), fits)
+    for out in out_of:
+        stacked.graph[out] = networks.fit_without(out)
+    kept = even_shares(stacked.of(parts >= 0)) if out_of else (1.0, 0.0)
+    log.info(
+        "%s: pooled path of %s, C %.3g, kept %.2f, and of networks, kept %.2f",
+        *(spec.name, linear.pooling, linear.inverse_penalty, *kept),
+    )
+    path = PooledPath(networks.models, fits.n_features, len(fits.class_weight))
+    path.keep(linear, linear_kept=kept[0], networks_kept=kept[1])
+    said = kept[0] * stacked.pooled + kept[1] * stacked.graph
+    return path, replace(stacked, pooled=said, graph=np.zeros_like(said))
+
+
+@dataclass
+class PartwiseFits:
+    """What all models of a cross-fit share.
+
+    Attributes
     ----------
-    images
-        All images by role, with the offsets of the pooled path.
     n_features
-        Columns of their nodes.
+        Columns of the nodes.
     class_weight
         Weight of each class in the loss.
     task
         What is fitted, and with which seeds.
     trainings
         Runs each training, or gives what it came to before.
+    history
+        Of all trainings so far.
     """
 
-    def __init__(
-        self,
-        images: TrainingImages,
-        n_features: int,
-        class_weight: Tensor,
-        task: FittingTask,
-        trainings: Trainings,
-    ) -> None:
-        self._images, self._n_features, self._class_weight = images, n_features, class_weight
-        self._task, self._trainings = task, trainings
+    n_features: int
+    class_weight: Tensor
+    task: FittingTask
+    trainings: Trainings
+    history: list[EpochRecord] = field(default_factory=list)
+
+
+class PartwiseModels:
+    """Models of one method, each fitted without one part of the images.
+
+    Parameters
+    ----------
+    images
+        All images by role, with what the models stand beside as offsets.
+    spec
+        Their method.
+    fits
+        What they share with others.
+    """
+
+    def __init__(self, images: TrainingImages, spec: MethodSpec, fits: PartwiseFits) -> None:
+        self._images, self._spec, self._fits = images, spec, fits
         self.models: list[ImageClassifier] = []
-        self.history: list[EpochRecord] = []
 
     def fit_without(self, out: Int64s) -> Float64s:
         """Fit the next model on all images but those at the places ``out`` of ``images.all``, which stop it.
@@ -152,13 +184,13 @@ class GraphPath:
         Its logits of those images, float64 (len(out), n_classes), each from the epoch that the
         others' patients would have stopped at: the images that judge a model did not stop it.
         """
-        images, spec = self._images.held_out(out), self._task.spec
+        images, spec = self._images.held_out(out), self._spec
         model, select_logits = self._fitted(spec, images, None)
         if spec.levels == "bilevel":
             model, select_logits = self._fitted(refitting(spec), images, model)
         self.models.append(model)
         if not len(out):
-            return np.zeros((0, len(self._class_weight)))
+            return np.zeros((0, len(self._fits.class_weight)))
         if not spec.settings.patience:
             return select_logits[-1].double().numpy()
         return stopped_by_others(images.select, torch.stack(select_logits))
@@ -170,17 +202,18 @@ class GraphPath:
 
         With it come its logits of ``images.select`` after each epoch.
         """
-        stage, task = "refit" if searched else "search", self._task
+        stage, task = stage_of(spec, searched is not None), self._fits.task
         purpose = (spec.name, f"model {len(self.models)}", stage)
         with deterministic_torch(task.seeds.of(*purpose, "weights"), spec.settings.threads, task.device):
-            network = build_model(spec, self._n_features, len(self._class_weight)).to(task.device)
+            network = build_model(spec, self._fits.n_features, len(self._fits.class_weight)).to(task.device)
             if isinstance(network.classifier, RelationalGCN):
                 network.classifier.start_at_zero()
             if searched is not None:
                 network.generator.load_state_dict(searched.generator.state_dict())
-            objective = Objective(spec, self._class_weight, task.fitting)
-            history, select_logits = self._trainings.run(network, images, objective, task.seeds.of(*purpose, "order"))
-        self.history += [replace(record, model=len(self.models), stage=stage) for record in history]
+            objective = Objective(spec, self._fits.class_weight, task.fitting)
+            order_seed = task.seeds.of(*purpose, "order")
+            history, select_logits = self._fits.trainings.run(network, images, objective, order_seed)
+        self._fits.history += [replace(record, model=len(self.models), stage=stage) for record in history]
         return network, select_logits
 
 
@@ -205,6 +238,13 @@ def stopped_by_others(images: Sequence[NodeImage], logits: Tensor) -> Float64s:
         if stopping.any():
             chosen[judged] = logits[losses[:, stopping].mean(dim=1).argmin(), judged].double()
     return chosen.numpy()
+
+
+def stage_of(spec: MethodSpec, searched: bool) -> str:
+    """What a training is called in ``history.csv``."""
+    if spec.generator == "none":
+        return "pooled"
+    return "refit" if searched else "search"
 
 
 def refitting(spec: MethodSpec) -> MethodSpec:

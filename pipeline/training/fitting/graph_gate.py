@@ -23,6 +23,9 @@ SHARPEST = 10.0
 """Guard: largest factor on the pooled path.  Above 1 it sharpens logits that were too soft, which a graph path must
 not be taken for."""
 
+EVEN_SD = 0.25
+"""SD of the prior about one half for the factors of the linear model and the networks of the pooled path."""
+
 LEAST_GAIN = 1e-3
 """Gain of the graph path in nats an image below which it is nothing, however sure."""
 
@@ -51,6 +54,8 @@ class GraphGate:
         Images it was judged by, and their patients.
     n_models, n_planned
         Graph models fitted, of so many; less where the first ones added nothing.
+    n_pooled
+        Networks of the pooled path; 0 where no patients could be left out.
     votes
         Share of each graph model in the graph path, sum 1; equal where it is off or nothing was judged.
     """
@@ -67,6 +72,7 @@ class GraphGate:
     n_patients: int
     n_models: int
     n_planned: int
+    n_pooled: int
     votes: tuple[float, ...]
 
     @property
@@ -133,6 +139,17 @@ def shares(held_out: HeldOut) -> tuple[float, float]:
     return float(best.x[0]), float(best.x[1])
 
 
+def even_shares(held_out: HeldOut) -> tuple[float, float]:
+    """Factors of two models of one kind, from 0 to 1: half of each where images are few, else what loses least."""
+
+    def loss(kept: Float64s) -> float:
+        prior = ((kept - 0.5) ** 2).sum() / (2 * EVEN_SD**2)
+        return float(held_out.losses(*kept).mean() + prior / len(held_out.labels))
+
+    best = minimize(loss, [0.5, 0.5], bounds=[(0, 1), (0, 1)], method="L-BFGS-B")
+    return float(best.x[0]), float(best.x[1])
+
+
 def _loss(held_out: HeldOut, pooled_kept: float, graph_kept: float) -> float:
     """Mean loss, and that of a factor on the pooled path other than 1 (a normal prior of SD 1), per image."""
     prior = (pooled_kept - 1) ** 2 / 2
@@ -151,10 +168,11 @@ def gains(held_out: HeldOut, alone: float, kept: tuple[float, float]) -> Float64
     return held_out.losses(alone, 0.0) - held_out.losses(*kept)
 
 
-def judge(held_out: HeldOut, *, n_models: int, n_planned: int) -> GraphGate:
+def judge(held_out: HeldOut, *, n_models: int, n_planned: int, n_pooled: int) -> GraphGate:
     """Decide by images held out; without two classes and two patients among them the graph path is kept as it is."""
     n_images, n_patients = len(held_out.labels), len(set(held_out.patients))
-    counts = {"n_images": n_images, "n_patients": n_patients, "n_models": n_models, "n_planned": n_planned}
+    models = {"n_models": n_models, "n_planned": n_planned, "n_pooled": n_pooled}
+    counts = {"n_images": n_images, "n_patients": n_patients, **models}
     equal = (1 / n_models,) * n_models
     alone = pooled_share(held_out) if n_images else 1.0
     if len(np.unique(held_out.labels)) < 2 or n_patients < 2:

@@ -65,8 +65,8 @@ class MethodSpec:
     edge_penalty
         Weight of mean absolute adjacency in the upper loss.
     beside_pooled
-        Whether a linear model of pooled nodes stands beside several graph models, which are
-        kept as far as they add to it.
+        Whether models of pooled nodes stand beside several graph models, which are kept as far
+        as they add to them.
     settings
         The method's own numbers.
     """
@@ -204,6 +204,11 @@ def method_spec(name: str, params: TrainingParams) -> MethodSpec:
         raise ConfigError(f"method: expected one of {', '.join(METHODS)}; found {name!r}.")
     preset = METHODS[name]
     return replace(preset, settings=replace(preset.settings, **params.given))
+
+
+def pooled_spec(spec: MethodSpec) -> MethodSpec:
+    """The networks of the pooled path beside the graphs of ``spec``, with its numbers."""
+    return replace(METHODS["mean_pool"], settings=spec.settings)
 
 
 def spec_from_plain(plain: dict[str, object]) -> MethodSpec:

@@ -2,29 +2,20 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.training.classifiers.node_pooling import mean_and_sd
 from pipeline.training.classifiers.pooled_and_graph import PooledAndGraph
-from pipeline.training.classifiers.pooled_linear import PooledLinear
 from pipeline.training.methods.presets import METHODS
 
 
 @pytest.fixture
 def network():
     torch.manual_seed(0)
-    return PooledAndGraph.from_spec(METHODS["default"], 5, 2, n_members=3).eval()
-
-
-def keep(network, votes=(0.5, 0.5, 0), **kept):
-    rng = np.random.default_rng(0)
-    linear = PooledLinear(rng.normal(size=(2, 10)), rng.normal(size=2), "mean_sd", 1.0, np.zeros((0, 2)), 0.0)
-    network.keep(linear, votes=votes, **kept)
-    return torch.from_numpy(linear.weight).float(), torch.from_numpy(linear.bias).float()
+    return PooledAndGraph.from_spec(METHODS["default"], 5, 2, n_members=3, n_pooled=2).eval()
 
 
 @torch.no_grad()
 def test_logits_are_so_much_of_the_pooled_path_and_of_the_graph_models_by_their_votes(network, batch):
-    weight, bias = keep(network, votes=(0.5, 0.3, 0.2), pooled=0.5, graph=0.25, alone=0.75)
-    pooled = mean_and_sd(batch) @ weight.T + bias
+    network.keep(votes=(0.5, 0.3, 0.2), pooled=0.5, graph=0.25, alone=0.75)
+    pooled = network.pooled(batch)
     graph = sum(vote * member(batch) for vote, member in zip((0.5, 0.3, 0.2), network.members, strict=True))
     torch.testing.assert_close(network(batch), 0.5 * pooled + 0.25 * graph)
     torch.testing.assert_close(network.without_graph(batch), 0.75 * pooled)
@@ -32,7 +23,7 @@ def test_logits_are_so_much_of_the_pooled_path_and_of_the_graph_models_by_their_
 
 @torch.no_grad()
 def test_a_graph_path_that_is_refused_is_not_computed(network, batch):
-    keep(network, pooled=1.0, graph=0.0, alone=1.0)
+    network.keep(votes=(0.5, 0.5, 0), pooled=1.0, graph=0.0, alone=1.0)
     for member in network.members:
         member.forward = None
     torch.testing.assert_close(network(batch), network.without_graph(batch))
@@ -52,5 +43,5 @@ def test_what_pre_training_found_is_a_mean_over_the_graph_models(network):
     for number, member in enumerate(network.graph_models):
         member.generator.remember(0.1 * number, 0.2)
     assert network.pretraining == pytest.approx({"contrast": 0.1, "signature": 0.2})
-    fixed = PooledAndGraph.from_spec(METHODS["cosine_graph"], 5, 2, n_members=1)
+    fixed = PooledAndGraph.from_spec(METHODS["cosine_graph"], 5, 2, n_members=1, n_pooled=0)
     assert fixed.pretraining is None

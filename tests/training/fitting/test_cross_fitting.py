@@ -40,11 +40,12 @@ def with_signal(images, strength):
 
 
 def noted(monkeypatch, n_epochs=2):
-    """Trainings that do nothing but note level and images, and say nothing of the ``select`` images."""
+    """Trainings of graph models that do nothing but note level and images; none says anything of ``select`` images."""
     fits = []
 
     def note(network, told, objective, *, order_seed, unfinished, select_logits):
-        fits.append((objective.spec.levels, told))
+        if objective.spec.generator != "none":
+            fits.append((objective.spec.levels, told))
         select_logits += [torch.zeros(len(told.select), 2)] * n_epochs
         return []
 
@@ -93,16 +94,19 @@ def test_the_refit_goes_on_from_the_graph_that_was_found(images, monkeypatch):
 
     def note(network, told, objective, *, order_seed, unfinished, select_logits):
         select_logits.append(torch.zeros(len(told.select), 2))
-        begun.append((objective.spec.levels, network.generator.project.weight.detach().clone()))
-        with torch.no_grad():
-            network.generator.project.weight.add_(1.0)
         assert all(weight.requires_grad for weight in network.parameters())
+        if objective.spec.generator != "none":
+            begun.append((objective.spec.levels, network.generator.project.weight.detach().clone()))
+            with torch.no_grad():
+                network.generator.project.weight.add_(1.0)
         return [EpochRecord(0)]
 
     monkeypatch.setattr("pipeline.training.fitting.trainings.fit", note)
     fit = cross_fit(images, 5, EVEN, task(), NOT_KEPT)
     stages = {(record.model, record.stage) for record in fit.history}
-    assert stages == {(model, stage) for model in range(len(fit.network.members)) for stage in ("search", "refit")}
+    assert {model for model, stage in stages if stage == "pooled"} == set(range(5))
+    graphs = {(model, stage) for model in range(len(fit.network.members)) for stage in ("search", "refit")}
+    assert {told for told in stages if told[1] != "pooled"} == graphs
     for (_, searched), (levels, refitted) in zip(begun[::2], begun[1::2], strict=True):
         assert levels == "one"
         torch.testing.assert_close(refitted, searched + 1.0)
@@ -154,3 +158,21 @@ def test_the_same_seed_gives_the_same_weights_whatever_was_drawn_before(images):
     assert members
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
     assert np.array_equal(fits[0].held_out[0], fits[1].held_out[0])
+
+
+def test_networks_stand_beside_the_linear_model_each_fitted_without_a_part(images, monkeypatch):
+    fits = []
+
+    def note(network, told, objective, *, order_seed, unfinished, select_logits):
+        if objective.spec.name == "mean_pool":
+            fits.append(told)
+            assert all(not image.offset.any() for image in told.all)
+        select_logits.append(torch.zeros(len(told.select), 2))
+        return []
+
+    monkeypatch.setattr("pipeline.training.fitting.trainings.fit", note)
+    fit = cross_fit(images, 5, EVEN, task(cross_fit=4), NOT_KEPT)
+    assert len(fits) == len(fit.network.pooled.networks) == fit.gate.n_pooled == 4
+    assert sum(len(told.select) for told in fits) == len(images.all)
+    for told in fits:
+        assert not ids(told.select) & ids([*told.train, *told.structure])

@@ -6,6 +6,7 @@ import pytest
 from pipeline.training.fitting.graph_gate import (
     LEAST_IMAGES_TO_REFUSE,
     HeldOut,
+    even_shares,
     judge,
     pooled_share,
     refuses,
@@ -26,7 +27,7 @@ def held_out(n=200, *, pooled=0.0, graph=0.0, seed=0, per_patient=1):
 
 
 def decided(told):
-    return judge(told, n_models=3, n_planned=3)
+    return judge(told, n_models=3, n_planned=3, n_pooled=3)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -74,6 +75,15 @@ def test_few_images_sharpen_little():
     assert 1 < pooled_share(sure) < 3
 
 
+def test_two_models_of_one_kind_share_evenly_where_images_are_few():
+    told = held_out(4000, pooled=3, graph=0)
+    linear, networks = even_shares(told)
+    assert linear > 0.8
+    assert networks < 0.1
+    few = even_shares(told.of(np.arange(4000) < 4))
+    assert few == pytest.approx((0.5, 0.5), abs=0.15)
+
+
 def test_early_refusal_needs_enough_images():
     useless = held_out(400, pooled=3)
     assert refuses(useless)
@@ -107,7 +117,7 @@ def test_weights_of_images_count():
 
 def test_the_decision_is_told_in_words():
     assert "refused" in decided(held_out(pooled=3)).summary
-    early = judge(held_out(pooled=3), n_models=1, n_planned=3)
+    early = judge(held_out(pooled=3), n_models=1, n_planned=3, n_pooled=3)
     assert "after 1 of 3 models" in early.summary
     assert "of it kept: it gains +" in decided(held_out(graph=3)).summary
 

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from pipeline.training.classifiers.pooled_and_graph import PooledAndGraph
+from pipeline.training.classifiers.pooled_path import PooledPath
 from pipeline.training.interpretation.edge_evidence import (
     NO_EDGE,
     NO_GRAPH_PATH,
@@ -24,7 +25,7 @@ def both_paths(**changes):
     torch.manual_seed(1)
     for parameter in second.parameters():
         parameter.data += 0.3 * torch.randn_like(parameter)
-    return PooledAndGraph([first, second], 5, 2).eval()
+    return PooledAndGraph(PooledPath([], 5, 2), [first, second]).eval()
 
 
 @pytest.fixture

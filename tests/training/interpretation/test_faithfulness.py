@@ -6,6 +6,7 @@ import torch
 
 from pipeline.artefacts.evidence import Evidence, EvidenceFacts
 from pipeline.training.classifiers.pooled_and_graph import PooledAndGraph
+from pipeline.training.classifiers.pooled_path import PooledPath
 from pipeline.training.cohort.node_scaler import NodeScaler
 from pipeline.training.fitting.checkpoint import TrainedModel
 from pipeline.training.interpretation.explain_params import ExplainParams
@@ -25,12 +26,12 @@ def model_of(network, spec):
 def explained(image, *, graph_kept=1.0):
     """A model in which the mean of the first feature speaks for class b, and perhaps a graph path."""
     spec, member = small("default", target_degree=2)
-    network = PooledAndGraph([member], 5, 2)
+    network = PooledAndGraph(PooledPath([], 5, 2), [member])
     with torch.no_grad():
         network.graph_kept.fill_(graph_kept)
-        network.pooled.weight.zero_()
-        network.pooled.bias.zero_()
-        network.pooled.weight[1, 0] = 4.0
+        network.pooled.linear.weight.zero_()
+        network.pooled.linear.bias.zero_()
+        network.pooled.linear.weight[1, 0] = 4.0
     model = model_of(network, spec)
     (_, batch), *_ = network.batches([image], 1)
     graph = network.learned_graphs(batch)[0]

@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from pipeline.training.classifiers.pooled_and_graph import PooledAndGraph
+from pipeline.training.classifiers.pooled_path import PooledPath
 from pipeline.training.interpretation.feature_evidence import Asked, feature_evidence, of_named_features
 from pipeline.training.interpretation.log_odds import log_odds
 from tests.training.fitting.small_models import small
@@ -10,12 +11,12 @@ from tests.training.fitting.small_models import small
 
 def linear_model(weight):
     """Log-odds of class 1 are the mean of the patches times ``weight``; the graph path is off."""
-    network = PooledAndGraph([small("default")[1]], 5, 2).eval()
+    network = PooledAndGraph(PooledPath([], 5, 2), [small("default")[1]]).eval()
     network.graph_kept.fill_(0)
     with torch.no_grad():
-        network.pooled.weight.zero_()
-        network.pooled.bias.zero_()
-        network.pooled.weight[1, :5] = torch.tensor(weight)
+        network.pooled.linear.weight.zero_()
+        network.pooled.linear.bias.zero_()
+        network.pooled.linear.weight[1, :5] = torch.tensor(weight)
     return network
 
 
@@ -30,7 +31,7 @@ def test_in_a_linear_model_a_feature_says_its_weight_times_its_value(random_imag
 def test_features_that_are_the_same_everywhere_have_finite_evidence(random_images):
     (image,) = random_images([1])
     network = linear_model([1.0] * 5)
-    network.pooled.weight.data[1, 5:] = 3.0
+    network.pooled.linear.weight.data[1, 5:] = 3.0
     evidence, gap = feature_evidence(Asked(network, 1), image, 4)
     np.testing.assert_allclose(evidence, image.x.numpy(), atol=1e-6)
     assert gap == pytest.approx(0, abs=1e-6)
