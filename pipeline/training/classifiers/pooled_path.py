@@ -12,9 +12,9 @@ from pipeline.training.graphs.image_batches import ImageBatch
 
 
 class PooledPath(nn.Module):
-    r"""Logits of a linear model of pooled nodes and the mean of those of networks, each kept in part.
+    r"""Logits of a linear model of pooled nodes and the mean of those of networks, by their shares.
 
-    .. math:: z_{pooled} = a\, z_{linear} + b\, \tfrac{1}{K} \textstyle\sum_k m_k
+    .. math:: z_{pooled} = a\, z_{linear} + (1 - a)\, \tfrac{1}{K} \textstyle\sum_k m_k
 
     Parameters
     ----------

@@ -24,7 +24,7 @@ SHARPEST = 10.0
 not be taken for."""
 
 EVEN_SD = 0.25
-"""SD of the prior about one half for the factors of the linear model and the networks of the pooled path."""
+"""SD of the prior about one half for the share of the linear model beside the networks of the pooled path."""
 
 LEAST_GAIN = 1e-3
 """Gain of the graph path in nats an image below which it is nothing, however sure."""
@@ -140,14 +140,14 @@ def shares(held_out: HeldOut) -> tuple[float, float]:
 
 
 def even_shares(held_out: HeldOut) -> tuple[float, float]:
-    """Factors of two models of one kind, from 0 to 1: half of each where images are few, else what loses least."""
+    """Shares of two models of one kind in their mean: half of each where images are few, else what loses least."""
 
     def loss(kept: Float64s) -> float:
-        prior = ((kept - 0.5) ** 2).sum() / (2 * EVEN_SD**2)
-        return float(held_out.losses(*kept).mean() + prior / len(held_out.labels))
+        prior = (kept[0] - 0.5) ** 2 / (2 * EVEN_SD**2)
+        return float(held_out.losses(kept[0], 1 - kept[0]).mean() + prior / len(held_out.labels))
 
-    best = minimize(loss, [0.5, 0.5], bounds=[(0, 1), (0, 1)], method="L-BFGS-B")
-    return float(best.x[0]), float(best.x[1])
+    first = float(minimize(loss, [0.5], bounds=[(0, 1)], method="L-BFGS-B").x[0])
+    return first, 1 - first
 
 
 def _loss(held_out: HeldOut, pooled_kept: float, graph_kept: float) -> float:
