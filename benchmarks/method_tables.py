@@ -85,10 +85,13 @@ class Table:
 
     @cached_property
     def splits(self) -> Path:
-        """``splits.csv`` of all seeds."""
-        if not (self.out / SPLITS).exists():
-            split_cohort(self.rows, self.files, self.out, SplitJob(SplitParams(FOLDS), self.seeds, self.source))
-        return self.out / SPLITS
+        """``splits.csv`` of all seeds, those of earlier runs too."""
+        path = self.out / SPLITS
+        drawn = set(read_splits(path)["seed"].tolist()) if path.exists() else set()
+        if missing := set(self.seeds) - drawn:
+            seeds = tuple(sorted(drawn | missing))
+            split_cohort(self.rows, self.files, self.out, SplitJob(SplitParams(FOLDS), seeds, self.source))
+        return path
 
     @cached_property
     def folds(self) -> list[int]:
