@@ -1,4 +1,6 @@
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +13,11 @@ from pipeline.artefacts.features import read_features
 from pipeline.artefacts.splits import read_splits
 from pipeline.commands.export_pyg import LEVELS
 from pipeline.errors import ArtefactError, CohortError
-from pipeline.exports.pyg_dataset import CellGraphs, HeteroGraphs, KeptEdges, PatchGraphs, Standardise
+from pipeline.exports.pyg_dataset import CellGraphs, HeteroGraphs, KeptEdges, PatchGraphs
 from tests.exports.results_folder import EMPTY, NEW, PLANTED
 
-PAGE = Path(__file__).parents[2] / "docs/exports.md"
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs/exports.md"
 ROLES = ("train", "structure", "select", "test")
 
 
@@ -151,8 +154,23 @@ def test_a_loader_batches_slides_in_order(made):
     assert torch.cat([batch.y for batch in batches]).tolist() == [n % 2 for n in range(16)]
 
 
+READ_BY_WORKERS = """
+import sys
+
+import torch
+from torch_geometric.loader import DataLoader
+
+from pipeline.exports.pyg_dataset import PatchGraphs, Standardise
+
+graphs = PatchGraphs(*sys.argv[1:])
+graphs.transform = Standardise.fit(graphs[:4])
+beside = torch.cat([batch.x for batch in DataLoader(graphs, batch_size=5, num_workers=2)])
+print(beside.equal(torch.cat([graph.x for graph in graphs])))
+"""
+
+
 def test_slides_are_read_by_workers_too(made):
-    graphs = PatchGraphs(made.sheet, made.results / "features")
-    graphs.transform = Standardise.fit(graphs[:4])
-    beside = torch.cat([batch.x for batch in DataLoader(graphs, batch_size=5, num_workers=2)])
-    assert beside.equal(torch.cat([graph.x for graph in graphs]))
+    # In a process of its own: a loader with workers answers for every child of its process from then on.
+    command = [sys.executable, "-c", READ_BY_WORKERS, made.sheet, made.results / "features"]
+    read = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    assert read.stdout == "True\n"
