@@ -12,7 +12,7 @@ sys.path.insert(0, os.path.join(os.environ["PROJECT"], "benchmarks"))
 import sparse_scaling as bench
 
 from pipeline.training.cohort.determinism import deterministic_torch
-from pipeline.training.graphs import neighbour_search, sparse_kernels
+from pipeline.training.graphs import block_sizes, neighbour_search
 from pipeline.training.graphs.neighbour_search import most_similar
 
 options = arguments()
@@ -52,19 +52,33 @@ def same_candidates():
     return found
 
 
-def larger_blocks():
-    """What larger blocks of the search and of the dots would save on this device, and cost."""
+def blocks():
+    """What smaller and larger blocks of the search and of the dots save on this device, and cost; candidates stay."""
     found, size = {}, 1024 if REHEARSE else 65536
-    for leaves, numbers in ((16, 1 << 20), (128, 1 << 20), (16, 1 << 26), (512, 1 << 28)):
-        neighbour_search.LEAVES_PER_BLOCK, sparse_kernels.NUMBERS_PER_BLOCK = leaves, numbers
+    shipped = block_sizes.NUMBERS_AT_ONCE[DEVICE.type]
+    for exponent in (20, 24, 27, 29):
+        block_sizes.NUMBERS_AT_ONCE[DEVICE.type] = 1 << exponent
         reset_peak(DEVICE)
         one = bench.measured("sparse", size, asked)
-        found[f"{leaves} leaves, {numbers >> 20} Mi"] = {
-            "s": one["seconds"],
-            "search": one["search"],
-            "mib": one["mib"],
-        }
-    neighbour_search.LEAVES_PER_BLOCK, sparse_kernels.NUMBERS_PER_BLOCK = 16, 1 << 20
+        found[f"2^{exponent}"] = {"s": one["seconds"], "search": one["search"], "mib": one["mib"]}
+    block_sizes.NUMBERS_AT_ONCE[DEVICE.type] = shipped
+    return found
+
+
+def without_tree():
+    """Milliseconds of a search with and without the tree, over the number of patches, and the share of equal neighbours."""
+    found = {}
+    shipped = neighbour_search.SEARCHED_WITHOUT_TREE[DEVICE.type]
+    for size in (512,) if REHEARSE else (1024, 2048, 8192, 32768):
+        points = torch.nn.functional.normalize(torch.randn(4, size, 16, device=DEVICE), dim=2)
+        answers = []
+        for name, limit in (("tree", 0), ("all", size)):
+            neighbour_search.SEARCHED_WITHOUT_TREE[DEVICE.type] = limit
+            wall, _, (number, _) = timed(DEVICE, lambda points=points: most_similar(points, 16), 3, warm=1)
+            found[f"{name} {size}"] = 1e3 * wall
+            answers.append(number)
+        found[f"same {size}"] = float((answers[0].unsqueeze(3) == answers[1].unsqueeze(2)).any(dim=3).double().mean())
+    neighbour_search.SEARCHED_WITHOUT_TREE[DEVICE.type] = shipped
     return found
 
 
@@ -94,4 +108,5 @@ if GPU or REHEARSE:
     report.section("pair_mlp", lambda: sizes("pair_mlp", 1024, 2048, 4096, 8192), 40)
     report.section("same_candidates", same_candidates, 30)
     report.section("parts", parts, 30)
-    report.section("larger_blocks", larger_blocks, 60)
+    report.section("blocks", blocks, 60)
+    report.section("without_tree", without_tree, 30)

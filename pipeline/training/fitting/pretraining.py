@@ -23,6 +23,10 @@ labels.  Images without pairs leave the loss at log 2, and the generator as it w
 
 Of a large image only some patches, drawn anew in each step, are compared with all the others,
 so that no tensor grows with the square of its size.
+
+A step has one shape for images of one padded size and waits for nothing: which patches count
+is a mask, not an index, and they are picked by products with 0 and 1, which are exact in single
+precision.  The gradient of an index sorts on a card where results must be the same bits.
 """
 
 import copy
@@ -58,8 +62,11 @@ CHECK_EVERY_STEPS = 25
 LEAST_CONTRAST = 0.02
 """Fall of the held-out loss below log 2, in nats, from which the metric is kept."""
 
-PretrainingLoss = Callable[[Metric, PaddedBatch, Tensor], Tensor]
-"""Loss of some patches of a batch."""
+Rows = Tensor | None
+"""Patches of each image that are compared with all its others, int64 (B, R); None for all."""
+
+PretrainingLoss = Callable[[Metric, PaddedBatch, Rows], "PatchLosses"]
+"""Losses of some patches of a batch."""
 
 log = get_logger("training")
 
@@ -101,7 +108,7 @@ def pretrain(
     least, state = _least_held_out_loss(generator, train, held_out, settings, order_seed)
     generator.load_state_dict(state)
     contrast = math.log(2) - least
-    signature = math.log(2) - held_out_loss(generator, held_out, settings, signature_loss)
+    signature = math.log(2) - held_out_loss(generator, held_out, settings, signature_losses)
     keeps = contrast >= LEAST_CONTRAST
     generator.load_state_dict(state if keeps else start)
     generator.remember(contrast, signature)
@@ -129,7 +136,7 @@ def _least_held_out_loss(
         optimiser.zero_grad(set_to_none=True)
         batch = next(rounds)
         rows = drawn_rows(batch, settings.dense_limit, draws)
-        contrastive_loss(generator, batch, rows).backward()  # type: ignore[no-untyped-call]
+        contrastive_losses(generator, batch, rows).mean().backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         if step % CHECK_EVERY_STEPS == 0 or step == settings.pretraining_steps:
             loss = held_out_loss(generator, held_out, settings)
@@ -138,8 +145,32 @@ def _least_held_out_loss(
     return least, state
 
 
-def contrastive_loss(generator: Metric, batch: PaddedBatch, rows: Tensor) -> Tensor:
-    """Mean loss of some patches that have another one in their image, over all heads.
+@dataclass(frozen=True)
+class PatchLosses:
+    """Losses of patches, mean over heads.
+
+    Attributes
+    ----------
+    each
+        float32 (B, R).
+    counts
+        Which patches are real and have another one in their image, bool (B, R).
+    """
+
+    each: Tensor
+    counts: Tensor
+
+    def mean(self) -> Tensor:
+        """Over those that count, without waiting for how many do."""
+        return torch.where(self.counts, self.each, 0).sum() / self.counts.sum()
+
+    def told(self) -> float:
+        """The same as a number, which the caller waits for anyway."""
+        return float(self.each.detach()[self.counts].mean())
+
+
+def contrastive_losses(generator: Metric, batch: PaddedBatch, rows: Rows) -> PatchLosses:
+    """Losses of patches against those of other images.
 
     Each image is compared with the ones after it in the batch, FOREIGN_IMAGES at most;
     there must be two.
@@ -147,17 +178,16 @@ def contrastive_loss(generator: Metric, batch: PaddedBatch, rows: Tensor) -> Ten
     Parameters
     ----------
     rows
-        Patches of each image whose loss is taken, int64 (B, R); padded ones do not count.
-        They are compared with all patches.
+        Patches whose loss is taken; padded ones do not count.
     """
     own, other = _likenesses(generator, batch, rows)
-    return _mean_loss(own.likely - other.likely, own)
+    return _losses(own.likely - other.likely, own)
 
 
-def signature_loss(generator: Metric, batch: PaddedBatch, rows: Tensor) -> Tensor:
+def signature_losses(generator: Metric, batch: PaddedBatch, rows: Rows) -> PatchLosses:
     """The null: a random patch of each image in the place of likely partners; low where all its patches are alike."""
     own, other = _likenesses(generator, batch, rows)
-    return _mean_loss(own.mean - other.mean, own)
+    return _losses(own.mean - other.mean, own)
 
 
 @dataclass(frozen=True)
@@ -186,34 +216,48 @@ class _Likeness:
         return (self.scaled * self.others).sum(dim=-1) / self.others.sum(dim=-1).clamp_min(1)
 
 
-def _likenesses(generator: Metric, batch: PaddedBatch, rows: Tensor) -> tuple[_Likeness, _Likeness]:
+def _likenesses(generator: Metric, batch: PaddedBatch, rows: Rows) -> tuple[_Likeness, _Likeness]:
     """Of the patches in ``rows`` to the others of their own image, and to those of other images."""
     directions, factors = generator.directions(batch.x), generator.factors()
     shifts = range(1, min(FOREIGN_IMAGES, len(batch.x) - 1) + 1)
     foreign = torch.cat([directions.roll(shift, 0) for shift in shifts], dim=2)
     foreign_mask = torch.cat([batch.mask.roll(shift, 0) for shift in shifts], dim=1)
-    chosen = factors * directions.take_along_dim(rows[:, None, :, None], dim=2)
+    chosen = factors * picked(directions, rows)
     own = _Likeness(chosen @ directions.transpose(2, 3), pairs_of(rows, batch).unsqueeze(1))
     return own, _Likeness(chosen @ foreign.transpose(2, 3), foreign_mask[:, None, None])
 
 
-def _mean_loss(excess: Tensor, own: _Likeness) -> Tensor:
-    """Mean of -log sigmoid over heads, and over the patches that have another one in their image."""
-    return softplus(-excess).mean(dim=1)[own.others.any(dim=-1).squeeze(1)].mean()
+def _losses(excess: Tensor, own: _Likeness) -> PatchLosses:
+    """-log sigmoid, mean over heads; a patch counts that has another one in its image."""
+    return PatchLosses(softplus(-excess).mean(dim=1), own.others.any(dim=-1).squeeze(1))
 
 
-def pairs_of(rows: Tensor, batch: PaddedBatch) -> Tensor:
+def picked(directions: Tensor, rows: Rows) -> Tensor:
+    """The ``rows`` of directions (B, H, N, p), (B, H, R, p)."""
+    if rows is None:
+        return directions
+    return _named(rows, directions.shape[2]).to(directions.dtype).unsqueeze(1) @ directions
+
+
+def pairs_of(rows: Rows, batch: PaddedBatch) -> Tensor:
     """Mask (B, R, N), True where the patch in a row, and another one, are real."""
+    if rows is None:
+        return batch.all_pairs.mask.squeeze(1)
     real = batch.mask.take_along_dim(rows, dim=1).unsqueeze(2) & batch.mask.unsqueeze(1)
-    return real & (rows.unsqueeze(2) != torch.arange(batch.mask.shape[1], device=rows.device))
+    return real & ~_named(rows, batch.mask.shape[1])
 
 
-def drawn_rows(batch: PaddedBatch, dense_limit: int, draws: torch.Generator) -> Tensor:
-    """All patches of each image, int64 (B, N); of large ones so few, (B, R), that R N is within the guard."""
+def _named(rows: Tensor, n_patches: int) -> Tensor:
+    """Which of N patches each row is, bool (B, R, N)."""
+    return rows.unsqueeze(2) == torch.arange(n_patches, device=rows.device)
+
+
+def drawn_rows(batch: PaddedBatch, dense_limit: int, draws: torch.Generator) -> Rows:
+    """All patches of each image; of large ones so few, (B, R), that R N is within the guard."""
     n_images, n_patches = batch.mask.shape
     most = min(PATCHES_COMPARED, dense_limit or PATCHES_COMPARED)
     if n_patches <= most:
-        return torch.arange(n_patches, device=batch.x.device).expand(n_images, -1)
+        return None
     turn = torch.rand(n_images, n_patches, generator=draws).to(batch.x.device).masked_fill(~batch.mask, 1)
     return turn.topk(max(1, most**2 // n_patches), largest=False).indices
 
@@ -225,15 +269,15 @@ def log_mean_exp(logits: Tensor, mask: Tensor) -> Tensor:
 
 @torch.no_grad()
 def held_out_loss(
-    generator: Metric, images: Sequence[NodeImage], settings: Settings, loss: PretrainingLoss = contrastive_loss
+    generator: Metric, images: Sequence[NodeImage], settings: Settings, losses: PretrainingLoss = contrastive_losses
 ) -> float:
-    """Mean ``loss`` over batches of ``images``, of large ones always over the same patches."""
+    """Mean over batches of ``images`` of their mean losses, of large images always over the same patches."""
     same = torch.Generator().manual_seed(HELD_OUT_SEED)
-    losses = [
-        float(loss(generator, batch, drawn_rows(batch, settings.dense_limit, same)))
+    told = [
+        losses(generator, batch, drawn_rows(batch, settings.dense_limit, same)).told()
         for batch in _comparable(images, settings.batch_size)
     ]
-    return sum(losses) / len(losses)
+    return sum(told) / len(told)
 
 
 def _comparable(images: Sequence[NodeImage], size: int, order: Sequence[int] | None = None) -> Iterator[PaddedBatch]:

@@ -1,7 +1,8 @@
 """Candidate edges: the pairs of nodes that are scored in images too large for a score of every pair.
 
 The candidates of a node are, in each head, its nearest others by that head's similarity,
-and its nearest in space.
+and its nearest in space.  The former are searched anew in each epoch, once for an image;
+the latter once for all.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,10 +18,13 @@ from torch.nn.functional import pad
 from pipeline.artefacts.learned_graphs import LearnedGraph
 from pipeline.training.graphs.edge_kernels import EdgeKernels, at_least_float32
 from pipeline.training.graphs.image_batches import NodeImage
-from pipeline.training.graphs.neighbour_search import most_similar, nearest_in_space
+from pipeline.training.graphs.neighbour_search import SpatialNeighbours, most_similar
 from pipeline.training.graphs.pairs import Pairs
 from pipeline.training.graphs.sparse_kernels import Pattern
 from pipeline.tunables import Number, check
+
+SPATIAL_NEIGHBOURS = SpatialNeighbours()
+"""Of all images that are in memory, whatever generator asks for them."""
 
 NODES_REMEMBERED = 524_288
 """Guard on memory: nodes of all images whose candidates are kept in an epoch; the oldest go first."""
@@ -194,7 +198,7 @@ def find_candidates(direction: Tensor, coords: Tensor, params: CandidateParams) 
         float32 (n, 2), in tile sides.
     """
     similar, seen = most_similar(direction, params.similar)
-    spatial = nearest_in_space(coords, params.spatial).expand(len(direction), -1, -1)
+    spatial = SPATIAL_NEIGHBOURS.of(coords, params.spatial).expand(len(direction), -1, -1)
     again = (spatial.unsqueeze(3) == similar.unsqueeze(2)).any(dim=3)
     own = torch.arange(len(coords), device=coords.device).view(1, -1, 1)
     return Candidates(

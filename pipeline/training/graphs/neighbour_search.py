@@ -4,7 +4,9 @@ By similarity: the nodes are halved again and again at the median along their le
 direction (a principal-axis tree, Sproull 1991), and every node of a leaf is compared with
 those of the ``PROBES`` leaves whose mean directions are nearest.  Leaves are of one size,
 so that everything runs in large products, and memory is bounded by a block.  Images of up
-to ``LEAF_NODES * PROBES`` nodes are searched exactly.  There is no randomness.
+to ``LEAF_NODES * PROBES`` nodes are searched exactly, which a card does without a tree.
+There is no randomness, and nothing here waits for a card but ``nearest_in_space``, which
+is asked once for an image.
 """
 
 import math
@@ -14,6 +16,9 @@ import torch
 from scipy.spatial import KDTree
 from torch import Tensor
 from torch.nn.functional import normalize, pad
+from torch.utils.weak import WeakTensorKeyDictionary
+
+from pipeline.training.graphs.block_sizes import numbers_at_once
 
 LEAF_NODES = 32
 """Most nodes of a leaf."""
@@ -21,11 +26,19 @@ LEAF_NODES = 32
 PROBES = 64
 """Leaves that a leaf is compared with, its own among them."""
 
-LEAVES_PER_BLOCK = 16
-"""Guard on memory: leaves whose similarities are held at once (16 * 32 * 2048 numbers)."""
+SEARCHED_WITHOUT_TREE = {"cpu": 0, "cuda": LEAF_NODES * PROBES}
+"""Nodes of an image up to which every two are compared outright, by kind of device.
+
+The same nodes are found with and without the tree: as far as it is exact, a product of
+all with all saves a card some hundred launches.  Beyond, the tree is less work anywhere.
+"""
 
 POWER_STEPS = 8
 """Multiplications by the covariance in search of its leading direction."""
+
+PLACES_REMEMBERED = 8_388_608
+"""Guard on memory (4 bytes a neighbour): nodes whose neighbours in space are kept; those of later images are searched
+at each use."""
 
 
 @torch.no_grad()
@@ -46,9 +59,24 @@ def most_similar(direction: Tensor, count: int) -> tuple[Tensor, Tensor]:
     place of one that was not is the node's own.
     """
     count = min(count, direction.shape[1] - 1)
+    if direction.shape[1] <= SEARCHED_WITHOUT_TREE[direction.device.type]:
+        nearest = nearest_of_all(direction, count)
+        return nearest, torch.ones_like(nearest, dtype=torch.bool)
     spaces = zip(direction, balanced_leaves(direction), strict=True)
     number, seen = zip(*(_most_similar_in_one(points, leaves, count) for points, leaves in spaces), strict=True)
     return torch.stack(number), torch.stack(seen)
+
+
+def nearest_of_all(direction: Tensor, count: int) -> Tensor:
+    """Most similar others of each node, int64 (H, n, count), by comparing every two, block by block."""
+    n_heads, n_nodes, _ = direction.shape
+    rows = max(1, numbers_at_once(direction.device) // (n_heads * n_nodes))
+    nearest = []
+    for first in range(0, n_nodes, rows):
+        product = direction[:, first : first + rows] @ direction.transpose(1, 2)
+        product.diagonal(offset=first, dim1=1, dim2=2).fill_(-torch.inf)
+        nearest.append(product.topk(count, dim=2).indices)
+    return torch.cat(nearest, dim=1)
 
 
 def _most_similar_in_one(direction: Tensor, leaves: Tensor, count: int) -> tuple[Tensor, Tensor]:
@@ -57,18 +85,20 @@ def _most_similar_in_one(direction: Tensor, leaves: Tensor, count: int) -> tuple
     # One row more, for the node that stands for none.
     points = pad(direction, (0, 0, 0, 1))[leaves]
     centre = normalize(points.mean(dim=1), dim=1)
-    number = torch.empty(n_nodes + 1, count, dtype=torch.int64, device=direction.device)
-    seen = torch.empty_like(number, dtype=torch.bool)
-    for first in range(0, len(leaves), LEAVES_PER_BLOCK):
-        block = torch.arange(first, min(first + LEAVES_PER_BLOCK, len(leaves)), device=direction.device)
+    at_once = max(1, numbers_at_once(direction.device) // (LEAF_NODES**2 * PROBES))
+    number, seen = [], []
+    for first in range(0, len(leaves), at_once):
+        block = torch.arange(first, min(first + at_once, len(leaves)), device=direction.device)
         probed = _probed_leaves(centre, block)
         names = leaves[probed].flatten(1)
         value, place = _largest_products(points[block], points[probed].flatten(1, 2), names == n_nodes, count)
         best = names.unsqueeze(1).expand(-1, leaves.shape[1], -1).gather(2, place)
         finite = value > -torch.inf
-        number[leaves[block]] = torch.where(finite, best, leaves[block].unsqueeze(2))
-        seen[leaves[block]] = finite
-    return number[:-1], seen[:-1]
+        number.append(torch.where(finite, best, leaves[block].unsqueeze(2)).flatten(0, 1))
+        seen.append(finite.flatten(0, 1))
+    # Where each node stands in the leaves; what stands for none comes last.
+    turn = leaves.flatten().argsort(stable=True)[:n_nodes]
+    return torch.cat(number)[turn], torch.cat(seen)[turn]
 
 
 def _probed_leaves(centre: Tensor, block: Tensor) -> Tensor:
@@ -119,6 +149,36 @@ def leading_direction(points: Tensor) -> Tensor:
     for _ in range(POWER_STEPS):
         axis = (covariance @ normalize(axis, dim=1).unsqueeze(2)).squeeze(2)
     return normalize(axis, dim=1)
+
+
+class SpatialNeighbours:
+    """Neighbours in space of nodes that never move: searched once, and kept as long as their positions are.
+
+    Images that share one tensor of positions, as those of several graph models do, share its
+    neighbours.
+    """
+
+    def __init__(self) -> None:
+        self._found = WeakTensorKeyDictionary()
+        self._most_kept = 0
+
+    def of(self, coords: Tensor, count: int) -> Tensor:
+        """``nearest_in_space``, as int32 (n, count)."""
+        kept: dict[int, Tensor] = self._found.get(coords, {})  # type: ignore[no-untyped-call]
+        if count in kept:
+            return kept[count]
+        nearest = nearest_in_space(coords, count).int()
+        if self._has_room(len(coords)):
+            self._found[coords] = {**kept, count: nearest}
+        return nearest
+
+    def _has_room(self, n_nodes: int) -> bool:
+        """Whether so many nodes more may be kept; those of images that are gone are counted only while all fit."""
+        self._most_kept += n_nodes
+        if self._most_kept > PLACES_REMEMBERED:
+            every = self._found.values()  # type: ignore[no-untyped-call]
+            self._most_kept = sum(len(nearest) for kept in every for nearest in kept.values()) + n_nodes
+        return self._most_kept <= PLACES_REMEMBERED
 
 
 def nearest_in_space(coords: Tensor, count: int) -> Tensor:

@@ -7,6 +7,7 @@ from torch.nn.functional import linear
 from pipeline.artefacts.learned_graphs import LearnedGraph
 from pipeline.errors import CohortError
 from pipeline.training.graphs.adjacency import PairAdjacency
+from pipeline.training.graphs.edge_kernels import at_least_float32
 from pipeline.training.graphs.generator import GraphGenerator
 from pipeline.training.graphs.image_batches import ImageBatch
 from pipeline.training.graphs.pairs import AllPairs
@@ -85,6 +86,7 @@ class PairMLP(GraphGenerator):
         return PairAdjacency(pairs, _symmetric(relaxed) * pairs.mask + identity.unsqueeze(1))
 
     def _relaxed(self, logits: Tensor) -> Tensor:
+        logits = at_least_float32(logits)
         draws = [torch.sigmoid((logits + standard_gumbel(logits)) / self.relaxation) for _ in range(self.draws)]
         return torch.stack(draws).mean(dim=0)
 
@@ -111,5 +113,8 @@ def _symmetric(relaxed: Tensor) -> Tensor:
 
 
 def standard_gumbel(like: Tensor) -> Tensor:
-    """Standard Gumbel draws, -log(Exp(1)), of the shape of ``like``."""
+    """Standard Gumbel draws, -log(Exp(1)), of the shape and type of ``like``: single precision or more.
+
+    In bfloat16 the tail would be a few steps, and equal draws would be common.
+    """
     return -torch.empty_like(like).exponential_().clamp_min(torch.finfo(like.dtype).tiny).log()

@@ -1,6 +1,7 @@
 """Packed images with graphs as PyTorch Geometric knows them."""
 
 from collections.abc import Sequence
+from itertools import accumulate
 
 import torch
 from torch import Tensor
@@ -24,7 +25,7 @@ def pyg_batch(batch: PackedBatch, edge_index: Sequence[Tensor], edge_weight: Seq
     edge_weight
         float32 (E,) of each image.
     """
-    starts = batch.starts.tolist()
+    starts = accumulate(batch.sizes, initial=0)
     return Batch(
         x=batch.x,
         pos=batch.coords,

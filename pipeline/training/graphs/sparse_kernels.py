@@ -20,8 +20,7 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.nn.functional import embedding, embedding_bag
 
-NUMBERS_PER_BLOCK = 1 << 20
-"""Guard on memory: numbers gathered at once by ``dots``."""
+from pipeline.training.graphs.block_sizes import numbers_at_once
 
 
 @dataclass(frozen=True)
@@ -71,9 +70,15 @@ class Neighbours:
     n_nodes: int
 
     @cached_property
+    def bounds(self) -> Tensor:
+        """Place of each node's first neighbour in ``target``, and E, int32 (N + 1,)."""
+        nodes = torch.arange(self.n_nodes + 1, device=self.edge_index.device)
+        return torch.searchsorted(self.edge_index[0].contiguous(), nodes, out_int32=True)
+
+    @cached_property
     def degree(self) -> Tensor:
         """Neighbours of each node, int64 (N,)."""
-        return torch.bincount(self.edge_index[0], minlength=self.n_nodes)
+        return self.bounds.diff().long()
 
     @cached_property
     def target(self) -> Tensor:
@@ -83,7 +88,7 @@ class Neighbours:
     @cached_property
     def first(self) -> Tensor:
         """Place of each node's first neighbour in ``target``, int32 (N,)."""
-        return (self.degree.cumsum(0) - self.degree).int()
+        return self.bounds[:-1]
 
 
 def product(weight: Tensor, pattern: Pattern, h: Tensor) -> Tensor:
@@ -153,7 +158,7 @@ class _Dots(Function):
         ctx.save_for_backward(g, h)
         ctx.pattern = pattern
         n_slots = pattern.column.shape[1]
-        rows = max(1, NUMBERS_PER_BLOCK // max(1, n_slots * g.shape[1]))
+        rows = max(1, numbers_at_once(g.device) // max(1, n_slots * g.shape[1]))
         result = g.new_empty(pattern.column.shape)
         with torch.autocast(g.device.type, enabled=False):
             for first in range(0, len(g), rows):

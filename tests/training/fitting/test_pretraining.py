@@ -7,17 +7,20 @@ import torch
 from pipeline.synthetic.planted import PlantedParams, plant_images
 from pipeline.training.fitting import pretraining
 from pipeline.training.fitting.pretraining import (
-    contrastive_loss,
+    contrastive_losses,
     drawn_rows,
     log_mean_exp,
+    pairs_of,
+    picked,
     pretrain,
-    signature_loss,
+    signature_losses,
 )
 from pipeline.training.graphs.generator import NoGraph
 from pipeline.training.graphs.image_batches import NodeImage, PaddedBatch
 from pipeline.training.graphs.metric_generator import Metric, MetricParams
 from pipeline.training.graphs.pair_mlp import PairMLP
 from pipeline.training.params import Settings
+from tests.training.watched_kernels import Watched
 
 PARAMS = PlantedParams(n_images=80, n_pairs=6, n_distractors=2, key_dim=4, nuisance_dim=4)
 SETTINGS = Settings(pretraining_steps=100)
@@ -50,7 +53,7 @@ def partners_found(generator, images, nodes):
 
 
 def loss_of_all(generator, batch):
-    return contrastive_loss(generator, batch, drawn_rows(batch, 100, torch.Generator()))
+    return contrastive_losses(generator, batch, drawn_rows(batch, 100, torch.Generator())).mean()
 
 
 def test_pairs_of_unseen_images_are_found_without_labels():
@@ -154,8 +157,9 @@ def test_the_null_of_two_images_of_three_patches_by_hand():
     batch = PaddedBatch.of([NodeImage(x, torch.zeros(3, 2), 0) for x in (east, south)])
     # Means of t cos: 1.5 and 0 of the own image, -1 and -2 of the other one.
     expected = (2 * math.log1p(math.exp(-1 - 1.5)) + math.log1p(math.exp(-2))) / 3
-    told = signature_loss(generator, batch, drawn_rows(batch, 100, torch.Generator()))
-    assert told.item() == pytest.approx(expected, rel=1e-5)
+    losses = signature_losses(generator, batch, drawn_rows(batch, 100, torch.Generator()))
+    assert losses.mean().item() == pytest.approx(expected, rel=1e-5)
+    assert losses.told() == pytest.approx(expected, rel=1e-5)
 
 
 def test_identical_images_have_the_loss_of_chance():
@@ -186,8 +190,48 @@ def test_rows_of_large_images_are_real_patches_each_once_and_few(random_images):
 
 def test_the_loss_of_all_patches_is_the_mean_over_parts_of_them(random_images):
     generator, batch = drawn(5), PaddedBatch.of(random_images([6, 6]))
-    parts = [contrastive_loss(generator, batch, torch.arange(6).expand(2, -1)[:, s]) for s in (slice(2), slice(2, 6))]
+    rows = torch.arange(6).expand(2, -1)
+    parts = [contrastive_losses(generator, batch, rows[:, s]).mean() for s in (slice(2), slice(2, 6))]
     assert loss_of_all(generator, batch).item() == pytest.approx((2 * parts[0] + 4 * parts[1]).item() / 6)
+
+
+def test_patches_are_picked_to_the_bit_and_their_gradient_goes_back_to_the_bit(random_images):
+    batch = PaddedBatch.of(random_images([40, 100, 3]))
+    rows = drawn_rows(batch, 20, torch.Generator().manual_seed(0))
+    directions = torch.randn(3, 2, 100, 4, generator=torch.Generator().manual_seed(1), requires_grad=True)
+    weights = torch.randn(3, 2, rows.shape[1], 4, generator=torch.Generator().manual_seed(2))
+    by_product, by_index = picked(directions, rows), directions.take_along_dim(rows[:, None, :, None], dim=2)
+    assert torch.equal(by_product, by_index)
+    gradients = [torch.autograd.grad((chosen * weights).sum(), directions)[0] for chosen in (by_product, by_index)]
+    assert torch.equal(*gradients)
+
+
+def test_all_rows_are_as_if_each_were_named(random_images):
+    generator, batch = drawn(5), PaddedBatch.of(random_images([6, 4, 1]))
+    named = torch.arange(6).expand(3, -1)
+    assert torch.equal(pairs_of(None, batch), pairs_of(named, batch))
+    every, each = (contrastive_losses(generator, batch, rows) for rows in (None, named))
+    assert torch.equal(every.each, each.each)
+    assert torch.equal(every.counts, each.counts)
+
+
+def test_the_mean_of_a_step_has_the_gradient_of_the_mean_that_is_told_to_the_bit(random_images):
+    batch, gradients = PaddedBatch.of(random_images([6, 4, 1])), []
+    for mean in (lambda losses: losses.mean(), lambda losses: losses.each[losses.counts].mean()):
+        generator = drawn(5)
+        mean(contrastive_losses(generator, batch, None)).backward()
+        gradients.append(generator.project.weight.grad)
+    assert torch.equal(*gradients)
+
+
+@pytest.mark.parametrize("dense_limit", [0, 4], ids=["all patches", "some patches"])
+def test_a_step_waits_for_nothing_and_sorts_no_gradient(dense_limit, random_images):
+    generator, batch = drawn(5), PaddedBatch.of(random_images([6, 9, 1, 4]))
+    rows = drawn_rows(batch, dense_limit, torch.Generator())
+    with Watched() as watched:
+        contrastive_losses(generator, batch, rows).mean().backward()
+    assert not watched.waits
+    assert not watched.sorts
 
 
 def test_log_mean_exp_by_hand():

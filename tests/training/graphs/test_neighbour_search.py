@@ -4,9 +4,11 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
+from pipeline.training.graphs import block_sizes, neighbour_search
 from pipeline.training.graphs.neighbour_search import (
     LEAF_NODES,
     PROBES,
+    SpatialNeighbours,
     balanced_leaves,
     leading_direction,
     most_similar,
@@ -92,3 +94,57 @@ def test_nodes_in_one_place_are_not_their_own_neighbours():
     nearest = nearest_in_space(torch.zeros(30, 2), 3)
     assert nearest.shape == (30, 3)
     assert not (nearest == torch.arange(30).unsqueeze(1)).any()
+
+
+@pytest.mark.parametrize("n_nodes", [2, 33, 700])
+def test_without_a_tree_the_same_nodes_are_found_in_blocks_of_any_size(n_nodes, monkeypatch):
+    direction = unit_vectors(2, n_nodes)
+    by_tree, seen = most_similar(direction, 7)
+    monkeypatch.setitem(neighbour_search.SEARCHED_WITHOUT_TREE, "cpu", 700)
+    monkeypatch.setitem(block_sizes.NUMBERS_AT_ONCE, "cpu", 2 * n_nodes * 50)
+    number, all_seen = most_similar(direction, 7)
+    assert torch.equal(number, by_tree)
+    assert torch.equal(all_seen, seen)
+
+
+def test_the_size_of_a_block_changes_no_answer(monkeypatch):
+    direction = unit_vectors(1, 3000)
+    expected = most_similar(direction, 5)
+    for at_once in (1, 1 << 27):
+        monkeypatch.setitem(block_sizes.NUMBERS_AT_ONCE, "cpu", at_once)
+        found = most_similar(direction, 5)
+        assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
+
+
+def test_neighbours_in_space_are_searched_once_for_positions_that_live(monkeypatch):
+    searched = []
+
+    def search(coords, count):
+        searched.append((len(coords), count))
+        return nearest_in_space(coords, count)
+
+    monkeypatch.setattr(neighbour_search, "nearest_in_space", search)
+    neighbours = SpatialNeighbours()
+    coords, others = torch.rand(20, 2), torch.rand(30, 2)
+    for _ in range(3):
+        assert torch.equal(neighbours.of(coords, 4).long(), nearest_in_space(coords, 4))
+        neighbours.of(others, 4)
+        neighbours.of(coords, 2)
+    assert searched == [(20, 4), (30, 4), (20, 2)]
+
+
+def test_neighbours_in_space_of_images_beyond_the_room_are_searched_at_each_use(monkeypatch):
+    searched = []
+    monkeypatch.setattr(neighbour_search, "PLACES_REMEMBERED", 50)
+    monkeypatch.setattr(
+        neighbour_search, "nearest_in_space", lambda coords, count: searched.append(len(coords)) or coords[:, :count]
+    )
+    neighbours = SpatialNeighbours()
+    first, second = torch.rand(30, 2), torch.rand(40, 2)
+    for coords in (first, second, first, second):
+        neighbours.of(coords, 1)
+    assert searched == [30, 40, 40]
+    del first
+    neighbours.of(second, 1)
+    neighbours.of(second, 1)
+    assert searched == [30, 40, 40, 40]

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from pipeline.errors import CohortError
+from pipeline.training.graphs import pair_mlp
 from pipeline.training.graphs.image_batches import NodeImage, PackedBatch, PaddedBatch
 from pipeline.training.graphs.pair_mlp import PairMLP, standard_gumbel
 
@@ -40,6 +41,17 @@ def test_it_is_noisy_in_training_only_unless_asked(batch):
     assert not torch.equal(stochastic(batch).weights, stochastic(batch).weights)
     first, second = stochastic.learned_graphs(batch), stochastic.learned_graphs(batch)
     assert all(np.array_equal(a.weight, b.weight) for a, b in zip(first, second, strict=True))
+
+
+def test_noise_is_drawn_in_single_precision_whatever_the_rest_is_in(batch, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(pair_mlp, "standard_gumbel", lambda like: drawn.append(standard_gumbel(like)) or drawn[-1])
+    with torch.autocast("cpu", torch.bfloat16):
+        weights = PairMLP(5)(batch).weights
+    (noise,) = drawn
+    assert noise.dtype == weights.dtype == torch.float32
+    # Bfloat16 has 8 bits: the same noise in it is another one.
+    assert not torch.equal(noise, noise.bfloat16().float())
 
 
 def test_averaging_draws_lowers_the_noise(batch):

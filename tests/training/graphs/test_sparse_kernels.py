@@ -56,7 +56,7 @@ def test_products_are_those_of_the_dense_matrix(weight, pattern, g, h):
 
 
 def test_dots_in_blocks_are_those_at_once(pattern, g, h, monkeypatch):
-    monkeypatch.setattr(sparse_kernels, "NUMBERS_PER_BLOCK", 2 * SLOTS * WIDTH)
+    monkeypatch.setattr(sparse_kernels, "numbers_at_once", lambda _: 2 * SLOTS * WIDTH)
     torch.testing.assert_close(dots(g, pattern, h), gathered(g, pattern, h))
 
 
