@@ -19,7 +19,7 @@ options = arguments()
 DEVICE = torch.device(options.device)
 GPU = DEVICE.type == "cuda"
 report = Report(options, f"sparse/{DEVICE.type}")
-asked = Namespace(device=options.device, similar=16, spatial=8, repeats=2, limit_gib=1e6)
+asked = Namespace(device=options.device, similar=16, spatial=8, target_degree=0, repeats=2, limit_gib=1e6)
 if not GPU:
     bench.resource.setrlimit = lambda *_: None  # the limit is of a process of its own
 
