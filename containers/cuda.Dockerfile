@@ -1,7 +1,7 @@
 # Written by `make containers` from envs/; build with `docker build -f containers/cuda.Dockerfile -t abignet:cuda .`.
 FROM condaforge/miniforge3:latest
 LABEL io.github.snakemake.containerized="true"
-LABEL io.github.snakemake.conda_env_hash="87dde7fbf53421d52dd4222a0a8b51e0cdacaf9115aab5cc5b74f14256435fea"
+LABEL io.github.snakemake.conda_env_hash="4f052b3a47a0c1da0784dd52878b7de03384cd379789c4916f331402c874ff3f"
 # Conda environment:
 #   source: envs/cellgraph.yaml
 #   prefix: /conda-envs/ed330b8bb55ece55f088ea9a76950bfe
@@ -26,8 +26,8 @@ RUN mkdir -p /conda-envs/ed330b8bb55ece55f088ea9a76950bfe
 COPY envs/cellgraph.yaml /conda-envs/ed330b8bb55ece55f088ea9a76950bfe/environment.yaml
 # Conda environment:
 #   source: envs/nuclei-cuda.yaml
-#   prefix: /conda-envs/4813b0f7909468bdf75c67f70798a1fe
-#   # Environment of the rule segment_nuclei with CUDA (config: device: cuda, or gpus above 0).
+#   prefix: /conda-envs/9c9d1f53040db54fb33c68f23a7f35c6
+#   # Environment of the rule segment_nuclei with CUDA (where jobs ask for a card: docs/gpu.md).
 #   channels:
 #     - conda-forge
 #     - nodefaults
@@ -53,8 +53,8 @@ COPY envs/cellgraph.yaml /conda-envs/ed330b8bb55ece55f088ea9a76950bfe/environmen
 #     - pytorch-gpu=2.13.0
 #     - openvino=2026.4.1
 #     - __cuda
-RUN mkdir -p /conda-envs/4813b0f7909468bdf75c67f70798a1fe
-COPY envs/nuclei-cuda.yaml /conda-envs/4813b0f7909468bdf75c67f70798a1fe/environment.yaml
+RUN mkdir -p /conda-envs/9c9d1f53040db54fb33c68f23a7f35c6
+COPY envs/nuclei-cuda.yaml /conda-envs/9c9d1f53040db54fb33c68f23a7f35c6/environment.yaml
 # Conda environment:
 #   source: envs/report.yaml
 #   prefix: /conda-envs/3d3161a09905b7430debcc3b7d25c420
@@ -113,8 +113,8 @@ RUN mkdir -p /conda-envs/9061ddbdd2212b313ea2a1ab60152685
 COPY envs/tiling.yaml /conda-envs/9061ddbdd2212b313ea2a1ab60152685/environment.yaml
 # Conda environment:
 #   source: envs/training-cuda.yaml
-#   prefix: /conda-envs/f5e208253bcea5ee88ca1a5d10e86961
-#   # Environment of the rules train_fold, explain_fold, interpret, train_final and predict with CUDA (config: device: cuda, or gpus above 0).
+#   prefix: /conda-envs/792a34692f4725892d4df4a18c08637a
+#   # Environment of the rules train_fold, explain_fold, interpret, train_final and predict with CUDA (where jobs ask for a card: docs/gpu.md).
 #   channels:
 #     - conda-forge
 #     - nodefaults
@@ -139,8 +139,8 @@ COPY envs/tiling.yaml /conda-envs/9061ddbdd2212b313ea2a1ab60152685/environment.y
 #         - tensordict==0.15.3
 #         - torchmetrics==1.9.0
 #         - torchmil==1.0.2
-RUN mkdir -p /conda-envs/f5e208253bcea5ee88ca1a5d10e86961
-COPY envs/training-cuda.yaml /conda-envs/f5e208253bcea5ee88ca1a5d10e86961/environment.yaml
+RUN mkdir -p /conda-envs/792a34692f4725892d4df4a18c08637a
+COPY envs/training-cuda.yaml /conda-envs/792a34692f4725892d4df4a18c08637a/environment.yaml
 # Conda environment:
 #   source: envs/training.yaml
 #   prefix: /conda-envs/af5bb4c95351d667daee7ce2256837ad
@@ -172,9 +172,9 @@ RUN mkdir -p /conda-envs/af5bb4c95351d667daee7ce2256837ad
 COPY envs/training.yaml /conda-envs/af5bb4c95351d667daee7ce2256837ad/environment.yaml
 
 RUN conda env create --prefix /conda-envs/ed330b8bb55ece55f088ea9a76950bfe --file /conda-envs/ed330b8bb55ece55f088ea9a76950bfe/environment.yaml && \
-    conda env create --prefix /conda-envs/4813b0f7909468bdf75c67f70798a1fe --file /conda-envs/4813b0f7909468bdf75c67f70798a1fe/environment.yaml && \
+    conda env create --prefix /conda-envs/9c9d1f53040db54fb33c68f23a7f35c6 --file /conda-envs/9c9d1f53040db54fb33c68f23a7f35c6/environment.yaml && \
     conda env create --prefix /conda-envs/3d3161a09905b7430debcc3b7d25c420 --file /conda-envs/3d3161a09905b7430debcc3b7d25c420/environment.yaml && \
     conda env create --prefix /conda-envs/9061ddbdd2212b313ea2a1ab60152685 --file /conda-envs/9061ddbdd2212b313ea2a1ab60152685/environment.yaml && \
-    conda env create --prefix /conda-envs/f5e208253bcea5ee88ca1a5d10e86961 --file /conda-envs/f5e208253bcea5ee88ca1a5d10e86961/environment.yaml && \
+    conda env create --prefix /conda-envs/792a34692f4725892d4df4a18c08637a --file /conda-envs/792a34692f4725892d4df4a18c08637a/environment.yaml && \
     conda env create --prefix /conda-envs/af5bb4c95351d667daee7ce2256837ad --file /conda-envs/af5bb4c95351d667daee7ce2256837ad/environment.yaml && \
     conda clean --all -y

@@ -43,13 +43,16 @@ class RunKeys(Tunables):
         Text("a name of letters, digits, '.', '_' and '-' that starts with a letter or digit", NAME),
     )
     device: Device = choice(
-        "auto", Device, "auto: CUDA where a job sees it, else CPU; cpu; cuda: error without CUDA, jobs ask for a GPU"
+        "auto",
+        Device,
+        "of networks; auto: cards (CUDA) where they are known, else the processor; cpu; cuda: error without a card "
+        "(docs/gpu.md, Scheduling)",
     )
     gpus: int = tunable(
         0,
         Number(0, 10_000, is_whole=True),
-        "cards that jobs may count on with device: auto; 0: none is known, networks ask for none and have environments "
-        "for a CPU; more: each job of a network asks for one and has an environment with CUDA",
+        "cards that jobs may take at once, one each; 0: all of this machine, or what SLURM gives, where device: auto "
+        "asks for none",
     )
     container: str | None = tunable(
         None,

@@ -12,7 +12,7 @@ ROOMS = {"tiling", "nuclei", "cellgraph", "training", "report", "exports", "view
 DOORWAYS = {"cli", "commands", "config", "config_files", "config_keys", "plain_yaml", "__main__"}
 """What may import any room, and what only planning and the command need."""
 
-FOUNDATION = {"slides", "artefacts", "batches", "cluster"}
+FOUNDATION = {"slides", "artefacts", "batches", "cards", "cluster"}
 """Parts of the foundation that are packages."""
 
 ENTERS_NO_ROOM = {"run_batch"}

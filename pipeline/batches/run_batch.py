@@ -60,7 +60,9 @@ class _Named(dict[str, Any]):
         return self[name]
 
 
-def run_batch(script: str | Path, jobs: Sequence[Mapping[str, Any]], kept_root: str | Path) -> None:
+def run_batch(
+    script: str | Path, jobs: Sequence[Mapping[str, Any]], kept_root: str | Path, resources: Mapping[str, Any]
+) -> None:
     """Make the artefacts of a batch of images, each by itself, and put all in their places when none has failed.
 
     Artefacts that are set aside and were made from the same files, with the same parameters and source, are kept.  An
@@ -74,6 +76,8 @@ def run_batch(script: str | Path, jobs: Sequence[Mapping[str, Any]], kept_root: 
         Fields of an ``ImageJob`` for each image.
     kept_root
         Folder of what is set aside for this stage; see ``KeptArtefacts``.
+    resources
+        What the job of the batch asked for, which its images share.
 
     Raises
     ------
@@ -89,7 +93,7 @@ def run_batch(script: str | Path, jobs: Sequence[Mapping[str, Any]], kept_root: 
         key, aside = image.key(digest), kept[image.slide_id]
         if aside.are_made_by(key, image.places):
             n_kept += 1
-        elif (reason := _failure(script, image, aside)) is None:
+        elif (reason := _failure(script, image, aside, resources)) is None:
             aside.finish(key, image.places)
         else:
             failures[image.slide_id] = reason
@@ -106,7 +110,7 @@ def run_batch(script: str | Path, jobs: Sequence[Mapping[str, Any]], kept_root: 
         kept[image.slide_id].put_in_place(image.places)
 
 
-def _failure(script: str | Path, image: ImageJob, aside: KeptArtefacts) -> str | None:
+def _failure(script: str | Path, image: ImageJob, aside: KeptArtefacts, resources: Mapping[str, Any]) -> str | None:
     """Run the script of a stage for one image, its artefacts going aside; why it failed, None where it did not."""
     aside.begin()
     job = _Named(
@@ -114,6 +118,7 @@ def _failure(script: str | Path, image: ImageJob, aside: KeptArtefacts) -> str |
         output=_Named({role: str(aside.aside(place)) for role, place in image.output.items()}),
         params=_Named(image.params),
         wildcards=_Named(slide=image.slide_id),
+        resources=resources,
         log=[image.log],
     )
     try:

@@ -4,11 +4,16 @@ import platform
 import shutil
 import sys
 from importlib import import_module, metadata
+from itertools import product
+from typing import get_args
 
 import click
 
 from pipeline import __version__
+from pipeline.cards.card_plan import CardPlan, Place, plan_cards
+from pipeline.cards.visible_cards import cards_of_jobs
 from pipeline.commands.third_party import distribution_of, third_party_imports
+from pipeline.config_keys import Device
 from pipeline.errors import AbignetError
 from pipeline.provenance import source_digest
 from pipeline.reachability import package_modules
@@ -83,9 +88,26 @@ def _weights_faults() -> list[str]:
 
 
 def _report_devices() -> None:
+    """Say which cards there are and what jobs of a workflow on this machine do by each value of ``device``."""
     import torch
 
     devices = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
     click.echo(
         f"CUDA: {', '.join(devices) or 'none; networks run on the CPU'}; torch threads: {torch.get_num_threads()}"
     )
+    cards = cards_of_jobs(torch_of_jobs_is_here=True)
+    click.echo(f"cards that jobs may take: {', '.join(cards.names) or 'none'} ({cards.why_no_more})")
+    places = {"here": Place(True, len(cards.names), cards.why_no_more)}
+    if shutil.which("sbatch"):
+        places["in SLURM"] = Place(False)
+    for (where, place), device in product(places.items(), get_args(Device)):
+        click.echo(f"  device: {device:4} {where:8}  {_said(plan_cards(device, 0, place))}")
+
+
+def _said(plan: CardPlan) -> str:
+    """What jobs of a network get by a plan, in words."""
+    if plan.fault is not None:
+        return f"refused: {plan.fault}"
+    if plan.per_job == 0:
+        return "jobs run on the processor"
+    return f"one card a job, {plan.at_once or 'as many as there are'} at once"

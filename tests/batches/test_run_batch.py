@@ -55,7 +55,7 @@ class Stage:
             (self.folder / f"{slide_id}.tiles").write_text(text)
             self.kept(slide_id).set_aside([self.nuclei(slide_id)])
             self.nuclei(slide_id).unlink(missing_ok=True)
-        run_batch(self.script, [self.job(slide_id, **kwargs) for slide_id in tiles], self.folder / "kept")
+        run_batch(self.script, [self.job(slide_id, **kwargs) for slide_id in tiles], self.folder / "kept", {})
         return self.order.read_text().split()
 
     def kept(self, slide_id):

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from pipeline.cards.visible_cards import JobCards
 from pipeline.commands import doctor
 from pipeline.commands.doctor import OPTIONAL_PACKAGES, command
 from pipeline.errors import AbignetError, WeightsError
@@ -73,6 +74,30 @@ def test_missing_weights_are_an_error(two_packages, monkeypatch, tmp_path):
     assert isinstance(result.exception, AbignetError)
     assert not isinstance(result.exception, WeightsError)
     assert str(tmp_path) in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        ((), ["jobs run on the processor", "jobs run on the processor", "refused: device: cuda and gpus: 0 want 1 of"]),
+        (("GPU-a", "GPU-b"), ["one card a job, 2 at once", "jobs run on the processor", "one card a job, 2 at once"]),
+    ],
+)
+def test_what_jobs_do_here_is_said(names, said, two_packages, monkeypatch):
+    monkeypatch.setattr(doctor, "cards_of_jobs", lambda **_: JobCards(names, "nvidia-smi lists no more"))
+    monkeypatch.setattr(doctor.shutil, "which", lambda program: None)
+    lines = examine().output.splitlines()
+    assert f"cards that jobs may take: {', '.join(names) or 'none'} (nvidia-smi lists no more)" in lines
+    for device, words in zip(("auto", "cpu ", "cuda"), said, strict=True):
+        assert any(line.startswith(f"  device: {device} here      {words}") for line in lines), device
+    assert not any("in SLURM" in line for line in lines)
+
+
+def test_what_jobs_do_in_slurm_is_said_where_it_is(two_packages, monkeypatch):
+    monkeypatch.setattr(doctor.shutil, "which", lambda program: f"/usr/bin/{program}")
+    lines = examine().output.splitlines()
+    assert "  device: auto in SLURM  jobs run on the processor" in lines
+    assert "  device: cuda in SLURM  one card a job, as many as there are at once" in lines
 
 
 def test_doctor_finds_what_the_default_configuration_needs(capsys):

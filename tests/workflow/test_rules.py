@@ -77,8 +77,16 @@ def test_each_rule_names_its_log_benchmark_script_and_resources_after_itself(rul
 
 
 @pytest.mark.parametrize("rule", ["segment_nuclei", "train_fold", "explain_fold", "train_final", "predict"])
-def test_rules_with_a_network_ask_for_a_gpu_by_the_config(rule):
+def test_rules_with_a_network_ask_for_a_gpu_by_the_config_and_use_what_they_have(rule):
     assert "gpu=GPUS" in WORK[rule]
+    script = (ROOT / f"workflow/scripts/{rule}.py").read_text()
+    assert "card_of_job(snakemake.params.device, snakemake.resources) as device:" in script
+    assert "device=device," in script
+
+
+def test_no_other_rule_asks_for_a_gpu_or_is_told_a_device():
+    asking = {rule for rule, body in WORK.items() if "gpu=" in body or "device=" in body}
+    assert asking == {"segment_nuclei", "train_fold", "explain_fold", "train_final", "predict"}
 
 
 @pytest.mark.parametrize("rule", RULES)

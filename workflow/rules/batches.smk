@@ -31,4 +31,5 @@ for name, (stage, batch) in BATCH_OF_RULE.items():
 
 
 onstart:
+    require_cards()
     begin_batches()

@@ -9,10 +9,12 @@ import shlex
 import shutil
 import sys
 import time
-from functools import cache
+from contextlib import redirect_stderr
+from functools import cache, partial
 from itertools import takewhile
 from pathlib import Path
 
+from snakemake.cli import parse_args
 from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import DeploymentMethod
 from snakemake_interface_executor_plugins.registry import ExecutorPluginRegistry
@@ -24,7 +26,9 @@ from pipeline.artefacts.sheet_columns import NAME as SLIDE_ID_PATTERN
 from pipeline.batches.kept_artefacts import KeptArtefacts
 from pipeline.batches.membership import batches_of, is_small
 from pipeline.config import check_config, overlay_texts, params
-from pipeline.devices import gpus_of_a_job, require_solvable
+from pipeline.cards.card_of_job import SHARED_OUT
+from pipeline.cards.card_plan import Place, plan_cards, require_solvable
+from pipeline.cards.visible_cards import JobCards, cards_of_jobs
 from pipeline.errors import AbignetError
 from pipeline.nuclei.params import NucleiParams
 from pipeline.nuclei.network.weights_files import weights_of
@@ -124,11 +128,47 @@ def targeted(slides):
     return slides if ALLOWED is None else []
 
 
+def runs_here():
+    """Whether jobs run on this machine; Snakemake knows its executor only after rules are read."""
+    if workflow.remote_exec:
+        return False
+    if workflow.resource_settings.nodes is None:
+        return True
+    with redirect_stderr(io.StringIO()):  # what it says of profiles it has said before
+        _, asked = parse_args(sys.argv[1:])
+    plugin = ExecutorPluginRegistry().get_plugin(asked.executor or "local")
+    return plugin.common_settings.local_exec
+
+
+def cards_here():
+    """Cards of this machine that jobs may take."""
+    if not RUNS_HERE or config["device"] == "cpu":
+        return JobCards((), "jobs take none of them")
+    return stopping(partial(cards_of_jobs, torch_of_jobs_is_here=not WITH_CONDA))
+
+
+def share_out_cards():
+    """Tell jobs on this machine between which cards they choose, and Snakemake how many of them have one at once."""
+    os.environ.pop(SHARED_OUT, None)
+    if GPUS and CARDS.names:
+        os.environ[SHARED_OUT] = ",".join(CARDS.names)
+    if CARD_PLAN.at_once and "gpu" not in workflow.global_resources:
+        workflow.register_resource("gpu", CARD_PLAN.at_once)
+
+
+def require_cards():
+    """Stop a run whose jobs would wait for cards that are not there."""
+    asking = (job.rule.resources.get("gpu") for job in workflow.dag.needrun_jobs())
+    if CARD_PLAN.fault and not workflow.touch and any(asking):
+        raise WorkflowError(CARD_PLAN.fault)
+
+
 def environment(room):
-    """Path of a room's conda environment; the one with CUDA where its jobs ask for a card."""
+    """Path of a room's conda environment; the one with CUDA exactly where its jobs ask for a card."""
     if room == "nuclei" and config["nuclei"]["segmenter"] == "cellpose_sam":
         return "../../envs/nuclei-sam.yaml"
-    return f"../../envs/{room}-cuda.yaml" if GPUS else f"../../envs/{room}.yaml"
+    takes_card = GPUS and (room != "nuclei" or WEIGHTS)
+    return f"../../envs/{room}-cuda.yaml" if takes_card else f"../../envs/{room}.yaml"
 
 
 def more_memory(mem_mb):
@@ -416,6 +456,7 @@ stopping(overlay_texts, config, workflow.config_settings.config)
 stopping(check_config, config)
 
 ALLOWED = allowed_rules()
+WITH_CONDA = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
 OUT = config["outdir"].rstrip("/")
 RUN = config["run"]
 stopping(require_folder, OUT)
@@ -483,11 +524,17 @@ if PREDICTED and config["prediction"]["method"] not in METHODS:
     )
 # What is held of a cohort, and as much again for one slide, its batches and what is read ahead.
 TRAINING_MB = 4000 + int(1024 * config["training"]["memory_gib"])
-GPUS = gpus_of_a_job(config["device"], config["gpus"])
-if (
-    workflow.is_main_process
-    and DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
-):
+RUNS_HERE = runs_here()
+CARDS = cards_here()
+CARD_PLAN = plan_cards(
+    config["device"],
+    config["gpus"],
+    Place(RUNS_HERE, len(CARDS.names), CARDS.why_no_more),
+)
+GPUS = CARD_PLAN.per_job
+if workflow.is_main_process:
+    share_out_cards()
+if workflow.is_main_process and WITH_CONDA:
     stopping(
         require_solvable,
         [
@@ -496,23 +543,6 @@ if (
             if file.endswith(WITH_CUDA)
         ],
     )
-# Small images of which every stage is the ordinary one share jobs.
-ORDINARY = [
-    slide
-    for slide in COMPUTED
-    if slide not in {*TILED_ELSEWHERE, *SEGMENTED_ELSEWHERE, *WITHOUT_SLIDE, *BESIDE}
-]
-BATCHES = batches_of(
-    [slide for slide in ORDINARY if is_small(SLIDES[slide].path)],
-    config["rois_per_job"],
-)
-BATCHED = {slide for slides in BATCHES.values() for slide in slides}
-# Slides that have jobs of their own; any, where none is in a batch.
-ALONE = (
-    alternatives([slide for slide in SLIDES if slide not in BATCHED])
-    if BATCHED
-    else SLIDE_ID_PATTERN
-)
 # Stages that take batches, with their environments.
 BATCHED_STAGES = {
     "tile_slide": "../../envs/tiling.yaml",

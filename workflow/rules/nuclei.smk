@@ -20,7 +20,7 @@ rule segment_nuclei:
     resources:
         mem_mb=more_memory(4000),
         runtime=24 * 60,
-        gpu=GPUS,
+        gpu=GPUS if WEIGHTS else 0,
     params:
         nuclei=section("nuclei"),
         device=config["device"],

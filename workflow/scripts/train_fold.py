@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
+from pipeline.cards.card_of_job import card_of_job
 from pipeline.logs import job_log
 from pipeline.training.cohort.roles import Split
 from pipeline.training.fitting.training_job import TrainingJob
 from pipeline.training.params import TrainingParams
 from pipeline.training.train_fold import train_fold
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake.log[0]), card_of_job(snakemake.params.device, snakemake.resources) as device:
     train_fold(
         snakemake.input.splits,
         Path(snakemake.params.features),
@@ -17,7 +18,7 @@ with job_log(snakemake.log[0]):
             method=snakemake.wildcards.method,
             split=Split(seed=int(snakemake.wildcards.seed), fold=int(snakemake.wildcards.fold)),
             params=TrainingParams(**snakemake.config["training"] | snakemake.params.training),
-            device=snakemake.params.device,
+            device=device,
             source=snakemake.params.source,
             partial_dir=Path(snakemake.params.partial),
             on_mismatch=snakemake.params.on_mismatch,
