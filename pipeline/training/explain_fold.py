@@ -75,7 +75,7 @@ def explain_fold(
         upstream={**upstream, "features": cohort.digest},
     )
     header = EvidenceHeader(model.class_names, model.feature_names, model.spec.name)
-    with deterministic_torch(STOCHASTIC_SEED, model.spec.settings.threads, place):
+    with deterministic_torch(STOCHASTIC_SEED, model.spec.settings.threads, place, tf32=model.fitting.tf32):
         write_evidence(fold / EVIDENCE, header, _each(model, cohort, graphs, params), provenance)
         found = _faithfulness(model, cohort, graphs, EvidenceStore(fold / EVIDENCE), params.curve_images)
         write_faithfulness(fold / FAITHFULNESS, found, provenance)

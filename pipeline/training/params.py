@@ -160,6 +160,11 @@ class FittingParams(Tunables, section="training"):
     precision: Precision = choice(
         "float32", Precision, "or bfloat16: mixed precision in training, on CUDA and with first_order only"
     )
+    tf32: bool = flag(
+        False,
+        "whether a card rounds what it multiplies in float32 to TF32 (10 bits of fraction), trained or applied: "
+        "faster with many patches; a model's probabilities on card and processor agree to 1e-4 without, 5e-3 with it",
+    )
     temperature_scaling: bool = flag(
         False,
         "divide logits by one number fitted on the `select` images (Guo et al. 2017): honest probabilities, same "

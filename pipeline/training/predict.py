@@ -75,7 +75,7 @@ def predict(
     upstream = {"model": file_digest(model_path), "features": cohort.digest}
     provenance = record(params=fitted_by(model.spec, model.fitting), source=source, upstream=upstream)
     provenance |= noted_mismatches(mismatches)
-    with deterministic_torch(STOCHASTIC_SEED, model.spec.settings.threads, place):
+    with deterministic_torch(STOCHASTIC_SEED, model.spec.settings.threads, place, tf32=model.fitting.tf32):
         images = model.images([cohort.slides[row.slide_id] for row in full], place)
         n_classes = len(model.class_names)
         probabilities = predict_probabilities(model.network, images, n_classes=n_classes, temperature=model.temperature)

@@ -32,7 +32,6 @@ from pipeline.training.classifiers.pooled_and_graph import PooledAndGraph
 from pipeline.training.classifiers.pooled_linear import PooledLinear
 from pipeline.training.classifiers.pooled_path import PooledPath
 from pipeline.training.classifiers.relational_gcn import RelationalGCN
-from pipeline.training.cohort.determinism import deterministic_torch
 from pipeline.training.fitting.best_pooled_linear import best_pooled_linear
 from pipeline.training.fitting.bilevel import EpochRecord
 from pipeline.training.fitting.fitting_task import FittingTask
@@ -204,7 +203,7 @@ class PartwiseModels:
         """
         stage, task = stage_of(spec, searched is not None), self._fits.task
         purpose = (spec.name, f"model {len(self.models)}", stage)
-        with deterministic_torch(task.seeds.of(*purpose, "weights"), spec.settings.threads, task.device):
+        with task.deterministic(task.seeds.of(*purpose, "weights")):
             network = build_model(spec, self._fits.n_features, len(self._fits.class_weight)).to(task.device)
             if isinstance(network.classifier, RelationalGCN):
                 network.classifier.start_at_zero()

@@ -12,7 +12,7 @@ from pipeline.logs import get_logger
 from pipeline.training.classifiers.image_classifier import build_model
 from pipeline.training.classifiers.logistic_pooled import LogisticPooled
 from pipeline.training.cohort.cohort_nodes import CohortNodes, nonempty
-from pipeline.training.cohort.determinism import check_precision, deterministic_torch
+from pipeline.training.cohort.determinism import check_precision
 from pipeline.training.cohort.feature_scaling import fit_scaler
 from pipeline.training.cohort.node_scaler import NodeScaler
 from pipeline.training.cohort.roles import slides_with_roles
@@ -118,7 +118,7 @@ def _fit(
     """Fit whatever the method is."""
     spec, balanced = task.spec, task.spec.settings.class_weights
     weight = class_weight(images, len(classes), balanced=balanced).to(task.device)
-    with deterministic_torch(task.seeds.of(spec.name, "weights"), spec.settings.threads, task.device):
+    with task.deterministic(task.seeds.of(spec.name, "weights")):
         if spec.beside_pooled:
             crossed = cross_fit(images, n_features, weight, task, unfinished)
             return _Fit(crossed.network, crossed.history, crossed.held_out, crossed.gate)

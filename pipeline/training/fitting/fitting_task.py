@@ -1,9 +1,11 @@
 """What is fitted, and how."""
 
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 
 import torch
 
+from pipeline.training.cohort.determinism import deterministic_torch
 from pipeline.training.cohort.seeds import Seeds
 from pipeline.training.methods.presets import MethodSpec
 from pipeline.training.params import DEFAULT_FITTING, FittingParams
@@ -29,6 +31,10 @@ class FittingTask:
     seeds: Seeds
     device: torch.device
     fitting: FittingParams = DEFAULT_FITTING
+
+    def deterministic(self, seed: int) -> AbstractContextManager[None]:
+        """A block with torch seeded, and the threads, kernels and products of this fit (``deterministic_torch``)."""
+        return deterministic_torch(seed, self.spec.settings.threads, self.device, tf32=self.fitting.tf32)
 
 
 def fitted_by(spec: MethodSpec, fitting: FittingParams) -> dict[str, object]:

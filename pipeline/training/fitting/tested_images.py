@@ -13,7 +13,6 @@ from pipeline.artefacts.predictions import PREDICTIONS, prediction_frame, write_
 from pipeline.errors import CohortError
 from pipeline.training.classifiers.pooled_and_graph import PooledAndGraph
 from pipeline.training.cohort.cohort_nodes import CohortNodes, nonempty
-from pipeline.training.cohort.determinism import deterministic_torch
 from pipeline.training.cohort.seeds import derived_seed
 from pipeline.training.fitting.checkpoint import TrainedModel
 from pipeline.training.fitting.fitting_task import FittingTask
@@ -48,7 +47,7 @@ def write_tested_images(
         )
     slide_ids = [str(slide_id) for slide_id in test["slide_id"]]
     nonempty(cohort, slide_ids)
-    with deterministic_torch(derived_seed(task.seeds.seed, "test"), task.spec.settings.threads, task.device):
+    with task.deterministic(derived_seed(task.seeds.seed, "test")):
         images = model.images([cohort.slides[slide_id] for slide_id in slide_ids], task.device)
         probabilities = predict_probabilities(
             model.network, images, n_classes=len(model.class_names), temperature=model.temperature

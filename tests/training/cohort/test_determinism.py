@@ -13,7 +13,12 @@ def state():
         torch.are_deterministic_algorithms_enabled(),
         MEMORY.fill_uninitialized_memory,
         torch.get_rng_state().tolist(),
+        products_in_tf32(),
     )
+
+
+def products_in_tf32():
+    return torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
 
 
 def test_a_block_has_its_seed_its_threads_and_deterministic_kernels():
@@ -41,3 +46,12 @@ def test_half_precision_is_refused_without_cuda():
     check_precision("bfloat16", torch.device("cuda"))
     with pytest.raises(DeviceError, match="bfloat16 needs a CUDA device, found cpu"):
         check_precision("bfloat16", CPU)
+
+
+@pytest.mark.parametrize("tf32", [False, True])
+def test_single_precision_is_what_is_asked_for_in_products_and_convolutions(tf32):
+    torch.backends.cudnn.allow_tf32 = True
+    torch.backends.cuda.matmul.allow_tf32 = False
+    with deterministic_torch(1, 1, CPU, tf32=tf32):
+        assert products_in_tf32() == (tf32, tf32)
+    assert products_in_tf32() == (False, True)
