@@ -1,7 +1,37 @@
 import signal
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
+
+from pipeline.devices import device_name
+from pipeline.errors import DeviceError
+
+if TYPE_CHECKING:
+    import torch
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that need a card are skipped where there is none; asked only if there are such tests."""
+    for_a_card = [item for item in items if item.get_closest_marker("gpu")]
+    if for_a_card and not _has_card():
+        for item in for_a_card:
+            item.add_marker(pytest.mark.skip(reason="no CUDA card here"))
+
+
+def _has_card() -> bool:
+    try:
+        return device_name("cuda") == "cuda"
+    except DeviceError:
+        return False
+
+
+@pytest.fixture(params=["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+def device(request: pytest.FixtureRequest) -> "torch.device":
+    """The processor, by default; with ``-m gpu`` the card: one body for both."""
+    import torch
+
+    return torch.device(request.param)
 
 
 @pytest.fixture(autouse=True)
