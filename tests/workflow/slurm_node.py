@@ -49,7 +49,8 @@ JobCompType=jobcomp/none
 MinJobAge=300
 InactiveLimit=0
 KillWait=2
-NodeName={host} NodeAddr=127.0.0.1 CPUs=2 RealMemory=64000 State=UNKNOWN
+GresTypes=gpu
+NodeName={host} NodeAddr=127.0.0.1 CPUs=2 RealMemory=64000 Gres=gpu:2 State=UNKNOWN
 PartitionName=test Nodes={host} Default=YES MaxTime=INFINITE State=UP
 """
 
@@ -78,6 +79,10 @@ class SlurmNode:
         ports = _free_ports(2)
         settings = {"host": self.host, "user": _user(), "controller_port": ports[0], "node_port": ports[1]}
         (folder / "slurm.conf").write_text(CONFIGURATION.format(folder=folder, **settings))
+        cards = [folder / "card0", folder / "card1"]
+        for card in cards:
+            card.symlink_to(os.devnull)  # SLURM wants devices, and hands on the numbers in their names
+        (folder / "gres.conf").write_text("".join(f"Name=gpu File={card}\n" for card in cards))
         self.start_controller()
         self.run("slurmd", "-f", str(folder / "slurm.conf"))
         self.wait_for("idle")

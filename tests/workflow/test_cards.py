@@ -1,49 +1,29 @@
 """Jobs of a real run and their cards; a script stands in for ``nvidia-smi``, and stages note what they see and wait."""
 
-import json
 import os
+import re
 
 import pytest
 
-from tests.workflow.conftest import Run, copy_checkout
+from tests.workflow.conftest import Run
+from tests.workflow.noting_stages import most_at_once, noted, noting_checkout
 
 LISTED = "GPU {number}: NVIDIA A100-SXM4-40GB (UUID: {uuid})\n"
-CARDS = ("GPU-aaaa", "GPU-bbbb", "GPU-cccc")
-STAGES = '''
-"""Stages that note the card they see."""
-
-import json, os, time
-from pathlib import Path
-
-
-def note(output, **seen):
-    began = time.time()
-    time.sleep(1)
-    seen |= {"visible": os.environ.get("CUDA_VISIBLE_DEVICES"), "began": began, "ended": time.time()}
-    Path(output).write_text(json.dumps(seen))
-
-
-def tile_slide(slide, tiles, overview, **_):
-    note(tiles)
-    Path(overview).touch()
-
-
-def segment_nuclei(slide, tiles, nuclei, *, device, **_):
-    note(nuclei, device=device)
-'''
+CARDS = ("GPU-aaaa", "GPU-bbbb")
+SLIDES = ("a", "b", "c")
+CONDA = """\
+case "$*" in
+  "info --json") echo '{"conda_prefix": "/none", "platform": "linux-64"}' ;;
+  --version) echo "conda 24.7.1" ;;
+  *) echo '{"get": {"channel_priority": "strict"}}' ;;
+esac
+"""
 
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory):
-    """A copy in which the first two stages only note and wait; with a PyTorch for CUDA that nothing imports."""
-    folder = copy_checkout(tmp_path_factory.mktemp("checkout_cards"))
-    (folder / "pipeline/noting_stages.py").write_text(STAGES)
-    for stage, room in (("tile_slide", "tiling"), ("segment_nuclei", "nuclei")):
-        script = folder / f"workflow/scripts/{stage}.py"
-        text = script.read_text()
-        line = f"from pipeline.{room}.{stage} import {stage}"
-        assert line in text
-        script.write_text(text.replace(line, f"from pipeline.noting_stages import {stage}"))
+    """A copy whose first stages only note and wait, with a PyTorch for CUDA that nothing imports."""
+    folder = noting_checkout(tmp_path_factory.mktemp("checkout_cards"))
     (folder / "beside/torch").mkdir(parents=True)
     (folder / "beside/torch/__init__.py").touch()
     (folder / "beside/torch/version.py").write_text("cuda = '13.0'\n")
@@ -51,47 +31,45 @@ def checkout(tmp_path_factory):
 
 
 @pytest.fixture
-def start(checkout, tmp_path):
-    """Make the nuclei of three slides on a machine with some cards; the run, and what each stage of each slide saw."""
-    (tmp_path / "bin").mkdir()
+def machine(checkout, tmp_path):
+    """Variables of a machine with some cards, and with a conda that solves nothing."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+
+    def with_cards(n_cards, **more):
+        listing = "".join(LISTED.format(number=i, uuid=uuid) for i, uuid in enumerate(CARDS[:n_cards]))
+        for name, body in {"nvidia-smi": f"cat <<END\n{listing}END\n", "conda": CONDA}.items():
+            (programs / name).write_text(f"#!/bin/sh\n{body}")
+            (programs / name).chmod(0o755)
+        beside = f"{checkout / 'beside'}:{checkout}"
+        return {"PATH": f"{programs}:{os.environ['PATH']}", "PYTHONPATH": beside, "TMPDIR": str(tmp_path), **more}
+
+    return with_cards
+
+
+@pytest.fixture
+def run(checkout, tmp_path):
+    """A folder with three slides that no stage reads."""
     (tmp_path / "slides").mkdir()
-    names = ("a", "b", "c")
-    for name in names:
+    for name in SLIDES:
         (tmp_path / f"slides/{name}.svs").write_text(name)
-    (tmp_path / "slides/slides.csv").write_text("slide_id,path\n" + "".join(f"{name},{name}.svs\n" for name in names))
-    run = Run(checkout, tmp_path)
+    rows = "".join(f"{name},{name}.svs\n" for name in SLIDES)
+    (tmp_path / "slides/slides.csv").write_text(f"slide_id,path\n{rows}")
+    return Run(checkout, tmp_path)
+
+
+@pytest.fixture
+def start(run, machine):
+    """Make the nuclei of the slides on a machine with some cards; the run, and what its jobs noted."""
 
     def make(n_cards, *arguments, visible=None, **changed):
-        script = tmp_path / "bin/nvidia-smi"
-        listing = "".join(LISTED.format(number=i, uuid=uuid) for i, uuid in enumerate(CARDS[:n_cards]))
-        script.write_text(f"#!/bin/sh\nprintf '{listing}'\n".replace("\n)", "\\n)"))
-        script.chmod(0o755)
-        environment = {
-            "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}",
-            "PYTHONPATH": str(checkout / "beside"),
-            "TMPDIR": str(tmp_path),
-        }
-        if visible is not None:
-            environment["CUDA_VISIBLE_DEVICES"] = visible
-        done = run.snakemake(
-            *[f"results/nuclei/{name}.parquet" for name in names],
-            *arguments,
-            changed={"rois_per_job": 1, **changed},
-            cores=3,
-            environment=environment,
-        )
-        seen = {
-            stage: [json.loads(file.read_text()) for file in sorted((run.results / stage).glob("*.parquet"))]
-            for stage in ("tiles", "nuclei")
-        }
-        return done, seen
+        shown = {} if visible is None else {"CUDA_VISIBLE_DEVICES": visible}
+        targets = [f"results/nuclei/{name}.parquet" for name in SLIDES]
+        keys = {"rois_per_job": 1, **changed}
+        done = run.snakemake(*targets, *arguments, changed=keys, cores=3, environment=machine(n_cards, **shown))
+        return done, noted(run.results)
 
     return make
-
-
-def most_at_once(seen):
-    """Jobs of which one had begun and not ended when another began."""
-    return max(sum(a["began"] <= b["began"] < a["ended"] for a in seen) for b in seen)
 
 
 def test_two_cards_run_two_jobs_each_on_its_own(start):
@@ -128,12 +106,31 @@ def test_a_network_without_a_card_runs_on_the_processor_where_auto_finds_none(st
     assert {(job["visible"], job["device"]) for job in seen["nuclei"]} == {(None, "cpu")}
 
 
-def test_too_few_cards_are_refused_before_any_job_but_not_a_dry_run(start):
-    planned, _ = start(1, "--dry-run", gpus=2)
-    assert planned.returncode == 0, planned.stderr[-3000:]
+def test_too_few_cards_are_refused_before_any_job(start):
     refused, seen = start(1, gpus=2)
     said = refused.stdout + refused.stderr
     assert refused.returncode != 0
     assert "gpus: 2 want 2 of this machine's cards, and jobs may take 1: nvidia-smi lists no more." in said
     assert "Traceback" not in said
     assert seen == {"tiles": [], "nuclei": []}
+
+
+@pytest.mark.parametrize(
+    ("n_cards", "profile", "changed", "environment"),
+    [
+        (1, "default", {}, "nuclei-cuda"),
+        (1, "default", {"nuclei": {"segmenter": "watershed"}}, "nuclei"),
+        (1, "slurm", {}, "nuclei"),
+        (0, "slurm", {"gpus": 1}, "nuclei-cuda"),
+    ],
+)
+def test_the_environment_is_one_for_cuda_exactly_where_jobs_ask_for_a_card(
+    run, machine, n_cards, profile, changed, environment
+):
+    profiles = ["--workflow-profile", str(run.checkout / "profiles" / profile)]
+    variables = machine(n_cards, CONDA_OVERRIDE_CUDA="12.8")
+    listed = run.snakemake(
+        "nuclei", "--use-conda", "--list-conda-envs", *profiles, changed=changed, environment=variables
+    )
+    assert listed.returncode == 0, listed.stderr[-3000:]
+    assert sorted(set(re.findall(r"envs/([\w-]+)\.yaml", listed.stdout))) == sorted({environment, "tiling"})

@@ -12,6 +12,7 @@ import time
 import pytest
 
 from tests.workflow.conftest import ABIGNET, ROOT, SNAKEMAKE
+from tests.workflow.noting_stages import noted, noting_checkout
 from tests.workflow.slurm_node import SlurmNode, missing_programs
 
 pytestmark = [
@@ -43,14 +44,15 @@ def painted(tmp_path_factory):
 class Started:
     """A Snakemake that submits to the node, in a folder of its own."""
 
-    def __init__(self, node, folder, *arguments):
+    def __init__(self, node, folder, *arguments, checkout=ROOT):
         self.folder, self.log = folder, folder / f"run_{len(list(folder.glob('run_*')))}.log"
-        where = ["-s", str(ROOT / "Snakefile"), "--directory", str(folder)]
-        profile = ["--workflow-profile", str(ROOT / "profiles/slurm")]
-        config = ["--configfile", str(ROOT / "config/test/config.yaml"), str(folder / "small.yaml")]
+        where = ["-s", str(checkout / "Snakefile"), "--directory", str(folder)]
+        profile = ["--workflow-profile", str(checkout / "profiles/slurm")]
+        config = ["--configfile", str(checkout / "config/test/config.yaml"), str(folder / "small.yaml")]
         command = [str(SNAKEMAKE), *arguments, *where, *profile, *config]
         with self.log.open("w") as log:
-            self.process = subprocess.Popen(command, env=node.environment, stdout=log, stderr=subprocess.STDOUT)
+            environment = node.environment | {"PYTHONPATH": str(checkout)}
+            self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
 
     @property
     def told(self):
@@ -80,12 +82,12 @@ def start(node, painted, tmp_path):
     shutil.copytree(painted[0], tmp_path / "slides")
     started = []
 
-    def run(*arguments, rois_per_job=1, taken=None):
+    def run(*arguments, rois_per_job=1, taken=None, changed="nuclei: {segmenter: watershed}", checkout=ROOT):
         if taken is not None:
             (tmp_path / "results").mkdir()
             (tmp_path / "results" / taken).touch()
-        (tmp_path / "small.yaml").write_text(f"rois_per_job: {rois_per_job}\nnuclei:\n  segmenter: watershed\n")
-        started.append(Started(node, tmp_path, *arguments))
+        (tmp_path / "small.yaml").write_text(f"rois_per_job: {rois_per_job}\n{changed}\n")
+        started.append(Started(node, tmp_path, *arguments, checkout=checkout))
         return started[-1]
 
     yield run
@@ -164,3 +166,22 @@ def test_what_a_killed_snakemake_leaves_is_found_and_cancelled(node, painted, st
         node.set_state("resume")
     assert start(target).end() == 0
     assert (killed.folder / target).is_file()
+
+
+def test_jobs_of_networks_are_given_cards_and_no_others(painted, start, tmp_path, tmp_path_factory):
+    checkout = noting_checkout(tmp_path_factory.mktemp("checkout_cards"))
+    *tiled, untiled = painted[1]
+    (tmp_path / "results/tiles").mkdir(parents=True)
+    for name in tiled:
+        for end in ("parquet", "png"):
+            (tmp_path / f"results/tiles/{name}.{end}").write_text("{}")
+    targets = [*(f"results/nuclei/{name}.parquet" for name in tiled), f"results/tiles/{untiled}.parquet"]
+    soon = ["--slurm-init-seconds-before-status-checks", "2"]
+    run = start(*targets, *soon, changed="device: auto\ngpus: 2", checkout=checkout)
+    assert run.end() == 0, run.told[-3000:]
+    seen = noted(run.folder / "results")
+    for job in seen["nuclei"]:
+        assert job["visible"] in ("0", "1")
+        assert (job["slurm"], job["device"]) == (["1", job["visible"]], "cuda")
+    (other,) = filter(None, seen["tiles"])
+    assert (other["visible"], other["slurm"]) == (None, [None, None])
