@@ -13,20 +13,22 @@ import torch
 from common import REHEARSE, Report, arguments, peak_mib, reset_peak, sync, timed
 from PIL import Image
 
-from pipeline.nuclei.labels.whole_nuclei import whole_nuclei
 from pipeline.nuclei.learning.detection_scores import Matches, match_nuclei
 from pipeline.nuclei.learning.training_params import NucleiTrainingParams
 from pipeline.nuclei.network.cpnet_folding import fold
 from pipeline.nuclei.network.cpnet_torch import FoldedNetwork
-from pipeline.nuclei.network.flow_dynamics import labels_from_ends
-from pipeline.nuclei.network.flow_dynamics_on_device import follow_flows_on_device
+from pipeline.nuclei.network.device_engine import DeviceSegmenter, finished_labels
+from pipeline.nuclei.network.flow_dynamics_on_device import follow_flows_on_device, labels_on_device
 from pipeline.nuclei.network.inference_engine import open_cpnet, steps_of
-from pipeline.nuclei.network.resizing import rescaled_size, resized, resized_labels
+from pipeline.nuclei.network.readback import to_host
+from pipeline.nuclei.network.resizing import rescaled_size, resized
+from pipeline.nuclei.network.resizing_on_device import resized_on_device
 from pipeline.nuclei.network.torch_runtime import TorchRuntime
 from pipeline.nuclei.network.weights import load_weights
 from pipeline.nuclei.network.weights_files import resolve_weights
 from pipeline.nuclei.params import SHIPPED_WEIGHTS, NucleiParams
 from pipeline.nuclei.stain.stain_channels import estimate_stain_scale, network_input
+from pipeline.nuclei.stain.stain_on_device import network_input_on_device
 
 options = arguments(
     ("--image", {"required": True}), ("--weights", {"required": True}), ("--reference", {"required": True}),
@@ -165,24 +167,25 @@ def no_tf32():
 
 
 def parts():
-    """Wall milliseconds of the parts of one image of 2048 px."""
+    """Wall milliseconds of the parts of one image of 2048 px, each waited for."""
     found = {}
     for weights, name in ((COMPACT, "compact"), (FULL, "full")):
-        segmenter, (rgb, mpp) = segmenter_of(weights, precision="float32"), PICTURE[weights]
-        size = rescaled_size(rgb.shape[:2], mpp / segmenter.network_mpp())
-        steps = steps_of(segmenter.weights.diameter_px)
+        (rgb, mpp), loaded = PICTURE[weights], load_weights(weights)
+        segmenter = DeviceSegmenter(loaded, params(weights), DEVICE)
+        size, steps = rescaled_size(rgb.shape[:2], mpp / segmenter.network_mpp()), steps_of(loaded.diameter_px)
         wall = lambda call: timed(DEVICE, call, 3, warm=1)
-        small = wall(lambda: resized(rgb, size))
-        inputs = wall(lambda: network_input(small[2], STAIN, segmenter.weights.input)[None])
-        network = wall(lambda: segmenter.forward(inputs[2]))
-        follow = wall(lambda: follow_flows_on_device(torch.as_tensor(network[2]), steps=steps, cellprob_threshold=0.0))
-        flows = wall(lambda: torch.as_tensor(network[2])[:, :2].cpu().numpy())
-        labels = wall(lambda: labels_from_ends(*follow[2][0], flows[2][0], flow_threshold=0.4))
-        back = wall(lambda: whole_nuclei(resized_labels(labels[2], rgb.shape[:2]), 0))
-        names = ("resize", "input", "network", "follow", "to_host", "labels", "back")
-        timings = (small, inputs, network, follow, flows, labels, back)
+        with torch.inference_mode():
+            moved = wall(lambda: torch.from_numpy(rgb[None]).to(DEVICE))
+            small = wall(lambda: resized_on_device(moved[2], size))
+            inputs = wall(lambda: network_input_on_device(small[2], STAIN, loaded.input))
+            network = wall(lambda: segmenter.forward(inputs[2]))
+            follow = wall(lambda: follow_flows_on_device(network[2], steps=steps, cellprob_threshold=0.0))
+            labels = wall(lambda: labels_on_device(network[2], steps=steps, cellprob_threshold=0.0, flow_threshold=0.4))
+            host = wall(lambda: to_host(labels[2])[0])
+            back = wall(lambda: finished_labels(host[2], size=rgb.shape[:2], min_area_px=0))
+        names = ("move", "resize", "input", "network", "follow", "follow_and_label", "to_host", "finish")
+        timings = (moved, small, inputs, network, follow, labels, host, back)
         found[name] = {n: 1e3 * t[0] for n, t in zip(names, timings, strict=True)}
-        found[name]["gpu_share"] = (network[0] + follow[0]) / sum(t[0] for t in timings)
     return found
 
 

@@ -6,12 +6,13 @@ Sides, overlap and blending are those of ``CellposeModel.eval`` 3.1 (Stringer et
 Frame: network pixels; images are (n, channels, row, col).
 """
 
-import itertools
 import math
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from pipeline.arrays import Float32s
 from pipeline.nuclei.network.network_runtime import Runtime
@@ -33,24 +34,94 @@ SOFTNESS_PX = 7.5
 FIELDS_PER_PASS = 64
 
 
-def forward_in_fields(run: Runtime, inputs: Float32s) -> Tensor:
-    """Output (n, 3, h, w) of inputs (n, 2, h, w) of any h and w, field by field."""
-    height, width = inputs.shape[2:]
-    rows, columns = _padding(height), _padding(width)
-    padded = np.pad(np.asarray(inputs), ((0, 0), (0, 0), rows, columns))
-    shape = (padded.shape[2], padded.shape[3])
-    size = (min(FIELD_PX, shape[0]), min(FIELD_PX, shape[1]))
-    places = list(itertools.product(*(field_starts(side) for side in shape)))
-    fields = np.concatenate([padded[:, :, y : y + size[0], x : x + size[1]] for y, x in places])
-    parts = range(0, len(fields), FIELDS_PER_PASS)
-    outputs = torch.cat([torch.as_tensor(run(fields[first : first + FIELDS_PER_PASS])) for first in parts])
-    weight = (taper(size[0])[:, None] * taper(size[1])).to(outputs.device)
-    total = outputs.new_zeros((len(inputs), outputs.shape[1], *shape))
-    weights = outputs.new_zeros(shape)
-    for (y, x), output in zip(places, torch.split(outputs, len(inputs)), strict=True):
-        total[:, :, y : y + size[0], x : x + size[1]] += output * weight
-        weights[y : y + size[0], x : x + size[1]] += weight
-    return (total / weights)[:, :, rows[0] : rows[0] + height, columns[0] : columns[0] + width]
+def forward_in_fields(run: Runtime, inputs: Float32s | Tensor) -> Tensor:
+    """Output (n, 3, h, w), where ``run`` leaves it, of inputs (n, 2, h, w) of any h and w, seen in fields."""
+    images = torch.as_tensor(inputs)
+    (height, width), device = images.shape[2:], images.device
+    rows, cols = _axis(height), _axis(width)
+    padded = functional.pad(images, (*cols.padding, *rows.padding))
+    cut = padded[:, :, rows.pixels(device)[:, None, :, None], cols.pixels(device)[None, :, None, :]]
+    # (n, channels, field rows, field columns, row, col) to fields, all images of the first place first.
+    fields = cut.permute(2, 3, 0, 1, 4, 5).flatten(0, 2)
+    outputs = torch.cat([torch.as_tensor(run(part)) for part in torch.split(fields, FIELDS_PER_PASS)])
+    return _blended(outputs.view(-1, len(images), *outputs.shape[1:]), rows, cols)
+
+
+def _blended(outputs: Tensor, rows: "_Axis", cols: "_Axis") -> Tensor:
+    """Image (n, 3, h, w) of outputs (place, n, 3, row, col): each pixel is a weighted mean over its fields.
+
+    Pixels gather from fields instead of fields being added to pixels: a few operations for all fields, and sums whose
+    order is always the same.
+    """
+    _, n_images, n_channels, *size = outputs.shape
+    # Images and channels last, so that what is gathered lies together.
+    flat = outputs.permute(0, 3, 4, 1, 2).reshape(-1, n_images * n_channels)
+    total = flat.new_zeros((rows.n_px * cols.n_px, flat.shape[1]))
+    weights = flat.new_zeros((len(total), 1))
+    for row in rows.covering(flat.device):
+        for col in cols.covering(flat.device):
+            place = row.field[:, None] * len(cols.starts) + col.field
+            pixel = (place * size[0] + row.offset[:, None]) * size[1] + col.offset
+            weight = (row.weight[:, None] * col.weight).view(-1, 1)
+            total += flat.index_select(0, pixel.view(-1)).mul_(weight)
+            weights += weight
+    return (total / weights).view(rows.n_px, cols.n_px, n_images, n_channels).permute(2, 3, 0, 1).contiguous()
+
+
+@dataclass(frozen=True)
+class _Covering:
+    """For each pixel of an axis one of the fields that hold it, its place there and its weight, 0 without a field."""
+
+    field: Tensor
+    offset: Tensor
+    weight: Tensor
+
+
+@dataclass(frozen=True)
+class _Axis:
+    """Fields along one axis.
+
+    Attributes
+    ----------
+    n_px
+        Pixels of the image.
+    padding
+        Zeros ahead of it and behind it.
+    side_px
+        Of a field.
+    starts
+        First pixels of the fields, in the padded image.
+    """
+
+    n_px: int
+    padding: tuple[int, int]
+    side_px: int
+    starts: list[int]
+
+    def pixels(self, device: torch.device) -> Tensor:
+        """Pixels (fields, side) of each field in the padded image."""
+        return torch.tensor(self.starts, device=device)[:, None] + torch.arange(self.side_px, device=device)
+
+    def covering(self, device: torch.device) -> list[_Covering]:
+        """The first field of each pixel of the image, the second, and so on."""
+        places = np.arange(self.n_px) + self.padding[0]
+        starts = np.array(self.starts)
+        first = np.searchsorted(starts, places - self.side_px, side="right")
+        n_covering = np.searchsorted(starts, places, side="right") - first
+        weights = taper(self.side_px).numpy()
+        found = []
+        for number in range(int(n_covering.max())):
+            field = np.minimum(first + number, len(starts) - 1)
+            offset = np.clip(places - starts[field], 0, self.side_px - 1)
+            weight = np.where(number < n_covering, weights[offset], np.float32(0))
+            found.append(_Covering(*(torch.from_numpy(values).to(device) for values in (field, offset, weight))))
+        return found
+
+
+def _axis(n_px: int) -> _Axis:
+    padding = _padding(n_px)
+    padded = n_px + sum(padding)
+    return _Axis(n_px, padding, min(FIELD_PX, padded), field_starts(padded))
 
 
 def field_starts(side_px: int) -> list[int]:

@@ -81,7 +81,18 @@ def labels_from_ends(pixels: Int32s, ends: Int32s, flows: Float32s, *, flow_thre
     if n_nuclei and flow_threshold > 0:
         errors = flow_errors(labels, n_nuclei, flows)
         labels = renumbered(labels, np.concatenate([[False], errors <= flow_threshold]))
-        n_nuclei = int(labels.max(initial=0))
+    return without_holes(labels)
+
+
+def without_holes(labels: Labels) -> Labels:
+    """Nuclei (h, w) with whatever they enclose, numbered 1 to n by their first pixel; ``labels`` is filled in place.
+
+    Parameters
+    ----------
+    labels
+        Nuclei 1 to n, each of which must occur.
+    """
+    n_nuclei = int(labels.max(initial=0))
     _fill_holes(labels, bounding_boxes(labels, n_nuclei))
     return renumbered(labels, np.ones(n_nuclei + 1, dtype=bool))
 

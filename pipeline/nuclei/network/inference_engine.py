@@ -1,19 +1,19 @@
-"""The network and its dynamics; torch is imported only where it runs the network.
+"""The network and its dynamics on processors; torch is imported only where it runs the network.
 
 Frame: network pixels, arrays (row, col).
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from pipeline.arrays import Float32s, Int32s, Rgb
+from pipeline.arrays import Float32s, Rgb
 from pipeline.devices import DeviceName, device_name
+from pipeline.errors import DeviceError
 from pipeline.nuclei.labels import Labels
 from pipeline.nuclei.labels.whole_nuclei import whole_nuclei
 from pipeline.nuclei.network.cpnet_folding import fold
@@ -26,6 +26,8 @@ from pipeline.nuclei.stain.stain_channels import StainScale, network_input
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from pipeline.nuclei.network.device_engine import DeviceSegmenter
 
 Key = TypeVar("Key")
 """What a batch of images is known by to whoever asks for their nuclei."""
@@ -50,7 +52,7 @@ def steps_of(diameter_px: float) -> int:
 
 
 class CpnetSegmenter:
-    """A network ready to find nuclei in pixels.
+    """A network ready to find nuclei in pixels, on processors; ``DeviceSegmenter`` is its like on cards.
 
     Parameters
     ----------
@@ -58,8 +60,6 @@ class CpnetSegmenter:
         See ``load_weights``.
     params
         Thresholds, the nucleus diameter, runtime, precision and number of threads.
-    device
-        See ``pipeline.devices.device_name``.
 
     Notes
     -----
@@ -67,13 +67,10 @@ class CpnetSegmenter:
     it was trained on, as in Cellpose (see ``field_of_view``).
     """
 
-    def __init__(self, weights: Weights, params: NucleiParams, device: DeviceName) -> None:
+    def __init__(self, weights: Weights, params: NucleiParams) -> None:
         self.weights = weights
         self.params = params
-        self.device = device
-        run = open_runtime(
-            fold(weights), device, runtime=params.runtime, precision=params.precision, threads=params.threads
-        )
+        run = open_runtime(fold(weights), runtime=params.runtime, precision=params.precision, threads=params.threads)
         if weights.style:
             from pipeline.nuclei.network.field_of_view import forward_in_fields
 
@@ -92,67 +89,46 @@ class CpnetSegmenter:
     def segment_batches(
         self, batches: Iterable[tuple[Key, Sequence[Rgb]]], mpp: float, stain: StainScale
     ) -> Iterator[tuple[Key, list[Labels]]]:
-        """``segment`` of each batch, in order, with the key that came with it.
-
-        The network works on a batch on the GPU while processor threads finish the one before,
-        so one batch more than has been asked for is taken from ``batches``.
-        """
-        running: _Running[Key] | None = None
+        """``segment`` of each batch, in order, with the key that came with it."""
         with ThreadPoolExecutor(self.params.threads) as pool:
             for key, rgbs in batches:
                 inputs = np.stack(list(pool.map(partial(self._input, mpp=mpp, stain=stain), rgbs)))
-                last = None if running is None else self._traced(running, pool)
-                running = _Running(key, self.forward(inputs), (rgbs[0].shape[0], rgbs[0].shape[1]))
-                if last is not None:
-                    yield last.key, self._labelled(last, mpp, pool)
-            if running is not None:
-                yield running.key, self._labelled(self._traced(running, pool), mpp, pool)
+                size = (rgbs[0].shape[0], rgbs[0].shape[1])
+                labelled = partial(self._labelled, size=size, min_area_px=self.params.min_area_um2 / mpp**2)
+                yield key, list(pool.map(labelled, np.asarray(self.forward(inputs))))
 
     def _input(self, rgb: Rgb, *, mpp: float, stain: StainScale) -> Float32s:
         size = rescaled_size((rgb.shape[0], rgb.shape[1]), mpp / self.network_mpp())
         return network_input(resized(rgb, size), stain, self.weights.input)
 
-    def _traced(self, running: "_Running[Key]", pool: ThreadPoolExecutor) -> "_Traced[Key]":
-        outputs = running.outputs
+    def _labelled(self, output: Float32s, *, size: Size, min_area_px: float) -> Labels:
         steps, threshold = steps_of(self.weights.diameter_px), self.params.cellprob_threshold
-        if not isinstance(outputs, np.ndarray) and outputs.is_cuda:
-            from pipeline.nuclei.network.flow_dynamics_on_device import follow_flows_on_device
-
-            ends = follow_flows_on_device(outputs, steps=steps, cellprob_threshold=threshold)
-            return _Traced(running.key, ends, outputs[:, :2].cpu().numpy(), running.size)
-        arrays = np.asarray(outputs)
-        follow = partial(follow_flows, steps=steps, cellprob_threshold=threshold)
-        return _Traced(running.key, list(pool.map(follow, arrays)), arrays[:, :2], running.size)
-
-    def _labelled(self, traced: "_Traced[Key]", mpp: float, pool: ThreadPoolExecutor) -> list[Labels]:
-        min_area_px = self.params.min_area_um2 / mpp**2
-
-        def labels_of(ends: tuple[Int32s, Int32s], flows: Float32s) -> Labels:
-            nuclei = labels_from_ends(*ends, flows, flow_threshold=self.params.flow_threshold)
-            return whole_nuclei(resized_labels(nuclei, traced.size), min_area_px)
-
-        return list(pool.map(labels_of, traced.ends, traced.flows))
+        ends = follow_flows(output, steps=steps, cellprob_threshold=threshold)
+        nuclei = labels_from_ends(*ends, output[:2], flow_threshold=self.params.flow_threshold)
+        return whole_nuclei(resized_labels(nuclei, size), min_area_px)
 
 
-def open_cpnet(path: Path, params: NucleiParams, *, device: str) -> CpnetSegmenter:
-    """Segmenter with the weights file at ``path``; sets torch's threads where torch runs it."""
-    return CpnetSegmenter(load_weights(path), params, device_name(device))
+def cpnet_segmenter(weights: Weights, params: NucleiParams, device: DeviceName) -> "CpnetSegmenter | DeviceSegmenter":
+    """Segmenter with these weights on a processor or a card.
+
+    Raises
+    ------
+    DeviceError
+        If ``params`` ask for what the device cannot do.
+    """
+    if device == "cpu":
+        return CpnetSegmenter(weights, params)
+    if params.runtime == "openvino":
+        raise DeviceError(
+            "runtime: openvino runs on the CPU, found cuda; use device: cpu and precision: float32, or runtime: torch."
+        )
+    import torch
+
+    from pipeline.nuclei.network.device_engine import DeviceSegmenter
+
+    return DeviceSegmenter(weights, params, torch.device(device))
 
 
-@dataclass(frozen=True)
-class _Running(Generic[Key]):
-    """A batch whose output (n, 3, h, w) a device may still compute, and the images' own height and width."""
-
-    key: Key
-    outputs: "Float32s | Tensor"
-    size: Size
-
-
-@dataclass(frozen=True)
-class _Traced(Generic[Key]):
-    """Pixels inside nuclei and their ends of each image, flows (n, 2, h, w), and the images' own height and width."""
-
-    key: Key
-    ends: list[tuple[Int32s, Int32s]]
-    flows: Float32s
-    size: Size
+def open_cpnet(path: Path, params: NucleiParams, *, device: str) -> "CpnetSegmenter | DeviceSegmenter":
+    """``cpnet_segmenter`` with the weights file at ``path``; on a processor it sets torch's threads."""
+    return cpnet_segmenter(load_weights(path), params, device_name(device))

@@ -1,4 +1,4 @@
-"""What runs a network: PyTorch on any device, or OpenVINO on a CPU; each is imported only where it runs.
+"""What runs a network on a processor: PyTorch or OpenVINO; each is imported only where it runs.
 
 Frame: network pixels; images are (n, channels, row, col).
 """
@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from pipeline.arrays import Float32s
-from pipeline.devices import DeviceName
 from pipeline.errors import DeviceError
 from pipeline.nuclei.network.cpnet_folding import Folded
 from pipeline.nuclei.params import Precision, RuntimeName
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 class Runtime(Protocol):
     """Runs a network on images."""
 
-    def __call__(self, inputs: Float32s) -> "Float32s | Tensor":
+    def __call__(self, inputs: "Float32s | Tensor") -> "Float32s | Tensor":
         """Output (n, 3, h, w), float32, of inputs (n, 2, h, w); a tensor on the runtime's device where it is torch."""
 
 
@@ -57,23 +56,21 @@ class OpenVinoRuntime:
         }
         self.request = openvino.Core().compile_model(openvino_model(folded), "CPU", settings).create_infer_request()
 
-    def __call__(self, inputs: Float32s) -> Float32s:
+    def __call__(self, inputs: "Float32s | Tensor") -> Float32s:
         """One image after the other."""
         images = np.ascontiguousarray(inputs)
         return np.concatenate([self.request.infer([image[None]])[0] for image in images])
 
 
-def open_runtime(
-    folded: Folded, device: DeviceName, *, runtime: RuntimeName, precision: Precision, threads: int
-) -> Runtime:
-    """Runtime of that name; ``auto`` is OpenVINO on a CPU and PyTorch elsewhere.
+def open_runtime(folded: Folded, *, runtime: RuntimeName, precision: Precision, threads: int) -> Runtime:
+    """Runtime of that name on a processor; ``auto`` is OpenVINO.
 
     Raises
     ------
     DeviceError
-        If it is not installed, or not for ``device`` or ``precision``.
+        If it is not installed, or not for ``precision``.
     """
-    if runtime == "torch" or (runtime == "auto" and (device != "cpu" or precision != "float32")):
+    if runtime == "torch" or (runtime == "auto" and precision != "float32"):
         import torch
 
         from pipeline.nuclei.network.cpnet_torch import FoldedNetwork
@@ -81,11 +78,10 @@ def open_runtime(
 
         torch.set_num_threads(threads)
         # A processor gains nothing from more images and loses its caches and reused memory.
-        at_once = 1 if device == "cpu" else None
-        return TorchRuntime(FoldedNetwork(folded), torch.device(device), precision=precision, images_per_pass=at_once)
-    if device != "cpu" or precision != "float32":
+        return TorchRuntime(FoldedNetwork(folded), torch.device("cpu"), precision=precision, images_per_pass=1)
+    if precision != "float32":
         raise DeviceError(
-            f"runtime: openvino runs on the CPU in float32, found {device} and {precision}; "
+            f"runtime: openvino runs on the CPU in float32, found cpu and {precision}; "
             f"use device: cpu and precision: float32, or runtime: torch."
         )
     return OpenVinoRuntime(folded, threads=threads)

@@ -103,7 +103,7 @@ def test_a_network_is_judged_by_the_segmenter_that_will_use_it(tissue: PaintedTi
     params = NucleiTrainingParams()
     image = rescaled(tissue.rgb, tissue.labels, params.diameter_px)
     score = validate(load_network(weights, CPU), {"real": [image]}, params, CPU)["real"]
-    segmenter = CpnetSegmenter(weights, NucleiParams(runtime="torch", min_area_um2=0.0), "cpu")
+    segmenter = CpnetSegmenter(weights, NucleiParams(runtime="torch", min_area_um2=0.0))
     framed = np.pad(image.rgb, ((48, 48), (48, 48), (0, 0)), constant_values=255)
     (labels,) = segmenter.segment([framed], segmenter.network_mpp(), image.stain)
     nuclei = whole_nuclei(labels[48:-48, 48:-48], 16)

@@ -5,9 +5,16 @@ import numpy as np
 import pytest
 import torch
 
+from pipeline.errors import DeviceError
 from pipeline.nuclei.learning.cellpose_cpnet import build_network
 from pipeline.nuclei.learning.detection_scores import match_nuclei
-from pipeline.nuclei.network.inference_engine import CpnetSegmenter, forward_whole, open_cpnet, steps_of
+from pipeline.nuclei.network.inference_engine import (
+    CpnetSegmenter,
+    cpnet_segmenter,
+    forward_whole,
+    open_cpnet,
+    steps_of,
+)
 from pipeline.nuclei.network.weights import Weights
 from pipeline.nuclei.network.weights_files import resolve_weights
 from pipeline.nuclei.params import SHIPPED_WEIGHTS, NucleiParams
@@ -96,9 +103,8 @@ def test_edges_are_mirrored_to_the_stride_and_cut_off_again(shape: tuple[int, in
         assert np.array_equal(images[:, :, shape[0], : shape[1]], inputs[:, :, -1])
 
 
-def test_a_batch_is_taken_while_the_one_before_is_finished(tiny_weights: Weights) -> None:
-    """Two batches are taken before the first comes back, and never more than one ahead."""
-    segmenter = CpnetSegmenter(tiny_weights, NucleiParams(), "cpu")
+def test_no_batch_is_taken_before_it_is_asked_for(tiny_weights: Weights) -> None:
+    segmenter = CpnetSegmenter(tiny_weights, NucleiParams())
     taken: list[str] = []
 
     def batches() -> Iterator[tuple[str, list[np.ndarray]]]:
@@ -107,11 +113,16 @@ def test_a_batch_is_taken_while_the_one_before_is_finished(tiny_weights: Weights
             yield key, [np.full((16, 16, 3), 255, np.uint8)]
 
     results = segmenter.segment_batches(batches(), 0.5, StainScale(0, 1))
-    assert [(next(results)[0], "".join(taken)) for _ in range(3)] == [("a", "ab"), ("b", "abc"), ("c", "abc")]
+    assert [(next(results)[0], "".join(taken)) for _ in range(3)] == [("a", "a"), ("b", "ab"), ("c", "abc")]
+
+
+def test_openvino_is_not_for_cards(tiny_weights: Weights) -> None:
+    with pytest.raises(DeviceError, match="openvino runs on the CPU, found cuda"):
+        cpnet_segmenter(tiny_weights, NucleiParams(runtime="openvino"), "cuda")
 
 
 def test_nuclei_have_the_size_of_the_pixels(tiny_weights: Weights) -> None:
-    segmenter = CpnetSegmenter(tiny_weights, NucleiParams(cellprob_threshold=-6, flow_threshold=0), "cpu")
+    segmenter = CpnetSegmenter(tiny_weights, NucleiParams(cellprob_threshold=-6, flow_threshold=0))
     rgb = np.random.default_rng(0).integers(0, 256, (50, 70, 3), dtype=np.uint8)
     assert segmenter.network_mpp() == 0.5
     for mpp in (0.25, 0.5, 0.9):

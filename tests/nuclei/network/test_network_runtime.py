@@ -24,7 +24,7 @@ needs_openvino = pytest.mark.skipif(importlib.util.find_spec("openvino") is None
 def test_settings_that_cannot_be(settings: dict[str, str], message: str, tiny_weights: Weights) -> None:
     wanted = {"runtime": "torch", "precision": "float32", **settings}
     with pytest.raises(DeviceError, match=message):
-        open_runtime(fold(tiny_weights), "cpu", threads=1, **wanted)  # type: ignore[arg-type]
+        open_runtime(fold(tiny_weights), threads=1, **wanted)  # type: ignore[arg-type]
 
 
 @pytest.mark.skipif(importlib.util.find_spec("openvino") is not None, reason="OpenVINO is installed")

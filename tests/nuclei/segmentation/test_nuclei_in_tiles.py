@@ -135,7 +135,7 @@ def test_blocks_count_as_finished_at_the_end_of_their_batch(damaged_slide: Path)
 
 
 def test_no_tile(tissue_png: Path, tiny_weights: Weights) -> None:
-    segmenter = CpnetSegmenter(tiny_weights, NucleiParams(), "cpu")
+    segmenter = CpnetSegmenter(tiny_weights, NucleiParams())
     with open_slide(tissue_png, slide_id="s", mpp=0.5) as slide:
         tiles = image_tiles(slide, 0.5, 64)
         assert list(nuclei_by_block(slide, tiles.iloc[:0], segmenter, PLAIN)) == []

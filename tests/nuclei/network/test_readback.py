@@ -1,0 +1,15 @@
+import numpy as np
+import pytest
+import torch
+
+from pipeline.nuclei.network.readback import host_numbers, to_host
+
+DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)]
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_what_leaves_a_device_is_what_was_there(device: str) -> None:
+    images = torch.arange(24, dtype=torch.int32).view(2, 3, 4)
+    for found in (to_host(images.to(device)), host_numbers(images.to(device))):
+        assert found.dtype == np.int32
+        assert np.array_equal(found, images.numpy())
