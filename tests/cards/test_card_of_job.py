@@ -6,6 +6,7 @@ import select
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -66,6 +67,15 @@ def test_a_process_keeps_its_card(monkeypatch):
     for _ in range(2):
         with card_of_job("auto", {"gpu": 1}) as device:
             assert (device, os.environ["CUDA_VISIBLE_DEVICES"]) == ("cuda", "GPU-a")
+
+
+def test_jobs_that_share_what_slurm_gave_have_one_card_each(monkeypatch, tmp_path, claiming):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    claiming("0").stdout.readline()  # means another card: it is not of this allocation
+    monkeypatch.setenv("SLURM_JOB_ID", "17")
+    with card_of_job("auto", {"gpu": 1}):
+        assert os.environ["CUDA_VISIBLE_DEVICES"] == "0"
+    assert not module._lock(next((tmp_path).rglob("170.lock")))
 
 
 def test_waiting_is_logged(claiming, monkeypatch, caplog):
@@ -135,7 +145,9 @@ def card(monkeypatch):
 def test_memory_is_logged_as_the_page_says(card, caplog):
     with card_of_job("auto", {"gpu": 1}):
         assert "card as it was, memory asked for: all" in caplog.text
-    assert "memory of the card: 2143 MB at its peak, 2684 MB held\n" in caplog.text
+    line = "memory of the card: 2143 MB at its peak, 2684 MB held of 40000 MB; gpu_mem_mb=3000 would do"
+    assert f"{line}\n" in caplog.text
+    assert line in (Path(__file__).parents[2] / "docs/gpu.md").read_text()
     assert card.fraction is None
 
 

@@ -106,13 +106,16 @@ def test_a_network_without_a_card_runs_on_the_processor_where_auto_finds_none(st
     assert {(job["visible"], job["device"]) for job in seen["nuclei"]} == {(None, "cpu")}
 
 
-def test_too_few_cards_are_refused_before_any_job(start):
+def test_too_few_cards_are_refused_before_any_job_where_one_wants_a_card(start):
     refused, seen = start(1, gpus=2)
     said = refused.stdout + refused.stderr
     assert refused.returncode != 0
     assert "gpus: 2 want 2 of this machine's cards, and jobs may take 1: nvidia-smi lists no more." in said
     assert "Traceback" not in said
     assert seen == {"tiles": [], "nuclei": []}
+    done, seen = start(1, gpus=2, nuclei={"segmenter": "watershed"})
+    assert done.returncode == 0, "no job of this run wants a card"
+    assert {(job["visible"], job["device"]) for job in seen["nuclei"]} == {(None, "cpu")}
 
 
 @pytest.mark.parametrize(

@@ -158,8 +158,9 @@ def share_out_cards():
 
 def require_cards():
     """Stop a run whose jobs would wait for cards that are not there."""
-    asking = (job.rule.resources.get("gpu") for job in workflow.dag.needrun_jobs())
-    if CARD_PLAN.fault and not workflow.touch and any(asking):
+    if CARD_PLAN.fault is None or workflow.touch:
+        return
+    if any(job.resources.get("gpu") for job in workflow.dag.needrun_jobs()):
         raise WorkflowError(CARD_PLAN.fault)
 
 
