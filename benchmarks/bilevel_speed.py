@@ -8,14 +8,14 @@ Images are planted cohorts (16 pairs and 8 distractors, 40 patches an image).
 """
 
 import argparse
-import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from statistics import mean, median, stdev
 
 import numpy as np
 import torch
-from planted_fits import CPU, PATCH_L0, SHARES, PlantedFit, learned
+from device_clock import add_device, now
+from planted_fits import PATCH_L0, SHARES, PlantedFit, learned
 
 from pipeline.synthetic.planted import PlantedParams, plant_images
 from pipeline.training.classifiers.image_classifier import build_model
@@ -44,17 +44,37 @@ def main() -> None:
     parser.add_argument("--test-images", type=int, default=500)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
+    add_device(parser)
     options = parser.parse_args()
-    with deterministic_torch(0, threads=1, device=CPU):
+    device = torch.device(options.device)
+    trainings = Whole(options.images, options.test_images, options.seeds, device)
+    with deterministic_torch(0, threads=1, device=device):
         if "iteration" in options.parts:
-            iteration(options.images, options.repeats)
+            iteration(options.images, options.repeats, device)
         if "batching" in options.parts:
-            batching(options.images, options.repeats, options.test_images, options.seeds)
+            batching(options.images, options.repeats, trainings)
         if "gradients" in options.parts:
-            gradients(options.images, options.repeats, options.test_images, options.seeds)
+            gradients(options.images, options.repeats, trainings)
 
 
-def iteration(n_images: int, repeats: int) -> None:
+@dataclass(frozen=True)
+class Whole:
+    """Whole trainings: labelled and test images, seeds, and where."""
+
+    n_images: int
+    n_test: int
+    seeds: Sequence[int]
+    device: torch.device
+
+    def runs(self, spec: MethodSpec, fitting: FittingParams) -> list[PlantedFit]:
+        """One training a seed."""
+        cohort = replace(PlantedParams(), n_images=self.n_images + self.n_test)
+        return [
+            learned(spec, plant_images(cohort, seed), self.n_images, seed, fitting, self.device) for seed in self.seeds
+        ]
+
+
+def iteration(n_images: int, repeats: int, device: torch.device) -> None:
     """A pass of both levels against an epoch of the plain GCN, by image seen."""
     print("\niteration: CPU seconds of one pass over the same images; a plain GCN has a fixed cosine graph")
     ours, paper = planted(n_images), noise(n_images, PAPER_FEATURES)
@@ -67,9 +87,9 @@ def iteration(n_images: int, repeats: int) -> None:
     }
     for name, (images, both, plain) in pairs.items():
         few = 1 if both.settings.batch_size > 1 else 4
-        roles = in_roles(images[: len(images) // few])
+        roles = in_roles(images[: len(images) // few], device)
         specs = {"plain": plain, "both": both}
-        seconds = taking_turns({key: epoch_of(spec, roles) for key, spec in specs.items()}, repeats)
+        seconds = taking_turns({key: epoch_of(spec, roles) for key, spec in specs.items()}, repeats, device)
         seen = {key: images_seen(spec, roles) for key, spec in specs.items()}
         ratio = (seconds["both"] / seen["both"]) / (seconds["plain"] / seen["plain"])
         print(
@@ -79,7 +99,7 @@ def iteration(n_images: int, repeats: int) -> None:
         )
 
 
-def batching(n_images: int, repeats: int, n_test: int, seeds: Sequence[int]) -> None:
+def batching(n_images: int, repeats: int, trainings: Whole) -> None:
     """The loop over padded batches against one graph at a time."""
     print(f"\nbatching: CPU seconds of one epoch over {n_images} images of 40 patches")
     sizes: Mapping[str, tuple[list[NodeImage], Sequence[int], float]] = {
@@ -87,28 +107,29 @@ def batching(n_images: int, repeats: int, n_test: int, seeds: Sequence[int]) -> 
         "paper_a": (noise(n_images, PAPER_FEATURES), (1, 16, 64), 5),
     }
     for name, (images, batch_sizes, aim) in sizes.items():
-        roles = in_roles(images)
+        roles = in_roles(images, trainings.device)
         specs = {size: with_settings(METHODS[name], batch_size=size) for size in batch_sizes}
-        seconds = taking_turns({size: epoch_of(spec, roles) for size, spec in specs.items()}, repeats)
+        seconds = taking_turns({size: epoch_of(spec, roles) for size, spec in specs.items()}, repeats, trainings.device)
         for size in batch_sizes:
             gain = seconds[1] / seconds[size]
             print(f"  {name}, batch of {size}: {seconds[size]:.3f} s, {gain:.1f} times (aim {aim})", flush=True)
     for size in (1, 16):
         spec = with_settings(METHODS["default"], batch_size=size)
-        report(f"default, batch of {size}", [whole(spec, DEFAULT_FITTING, n_images, n_test, seed) for seed in seeds])
+        report(f"default, batch of {size}", trainings.runs(spec, DEFAULT_FITTING))
 
 
-def gradients(n_images: int, repeats: int, n_test: int, seeds: Sequence[int]) -> None:
+def gradients(n_images: int, repeats: int, trainings: Whole) -> None:
     """Gradients through the classifier's answer against the first-order gradient."""
     print(f"\ngradients: default, {n_images} images of 40 patches")
-    roles, spec = in_roles(planted(n_images)), METHODS["default"]
+    roles, spec = in_roles(planted(n_images), trainings.device), METHODS["default"]
     fittings = {kind: FittingParams(upper_gradient=kind) for kind in KINDS}
-    seconds = taking_turns({kind: epoch_of(spec, roles, fitting) for kind, fitting in fittings.items()}, repeats)
+    epochs = {kind: epoch_of(spec, roles, fitting) for kind, fitting in fittings.items()}
+    seconds = taking_turns(epochs, repeats, trainings.device)
     for kind, fitting in fittings.items():
         print(
             f"  {kind}: {seconds[kind]:.3f} s an epoch, {seconds[kind] / seconds['first_order']:.2f} times", flush=True
         )
-        report(kind, [whole(spec, fitting, n_images, n_test, seed) for seed in seeds])
+        report(kind, trainings.runs(spec, fitting))
 
 
 def report(name: str, runs: Sequence[PlantedFit]) -> None:
@@ -122,23 +143,18 @@ def report(name: str, runs: Sequence[PlantedFit]) -> None:
     )
 
 
-def whole(spec: MethodSpec, fitting: FittingParams, n_images: int, n_test: int, seed: int) -> PlantedFit:
-    """A whole training."""
-    cohort = plant_images(replace(PlantedParams(), n_images=n_images + n_test), seed)
-    return learned(spec, cohort, n_images, seed, fitting)
-
-
 def epoch_of(spec: MethodSpec, roles: TrainingImages, fitting: FittingParams = DEFAULT_FITTING) -> Callable[[], None]:
     """One epoch of steps, to be called; its model stays between calls."""
     torch.manual_seed(0)
-    model = build_model(spec, roles.train[0].x.shape[1], 2)
+    device = roles.train[0].device
+    model = build_model(spec, roles.train[0].x.shape[1], 2).to(device)
     optimisers, order = make_optimisers(model, spec), torch.Generator()
-    objective = Objective(spec, torch.ones(2), fitting)
+    objective = Objective(spec, torch.ones(2, device=device), fitting)
 
     def epoch() -> None:
         for level, batch, answering in schedule(model, roles, spec, order):
             if level == "upper" and fitting.upper_gradient != "first_order":
-                hypergradient_loss(model, batch, answering, objective)
+                hypergradient_loss(model, batch, answering(), objective)
                 optimisers[level].step()
             else:
                 loss, _ = level_loss(model, batch, level, objective)
@@ -148,18 +164,18 @@ def epoch_of(spec: MethodSpec, roles: TrainingImages, fitting: FittingParams = D
 
 
 def images_seen(spec: MethodSpec, roles: TrainingImages) -> int:
-    model = build_model(spec, roles.train[0].x.shape[1], 2)
+    model = build_model(spec, roles.train[0].x.shape[1], 2).to(roles.train[0].device)
     return sum(len(batch.labels) for _, batch, _ in schedule(model, roles, spec, torch.Generator()))
 
 
-def taking_turns(tasks: Mapping[str, Callable[[], None]], repeats: int) -> dict[str, float]:
-    """Median CPU seconds of each task, after one call that does not count."""
+def taking_turns(tasks: Mapping[str, Callable[[], None]], repeats: int, device: torch.device) -> dict[str, float]:
+    """Median seconds (``now``) of each task, after one call that does not count."""
     seconds: dict[str, list[float]] = {name: [] for name in tasks}
     for turn in range(repeats + 1):
         for name, task in tasks.items():
-            started = time.process_time()
+            started = now(device)
             task()
-            seconds[name] += [time.process_time() - started] if turn else []
+            seconds[name] += [now(device) - started] if turn else []
     return {name: median(values) for name, values in seconds.items()}
 
 
@@ -171,7 +187,8 @@ def with_settings(spec: MethodSpec, **changes: int) -> MethodSpec:
     return replace(spec, settings=replace(spec.settings, **changes))
 
 
-def in_roles(images: Sequence[NodeImage]) -> TrainingImages:
+def in_roles(images: Sequence[NodeImage], device: torch.device) -> TrainingImages:
+    images = [image.but(x=image.x.to(device), coords=image.coords.to(device)) for image in images]
     cuts = [round(share * len(images)) for share in np.cumsum([*SHARES.values()])]
     return TrainingImages(images[: cuts[0]], images[cuts[0] : cuts[1]], images[cuts[1] :])
 

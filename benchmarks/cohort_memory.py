@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from device_clock import add_device
 
 from pipeline.artefacts.features import FeatureStore, write_features
 from pipeline.training.classifiers.image_classifier import build_model
@@ -42,7 +43,6 @@ from pipeline.training.methods.presets import METHODS, method_spec
 from pipeline.training.params import ReadingParams, TrainingParams
 
 ROLES = ("train",) * 12 + ("structure",) * 5 + ("select",) * 3
-CPU = torch.device("cpu")
 MB, GIB = 1e6, 2**30
 
 
@@ -59,6 +59,7 @@ def main() -> None:
     parser.add_argument("--limit-gib", type=float, default=6.0)
     parser.add_argument("--folder", type=Path, help="where the caches go; a temporary folder by default")
     parser.add_argument("--cohort", type=Path, help=argparse.SUPPRESS)
+    add_device(parser)
     options = parser.parse_args()
     if options.cohort is not None:
         measured(options.cohort, options.slides[0], options)
@@ -98,14 +99,15 @@ def in_own_process(folder: Path, slides: int) -> None:
 
 def measured(folder: Path, slides: int, options: argparse.Namespace) -> None:
     """Print a line a phase."""
-    limit = int(options.limit_gib * GIB)
-    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+    limit, device = int(options.limit_gib * GIB), torch.device(options.device)
+    if device.type == "cpu":  # CUDA reserves far more than it uses
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     spec = method_spec(options.method, TrainingParams(epochs=1, pretraining_steps=options.pretraining_steps))
     numbers = range(slides)
     rows = pd.DataFrame({"slide_id": map(name_of, numbers), "role": [ROLES[n * 7 % len(ROLES)] for n in numbers]})
     phase = Phases(slides)
     scaled = rows[rows["role"] == "train"].head(options.scaler_slides or slides)
-    with deterministic_torch(0, threads=1, device=CPU):
+    with deterministic_torch(0, threads=1, device=device):
         reading = ReadingParams(memory_gib=options.memory_gib, reading_threads=options.reading_threads)
         with phase("load"):
             cohort = load_nodes(folder, list(rows["slide_id"]), reading=reading)
@@ -113,14 +115,14 @@ def measured(folder: Path, slides: int, options: argparse.Namespace) -> None:
             scaler = scaler_of(cohort, scaled, spec)
         by_role: dict[str, list[Any]] = {role: [] for role in sorted(set(ROLES))}
         for number, row in enumerate(rows.itertuples()):
-            by_role[str(row.role)].append(node_image(cohort.slides[str(row.slide_id)], scaler, number % 2, CPU))
+            by_role[str(row.role)].append(node_image(cohort.slides[str(row.slide_id)], scaler, number % 2, device))
         images = TrainingImages(**by_role)
-        network = build_model(spec, scaler.n_outputs, 2)
+        network = build_model(spec, scaler.n_outputs, 2).to(device)
         with phase("pretrain"):
             pretrain(network.generator, images.train, images.structure, spec.settings, order_seed=0)
         without = method_spec(options.method, TrainingParams(epochs=1, pretraining_steps=0))
         with phase("epoch"):
-            fit(network, images, Objective(without, torch.ones(2)), order_seed=0)
+            fit(network, images, Objective(without, torch.ones(2, device=device)), order_seed=0)
 
 
 class Phases:

@@ -22,7 +22,7 @@ import math
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -47,7 +47,7 @@ from pipeline.training.fitting.fitting_task import fitted_by
 from pipeline.training.fitting.training_job import TrainingJob
 from pipeline.training.methods.packages import usable_methods
 from pipeline.training.methods.presets import METHODS, method_spec
-from pipeline.training.params import SplitParams, TrainingParams
+from pipeline.training.params import DEFAULT_FITTING, SplitParams, TrainingParams
 from pipeline.training.split_cohort import SPLITS, SplitJob, split_cohort
 from pipeline.training.train_fold import train_loaded_fold
 
@@ -82,6 +82,7 @@ class Table:
     tuned: tuple[str, ...]
     source: str
     fresh: bool
+    device: str
 
     @cached_property
     def splits(self) -> Path:
@@ -119,8 +120,10 @@ class Table:
         params = self.tuned_settings(method, split) if title != method else AS_IT_COMES
         if params is None or (self.fresh and made["source"] != self.source):
             return False
-        spec = method_spec(method, params)
-        return all(made["params"][key] == value for key, value in plain(fitted_by(spec, params.fitting)).items())
+        asked = plain(fitted_by(method_spec(method, params), params.fitting))
+        # A key younger than the run stood at its default.
+        told = {**made["params"], "fitting": {**plain(asdict(DEFAULT_FITTING)), **made["params"]["fitting"]}}
+        return all(told[key] == value for key, value in asked.items())
 
     def tuned_settings(self, method: str, split: Split) -> TrainingParams | None:
         """The best settings of a fold, where they were searched."""
@@ -151,6 +154,7 @@ def main() -> None:
     parser.add_argument(
         "--minutes", type=float, default=math.inf, help="after which no other run is begun; 0: table only"
     )
+    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     parser.add_argument("--fresh", action="store_true", help="train anew what other versions of the code made")
     options = parser.parse_args()
     table = table_of(options)
@@ -176,6 +180,7 @@ def table_of(options: argparse.Namespace) -> Table:
         tuned,
         source_digest(*COMPONENTS),
         options.fresh,
+        options.device,
     )
 
 
@@ -208,7 +213,7 @@ def train(table: Table, cohort: CohortNodes, title: str, method: str, split: Spl
     params = AS_IT_COMES
     if title != method:
         params = table.tuned_settings(method, split) or searched(table, method, split)
-    job = TrainingJob(method, split, params, "auto", table.source, table.out / ".partial" / title)
+    job = TrainingJob(method, split, params, table.device, table.source, table.out / ".partial" / title)
     train_loaded_fold(table.splits, cohort, table.folder(title, split), job)
 
 
@@ -219,7 +224,7 @@ def searched(table: Table, method: str, split: Split) -> TrainingParams:
         SETTINGS_TRIED,
         SplitParams(FOLDS),
         AS_IT_COMES,
-        "auto",
+        table.device,
         table.source,
         only_fold=split.fold,
     )

@@ -34,6 +34,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from device_clock import add_device
 from PIL import Image
 from scipy import ndimage
 
@@ -178,7 +179,7 @@ def methods(options: argparse.Namespace) -> dict[str, Method]:
             threads=options.threads,
         )
         path = resolve_weights(weights)
-        found[path.stem] = by_segmenter(open_cpnet(path, params, device="auto"))
+        found[path.stem] = by_segmenter(open_cpnet(path, params, device=options.device))
     classical = open_segmenter(NucleiParams(segmenter="watershed"), device="cpu")
     return {**found, "watershed": by_segmenter(classical)}
 
@@ -195,6 +196,7 @@ def main() -> None:
     parser.add_argument("--mpp", type=float, default=0.5, help="resolution at which nuclei are sought")
     parser.add_argument("--limit", type=int, help="take only the first tiles of each set")
     parser.add_argument("--threads", type=int, default=1)
+    add_device(parser)
     options = parser.parse_args()
     root = os.environ.get("ABIGNET_REAL_DATA")
     if root is None:

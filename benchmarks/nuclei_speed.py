@@ -30,6 +30,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
+from device_clock import add_device
 
 from pipeline.nuclei.learning.detection_scores import match_nuclei
 from pipeline.nuclei.measures.nucleus_morphology import measure_nuclei
@@ -66,11 +67,11 @@ def real_tile(path: Path, side_px: int) -> Rgb:
     return np.ascontiguousarray(whole[top : top + side_px, left : left + side_px])
 
 
-def cellpose_eval(weights: Path, rgb: Rgb, stain: StainScale) -> Callable[[], Labels]:
+def cellpose_eval(weights: Path, rgb: Rgb, stain: StainScale, device: str) -> Callable[[], Labels]:
     """Cellpose on the channels that the engine gives the same weights."""
     from cellpose.models import CellposeModel
 
-    model = CellposeModel(gpu=False, pretrained_model=str(weights))
+    model = CellposeModel(gpu=device == "cuda", pretrained_model=str(weights))
     loaded = load_weights(weights)
     image = np.moveaxis(network_input(rgb, stain, loaded.input), 0, -1)
     diameter = loaded.diameter_px
@@ -82,13 +83,13 @@ def same_weights(weights: Path, options: argparse.Namespace, runtime: str) -> Cp
     """The engine with Cellpose's weights, which see the tile as it is."""
     diameter_um = load_weights(weights).diameter_px * MPP
     params = NucleiParams(threads=options.threads, min_area_um2=0, nucleus_diameter_um=diameter_um, runtime=runtime)
-    return open_cpnet(weights, params, device="cpu")
+    return open_cpnet(weights, params, device=options.device)
 
 
 def compact(options: argparse.Namespace, runtime: str) -> CpnetSegmenter:
     """The engine with the shipped weights, as in use."""
     params = NucleiParams(threads=options.threads, runtime=runtime)
-    return open_cpnet(resolve_weights(SHIPPED_WEIGHTS), params, device="cpu")
+    return open_cpnet(resolve_weights(SHIPPED_WEIGHTS), params, device=options.device)
 
 
 def find_in(segmenter: CpnetSegmenter, rgb: Rgb, stain: StainScale) -> Labels:
@@ -126,6 +127,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--side-px", type=int, default=SIDE_PX)
+    add_device(parser)
     options = parser.parse_args()
     root = Path(os.environ.get("ABIGNET_REAL_DATA", ""))
     weights = options.weights or root / COMPARISON
@@ -135,9 +137,10 @@ def main() -> None:
     stain = estimate_stain_scale([rgb])
     torch.set_num_threads(options.threads)
 
-    ways: dict[str, Callable[[], Labels]] = {"CellposeModel.eval": cellpose_eval(weights, rgb, stain)}
+    ways: dict[str, Callable[[], Labels]] = {"CellposeModel.eval": cellpose_eval(weights, rgb, stain, options.device)}
     segmenters: dict[str, CpnetSegmenter] = {}
-    for runtime in ("torch", "openvino") if importlib.util.find_spec("openvino") else ("torch",):
+    compiled = options.device == "cpu" and importlib.util.find_spec("openvino")
+    for runtime in ("torch", "openvino") if compiled else ("torch",):
         segmenters |= {
             f"same weights, {runtime}": same_weights(weights, options, runtime),
             f"compact, {runtime}": compact(options, runtime),

@@ -1,13 +1,13 @@
 """Planted cohorts, fitted as ``abignet train`` fits, and what was learned of them; for the benchmarks beside."""
 
 import copy
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 import torch
+from device_clock import now
 from sklearn.metrics import roc_auc_score
 
 from pipeline.synthetic.planting.planted_image import PlantedImage
@@ -34,7 +34,7 @@ GRAPHS_SCORED = 200
 
 @dataclass(frozen=True)
 class PlantedFit:
-    """One training: accuracy on test images, edge AUROC after pre-training and at the end, epochs, CPU seconds."""
+    """One training: accuracy on test images, edge AUROC after pre-training and at the end, epochs, seconds."""
 
     accuracy: float
     edges_pretrained: float | None
@@ -62,20 +62,21 @@ def learned(
     n_labelled: int,
     seed: int,
     fitting: FittingParams = DEFAULT_FITTING,
+    device: torch.device = CPU,
 ) -> PlantedFit:
     """Train on the first ``n_labelled`` images and test on the others."""
     nodes = {i.slide_id: SlideNodes(i.features, (i.coords / PATCH_L0).astype(np.float32)) for i in planted}
     cohort = CohortNodes(nodes, tuple(f"f{column}" for column in range(planted[0].features.shape[1])))
-    start, started = StartOfFit(), time.process_time()
-    task = FittingTask(spec, Seeds(seed, "benchmark"), CPU, fitting)
+    start, started = StartOfFit(), now(device)
+    task = FittingTask(spec, Seeds(seed, "benchmark"), device, fitting)
     model, history = fit_model(cohort, rows_of(planted, n_labelled), task, start)
-    seconds = time.process_time() - started
+    seconds = now(device) - started
     test = planted[n_labelled:]
-    images = [node_image(nodes[image.slide_id], model.scaler, int(image.label), CPU) for image in test]
+    images = [node_image(nodes[image.slide_id], model.scaler, int(image.label), device) for image in test]
     before = pretrained(model, start.weights)
     return PlantedFit(
         accuracy=accuracy_of(model.network, images),
-        edges_pretrained=None if before is None else edge_auroc(before, test, images),
+        edges_pretrained=None if before is None else edge_auroc(before.to(device), test, images),
         edges=edge_auroc(model.network, test, images),
         epochs=len(history),
         seconds=seconds,

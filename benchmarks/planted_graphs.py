@@ -18,7 +18,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+import torch
 import yaml
+from device_clock import add_device
 from planted_fits import PlantedFit, learned
 
 from pipeline.synthetic.planted import VARIANTS, plant_images
@@ -41,6 +43,7 @@ def main() -> None:
     parser.add_argument("--control", action="store_true", help="edges without class")
     parser.add_argument("--shuffle", action="store_true", help="labels in random order")
     parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="numbers of the config's training:")
+    add_device(parser)
     options = parser.parse_args()
     params = TrainingParams(**{key: yaml.safe_load(value) for key, value in (item.split("=") for item in options.set)})
     print("variant,method,images,seed,accuracy,edge_auroc_pretrained,edge_auroc,epochs,seconds")
@@ -50,7 +53,14 @@ def main() -> None:
                 cohort = labelled_first(variant, n_images, options.test_images, seed, control=options.control)
                 planted = shifted(shuffled(cohort, seed) if options.shuffle else cohort, options.offset, seed)
                 for method in options.methods:
-                    fit = learned(method_spec(method, params), planted, n_images, seed)
+                    fit = learned(
+                        method_spec(method, params),
+                        planted,
+                        n_images,
+                        seed,
+                        params.fitting,
+                        torch.device(options.device),
+                    )
                     print(f"{variant},{method},{n_images},{seed},{numbers(fit)}", flush=True)
 
 

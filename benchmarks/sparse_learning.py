@@ -11,6 +11,8 @@ one below the number of patches of an image, so that all are in sparse mode.
 import argparse
 from dataclasses import replace
 
+import torch
+from device_clock import add_device
 from planted_fits import learned
 
 from pipeline.synthetic.planted import PlantedParams, plant_images
@@ -28,6 +30,7 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--epochs", type=int, default=default.epochs)
     parser.add_argument("--pretraining-steps", type=int, default=default.pretraining_steps)
+    add_device(parser)
     options = parser.parse_args()
     print("patches,similar,spatial,images,seed,accuracy,edge_auroc,epochs,seconds")
     for seed in options.seeds:
@@ -35,7 +38,13 @@ def main() -> None:
         cohort = PlantedParams(n_images=n_images, n_pairs=options.pairs, n_distractors=options.pairs // 2)
         planted = plant_images(cohort, seed)
         for similar in options.similar:
-            fit = learned(spec(similar, cohort.n_patches, options), planted, options.images, seed)
+            fit = learned(
+                spec(similar, cohort.n_patches, options),
+                planted,
+                options.images,
+                seed,
+                device=torch.device(options.device),
+            )
             print(
                 f"{cohort.n_patches},{similar},{options.spatial},{options.images},{seed},{fit.accuracy:.4f},"
                 f"{fit.edges:.4f},{fit.epochs},{fit.seconds:.0f}",

@@ -28,6 +28,7 @@ from statistics import median
 
 import numpy as np
 import torch
+from device_clock import add_device, now
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize
 
@@ -63,7 +64,7 @@ def main() -> None:
     parser.add_argument("--target-degree", type=int, default=0, help="entries kept in a row and head; 0 keeps all")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--limit-gib", type=float, default=8)
-    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    add_device(parser)
     options = parser.parse_args()
     if options.part == "one":
         print(json.dumps(measured(options.kinds[0], options.sizes[0], options)))
@@ -180,15 +181,9 @@ def search_both(generator: GraphGenerator, images: list[NodeImage]) -> None:
 
 
 def timed(call: Callable[[], None], device: torch.device) -> float:
-    if device.type == "cpu":
-        started = time.process_time()
-        call()
-        return time.process_time() - started
-    torch.cuda.synchronize(device)
-    started = time.perf_counter()
+    started = now(device)
     call()
-    torch.cuda.synchronize(device)
-    return time.perf_counter() - started
+    return now(device) - started
 
 
 def peak_mib(device: torch.device) -> float:

@@ -24,3 +24,20 @@ def test_what_a_driver_imports_is_there(file):
 
 def test_no_driver_hides_a_package():
     assert not {file.stem for file in DRIVERS} & {"sparse", "torch", "numpy", "dask", "zarr", "pandas"}
+
+
+NETWORKS = ("pipeline.nuclei.network.inference_engine", "pipeline.training.fitting", "pipeline.training.graphs")
+"""Who imports of these runs a network or a kernel."""
+
+ONLY_READS = {"damage", "device_clock"}
+"""Benchmarks that read models and run none."""
+
+
+def test_benchmarks_that_run_a_network_take_a_device():
+    without = []
+    for file in (Path(__file__).parents[1] / "benchmarks").glob("*.py"):
+        runs = any(module.startswith(NETWORKS) for module, _ in imported_names(file))
+        text = file.read_text()
+        if runs and "ArgumentParser" in text and "add_device(" not in text and '"--device"' not in text:
+            without.append(file.stem)
+    assert set(without) <= ONLY_READS

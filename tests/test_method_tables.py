@@ -1,5 +1,6 @@
 """The command that fills a table of methods goes on where it stopped, and says what is missing."""
 
+import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -9,8 +10,11 @@ import pytest
 
 from pipeline.artefacts.features import read_features, write_features
 from pipeline.synthetic.planted import PlantedParams, write_planted_cohort
+from pipeline.training.cohort.roles import Split
 from pipeline.training.evaluation import bootstrap
-from pipeline.training.params import TrainingParams
+from pipeline.training.fitting.fitting_task import fitted_by
+from pipeline.training.methods.presets import METHODS
+from pipeline.training.params import DEFAULT_FITTING, TrainingParams
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 import method_tables
@@ -75,3 +79,20 @@ def test_other_settings_are_other_runs(fill, monkeypatch):
     assert fill(*asked)[0] == 0
     monkeypatch.setattr(method_tables, "AS_IT_COMES", TrainingParams(epochs=2))
     assert "INCOMPLETE: 5 of 5" in fill(*asked, "--minutes", "0")[1]
+
+
+def test_a_run_is_kept_that_is_older_than_a_key_and_stood_at_its_default(tmp_path):
+    split = Split(0, 1)
+    table = method_tables.Table(tmp_path, [], {}, (0,), ("joint",), (), "source", fresh=False, device="cpu")
+    folder = table.folder("joint", split)
+    folder.mkdir(parents=True)
+    (folder / "predictions.csv").touch()
+    told = method_tables.plain(fitted_by(METHODS["joint"], DEFAULT_FITTING))
+    for fitting, is_done in (
+        (told["fitting"], True),
+        ({key: value for key, value in told["fitting"].items() if key != "tf32"}, True),
+        ({**told["fitting"], "tf32": True}, False),
+    ):
+        made = {"source": "older", "params": {**told, "fitting": fitting}}
+        (folder / "provenance.json").write_text(json.dumps(made))
+        assert table.is_done("joint", "joint", split) == is_done

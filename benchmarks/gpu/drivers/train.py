@@ -250,7 +250,7 @@ def epoch_of(spec, roles, fitting=FittingParams()):
         model.generator.start_epoch(0)
         for level, batch, answering in schedule(model, roles, spec, order):
             if level == "upper" and fitting.upper_gradient != "first_order":
-                hypergradient_loss(model, batch, answering, objective)
+                hypergradient_loss(model, batch, answering(), objective)
                 optimisers[level].step()
             else:
                 with mixed_precision(DEVICE, fitting):
