@@ -83,11 +83,10 @@ def plan_cards(device: str, gpus: int, place: Place) -> CardPlan:
 
 
 def _too_few(device: str, gpus: int, place: Place) -> str:
-    asked = f"device: {device} and gpus: {gpus} want {max(gpus, 1)} of this machine's cards"
-    fewer = f"set gpus: {place.n_cards} or " if place.n_cards else "set device: cpu or "
+    fewer = f"gpus: {place.n_cards}" if place.n_cards else "device: cpu"
     return (
-        f"{asked}, and jobs may take {place.n_cards}: {place.why_no_more}. "
-        f"Without more of them {fewer}run elsewhere; `abignet doctor` says what is here."
+        f"device: {device} and gpus: {gpus} want {max(gpus, 1)} of this machine's cards, and jobs may take "
+        f"{place.n_cards}: {place.why_no_more}. Set {fewer}, or run where there are more."
     )
 
 

@@ -70,14 +70,15 @@ def cards_of_jobs(*, torch_of_jobs_is_here: bool) -> JobCards:
         If ``CUDA_VISIBLE_DEVICES`` names what is not there, or ``nvidia-smi`` does not answer.
     """
     names = visible_cards(listed_cards(), os.environ)
-    if not names:
-        hidden = VISIBLE in os.environ
-        return JobCards(
-            (), f"{VISIBLE} hides all" if hidden else f"nvidia-smi lists none (without it name them in {VISIBLE})"
-        )
-    if torch_of_jobs_is_here and not torch_is_for_cuda():
-        return JobCards((), f"PyTorch here is built for the processor only (of {len(names)} that are there)")
-    return JobCards(names, f"{VISIBLE} shows no more" if VISIBLE in os.environ else "nvidia-smi lists no more")
+    if names and torch_of_jobs_is_here and not torch_is_for_cuda():
+        return JobCards((), f"of {len(names)} none, PyTorch here is built for the processor")
+    return JobCards(names, _why_no_more(len(names)))
+
+
+def _why_no_more(n_cards: int) -> str:
+    if VISIBLE in os.environ:
+        return f"{VISIBLE} shows no more" if n_cards else f"{VISIBLE} hides all"
+    return "nvidia-smi lists no more" if n_cards else f"nvidia-smi lists none; where it is missing {VISIBLE} names them"
 
 
 def listed_cards() -> tuple[ListedCard, ...]:

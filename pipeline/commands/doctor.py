@@ -107,7 +107,7 @@ def _report_devices() -> None:
 def _said(plan: CardPlan) -> str:
     """What jobs of a network get by a plan, in words."""
     if plan.fault is not None:
-        return f"refused: {plan.fault}"
+        return "refused before the first job: too few cards"
     if plan.per_job == 0:
         return "jobs run on the processor"
     return f"one card a job, {plan.at_once or 'as many as there are'} at once"

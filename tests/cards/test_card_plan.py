@@ -60,9 +60,9 @@ def test_a_refusal_says_what_to_do():
     place = Place(True, 1, "CUDA_VISIBLE_DEVICES shows no more")
     assert plan_cards("cuda", 2, place).fault == (
         "device: cuda and gpus: 2 want 2 of this machine's cards, and jobs may take 1: CUDA_VISIBLE_DEVICES shows "
-        "no more. Without more of them set gpus: 1 or run elsewhere; `abignet doctor` says what is here."
+        "no more. Set gpus: 1, or run where there are more."
     )
-    assert "set device: cpu or run elsewhere" in plan_cards("auto", 1, Place(True, 0)).fault
+    assert "Set device: cpu, or run where there are more." in plan_cards("auto", 1, Place(True, 0)).fault
 
 
 def test_the_page_quotes_the_refusal():

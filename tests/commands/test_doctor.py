@@ -79,7 +79,7 @@ def test_missing_weights_are_an_error(two_packages, monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     ("names", "said"),
     [
-        ((), ["jobs run on the processor", "jobs run on the processor", "refused: device: cuda and gpus: 0 want 1 of"]),
+        ((), ["jobs run on the processor", "jobs run on the processor", "refused before the first job: too few cards"]),
         (("GPU-a", "GPU-b"), ["one card a job, 2 at once", "jobs run on the processor", "one card a job, 2 at once"]),
     ],
 )
