@@ -35,9 +35,9 @@ from pipeline.training.cohort import cohort_nodes
 from pipeline.training.cohort.cohort_nodes import load_nodes
 from pipeline.training.cohort.determinism import deterministic_torch
 from pipeline.training.fitting.bilevel import fit
-from pipeline.training.fitting.checkpoint import node_image
 from pipeline.training.fitting.fitting import scaler_of
 from pipeline.training.fitting.pretraining import pretrain
+from pipeline.training.fitting.standardised_images import node_image
 from pipeline.training.fitting.steps import Objective, TrainingImages
 from pipeline.training.methods.presets import METHODS, method_spec
 from pipeline.training.params import ReadingParams, TrainingParams

@@ -14,10 +14,11 @@ from pipeline.synthetic.planting.planted_image import PlantedImage
 from pipeline.training.classifiers.image_classifier import ImageClassifier, build_model
 from pipeline.training.cohort.cohort_nodes import CohortNodes, SlideNodes
 from pipeline.training.cohort.seeds import Seeds
-from pipeline.training.fitting.checkpoint import TrainedModel, node_image
+from pipeline.training.fitting.checkpoint import TrainedModel
 from pipeline.training.fitting.fitting import fit_model
 from pipeline.training.fitting.fitting_task import FittingTask
 from pipeline.training.fitting.inference import ImageNetwork, accuracy_of, learned_graphs
+from pipeline.training.fitting.standardised_images import node_image
 from pipeline.training.fitting.unfinished import State, UnfinishedFit
 from pipeline.training.graphs.generator import NoGraph
 from pipeline.training.graphs.image_batches import NodeImage

@@ -7,6 +7,7 @@ export LIMIT=${LIMIT:-500}
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 ROOT=$(dirname "$HERE")
 W=${W:-$HERE/work}; OUT=${OUT:?}; SITE=${SITE:-$HERE/site}; PY=${PY:-python3}
+export TCGA=${TCGA:-$HERE/tcga}
 CELLPOSE=${CELLPOSE:-$HERE/weights/cellpose3_cpnet_cyto_scellseg}
 DEVICE=${DEVICE:-cuda}
 IMAGES=500; [ -n "${REHEARSE:-}" ] && IMAGES=24

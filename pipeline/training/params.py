@@ -165,6 +165,11 @@ class FittingParams(Tunables, section="training"):
         "whether a card rounds what it multiplies in float32 to TF32 (10 bits of fraction), trained or applied: "
         "faster with many patches; a model's probabilities on card and processor agree to 1e-4 without, 5e-3 with it",
     )
+    cuda_graphs: bool = flag(
+        False,
+        "record the steps of a training on a card and launch each as a whole; images are then padded to few sizes, "
+        "which draws other dropout; not tried on a card yet",
+    )
     temperature_scaling: bool = flag(
         False,
         "divide logits by one number fitted on the `select` images (Guo et al. 2017): honest probabilities, same "
@@ -206,6 +211,13 @@ class ReadingParams(Tunables, section="training"):
         "embeddings of 1024 values",
     )
     reading_threads: int = whole(1, 0, 64, "threads that read such images ahead of their use; 0 reads none ahead")
+    card_share: float = number(
+        0.5,
+        0,
+        1,
+        "share of a card's free memory that the images of a training or prediction may take; if they fit they lie on "
+        "the card from its start on, else each is copied there at every use",
+    )
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Self:

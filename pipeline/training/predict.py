@@ -76,7 +76,7 @@ def predict(
     provenance = record(params=fitted_by(model.spec, model.fitting), source=source, upstream=upstream)
     provenance |= noted_mismatches(mismatches)
     with deterministic_torch(STOCHASTIC_SEED, model.spec.settings.threads, place, tf32=model.fitting.tf32):
-        images = model.images([cohort.slides[row.slide_id] for row in full], place)
+        images = model.images([cohort.slides[row.slide_id] for row in full], place, reading.card_share)
         n_classes = len(model.class_names)
         probabilities = predict_probabilities(model.network, images, n_classes=n_classes, temperature=model.temperature)
         graphs = ((full[place].slide_id, graph) for place, graph in each_learned_graph(model.network, images))

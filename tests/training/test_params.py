@@ -46,7 +46,8 @@ def test_what_is_held_in_memory_is_passed_on_and_recorded_nowhere():
     assert params.reading == ReadingParams(memory_gib=0.5, reading_threads=3)
     assert params.reading.most_held_bytes == 2**29
     assert (params.given, params.fitting) == (TrainingParams().given, FittingParams())
-    assert ReadingParams.of({"memory_gib": 2.0, "reading_threads": 0, "epochs": 3}) == ReadingParams(2.0, 0)
+    section = {"memory_gib": 2.0, "reading_threads": 0, "card_share": 0.25, "epochs": 3}
+    assert ReadingParams.of(section) == ReadingParams(2.0, 0, 0.25)
 
 
 @pytest.mark.parametrize("values", [{"upper_gradient": "second_order"}, {"precision": "float16"}])

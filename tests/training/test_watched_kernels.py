@@ -42,6 +42,17 @@ def test_gradients_that_add_by_index_are_seen(pick):
     assert not watched.waits
 
 
+def test_values_that_go_to_another_device_are_seen():
+    elsewhere = torch.empty(2, 3, device="meta")
+    for go in (lambda: X.to("meta"), lambda: elsewhere.copy_(X), lambda: torch.tensor([1, 2]).to("meta")):
+        with Watched() as watched:
+            go()
+        assert watched.copies.total() == 1
+    with Watched() as watched:
+        elsewhere += elsewhere * 2
+    assert watched.copies.total() == 0
+
+
 def test_plain_arithmetic_is_neither_and_views_are_no_launches():
     x = X.clone().requires_grad_()
     with Watched() as watched:

@@ -27,6 +27,10 @@ SORTS = frozenset({"aten::scatter_add", "aten::scatter_add_", "aten::index_add",
 """Sums into places by index, for which a card sorts where results must be the same bits."""
 
 
+NO_KERNEL = ("profiler::", "aten::_unsafe_view", "aten::empty")
+"""Calls that are no views and compute nothing."""
+
+
 class Watched(TorchDispatchMode):
     """Counts kernels by name while it is entered; gradients are counted too.
 
@@ -35,13 +39,16 @@ class Watched(TorchDispatchMode):
     waits, sorts
         Those that a card would wait or sort for.
     launches
-        All that compute something; views do not.
+        All that compute something; views, memory asked for and marks of the profiler do not.
+    copies
+        Those that take values from one device to another.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.waits: Counter[str] = Counter()
         self.sorts: Counter[str] = Counter()
+        self.copies: Counter[str] = Counter()
         self.launches = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -51,8 +58,18 @@ class Watched(TorchDispatchMode):
             self.waits[name] += 1
         elif name in SORTS or _accumulates(func, args, kwargs):
             self.sorts[name] += 1
-        self.launches += not func.is_view
-        return func(*args, **kwargs)
+        self.launches += not (func.is_view or name.startswith(NO_KERNEL))
+        result = func(*args, **kwargs)
+        self.copies[name] += len(_devices([*args, *kwargs.values(), result])) > 1
+        return result
+
+
+def _devices(values: Any) -> set[str]:
+    """Kinds of devices of tensors; numbers that torch wraps are on none."""
+    tensors = [value for value in values if isinstance(value, torch.Tensor)]
+    listed = [value for values in values if isinstance(values, list | tuple) for value in values]
+    tensors += [value for value in listed if isinstance(value, torch.Tensor)]
+    return {tensor.device.type for tensor in tensors if tensor.dim()}
 
 
 def _by_mask(func: Any, args: Any) -> bool:

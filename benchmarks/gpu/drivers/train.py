@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 from common import REHEARSE, Report, arguments, peak_mib, reset_peak, sync, timed
 
@@ -17,12 +18,14 @@ from pipeline.synthetic.planted import PlantedParams, plant_images
 from pipeline.training.classifiers.image_classifier import build_model
 from pipeline.training.cohort.cohort_nodes import CohortNodes, SlideNodes
 from pipeline.training.cohort.determinism import deterministic_torch
+from pipeline.training.cohort.fold_plan import LabelledSlide
+from pipeline.training.cohort.role_tables import split_table
 from pipeline.training.cohort.seeds import Seeds
 from pipeline.training.fitting import bilevel, unfinished
-from pipeline.training.fitting.checkpoint import node_image
 from pipeline.training.fitting.fitting import fit_model
 from pipeline.training.fitting.fitting_task import FittingTask
 from pipeline.training.fitting.inference import accuracy_of, predict_logits, predict_probabilities
+from pipeline.training.fitting.standardised_images import node_image
 from pipeline.training.fitting.steps import (
     Objective,
     TrainingImages,
@@ -35,8 +38,9 @@ from pipeline.training.fitting.steps import (
 )  # fmt: skip
 from pipeline.training.fitting.unfinished import UnfinishedFit
 from pipeline.training.graphs.image_batches import NodeImage, PaddedBatch
+from pipeline.training.graphs.resident_images import store_images
 from pipeline.training.methods.presets import METHODS, method_spec
-from pipeline.training.params import FittingParams, TrainingParams
+from pipeline.training.params import FittingParams, SplitParams, TrainingParams
 
 options = arguments(("--profile", {}))
 DEVICE = torch.device(options.device)
@@ -135,6 +139,37 @@ def default_bfloat16():
     return found
 
 
+def recorded_steps():
+    """Whole trainings with ``cuda_graphs`` off and on: bits, which are equal for images of one size, and seconds."""
+    off, fitted = whole(**FULL)
+    on, recorded = whole(**FULL, cuda_graphs=True)
+    return {"off": off, "on": on, **differences(fitted, recorded)}
+
+
+def tcga_five_folds():
+    """Five folds of bags of TCGA regions by ``default``, one after the other: IDC against ILC (``tcga_regions``)."""
+    if "TCGA" not in os.environ:
+        return {"left out": "TCGA names no folder with brca.npz"}
+    table = pd.read_csv(Path(os.environ["TCGA"]) / "brca.csv")
+    stored = np.load(Path(os.environ["TCGA"]) / "brca.npz")
+    bags = np.split(stored["features"].astype(np.float32), np.cumsum(stored["n_regions"])[:-1])
+    chosen = table[table["oncotree_code"].isin(["IDC", "ILC"]) & (table["n_regions"] >= 2)]
+    chosen = chosen.groupby("oncotree_code").head(20) if REHEARSE else chosen
+    nodes = {row.slide_id: SlideNodes(bags[row.Index], np.zeros((len(bags[row.Index]), 2), np.float32))
+             for row in chosen.itertuples()}  # fmt: skip
+    cohort = CohortNodes(nodes, tuple(f"f{column}" for column in range(bags[0].shape[1])))
+    slides = [LabelledSlide(row.slide_id, row.case_id, row.oncotree_code) for row in chosen.itertuples()]
+    rows, found = split_table(slides, SplitParams(folds=5), seeds=[0]), {"slides": len(slides)}
+    reset_peak(DEVICE)
+    for fold in range(2 if REHEARSE else 5):
+        params = TrainingParams(**FULL)
+        task = FittingTask(method_spec("default", params), Seeds(0, f"fold {fold}"), DEVICE, params.fitting)
+        wall, cpu, (_, history) = timed(DEVICE, lambda: fit_model(cohort, rows[rows["fold"] == fold], task))
+        found[f"fold {fold}"] = {"wall_s": wall, "cpu_s": cpu, "epochs": len(history)}
+    return found | {"wall_s": sum(part["wall_s"] for part in found.values() if isinstance(part, dict)),
+                    "peak_mib": peak_mib(DEVICE)}  # fmt: skip
+
+
 def same_seed_twice():
     data, few = cohort(N_LABELLED, 0), {"epochs": 2 if REHEARSE else 10, "pretraining_steps": 10 if REHEARSE else 100}
     return differences(data.fit(**few), data.fit(**few))
@@ -207,10 +242,10 @@ def goes_on():
         seconds, record = unfinished.PART_SECONDS, bilevel._record
         unfinished.PART_SECONDS = 0.0
 
-        def dies(epoch, *rest, record=record):
+        def dies(epoch, *rest, record=record, **more):
             if epoch == 3:
                 raise Killed
-            return record(epoch, *rest)
+            return record(epoch, *rest, **more)
 
         bilevel._record = dies
         try:
@@ -229,13 +264,14 @@ def goes_on():
 
 
 def roles_of(data):
-    """Images by role on the device, as ``bilevel_speed`` makes them."""
+    """Images by role, which lie on the device one after the other."""
     pooled = np.concatenate([image.features for image in data.planted])
-    images = [
-        NodeImage(torch.from_numpy((i.features - pooled.mean(0)) / pooled.std(0)).to(DEVICE),
-                  torch.from_numpy(i.coords.astype(np.float32) / PATCH_L0).to(DEVICE), int(i.label))
+    each = [
+        NodeImage(torch.from_numpy((i.features - pooled.mean(0)) / pooled.std(0)),
+                  torch.from_numpy(i.coords.astype(np.float32) / PATCH_L0), int(i.label))
         for i in data.planted
     ]  # fmt: skip
+    images = store_images(each, sum(image.n_nodes for image in each), DEVICE)
     first, second = round(0.6 * len(images)), round(0.85 * len(images))
     return TrainingImages(images[:first], images[first:second], images[second:])
 
@@ -427,6 +463,8 @@ if GPU:
 SECTIONS = {
     "default_float32": (default_float32, 110),
     "default_bfloat16": (default_bfloat16, 80),
+    "recorded_steps": (recorded_steps, 90),
+    "tcga_five_folds": (tcga_five_folds, 120),
     "same_seed_twice": (same_seed_twice, 50),
     "every_method": (every_method, 70),
     "paper_a": (paper_a, 60),
@@ -440,7 +478,7 @@ SECTIONS = {
     "determinism_cost": (determinism_cost, 40),
     "same_seed_twice_bfloat16": (same_seed_twice_bfloat16, 30),
 }
-ON_CPU = ("default_float32", "paper_a", "batching", "gradients", "pretraining", "larger_images")
+ON_CPU = ("default_float32", "tcga_five_folds", "paper_a", "batching", "gradients", "pretraining", "larger_images")
 for name, (call, limit) in SECTIONS.items():
     if GPU or name in (options.only or ON_CPU):
         report.section(name, call, limit if GPU else 400)

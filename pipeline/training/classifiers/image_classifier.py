@@ -46,7 +46,11 @@ class ImageClassifier(nn.Module):
         self, images: Sequence[NodeImage], batch_size: int, order: Sequence[int] | None = None
     ) -> Iterator[tuple[list[int], ImageBatch]]:
         """Yield (positions in ``images``, batch) as the model takes them, in ``order``; None means as they stand."""
-        return planned_batches(images, BatchPlan(batch_size, self.dense_limit, self.generator.batch), order)
+        return planned_batches(images, self.plan(batch_size), order)
+
+    def plan(self, batch_size: int) -> BatchPlan:
+        """How the model takes images, ``batch_size`` at most in a batch."""
+        return BatchPlan(batch_size, self.dense_limit, self.generator.batch_kind)
 
     def forward(self, batch: ImageBatch) -> Tensor:
         """Logits (B, n_classes)."""

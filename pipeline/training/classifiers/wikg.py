@@ -21,7 +21,6 @@ where phi is the leaky ReLU.  The image is the mean of h' weighted by attention.
 # mypy: disallow-untyped-calls=False
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -33,7 +32,7 @@ from torch.nn.functional import leaky_relu
 from pipeline.artefacts.learned_graphs import LearnedGraph
 from pipeline.training.graphs.adjacency import Adjacency
 from pipeline.training.graphs.generator import GraphGenerator
-from pipeline.training.graphs.image_batches import ImageBatch, NodeImage, PackedBatch
+from pipeline.training.graphs.image_batches import ImageBatch, PackedBatch
 from pipeline.training.methods.presets import MethodSpec
 
 NODES_PER_BLOCK = 1024
@@ -98,6 +97,9 @@ class HeadTail(GraphGenerator):
         Neighbours k of a head, itself possibly among them; 0 takes all nodes of the image.
     """
 
+    batch_kind = PackedBatch
+    """No image is compared with another."""
+
     def __init__(self, n_features: int, *, width: int, degree: int) -> None:
         super().__init__()
         self.degree = degree
@@ -109,10 +111,6 @@ class HeadTail(GraphGenerator):
     def from_spec(cls, spec: MethodSpec, n_features: int) -> Self:
         """Width and degree of the method."""
         return cls(n_features, width=spec.settings.hidden, degree=spec.settings.target_degree)
-
-    def batch(self, images: Sequence[NodeImage]) -> PackedBatch:
-        """Packed, for no image is compared with another."""
-        return PackedBatch.of(images)
 
     def forward(self, batch: ImageBatch) -> HeadTailAdjacency:
         """The graph of packed images."""

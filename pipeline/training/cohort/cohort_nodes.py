@@ -113,11 +113,14 @@ class CohortNodes:
         d names.
     makings
         How the features of each image with nodes were made, as far as it is recorded.
+    reading
+        How much of it may be held, and where.
     """
 
     slides: Mapping[str, Nodes]
     feature_names: tuple[str, ...]
     makings: Mapping[str, Making] = field(default_factory=dict)
+    reading: ReadingParams = DEFAULT_READING
 
     @cached_property
     def digest(self) -> str:
@@ -175,7 +178,7 @@ def load_nodes(
             SlideNodes(x, coords) if held else StoredNodes(path, tuple(embeddings), coords, array_digest(x), readers)
         )
     _say_stored(slides.values(), reading)
-    return CohortNodes(slides, common_feature_names(names), makings)
+    return CohortNodes(slides, common_feature_names(names), makings, reading)
 
 
 def _say_stored(slides: Collection[Nodes], reading: ReadingParams) -> None:

@@ -13,6 +13,7 @@ import copy
 import math
 import time
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +21,8 @@ from torch import Tensor, nn
 from pipeline.errors import CohortError, DivergenceError
 from pipeline.logs import get_logger
 from pipeline.training.classifiers.image_classifier import ImageClassifier
-from pipeline.training.fitting.inference import Evaluation, evaluate_images
+from pipeline.training.fitting.captured_steps import CapturedSteps, recorder_for
+from pipeline.training.fitting.inference import Evaluation, Judged, judge_images, on_host
 from pipeline.training.fitting.pretraining import pretrain
 from pipeline.training.fitting.steps import (
     Level,
@@ -28,13 +30,16 @@ from pipeline.training.fitting.steps import (
     TrainingImages,
     descend,
     hypergradient_loss,
+    joined_steps,
     level_loss,
     make_optimisers,
     mixed_precision,
-    schedule,
+    planned_steps,
     take_step,
 )
 from pipeline.training.fitting.unfinished import Resumable, State, UnfinishedFit
+from pipeline.training.graphs.image_batches import ImageBatch
+from pipeline.training.graphs.resident_images import ImageTable, tabled
 from pipeline.training.methods.presets import MethodSpec
 
 LOG_EVERY_EPOCHS = 10
@@ -91,24 +96,28 @@ class EpochRecord:
 
 @dataclass
 class Tally:
-    """Sums of one level over an epoch; kept on the device, so that no step waits for another."""
+    """Sums of one level over an epoch; kept on the device, so that no step waits for another.
 
-    loss: Tensor | float = 0.0
-    correct: Tensor | float = 0.0
+    Attributes
+    ----------
+    sums
+        Of the losses and of the right answers, float64 (2,).
+    images
+        How many the epoch has.
+    """
+
+    sums: Tensor
     images: int = 0
 
     def add(self, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
         """Count a batch with its mean loss."""
-        self.loss = self.loss + loss.detach().double() * len(labels)
-        self.correct = self.correct + (logits.detach().argmax(dim=-1) == labels).sum()
-        self.images += len(labels)
+        right = (logits.detach().argmax(dim=-1) == labels).sum()
+        self.sums += torch.stack([loss.detach().double() * len(labels), right.double()])
 
-    @property
-    def means(self) -> tuple[float, float]:
-        """Loss and accuracy over all images; NaN without any."""
-        if not self.images:
-            return math.nan, math.nan
-        return float(self.loss) / self.images, float(self.correct) / self.images
+    def means(self, sums: Tensor) -> tuple[float, float]:
+        """Loss and accuracy over all images, from ``sums`` on the host; NaN without any."""
+        loss, right = sums.tolist()
+        return (loss / self.images, right / self.images) if self.images else (math.nan, math.nan)
 
 
 @dataclass
@@ -136,6 +145,12 @@ class _Run:
     best: BestIterate = field(default_factory=BestIterate)
     history: list[EpochRecord] = field(default_factory=list)
     select_logits: list[Tensor] = field(default_factory=list)
+    captured: CapturedSteps | None = None
+
+    def __post_init__(self) -> None:
+        # In the same places in every epoch, for steps that are recorded write there.
+        self.sums = torch.zeros(2, 2, dtype=torch.float64, device=self.device)
+        self.tallies: dict[Level, Tally] = {"lower": Tally(self.sums[0]), "upper": Tally(self.sums[1])}
 
     def state(self) -> State:
         """Everything by name, the random states of torch among it."""
@@ -199,12 +214,16 @@ def fit(
     spec, settings = objective.spec, objective.spec.settings
     _check_levels(images, spec)
     order, device = torch.Generator().manual_seed(order_seed), objective.class_weight.device
-    run = _Run(model, make_optimisers(model, spec), order, device)
+    recorder = recorder_for(spec, objective.fitting, images.fitting, device)
+    run = _Run(model, make_optimisers(model, spec, capturable=recorder is not None), order, device)
+    if recorder is not None and isinstance(images.fitting, ImageTable):
+        run.captured = CapturedSteps(images.fitting, partial(_take, run, objective), recorder)
     run.select_logits = [] if select_logits is None else select_logits
     state = unfinished.read(run.device)
     if state is None:
         some = images.drawn(settings.patches_per_epoch, order_seed, "pre-training")
-        pretrain(model.generator, some.train, some.structure, settings, order_seed=order_seed)
+        train, structure = tabled(some.train), tabled(some.structure)
+        pretrain(model.generator, train, structure, settings, order_seed=order_seed)
         unfinished.offer(run.state)
     else:
         run.go_on_from(state)
@@ -214,9 +233,9 @@ def fit(
     started = time.perf_counter()
     for epoch in range(len(run.history), settings.epochs):
         model.generator.start_epoch(epoch)
-        tallies = _epoch(run, images.drawn(settings.patches_per_epoch, order_seed, epoch), objective)
-        held_out = evaluate_images(model, images.select or images.structure or images.train)
-        run.history.append(_record(epoch, model.generator.tau, tallies, held_out, selects=bool(images.select)))
+        _epoch(run, images.drawn(settings.patches_per_epoch, order_seed, epoch), objective)
+        means, held_out = _waited_for(run.tallies, judge_images(model, images.judging))
+        run.history.append(_record(epoch, model.generator.tau, means, held_out, selects=bool(images.select)))
         if images.select and select_logits is not None:
             run.select_logits.append(held_out.logits)
         _check_finite(run.history[-1], has_select=bool(images.select))
@@ -241,26 +260,45 @@ def patience_in_epochs(images: TrainingImages, spec: MethodSpec) -> int:
     return max(spec.settings.patience, math.ceil(LEAST_PATIENCE_STEPS / steps))
 
 
-def _epoch(run: _Run, images: TrainingImages, objective: Objective) -> dict[Level, Tally]:
-    """Take the steps of one epoch."""
+def _epoch(run: _Run, images: TrainingImages, objective: Objective) -> None:
+    """Take the steps of one epoch, and count them."""
     spec, fitting = objective.spec, objective.fitting
+    steps = [*planned_steps(images, spec, run.model.plan(spec.settings.batch_size), run.order)]
+    run.sums.zero_()
+    for level, tally in run.tallies.items():
+        tally.images = sum(len(group.places) for of, group, _ in steps if of == level)
+    if run.captured is not None:
+        run.captured(steps)
+        return
     through = spec.levels == "bilevel" and fitting.upper_gradient != "first_order"
-    tallies: dict[Level, Tally] = {"lower": Tally(), "upper": Tally()}
-    for level, batch, answering in schedule(run.model, images, spec, run.order):
-        optimiser = run.optimisers[level]
+    for level, batch, answering in joined_steps(images, steps):
         if level == "upper" and through:
             loss, logits = hypergradient_loss(run.model, batch, answering(), objective)
-            take_step(optimiser, spec.settings.gradient_clip)
+            take_step(run.optimisers[level], spec.settings.gradient_clip)
+            run.tallies[level].add(loss, logits, batch.labels)
         else:
-            with mixed_precision(batch.x.device, fitting):
-                loss, logits = level_loss(run.model, batch, level, objective)
-            descend(optimiser, loss, spec.settings.gradient_clip)
-        tallies[level].add(loss, logits, batch.labels)
-    return tallies
+            _take(run, objective, level, batch)
 
 
-def _record(epoch: int, tau: float, tallies: dict[Level, Tally], held_out: Evaluation, *, selects: bool) -> EpochRecord:
-    lower, upper = tallies["lower"].means, tallies["upper"].means
+def _take(run: _Run, objective: Objective, level: Level, batch: ImageBatch) -> None:
+    """One step down the loss of its level, whatever the images; nothing in it waits for a device."""
+    with mixed_precision(batch.x.device, objective.fitting):
+        loss, logits = level_loss(run.model, batch, level, objective)
+    descend(run.optimisers[level], loss, objective.spec.settings.gradient_clip)
+    run.tallies[level].add(loss, logits, batch.labels)
+
+
+def _waited_for(tallies: dict[Level, Tally], judged: Judged) -> tuple[dict[Level, tuple[float, float]], Evaluation]:
+    """Loss and accuracy of each level, and the evaluation: all that an epoch waits for a device for, at once."""
+    *sums, measures, logits = on_host([tally.sums for tally in tallies.values()] + [judged.measures, judged.logits])
+    means = {level: tally.means(found) for (level, tally), found in zip(tallies.items(), sums, strict=True)}
+    return means, judged.evaluation(measures, logits)
+
+
+def _record(
+    epoch: int, tau: float, means: dict[Level, tuple[float, float]], held_out: Evaluation, *, selects: bool
+) -> EpochRecord:
+    lower, upper = means["lower"], means["upper"]
     return EpochRecord(
         epoch=epoch,
         lower_loss=lower[0],

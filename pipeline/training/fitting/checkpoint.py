@@ -18,14 +18,14 @@ from pipeline.errors import ArtefactError, MissingPackageError
 from pipeline.provenance import FORMAT_VERSIONS, package_versions
 from pipeline.training.classifiers.image_classifier import build_model
 from pipeline.training.classifiers.pooled_and_graph import PooledAndGraph
-from pipeline.training.cohort.cohort_nodes import Nodes, StoredNodes
+from pipeline.training.cohort.cohort_nodes import Nodes
 from pipeline.training.cohort.node_scaler import NodeScaler
 from pipeline.training.fitting.graph_gate import GraphGate
 from pipeline.training.fitting.inference import ImageNetwork
+from pipeline.training.fitting.standardised_images import Labelled, standardised_images
 from pipeline.training.graphs.image_batches import NodeImage
-from pipeline.training.graphs.lazy_images import LazyImage
 from pipeline.training.methods.presets import MethodSpec, spec_from_plain
-from pipeline.training.params import DEFAULT_FITTING, FittingParams
+from pipeline.training.params import DEFAULT_FITTING, DEFAULT_READING, FittingParams
 
 KIND = "model"
 
@@ -68,17 +68,11 @@ class TrainedModel:
     making: KnownMaking | None = None
     graph_gate: GraphGate | None = None
 
-    def images(self, slides: Sequence[Nodes], device: torch.device) -> list[NodeImage]:
-        """Standardised images without labels."""
-        return [node_image(slide, self.scaler, -1, device) for slide in slides]
-
-
-def node_image(nodes: Nodes, scaler: NodeScaler, label: int, device: torch.device, patient: str = "") -> NodeImage:
-    """One standardised image on ``device``; nodes that stay in their file are read and standardised at every use."""
-    coords = torch.from_numpy(nodes.coords).to(device)
-    if isinstance(nodes, StoredNodes):
-        return LazyImage(lambda: torch.from_numpy(scaler.apply(nodes.x)), coords, label, nodes.readers, patient)
-    return NodeImage(torch.from_numpy(scaler.apply(nodes.x)).to(device), coords, label, patient)
+    def images(
+        self, slides: Sequence[Nodes], device: torch.device, card_share: float = DEFAULT_READING.card_share
+    ) -> list[NodeImage]:
+        """Standardised images without labels; see ``standardised_images``."""
+        return standardised_images([Labelled(slide, -1) for slide in slides], self.scaler, device, card_share)
 
 
 def write_model(path: str | Path, model: TrainedModel, *, source: str) -> None:

@@ -20,11 +20,13 @@ from pipeline.training.fitting.applicability import check_applicable
 from pipeline.training.fitting.best_pooled_linear import best_pooled_linear
 from pipeline.training.fitting.bilevel import NOT_KEPT, EpochRecord, fit
 from pipeline.training.fitting.calibration import fit_temperature
-from pipeline.training.fitting.checkpoint import TrainedModel, node_image
+from pipeline.training.fitting.captured_steps import say_if_not_recorded
+from pipeline.training.fitting.checkpoint import TrainedModel
 from pipeline.training.fitting.cross_fitting import POOLED_FOLDS, cross_fit
 from pipeline.training.fitting.fitting_task import FittingTask
 from pipeline.training.fitting.graph_gate import GraphGate
 from pipeline.training.fitting.inference import ImageNetwork, predict_logits
+from pipeline.training.fitting.standardised_images import Labelled, standardised_images
 from pipeline.training.fitting.steps import Objective, TrainingImages
 from pipeline.training.fitting.unfinished import UnfinishedFit
 from pipeline.training.graphs.image_batches import NodeImage, labels_of
@@ -68,7 +70,8 @@ def fit_model(
     check_applicable(cohort, used["slide_id"], task.spec)
     classes = class_names_of(used)
     scaler = scaler_of(cohort, used, task.spec)
-    images = _standardised(cohort, used, scaler, classes, task.device)
+    images = _by_role(cohort, used, scaler, classes, task.device)
+    say_if_not_recorded(task.spec, task.fitting, images.fitting, task.device)
     fitted = _fit(images, scaler.n_outputs, classes, task, unfinished)
     temperature = _temperature(fitted) if task.fitting.temperature_scaling else 1.0
     parts = (fitted.network.eval(), scaler, task.spec, cohort.feature_names, classes, task.fitting, temperature)
@@ -90,15 +93,18 @@ def scaler_of(cohort: CohortNodes, rows: pd.DataFrame, spec: MethodSpec) -> Node
     )
 
 
-def _standardised(
+def _by_role(
     cohort: CohortNodes, rows: pd.DataFrame, scaler: NodeScaler, classes: Sequence[str], device: torch.device
 ) -> TrainingImages:
-    """Images of each role, standardised one after the other."""
+    """Standardised images of each role."""
+    labelled = [
+        Labelled(cohort.slides[str(row.slide_id)], classes.index(str(row.label)), str(getattr(row, "case_id", "")))
+        for row in rows.itertuples()
+    ]
+    images = standardised_images(labelled, scaler, device, cohort.reading.card_share)
     by_role: dict[str, list[NodeImage]] = {role: [] for role in FITTING_ROLES}
-    for row in rows.itertuples():
-        nodes = cohort.slides[str(row.slide_id)]
-        label, patient = classes.index(str(row.label)), str(getattr(row, "case_id", ""))
-        by_role[str(row.role)].append(node_image(nodes, scaler, label, device, patient))
+    for role, image in zip(rows["role"], images, strict=True):
+        by_role[str(role)].append(image)
     return TrainingImages(**by_role)
 
 

@@ -1,5 +1,6 @@
 """What a trained network says: probabilities, losses, and the graphs it used."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -13,12 +14,16 @@ from pipeline.artefacts.learned_graphs import LearnedGraph
 from pipeline.training.classifiers.image_classifier import ImageClassifier
 from pipeline.training.classifiers.pooled_and_graph import PooledAndGraph
 from pipeline.training.graphs.image_batches import ImageBatch, NodeImage, labels_of
+from pipeline.training.graphs.resident_images import tabled
 
 ImageNetwork = ImageClassifier | PooledAndGraph
 """What makes logits and graphs of images."""
 
 EVALUATION_BATCH = 64
-"""Images a batch at evaluation; has no influence on results beyond rounding."""
+"""Images a batch at evaluation on a processor; has no influence on results beyond rounding."""
+
+EVALUATION_BATCH_OF_A_CARD = 1024
+"""And on a card, to which few large batches cost less; the guards on memory of ``batching`` hold for both."""
 
 
 @dataclass(frozen=True)
@@ -56,12 +61,11 @@ def logits_without_graph(model: PooledAndGraph, images: Sequence[NodeImage]) -> 
 @torch.no_grad()
 def logits_of_path(model: ImageNetwork, path: Callable[[ImageBatch], Tensor], images: Sequence[NodeImage]) -> Tensor:
     """What ``path`` of a model makes of its batches, in the order of ``images``, (n_images, n_classes)."""
-    model.eval()
     positions, logits = [], []
-    for places, batch in model.batches(images, EVALUATION_BATCH):
+    for places, batch in evaluation_batches(model, images):
         positions += places
-        logits.append(path(batch).cpu())
-    return torch.cat(logits)[torch.tensor(positions).argsort()]
+        logits.append(path(batch))
+    return torch.cat(logits).cpu()[torch.tensor(positions).argsort()]
 
 
 def predict_probabilities(
@@ -81,25 +85,68 @@ def accuracy_of(model: ImageNetwork, images: Sequence[NodeImage]) -> float:
     return float((predict_logits(model, images).argmax(dim=-1) == labels).double().mean())
 
 
+@dataclass(frozen=True)
+class Judged:
+    """What an ``Evaluation`` is made of, still where it was computed: asking for it waits for nothing.
+
+    Attributes
+    ----------
+    measures
+        Loss, accuracy and mean degree, float64 (3,).
+    logits
+        (n_images, n_classes), in the order of ``places``.
+    places
+        Which images these are.
+    """
+
+    measures: Tensor
+    logits: Tensor
+    places: Sequence[int]
+
+    def evaluation(self, measures: Tensor, logits: Tensor) -> Evaluation:
+        """The same from its two tensors on the host, float64."""
+        in_order = logits.to(self.logits.dtype)[torch.tensor(self.places).argsort()]
+        loss, accuracy, mean_degree = measures.tolist()
+        return Evaluation(loss, accuracy, mean_degree, in_order)
+
+
 @torch.no_grad()
-def evaluate_images(model: ImageClassifier, images: Sequence[NodeImage]) -> Evaluation:
+def judge_images(model: ImageClassifier, images: Sequence[NodeImage]) -> Judged:
     """Loss, accuracy and degree over labelled ``images`` in evaluation mode, in one pass."""
-    model.eval()
     places, own, logits, degrees, labels = [], [], [], [], []
-    for positions, batch in model.batches(images, EVALUATION_BATCH):
+    for positions, batch in evaluation_batches(model, images):
         adjacency = model.adjacency(batch)
         places += positions
         own.append(model.logits(batch, adjacency))
-        logits.append((own[-1] + batch.offset).cpu())
-        labels.append(batch.labels.cpu())
-        degrees.append(adjacency.effective_degree().double().cpu())
+        logits.append(own[-1] + batch.offset)
+        labels.append(batch.labels)
+        degrees.append(adjacency.effective_degree().double())
     predicted, true = torch.cat(logits), torch.cat(labels)
-    return Evaluation(
-        loss=float(cross_entropy(predicted, true)),
-        accuracy=float((predicted.argmax(dim=-1) == true).double().mean()),
-        mean_degree=float(torch.cat(degrees).mean()),
-        logits=torch.cat(own).cpu()[torch.tensor(places).argsort()],
-    )
+    accuracy = (predicted.argmax(dim=-1) == true).double().mean()
+    # Without a graph no node has a degree, on whatever device.
+    degree = torch.cat(degrees).mean() if any(map(len, degrees)) else torch.full_like(accuracy, math.nan)
+    measures = torch.stack([cross_entropy(predicted, true).double(), accuracy, degree])
+    return Judged(measures, torch.cat(own), places)
+
+
+def evaluate_images(model: ImageClassifier, images: Sequence[NodeImage]) -> Evaluation:
+    """``judge_images`` on the host."""
+    judged = judge_images(model, images)
+    return judged.evaluation(*on_host([judged.measures, judged.logits]))
+
+
+def evaluation_batches(model: ImageNetwork, images: Sequence[NodeImage]) -> Iterator[tuple[list[int], ImageBatch]]:
+    """Yield (places, batch) over ``images``, in batches as large as their device likes, for a model that evaluates."""
+    model.eval()
+    on_card = len(images) > 0 and images[0].device.type == "cuda"
+    return model.batches(tabled(images), EVALUATION_BATCH_OF_A_CARD if on_card else EVALUATION_BATCH)
+
+
+def on_host(tensors: Sequence[Tensor]) -> list[Tensor]:
+    """Several tensors of one device on the host, float64, by one copy: the device is waited for once."""
+    values = torch.cat([tensor.flatten().double() for tensor in tensors]).cpu()
+    parts = torch.split(values, [tensor.numel() for tensor in tensors])
+    return [part.view(tensor.shape) for part, tensor in zip(parts, tensors, strict=True)]
 
 
 @torch.no_grad()
@@ -108,8 +155,7 @@ def each_learned_graph(model: ImageNetwork, images: Sequence[NodeImage]) -> Iter
 
     Fixed graphs hold their edges only, no graph none.
     """
-    model.eval()
-    for positions, batch in model.batches(images, EVALUATION_BATCH):
+    for positions, batch in evaluation_batches(model, images):
         yield from zip(positions, model.learned_graphs(batch), strict=True)
 
 

@@ -1,9 +1,9 @@
 """Steps of the two levels: their order, their losses and gradients, their optimisers."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from itertools import cycle
 from typing import Literal
 
@@ -15,8 +15,9 @@ from pipeline.training.classifiers.image_classifier import ImageClassifier
 from pipeline.training.fitting.drawn_patches import drawn_patches
 from pipeline.training.fitting.hypergradients import neumann_gradient, unrolled_gradient
 from pipeline.training.graphs.adjacency import Adjacency
-from pipeline.training.graphs.batching import endless, shuffled
+from pipeline.training.graphs.batching import BatchPlan, Group, endless, joined, planned_groups, shuffled
 from pipeline.training.graphs.image_batches import ImageBatch, NodeImage
+from pipeline.training.graphs.resident_images import tabled
 from pipeline.training.methods.presets import MethodSpec
 from pipeline.training.params import DEFAULT_FITTING, FittingParams
 
@@ -31,6 +32,16 @@ class TrainingImages:
     structure: Sequence[NodeImage]
     select: Sequence[NodeImage]
 
+    @cached_property
+    def fitting(self) -> Sequence[NodeImage]:
+        """The images that fit weights, ``train``, then ``structure``; a table where they lie on a device."""
+        return tabled([*self.train, *self.structure])
+
+    @cached_property
+    def judging(self) -> Sequence[NodeImage]:
+        """The images that judge a training, ``select`` or what stands for it; a table where they lie on a device."""
+        return tabled(self.select or self.structure or self.train)
+
     @property
     def all(self) -> list[NodeImage]:
         """Every image, role by role."""
@@ -38,10 +49,14 @@ class TrainingImages:
 
     def drawn(self, most: int, seed: int, *purpose: int | str) -> "TrainingImages":
         """The same with ``most`` patches of each larger image that fits weights (``drawn_patches``); 0 takes all."""
+        if not most:
+            return self
         train, structure = (
             drawn_patches(images, most, seed, *purpose, role)
             for role, images in (("train", self.train), ("structure", self.structure))
         )
+        if train is self.train and structure is self.structure:
+            return self
         return TrainingImages(train, structure, self.select)
 
     def held_out(self, out: Collection[int]) -> "TrainingImages":
@@ -78,42 +93,63 @@ class Objective:
 Step = tuple[Level, ImageBatch, Callable[[], ImageBatch]]
 """Level, batch, and what gives the lower batch with which the classifier answers an upper step."""
 
+PlannedStep = tuple[Level, Group, Group]
+"""Level, images of the step, and those of the lower batch that answers it, as places in ``TrainingImages.fitting``."""
+
 
 def schedule(
     model: ImageClassifier, images: TrainingImages, spec: MethodSpec, order: torch.Generator
 ) -> Iterator[Step]:
-    """Steps of one epoch.
+    """Steps of one epoch, planned before its first one, so that their images are known to the device at once."""
+    return joined_steps(images, [*planned_steps(images, spec, model.plan(spec.settings.batch_size), order)])
+
+
+def joined_steps(images: TrainingImages, steps: Sequence[PlannedStep]) -> Iterator[Step]:
+    """The steps as planned, with their images."""
+    batches = joined(images.fitting, [group for _, group, _ in steps])
+    last: tuple[Group, ImageBatch] | None = None
+    for (level, group, answer), batch in zip(steps, batches, strict=True):
+        last = (group, batch) if level == "lower" else last
+        yield level, batch, partial(_answer, images.fitting, answer, last)
+
+
+def planned_steps(
+    images: TrainingImages, spec: MethodSpec, plan: BatchPlan, order: torch.Generator
+) -> Iterator[PlannedStep]:
+    """Plan one epoch.
 
     A pass goes over the ``train`` images once.  Alternating by ``step`` puts an upper
     batch after each lower one, going round the ``structure`` images as often as needed;
     by ``pass`` one pass over ``structure`` follows.
     """
+    n_train, n_structure = len(images.train), len(images.structure)
 
-    def batches(role: Sequence[NodeImage], positions: Sequence[int]) -> Iterator[ImageBatch]:
-        return (batch for _, batch in model.batches(role, spec.settings.batch_size, positions))
+    def lower(n_images: int) -> list[Group]:
+        return [*planned_groups(images.fitting, plan, shuffled(n_images, order))]
+
+    def upper(places: Sequence[int]) -> Iterator[Group]:
+        return planned_groups(images.fitting, plan, [n_train + place for place in places])
 
     if spec.levels == "one":
-        both = [*images.train, *images.structure]
-        yield from (("lower", batch, _given(batch)) for batch in batches(both, shuffled(len(both), order)))
+        yield from (("lower", group, group) for group in lower(n_train + n_structure))
         return
-    lower = batches(images.train, shuffled(len(images.train), order))
+    answers = lower(n_train)
     if spec.alternation == "pass":
-        answers = []
-        for batch in lower:
-            # Its images alone are kept, not their features.
-            answers.append(partial(type(batch).of, batch.images))
-            yield "lower", batch, _given(batch)
-        upper = batches(images.structure, shuffled(len(images.structure), order))
-        yield from (("upper", batch, answer) for batch, answer in zip(upper, cycle(answers), strict=False))
+        yield from (("lower", group, group) for group in answers)
+        last = upper(shuffled(n_structure, order))
+        yield from (("upper", group, answer) for group, answer in zip(last, cycle(answers), strict=False))
         return
-    rounds = endless(partial(batches, images.structure), len(images.structure), order)
-    for batch in lower:
-        yield "lower", batch, _given(batch)
-        yield "upper", next(rounds), _given(batch)
+    for answer, group in zip(answers, endless(upper, n_structure, order), strict=False):
+        yield "lower", answer, answer
+        yield "upper", group, answer
 
 
-def _given(batch: ImageBatch) -> Callable[[], ImageBatch]:
-    return lambda: batch
+def _answer(images: Sequence[NodeImage], group: Group, last: tuple[Group, ImageBatch] | None) -> ImageBatch:
+    """The batch of ``group``: the ``last`` lower one, which is there, or an earlier one, put together again."""
+    if last is not None and last[0] is group:
+        return last[1]
+    (batch,) = joined(images, [group])
+    return batch
 
 
 def level_loss(model: ImageClassifier, batch: ImageBatch, level: Level, objective: Objective) -> tuple[Tensor, Tensor]:
@@ -180,25 +216,27 @@ def hypergradient_loss(
 
 def mixed_precision(device: torch.device, fitting: FittingParams) -> AbstractContextManager[None]:
     """Autocast to bfloat16 where it is asked for; on the CPU ``check_precision`` has refused it."""
-    wanted: AbstractContextManager[None] = torch.autocast(
-        device.type, torch.bfloat16, enabled=fitting.precision == "bfloat16"
-    )
+    if fitting.precision != "bfloat16":
+        return nullcontext()
+    wanted: AbstractContextManager[None] = torch.autocast(device.type, torch.bfloat16)
     return wanted
 
 
-def make_optimisers(model: ImageClassifier, spec: MethodSpec) -> dict[Level, torch.optim.Optimizer]:
-    """Optimiser of each level; AdamW, which without weight decay is Adam."""
+def make_optimisers(
+    model: ImageClassifier, spec: MethodSpec, *, capturable: bool = False
+) -> dict[Level, torch.optim.Optimizer]:
+    """Optimiser of each level; AdamW, which without weight decay is Adam; ``capturable`` is for CUDA graphs."""
     settings = spec.settings
+    adam = partial(torch.optim.AdamW, weight_decay=settings.weight_decay, fused=True, capturable=capturable)
     classifier = {"params": list(model.classifier.parameters()), "lr": settings.learning_rate}
     learned = [weight for weight in model.generator.parameters() if weight.requires_grad]
     if not learned:
-        return {"lower": torch.optim.AdamW([classifier], weight_decay=settings.weight_decay, fused=True)}
+        return {"lower": adam([classifier])}
     generator = {"params": learned, "lr": settings.generator_learning_rate, "clipped": True}
     groups: dict[Level, list[dict[str, object]]] = {"lower": [classifier, generator]}
     if spec.levels == "bilevel":
         groups = {"lower": [classifier], "upper": [generator]}
-    decay = settings.weight_decay
-    return {level: torch.optim.AdamW(group, weight_decay=decay, fused=True) for level, group in groups.items()}
+    return {level: adam(group) for level, group in groups.items()}
 
 
 def descend(optimiser: torch.optim.Optimizer, loss: Tensor, gradient_clip: float) -> None:

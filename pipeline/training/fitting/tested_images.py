@@ -48,7 +48,8 @@ def write_tested_images(
     slide_ids = [str(slide_id) for slide_id in test["slide_id"]]
     nonempty(cohort, slide_ids)
     with task.deterministic(derived_seed(task.seeds.seed, "test")):
-        images = model.images([cohort.slides[slide_id] for slide_id in slide_ids], task.device)
+        slides = [cohort.slides[slide_id] for slide_id in slide_ids]
+        images = model.images(slides, task.device, cohort.reading.card_share)
         probabilities = predict_probabilities(
             model.network, images, n_classes=len(model.class_names), temperature=model.temperature
         )

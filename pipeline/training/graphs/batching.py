@@ -4,11 +4,12 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from heapq import merge
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import torch
 
 from pipeline.training.graphs.image_batches import ImageBatch, NodeImage, PackedBatch, PaddedBatch
+from pipeline.training.graphs.resident_images import ImageTable
 
 PAIRS_PER_BATCH = 4_000_000
 """Guard on memory: most padded node pairs in one batch; a larger image stands alone."""
@@ -68,13 +69,46 @@ def read_ahead(images: Sequence[NodeImage], groups_of_images: Iterable[list[int]
                 images[position].drop()
 
 
+@dataclass(frozen=True)
+class Group:
+    """Images that become one batch.
+
+    Attributes
+    ----------
+    places
+        Which images.
+    kind
+        How they are put together.
+    """
+
+    places: list[int]
+    kind: type[ImageBatch]
+
+
+def joined(images: Sequence[NodeImage], planned: Sequence[Group]) -> Iterator[ImageBatch]:
+    """The batch of each group of ``images``: selected where they are an ``ImageTable``, else read and put together."""
+    if isinstance(images, ImageTable):
+        yield from _selected(images, planned)
+        return
+    ahead = read_ahead(images, (group.places for group in planned))
+    for group, places in zip(planned, ahead, strict=True):
+        yield group.kind.of([images[place] for place in places])
+
+
+def _selected(images: ImageTable, planned: Sequence[Group]) -> Iterator[ImageBatch]:
+    selection = images.selection([place for group in planned for place in group.places])
+    for group, selected in zip(planned, torch.split(selection, [len(group.places) for group in planned]), strict=True):
+        select = images.padded if group.kind is PaddedBatch else images.packed
+        yield select(group.places, selected)
+
+
 def padded_batches(
     images: Sequence[NodeImage], batch_size: int, order: Sequence[int] | None = None, fits: Fits = pairs_fit
 ) -> Iterator[PaddedBatch]:
     """Padded batches of ``images`` in ``order``; None means as they stand."""
     order = range(len(images)) if order is None else order
-    for group in read_ahead(images, groups(images, batch_size, order, fits)):
-        yield PaddedBatch.of([images[position] for position in group])
+    planned = [Group(group, PaddedBatch) for group in groups(images, batch_size, order, fits)]
+    return cast(Iterator[PaddedBatch], joined(images, planned))
 
 
 @dataclass(frozen=True)
@@ -87,21 +121,19 @@ class BatchPlan:
         Most images of a batch.
     dense_limit
         Most nodes of an image in which every pair may have a number; None for no limit.
-    join
-        Puts such images together; larger ones are packed.
+    kind
+        How such images are put together; larger ones are packed.
     """
 
     batch_size: int
     dense_limit: int | None
-    join: Callable[[Sequence[NodeImage]], ImageBatch] = PaddedBatch.of
+    kind: type[ImageBatch] = PaddedBatch
 
 
-def planned_batches(
-    images: Sequence[NodeImage], plan: BatchPlan, order: Sequence[int] | None = None
-) -> Iterator[tuple[list[int], ImageBatch]]:
-    """Yield (positions, batch) over ``images`` in ``order``; None means as they stand.
+def planned_groups(images: Sequence[NodeImage], plan: BatchPlan, order: Sequence[int] | None = None) -> Iterator[Group]:
+    """Yield the groups of the images at the places ``order``; None means all as they stand.
 
-    A batch comes when its last image's turn has come, so that small and large images take
+    A group comes when its last image's turn has come, so that small and large images take
     turns.  Images up to PAIRED_NODES are grouped by the guard on pairs whatever becomes of
     them, so that methods with and without candidates take the same steps.
     """
@@ -117,10 +149,17 @@ def planned_batches(
         kind.append(position)
     kinds = ((small, pairs_fit), (packed, pairs_fit), (large, nodes_fit))
     grouped = [groups(images, plan.batch_size, kind, fits) for kind, fits in kinds]
-    for group in read_ahead(images, merge(*grouped, key=lambda group: turn[group[-1]])):
+    for group in merge(*grouped, key=lambda group: turn[group[-1]]):
         is_small = limit is None or images[group[0]].n_nodes <= limit
-        join = plan.join if is_small else PackedBatch.of
-        yield group, join([images[position] for position in group])
+        yield Group(group, plan.kind if is_small else PackedBatch)
+
+
+def planned_batches(
+    images: Sequence[NodeImage], plan: BatchPlan, order: Sequence[int] | None = None
+) -> Iterator[tuple[list[int], ImageBatch]]:
+    """Yield (places, batch) of ``planned_groups``."""
+    planned = list(planned_groups(images, plan, order))
+    return ((group.places, batch) for group, batch in zip(planned, joined(images, planned), strict=True))
 
 
 def shuffled(n_images: int, generator: torch.Generator) -> list[int]:

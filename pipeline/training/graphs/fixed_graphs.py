@@ -90,6 +90,9 @@ class FixedGraph(GraphGenerator):
         How sums along edges are taken.
     """
 
+    batch_kind = PackedBatch
+    """There are few edges in images of any size."""
+
     def __init__(self, degree: int, dense_limit: int, kernels: EdgeKernels = OWN_KERNELS) -> None:
         super().__init__()
         self.degree = degree
@@ -109,10 +112,6 @@ class FixedGraph(GraphGenerator):
     @abstractmethod
     def score(self, image: NodeImage, edge_index: Tensor) -> Tensor:
         """Score in [0, 1] of each edge, (E,)."""
-
-    def batch(self, images: Sequence[NodeImage]) -> PackedBatch:
-        """Packed, for there are few edges in images of any size."""
-        return PackedBatch.of(images)
 
     def edges(self, image: NodeImage) -> ScoredEdges:
         """Edges of an image in both directions, none twice, and their scores."""

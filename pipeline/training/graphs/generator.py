@@ -2,18 +2,20 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 
 import numpy as np
 from torch import nn
 
 from pipeline.artefacts.learned_graphs import LearnedGraph
 from pipeline.training.graphs.adjacency import Adjacency, NoEdges
-from pipeline.training.graphs.image_batches import ImageBatch, NodeImage, PaddedBatch
+from pipeline.training.graphs.image_batches import ImageBatch, PaddedBatch
 
 
 class GraphGenerator(nn.Module, ABC):
     """From the nodes of images to the graphs between them."""
+
+    batch_kind: type[ImageBatch] = PaddedBatch
+    """How the generator takes images where every pair may have a number."""
 
     @abstractmethod
     def forward(self, batch: ImageBatch) -> Adjacency:
@@ -22,10 +24,6 @@ class GraphGenerator(nn.Module, ABC):
     @abstractmethod
     def learned_graphs(self, batch: ImageBatch) -> list[LearnedGraph]:
         """Noise-free graph of each image with its scores before sparsification."""
-
-    def batch(self, images: Sequence[NodeImage]) -> ImageBatch:
-        """Put images together as this generator takes them where every pair may have a number."""
-        return PaddedBatch.of(images)
 
     def start_epoch(self, epoch: int) -> None:
         """Take whatever schedule the generator has to ``epoch``, counted from 0."""

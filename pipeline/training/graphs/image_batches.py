@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 from torch.nn.utils.rnn import pad_sequence
 
 from pipeline.arrays import Int64s
@@ -72,19 +73,25 @@ class ImageBatch(ABC):
     Attributes
     ----------
     images
-        The B images.
+        The B images; none where only a step of training asks for the batch (``ImageTable.padded_to``).
     x
         float32 (*nodes, d).
     coords
         float32 (*nodes, 2), in tile sides.
     labels
         int64 (B,).
+    n_nodes
+        Nodes of each image, int64 (B, 1).
+    offset
+        Logits that others gave the images, (B, n_classes); 0 where nobody did.
     """
 
     images: tuple[NodeImage, ...]
     x: Tensor
     coords: Tensor
     labels: Tensor
+    n_nodes: Tensor
+    offset: Tensor | float
 
     @classmethod
     @abstractmethod
@@ -95,17 +102,6 @@ class ImageBatch(ABC):
     def sizes(self) -> list[int]:
         """Nodes of each image."""
         return [image.n_nodes for image in self.images]
-
-    @cached_property
-    def offset(self) -> Tensor | float:
-        """Logits that others gave the images, (B, n_classes); 0 where nobody did."""
-        offsets = [image.offset for image in self.images if image.offset is not None]
-        return torch.stack(offsets) if offsets else 0.0
-
-    @cached_property
-    def n_nodes(self) -> Tensor:
-        """Nodes of each image, int64 (B, 1)."""
-        return torch.tensor(self.sizes, device=self.x.device).unsqueeze(1)
 
     @abstractmethod
     def packed(self) -> "PackedBatch":
@@ -148,25 +144,31 @@ class PaddedBatch(ImageBatch):
     @classmethod
     def of(cls, images: Sequence[NodeImage]) -> Self:
         """Pad ``images``; at least one."""
-        sizes = torch.tensor([image.n_nodes for image in images])
-        mask = torch.arange(int(sizes.max())) < sizes[:, None]
         x = pad_sequence([image.x for image in images], batch_first=True)
+        of_images = _of_images(images, x.device)
         return cls(
             images=tuple(images),
             x=x,
             coords=pad_sequence([image.coords for image in images], batch_first=True),
-            labels=torch.tensor([image.label for image in images], device=x.device),
-            mask=mask.to(x.device),
+            **of_images,
+            mask=torch.arange(x.shape[1], device=x.device) < of_images["n_nodes"],
         )
+
+    @cached_property
+    def places(self) -> Tensor:
+        """Places of the real nodes among all, padded ones included, int64 (N,)."""
+        # Their number is known here, so that nothing waits for a device to count them.
+        return self.mask.flatten().nonzero_static(size=sum(self.sizes)).squeeze(1)
 
     def packed(self) -> "PackedBatch":
         """The images without padding."""
-        return PackedBatch(self.images, self.x[self.mask], self.coords[self.mask], self.labels)
+        x, coords = (values.flatten(0, 1)[self.places] for values in (self.x, self.coords))
+        return PackedBatch(self.images, x, coords, self.labels, self.n_nodes, self.offset)
 
     @cached_property
     def all_pairs(self) -> AllPairs:
         """Every two nodes of an image."""
-        return AllPairs(self.mask)
+        return AllPairs(self.mask, sum(self.sizes) if self.images else None)
 
     def total(self, h: Tensor) -> Tensor:
         """Sum of h (B, n, d) over the real nodes of each image, (B, d)."""
@@ -193,7 +195,7 @@ class PackedBatch(ImageBatch):
             images=tuple(images),
             x=x,
             coords=torch.cat([image.coords for image in images]),
-            labels=torch.tensor([image.label for image in images], device=x.device),
+            **_of_images(images, x.device),
         )
 
     def packed(self) -> "PackedBatch":
@@ -208,7 +210,7 @@ class PackedBatch(ImageBatch):
     @cached_property
     def starts(self) -> Tensor:
         """Place of each image's first node, and N, int64 (B + 1,)."""
-        return torch.tensor([0, *self.sizes], device=self.x.device).cumsum(0)
+        return pad(self.n_nodes.squeeze(1).cumsum(0), (1, 0))
 
     @cached_property
     def image_of_node(self) -> Tensor:
@@ -244,6 +246,16 @@ def _one_after_the_other(images: Sequence[NodeImage]) -> Tensor:
         x[end : end + image.n_nodes] = image.x
         end += image.n_nodes
     return x
+
+
+def _of_images(images: Sequence[NodeImage], device: torch.device) -> dict[str, Any]:
+    """``labels``, ``n_nodes`` and ``offset`` of a batch on ``device``."""
+    offsets = [image.offset for image in images if image.offset is not None]
+    return {
+        "labels": torch.tensor([image.label for image in images], device=device),
+        "n_nodes": torch.tensor([image.n_nodes for image in images], device=device).unsqueeze(1),
+        "offset": torch.stack(offsets) if offsets else 0.0,
+    }
 
 
 def labels_of(images: Sequence[NodeImage]) -> Int64s:

@@ -69,5 +69,4 @@ def with_nodes(image: NodeImage, rows: Tensor) -> LazyImage:
     coords = image.coords[rows]
     if isinstance(image, LazyImage):
         return image.but(read=lambda: image.read()[rows], coords=coords)
-    others = {name: value for name, value in vars(image).items() if name not in ("x", "coords")}
-    return LazyImage(lambda: image.x[rows], coords, image.label, None).but(**others)
+    return LazyImage(lambda: image.x[rows], coords, image.label, None, image.patient).but(offset=image.offset)

@@ -70,9 +70,12 @@ class AllPairs(Pairs):
     ----------
     nodes
         bool (B, n), True for real nodes.
+    n_real
+        How many these are; None where nobody has counted them.
     """
 
     nodes: Tensor
+    n_real: int | None = None
 
     @cached_property
     def mask(self) -> Tensor:  # type: ignore[override]
@@ -107,7 +110,10 @@ class AllPairs(Pairs):
 
     def over_heads(self, values: Tensor) -> Tensor:
         """From (B, H, n) to (N,)."""
-        return values.mean(dim=1)[self.nodes]
+        mean, real = values.mean(dim=1).flatten(), self.nodes.flatten()
+        # Of a known number of nodes nothing waits for a device to count them.
+        places = real.nonzero() if self.n_real is None else real.nonzero_static(size=self.n_real)
+        return mean[places.squeeze(1)]
 
     def learned_graphs(self, scores: Tensor, kept: Tensor) -> list[LearnedGraph]:
         """All pairs of each image."""

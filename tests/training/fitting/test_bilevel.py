@@ -69,11 +69,12 @@ def test_a_loss_on_select_that_is_no_number_is_an_error(roles):
 
 
 def test_means_over_an_epoch_weigh_batches_by_their_images():
-    tally = Tally()
-    assert all(math.isnan(value) for value in tally.means)
+    tally = Tally(torch.zeros(2, dtype=torch.float64))
+    assert all(math.isnan(value) for value in tally.means(tally.sums))
+    tally.images = 4
     tally.add(torch.tensor(1.0), torch.tensor([[2.0, 0], [2, 0], [2, 0]]), torch.tensor([0, 0, 1]))
     tally.add(torch.tensor(5.0), torch.tensor([[0.0, 1]]), torch.tensor([1]))
-    assert tally.means == (2, 0.75)
+    assert tally.means(tally.sums) == (2, 0.75)
 
 
 def test_a_better_iterate_must_be_better_by_more_than_the_least_gain():

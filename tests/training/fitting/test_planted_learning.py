@@ -9,10 +9,10 @@ from sklearn.metrics import roc_auc_score
 from pipeline.synthetic.planted import PlantedParams, plant_images
 from pipeline.training.cohort.cohort_nodes import CohortNodes, SlideNodes
 from pipeline.training.cohort.seeds import Seeds
-from pipeline.training.fitting.checkpoint import node_image
 from pipeline.training.fitting.fitting import fit_model
 from pipeline.training.fitting.fitting_task import FittingTask
 from pipeline.training.fitting.inference import accuracy_of, learned_graphs
+from pipeline.training.fitting.standardised_images import node_image
 from pipeline.training.methods.presets import method_spec
 from pipeline.training.params import TrainingParams
 

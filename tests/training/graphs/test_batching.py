@@ -65,7 +65,7 @@ def test_a_batch_comes_when_its_last_image_has_its_turn(random_images):
 def test_methods_that_pack_take_the_steps_of_those_that_pad(order, random_images, monkeypatch):
     monkeypatch.setattr(batching, "PAIRS_PER_BATCH", 200)
     images = random_images([10, 10, 10, 20])
-    plans = BatchPlan(3, 30), BatchPlan(3, 30, PackedBatch.of)
+    plans = BatchPlan(3, 30), BatchPlan(3, 30, PackedBatch)
     assert positions(images, plans[0], order) == positions(images, plans[1], order)
     assert {type(batch) for _, batch in planned_batches(images, plans[1])} == {PackedBatch}
 

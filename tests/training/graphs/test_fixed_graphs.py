@@ -190,7 +190,7 @@ def test_rows_sum_to_one_and_need_no_normalisation(spread):
 
 def test_learned_graphs_are_the_edges_all_kept(graph, spread):
     generator = graph(3, 100)
-    for image, learned in zip(spread, generator.learned_graphs(generator.batch(spread)), strict=True):
+    for image, learned in zip(spread, generator.learned_graphs(PackedBatch.of(spread)), strict=True):
         edges = generator.edges(image)
         assert learned.edge_index.tolist() == edges.edge_index.tolist()
         assert learned.weight.tolist() == edges.score.tolist()

@@ -22,9 +22,8 @@ def test_no_graph_has_no_edges_and_nothing_to_learn(images):
     assert all(len(graph.weight) == len(graph.kept) == 0 for graph in graphs)
 
 
-def test_images_are_padded(images):
-    batch = NoGraph().batch(images)
-    assert torch.equal(batch.mask, PaddedBatch.of(images).mask)
+def test_images_are_padded():
+    assert NoGraph().batch_kind is PaddedBatch
 
 
 METRIC = MetricParams(heads=2, projection=3, temperature=4.0, target_degree=2, spatial_term=True)
