@@ -41,6 +41,17 @@ def choose_device(name: str) -> "torch.device":
     return torch.device(device_name(name))
 
 
+def free_memory(card: "torch.device") -> int:
+    """Bytes that this process may still take of a card: what nobody has, within what the process may hold."""
+    import torch
+
+    free, total = torch.cuda.mem_get_info(card)
+    used = torch.cuda.memory_allocated(card)
+    held_unused = torch.cuda.memory_reserved(card) - used
+    bound = int(total * torch.cuda.get_per_process_memory_fraction(card))
+    return max(0, min(free + held_unused, bound - used))
+
+
 def has_driver() -> bool:
     """Whether CUDA's driver is installed on this machine."""
     try:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pipeline.errors import ConfigError
-from pipeline.tunables import Tunables, choice, number, random_seed, text, whole
+from pipeline.tunables import Number, OrNull, Tunables, choice, number, random_seed, text, tunable, whole
 
 StainMethod = Literal["none", "macenko", "reinhard"]
 SegmenterName = Literal["cellpose", "cellpose_sam", "watershed"]
@@ -13,6 +13,12 @@ Precision = Literal["float32", "float16"]
 
 SHIPPED_WEIGHTS = "he-nuclei-compact"
 """Name of the weights that come with the package."""
+
+PROCESSOR_BATCH = 2
+"""``NucleiParams.batch_size`` on a processor, where it is null."""
+
+CARD_CORES = 6
+"""Cores beside a card: reading, finishing labels and measuring take about 0.1 s of a core a tile of 1,024 px."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +70,11 @@ class NucleiParams(Tunables, section="nuclei"):
         "neighbouring tiles are segmented together in squares up to this side without their halo, pixels at the "
         "working resolution; memory grows with its square, time with less",
     )
-    batch_size: int = whole(2, 1, 256, "such squares in one forward pass; raise on a GPU")
+    batch_size: int | None = tunable(
+        None,
+        OrNull(Number(1, 256, is_whole=True)),
+        "such squares in one forward pass; null: 2 on a processor, on a card as many as its free memory holds",
+    )
     stain_normalisation: StainMethod = choice(
         "none",
         StainMethod,
@@ -81,8 +91,11 @@ class NucleiParams(Tunables, section="nuclei"):
     stain_low_percentile: float = number(1.0, 0, 100, "percentile of haematoxylin that becomes 0")
     stain_high_percentile: float = number(99.0, 0, 100, "percentile of haematoxylin that becomes 1")
     seed: int = random_seed("of the choice of these tiles")
-    threads: int = whole(
-        1, 1, 256, "CPU threads of torch in a job; part of the result's last bits; jobs run side by side instead"
+    threads: int | None = tunable(
+        None,
+        OrNull(Number(1, 256, is_whole=True)),
+        "cores of a job; null: 1 on a processor, where they are torch's threads and part of the result's last bits "
+        "(jobs run side by side instead), 6 beside a card, where they read tiles and measure nuclei",
     )
 
     def __post_init__(self) -> None:
@@ -92,3 +105,8 @@ class NucleiParams(Tunables, section="nuclei"):
                 f"nuclei.stain_low_percentile: expected less than stain_high_percentile "
                 f"({self.stain_high_percentile}), found {self.stain_low_percentile}."
             )
+
+
+def cores_of_job(threads: int | None, *, card: bool) -> int:
+    """Cores of a job of segmentation by ``NucleiParams.threads``, on a card or a processor."""
+    return threads or (CARD_CORES if card else 1)

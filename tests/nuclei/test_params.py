@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from pipeline.errors import ConfigError
-from pipeline.nuclei.params import NucleiParams
+from pipeline.nuclei.params import NucleiParams, cores_of_job
 
 
 @pytest.mark.parametrize(
@@ -31,3 +31,8 @@ def test_out_of_bounds_names_key_and_value(key: str, value: Any) -> None:
 def test_percentiles_must_be_in_order() -> None:
     with pytest.raises(ConfigError, match=r"stain_low_percentile: expected less than .*60"):
         NucleiParams(stain_low_percentile=70, stain_high_percentile=60)
+
+
+@pytest.mark.parametrize(("threads", "card", "cores"), [(None, False, 1), (None, True, 6), (3, False, 3), (3, True, 3)])
+def test_cores_of_a_job(threads: int | None, card: bool, cores: int) -> None:
+    assert cores_of_job(threads, card=card) == cores

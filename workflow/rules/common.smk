@@ -30,7 +30,7 @@ from pipeline.cards.card_of_job import SHARED_OUT
 from pipeline.cards.card_plan import Place, plan_cards, require_solvable
 from pipeline.cards.visible_cards import JobCards, cards_of_jobs
 from pipeline.errors import AbignetError
-from pipeline.nuclei.params import NucleiParams
+from pipeline.nuclei.params import NucleiParams, cores_of_job
 from pipeline.nuclei.network.weights_files import weights_of
 from pipeline.plain_yaml import read_yaml
 from pipeline import provenance

@@ -16,9 +16,9 @@ rule segment_nuclei:
         slide=ALONE,
     conda:
         environment("nuclei")
-    threads: config["nuclei"]["threads"]
+    threads: cores_of_job(config["nuclei"]["threads"], card=bool(GPUS and WEIGHTS))
     resources:
-        mem_mb=more_memory(4000),
+        mem_mb=more_memory(8000 if GPUS and WEIGHTS else 4000),
         runtime=24 * 60,
         gpu=GPUS if WEIGHTS else 0,
     params:

@@ -4,6 +4,7 @@ Frame: network pixels, arrays (row, col); images are (n, row, col, channel), wha
 (n, channel, row, col).
 """
 
+import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,10 +16,13 @@ import torch
 from torch import Tensor
 
 from pipeline.arrays import Rgb
+from pipeline.devices import free_memory
+from pipeline.logs import get_logger
 from pipeline.nuclei.labels import Labels
 from pipeline.nuclei.labels.renumbering import renumbered
 from pipeline.nuclei.labels.whole_nuclei import whole_nuclei
 from pipeline.nuclei.network.as_many_as_fit import AsManyAsFit
+from pipeline.nuclei.network.batch_memory import GIB, MEMORY_SHARE, batch_memory
 from pipeline.nuclei.network.cpnet_folding import fold
 from pipeline.nuclei.network.cpnet_torch import FoldedNetwork
 from pipeline.nuclei.network.field_of_view import forward_in_fields
@@ -31,9 +35,11 @@ from pipeline.nuclei.network.resizing_on_device import mirrored, resized_on_devi
 from pipeline.nuclei.network.taken_ahead import taken_ahead
 from pipeline.nuclei.network.torch_runtime import TorchRuntime
 from pipeline.nuclei.network.weights import Weights
-from pipeline.nuclei.params import NucleiParams
+from pipeline.nuclei.params import NucleiParams, cores_of_job
 from pipeline.nuclei.stain.stain_channels import StainScale
 from pipeline.nuclei.stain.stain_on_device import network_input_on_device
+
+logger = get_logger("nuclei")
 
 Key = TypeVar("Key")
 """What a batch of images is known by to whoever asks for their nuclei."""
@@ -47,9 +53,14 @@ class DeviceSegmenter:
     weights
         See ``load_weights``.
     params
-        Thresholds, the nucleus diameter, precision and number of threads.
+        Thresholds, the nucleus diameter, precision, batch size and number of cores.
     device
         A card; the processor gives the same nuclei, slowly, which is how this is tested without one.
+
+    Attributes
+    ----------
+    helpers
+        Cores that work beside the card.
     """
 
     def __init__(self, weights: Weights, params: NucleiParams, device: torch.device) -> None:
@@ -58,10 +69,19 @@ class DeviceSegmenter:
         self.device = device
         self.runtime = TorchRuntime(FoldedNetwork(fold(weights)), device, precision=params.precision)
         self._labels_of = AsManyAsFit(self._labels, device)
+        asked = cores_of_job(params.threads, card=True)
+        self.helpers = asked if params.threads else min(asked, len(os.sched_getaffinity(0)))
+        self._sizes: dict[tuple[int, float], int] = {}
 
     def network_mpp(self) -> float:
         """Resolution at which nuclei of ``nucleus_diameter_um`` have the training diameter, um/px."""
         return self.params.nucleus_diameter_um / self.weights.diameter_px
+
+    def at_once(self, side_px: int, mpp: float) -> int:
+        """Squares of ``side_px`` in a batch: those asked for, else what fits the card's memory when first asked."""
+        if (side_px, mpp) not in self._sizes:
+            self._sizes[side_px, mpp] = self._fitting(side_px, mpp)
+        return self._sizes[side_px, mpp]
 
     def segment(self, rgbs: Sequence[Rgb], mpp: float, stain: StainScale) -> list[Labels]:
         """Nuclei of each image, labelled 1 to n without gaps, 0 = background; see ``segmenters.Segmenter``."""
@@ -76,7 +96,7 @@ class DeviceSegmenter:
         up to two batches more than have been asked for are taken from ``batches``.
         """
         finishing: deque[tuple[Key, list[Future[Labels]]]] = deque()
-        with ThreadPoolExecutor(self.params.threads, thread_name_prefix="labels") as pool:
+        with ThreadPoolExecutor(self.helpers, thread_name_prefix="labels") as pool:
             staged = taken_ahead((key, self._staged(rgbs)) for key, rgbs in batches)
             for key, pictures in staged:
                 size = (pictures.shape[1], pictures.shape[2])
@@ -94,6 +114,15 @@ class DeviceSegmenter:
             return forward_in_fields(self.runtime, inputs)
         height, width = inputs.shape[2:]
         return self.runtime.forward(mirrored(inputs, STRIDE_PX))[:, :, :height, :width]
+
+    def _fitting(self, side_px: int, mpp: float) -> int:
+        height, width = rescaled_size((side_px, side_px), mpp / self.network_mpp())
+        memory = batch_memory(self.weights, height * width)
+        free = free_memory(self.device)
+        size = self.params.batch_size or memory.images_in(int(free * MEMORY_SHARE))
+        message = "%s: %d squares of %d px at once, about %.1f GiB of %.1f GiB free"
+        logger.info(message, self.device, size, side_px, memory.bytes_of(size) / GIB, free / GIB)
+        return size
 
     def _staged(self, rgbs: Sequence[Rgb]) -> Tensor:
         """Images (n, h, w, 3) from where a card fetches them while the processor does something else."""

@@ -21,7 +21,7 @@ from pipeline.nuclei.network.flow_dynamics import follow_flows, labels_from_ends
 from pipeline.nuclei.network.network_runtime import Runtime, open_runtime
 from pipeline.nuclei.network.resizing import Size, rescaled_size, resized, resized_labels
 from pipeline.nuclei.network.weights import Weights, load_weights
-from pipeline.nuclei.params import NucleiParams
+from pipeline.nuclei.params import PROCESSOR_BATCH, NucleiParams, cores_of_job
 from pipeline.nuclei.stain.stain_channels import StainScale, network_input
 
 if TYPE_CHECKING:
@@ -67,10 +67,13 @@ class CpnetSegmenter:
     it was trained on, as in Cellpose (see ``field_of_view``).
     """
 
+    helpers = 0
+
     def __init__(self, weights: Weights, params: NucleiParams) -> None:
         self.weights = weights
         self.params = params
-        run = open_runtime(fold(weights), runtime=params.runtime, precision=params.precision, threads=params.threads)
+        self.threads = cores_of_job(params.threads, card=False)
+        run = open_runtime(fold(weights), runtime=params.runtime, precision=params.precision, threads=self.threads)
         if weights.style:
             from pipeline.nuclei.network.field_of_view import forward_in_fields
 
@@ -82,6 +85,10 @@ class CpnetSegmenter:
         """Resolution at which nuclei of ``nucleus_diameter_um`` have the training diameter, um/px."""
         return self.params.nucleus_diameter_um / self.weights.diameter_px
 
+    def at_once(self, side_px: int, mpp: float) -> int:
+        """Images in a batch; see ``segmenters.Segmenter``."""
+        return self.params.batch_size or PROCESSOR_BATCH
+
     def segment(self, rgbs: Sequence[Rgb], mpp: float, stain: StainScale) -> list[Labels]:
         """Nuclei of each image, labelled 1 to n without gaps, 0 = background; see ``segmenters.Segmenter``."""
         return next(labels for _, labels in self.segment_batches([(None, rgbs)], mpp, stain))
@@ -90,7 +97,7 @@ class CpnetSegmenter:
         self, batches: Iterable[tuple[Key, Sequence[Rgb]]], mpp: float, stain: StainScale
     ) -> Iterator[tuple[Key, list[Labels]]]:
         """``segment`` of each batch, in order, with the key that came with it."""
-        with ThreadPoolExecutor(self.params.threads) as pool:
+        with ThreadPoolExecutor(self.threads) as pool:
             for key, rgbs in batches:
                 inputs = np.stack(list(pool.map(partial(self._input, mpp=mpp, stain=stain), rgbs)))
                 size = (rgbs[0].shape[0], rgbs[0].shape[1])

@@ -75,7 +75,7 @@ class FinishedBlocks:
         nuclei.attrs[ATTRIBUTES] = {
             "after": self._n_blocks_written,
             "n_blocks": self.n_blocks,
-            "unreadable": [[row, block] for row, block in self.unreadable.items() if block < self.n_blocks],
+            "unreadable": [[row, block] for row, block in self.unreadable.copy().items() if block < self.n_blocks],
         }
         with writing(self._folder / f"{self.n_blocks:09d}.parquet") as temporary:
             nuclei.to_parquet(temporary)

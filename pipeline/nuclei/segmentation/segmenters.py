@@ -6,7 +6,7 @@ from typing import Protocol, TypeVar
 from pipeline.arrays import Rgb
 from pipeline.nuclei.labels import Labels
 from pipeline.nuclei.network.weights_files import weights_of
-from pipeline.nuclei.params import NucleiParams
+from pipeline.nuclei.params import PROCESSOR_BATCH, NucleiParams
 from pipeline.nuclei.stain.stain_channels import StainScale
 
 Key = TypeVar("Key")
@@ -16,6 +16,13 @@ class Segmenter(Protocol):
     """Finds nuclei in pixels."""
 
     params: NucleiParams
+
+    helpers: int = 0
+    """Cores that read, finish and measure beside what finds nuclei; 0 where all is done in turn."""
+
+    def at_once(self, side_px: int, mpp: float) -> int:
+        """Squares of ``side_px`` at ``mpp`` that are best given in one batch."""
+        return self.params.batch_size or PROCESSOR_BATCH
 
     def network_mpp(self) -> float:
         """Resolution at which it works, um/px."""
@@ -57,7 +64,7 @@ def open_segmenter(params: NucleiParams, *, device: str) -> Segmenter:
     """
     import cv2
 
-    cv2.setNumThreads(1)  # images are shared among `params.threads`; each would take all cores besides
+    cv2.setNumThreads(1)  # images are shared among threads; each would take all cores besides
     weights_path = weights_of(params)
     if weights_path is None:
         from pipeline.nuclei.segmentation.watershed import WatershedSegmenter

@@ -3,7 +3,7 @@
 Frame: ``_l0`` as in ``pipeline.units``; a lattice counts tiles (column, row) from the least corner.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -70,10 +70,10 @@ def tile_blocks(tiles: pd.DataFrame, *, block_px: int, halo_px: int) -> list[Blo
     return sorted(blocks, key=lambda block: (-block.side_px, block.rows))
 
 
-def batches(blocks: Sequence[Block], size: int) -> Iterator[list[Block]]:
-    """Up to ``size`` blocks of one side at a time, in order."""
-    for _, alike in groupby(blocks, key=lambda block: block.side_px):
-        of_one_side = list(alike)
+def batches(blocks: Sequence[Block], at_once: Callable[[int], int]) -> Iterator[list[Block]]:
+    """Blocks of one side at a time, in order, up to as many as ``at_once`` says for that side in pixels."""
+    for side_px, alike in groupby(blocks, key=lambda block: block.side_px):
+        of_one_side, size = list(alike), at_once(side_px)
         yield from (of_one_side[first : first + size] for first in range(0, len(of_one_side), size))
 
 

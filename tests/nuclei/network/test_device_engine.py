@@ -223,3 +223,22 @@ def test_labels_are_finished_and_pixels_taken_while_the_next_batch_is_computed(
     monkeypatch.setattr(segmenter, "_labels_of", compute)
     monkeypatch.setattr(device_engine, "finished_labels", finishing)
     assert [key for key, _ in segmenter.segment_batches(batches(), 0.5, SCALE)] == ["a", "b", "c"]
+
+
+def test_a_batch_is_what_free_memory_holds(
+    shipped: Weights, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Asked once a size, as long as the card is the job's; a size that is asked for stays."""
+    free = [2**32, 2**40, 2**20, 2**40]
+    monkeypatch.setattr(device_engine, "free_memory", lambda device: free.pop(0))
+    segmenter = DeviceSegmenter(shipped, NucleiParams(), CPU)
+    with caplog.at_level(logging.INFO, logger="abignet.nuclei"):
+        assert [segmenter.at_once(side, 0.5) for side in (1120, 1120, 288, 4000)] == [4, 4, 253, 1]
+    assert caplog.messages[0] == "cpu: 4 squares of 1120 px at once, about 1.9 GiB of 4.0 GiB free"
+    assert DeviceSegmenter(shipped, NucleiParams(batch_size=5), CPU).at_once(1120, 0.5) == 5
+
+
+def test_cores_beside_a_card(shipped: Weights, monkeypatch: pytest.MonkeyPatch) -> None:
+    for cores, asked, helpers in ((16, None, 6), (2, None, 2), (2, 4, 4)):
+        monkeypatch.setattr("os.sched_getaffinity", lambda process, cores=cores: set(range(cores)))
+        assert DeviceSegmenter(shipped, NucleiParams(threads=asked), CPU).helpers == helpers

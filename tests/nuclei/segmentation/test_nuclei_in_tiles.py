@@ -1,21 +1,28 @@
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
+import torch
 from PIL import Image
 from scipy.spatial import cKDTree
 
 from pipeline.errors import UnreadableRegionError
+from pipeline.nuclei.network import device_engine
 from pipeline.nuclei.network.inference_engine import CpnetSegmenter, open_cpnet
-from pipeline.nuclei.network.weights import Weights
+from pipeline.nuclei.network.weights import Weights, load_weights
 from pipeline.nuclei.network.weights_files import resolve_weights
-from pipeline.nuclei.params import NucleiParams, SegmenterName
+from pipeline.nuclei.params import SHIPPED_WEIGHTS, NucleiParams, SegmenterName
+from pipeline.nuclei.segmentation import measuring_pool, nuclei_in_tiles
 from pipeline.nuclei.segmentation.nuclei_in_tiles import nuclei_by_block
-from pipeline.nuclei.segmentation.ownership import nucleus_table
+from pipeline.nuclei.segmentation.ownership import BlockPlace, nucleus_table
 from pipeline.nuclei.segmentation.segment_image import image_tiles
-from pipeline.nuclei.segmentation.segmenters import open_segmenter
+from pipeline.nuclei.segmentation.segmenters import Segmenter, open_segmenter
 from pipeline.nuclei.segmentation.slide_stain import SlideStain, slide_stain
 from pipeline.nuclei.stain.stain_channels import LUMINANCE, StainScale, estimate_stain_scale
 from pipeline.nuclei.stain.stain_normalisation import MacenkoNormaliser, Unchanged
@@ -25,7 +32,7 @@ from pipeline.synthetic.painting.tissue import PaintedTissue, TissueSpec, paint_
 PLAIN = SlideStain(Unchanged(), StainScale(0.0, 1.0))
 
 
-class OneNucleus:
+class OneNucleus(Segmenter):
     """Stands for the network where only the pixels handed on matter: the middle of a tile is a nucleus."""
 
     def __init__(self, params: NucleiParams) -> None:
@@ -132,6 +139,46 @@ def test_blocks_count_as_finished_at_the_end_of_their_batch(damaged_slide: Path)
             )
             assert [(block.place.tile_ids[0], block.n_finished) for block in blocks] == expected
     assert told == [0, 1]
+
+
+def test_nuclei_are_measured_while_the_next_batch_is_segmented(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second batch is segmented only when the first has been measured, which in turn would be too late."""
+    measured = Event()
+
+    def measure(labels: np.ndarray, rgb: np.ndarray, mpp: float, place: BlockPlace) -> pd.DataFrame:
+        measured.set()
+        return pd.DataFrame({"block": place.tile_ids})
+
+    def segmented() -> Iterator[tuple[nuclei_in_tiles._Pass, list[np.ndarray]]]:
+        for number in range(3):
+            if number == 1:
+                assert measured.wait(20)
+            places = [BlockPlace((2 * number + index,), (0.0, 0.0), ()) for index in range(2)]
+            pictures = [np.zeros((4, 4, 3), np.uint8)] * 2
+            yield nuclei_in_tiles._Pass(places, pictures, 0, 0), [np.zeros((4, 4), np.int32)] * 2
+
+    monkeypatch.setattr(nuclei_in_tiles, "owned_nuclei", measure)
+    with ThreadPoolExecutor(2) as pool:
+        found = list(nuclei_in_tiles._measured(segmented(), pool, 0.5))
+    assert [[int(frame["block"].iloc[0]) for frame in frames] for _, _, frames in found] == [[0, 1], [2, 3], [4, 5]]
+
+
+def test_helpers_find_the_same_nuclei(tissue_png: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The engine of cards with threads and processes beside it, against the processor's."""
+    monkeypatch.setattr(measuring_pool, "BLOCKS_A_PROCESS", 2)
+    monkeypatch.setattr(device_engine, "free_memory", lambda device: 2**26)
+    weights, params = load_weights(resolve_weights(SHIPPED_WEIGHTS)), NucleiParams(block_px=64, runtime="torch")
+    beside = device_engine.DeviceSegmenter(weights, replace(params, threads=2), torch.device("cpu"))
+    tables = []
+    with open_slide(tissue_png, slide_id="s", mpp=0.5) as slide:
+        tiles = image_tiles(slide, 0.5, 64).iloc[:6]
+        for segmenter in (CpnetSegmenter(weights, params), beside):
+            blocks = list(nuclei_by_block(slide, tiles, segmenter, PLAIN))
+            assert [block.n_finished for block in blocks][-1] == 6
+            tables.append(nucleus_table([block.owned for block in blocks]))
+    assert beside.helpers == 2
+    assert len(tables[0]) > 10
+    pd.testing.assert_frame_equal(*tables)
 
 
 def test_no_tile(tissue_png: Path, tiny_weights: Weights) -> None:

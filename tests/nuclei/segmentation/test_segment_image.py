@@ -13,13 +13,14 @@ from pipeline.errors import MissingMppError
 from pipeline.nuclei.learning.detection_scores import match_nuclei
 from pipeline.nuclei.params import NucleiParams
 from pipeline.nuclei.segmentation.segment_image import image_tiles, paste, segment_image
+from pipeline.nuclei.segmentation.segmenters import Segmenter
 from pipeline.nuclei.stain.stain_channels import StainScale
 from pipeline.slides.reader import open_slide
 from pipeline.slides.slide_input import SlideInput
 from pipeline.synthetic.painting.tissue import PaintedTissue
 
 
-class DarkSpots:
+class DarkSpots(Segmenter):
     """Stands for the network where truth must be exact: every connected dark spot is a nucleus."""
 
     def __init__(self, params: NucleiParams) -> None:

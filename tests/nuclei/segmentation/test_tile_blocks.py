@@ -74,4 +74,4 @@ def test_no_tile() -> None:
 
 def test_batches_hold_one_side() -> None:
     blocks = [Block((row,), 0, 0, side, side) for row, side in enumerate((128, 128, 128, 64))]
-    assert [members(batch) for batch in batches(blocks, 2)] == [[(0,), (1,)], [(2,)], [(3,)]]
+    assert [members(batch) for batch in batches(blocks, lambda side_px: 2)] == [[(0,), (1,)], [(2,)], [(3,)]]
