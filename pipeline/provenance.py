@@ -23,7 +23,7 @@ FORMAT_VERSIONS: Mapping[str, int] = {
     "features": 2,
     "learned_graphs": 2,
     "evidence": 2,
-    "model": 2,
+    "model": 3,
     "provenance": 2,
 }
 """Version of the format of each kind of file; raised when it changes.

@@ -24,8 +24,8 @@ GLOSSARY: dict[str, str] = {
     ),
     "fold": "A part of the patients that is held out once, while the other parts train the model that is tested on it.",
     "graph path": (
-        "Of default: what graph models add to models of pooled patches. It is switched off in a fold "
-        "where it does not help patients that neither was fitted on."
+        "Of default: what learned graphs add to models of pooled patches and of a fixed graph. It is switched off "
+        "in a fold where it does not help patients that neither was fitted on."
     ),
     "held out": "Not used in any step that led to the model.",
     "Holm": "Holm's correction: p values made larger because several methods are compared at once.",

@@ -123,8 +123,9 @@ def graph_path_sentence(method: str, path: GraphPath, metric: str) -> str:
     runs = plural(path.n_runs, "training run")
     if path.n_on == 0:
         return (
-            f"Patients held out within training say that the graph of {method} adds nothing to what is pooled over "
-            f"patches, in any of {runs}: predictions come from pooled patches alone. Do not read its graphs as reasons."
+            f"Patients held out within training say that the learned graph of {method} adds nothing to what is read "
+            f"without it, in any of {runs}: predictions come from pooled patches and a fixed graph of patches that "
+            "look alike. Do not read its learned graphs as reasons."
         )
     judged = (
         f"lowers their cross-entropy by {min(path.gains):.3f} to {max(path.gains):.3f} nats an image"
@@ -132,9 +133,9 @@ def graph_path_sentence(method: str, path: GraphPath, metric: str) -> str:
         else "not judged: too few patients"
     )
     return (
-        f"Patients held out within training say that the graph of {method} adds to what is pooled over patches in "
-        f"{path.n_on} of {runs} ({judged}). Without it {title(metric)} is {decimal(path.without_graph)} on the test "
-        "folds."
+        f"Patients held out within training say that the learned graph of {method} adds to what is read without "
+        f"it in {path.n_on} of {runs} ({judged}). Without it {title(metric)} is {decimal(path.without_graph)} on the "
+        "test folds."
     )
 
 

@@ -1,4 +1,4 @@
-"""Wide and deep: what is read from pooled nodes, and what learned graphs add to it.
+"""Wide and deep: what is read without a learned graph, and what learned graphs add to it.
 
 After Cheng et al. 2016 (arXiv 1606.07792); here the two paths are fitted one after the
 other, and how much of each is kept is decided on images that fitted neither

@@ -1,9 +1,11 @@
-"""What is read from pooled patches: a linear model, and networks on the mean patch for what is not linear."""
+"""What needs no learned graph: a linear model of pooled patches, and networks for what is not linear."""
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import log_softmax
 
 from pipeline.training.classifiers.image_classifier import ImageClassifier
 from pipeline.training.classifiers.node_pooling import mean_and_sd
@@ -12,39 +14,50 @@ from pipeline.training.graphs.image_batches import ImageBatch
 
 
 class PooledPath(nn.Module):
-    r"""Logits of a linear model of pooled nodes and the mean of those of networks, by their shares.
+    r"""Logits of the mean of two opinions, of a linear model of pooled nodes and of networks by their mean logits.
 
-    .. math:: z_{pooled} = a\, z_{linear} + (1 - a)\, \tfrac{1}{K} \textstyle\sum_k m_k
+    .. math:: z = \log \tfrac{1}{2} \big(\operatorname{softmax}(z_{linear})
+        + \operatorname{softmax}(\tfrac{1}{K} \textstyle\sum_k m_k)\big)
+
+    Each counts for one half: shares that are fitted to images held out do worse where images are
+    few, as weights of forecasts do (Smith and Wallis 2009, doi:10.1111/j.1468-0084.2008.00541.x).
+    Without networks the linear model stands alone.
 
     Parameters
     ----------
     networks
-        Networks without a graph, any number.
+        Networks of one fixed graph, any number; it is made once for all of them.
     n_features, n_classes
         Node features and classes.
     """
-
-    linear_kept: Tensor
-    networks_kept: Tensor
 
     def __init__(self, networks: Sequence[ImageClassifier], n_features: int, n_classes: int) -> None:
         super().__init__()
         self.linear = nn.Linear(2 * n_features, n_classes)
         self.networks = nn.ModuleList(networks)
-        self.register_buffer("linear_kept", torch.ones(()))
-        self.register_buffer("networks_kept", torch.zeros(()))
 
     @torch.no_grad()
-    def keep(self, linear: PooledLinear, *, linear_kept: float, networks_kept: float) -> None:
-        """Take the weights of the linear model, and how much counts of it and of the networks."""
+    def keep(self, linear: PooledLinear) -> None:
+        """Take the weights of the linear model."""
         self.linear.weight.copy_(torch.from_numpy(linear.weight))
         self.linear.bias.copy_(torch.from_numpy(linear.bias))
-        self.linear_kept.fill_(linear_kept)
-        self.networks_kept.fill_(networks_kept)
 
     def forward(self, batch: ImageBatch) -> Tensor:
         """Logits (B, n_classes)."""
-        logits: Tensor = self.linear_kept * self.linear(mean_and_sd(batch))
-        if not self.networks_kept:
-            return logits
-        return logits + self.networks_kept * torch.stack([network(batch) for network in self.networks]).mean(dim=0)
+        linear: Tensor = self.linear(mean_and_sd(batch))
+        if not self.networks:
+            return linear
+        packed = batch.packed()
+        adjacency = self._members[0].adjacency(packed)
+        votes = torch.stack([network.logits(packed, adjacency) for network in self._members])
+        return mean_opinion(linear, votes.mean(dim=0))
+
+    @property
+    def _members(self) -> list[ImageClassifier]:
+        return [cast(ImageClassifier, network) for network in self.networks]
+
+
+def mean_opinion(first: Tensor, second: Tensor) -> Tensor:
+    """Logs of the mean of the probabilities that two sets of logits (n, n_classes) give."""
+    halves = torch.stack([log_softmax(first, dim=-1), log_softmax(second, dim=-1)])
+    return halves.logsumexp(dim=0) - halves.new_tensor(2.0).log()

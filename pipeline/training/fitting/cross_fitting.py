@@ -1,7 +1,7 @@
 """The graph path beside the pooled one: by inner folds, search, then refit.
 
 The pooled path comes first: a linear model of pooled nodes and, for each part of the
-patients in turn, a network on the mean node fitted on all others.  Then, for each part, a
+patients in turn, a network of a fixed graph fitted on all others.  Then, for each part, a
 graph model learns on all others what these have left:
 
 * search: two levels, the classifier on ``train`` (and ``select``, whose part the patients left
@@ -30,12 +30,12 @@ from pipeline.logs import get_logger
 from pipeline.training.classifiers.image_classifier import ImageClassifier, build_model
 from pipeline.training.classifiers.pooled_and_graph import PooledAndGraph
 from pipeline.training.classifiers.pooled_linear import PooledLinear
-from pipeline.training.classifiers.pooled_path import PooledPath
+from pipeline.training.classifiers.pooled_path import PooledPath, mean_opinion
 from pipeline.training.classifiers.relational_gcn import RelationalGCN
 from pipeline.training.fitting.best_pooled_linear import best_pooled_linear
 from pipeline.training.fitting.bilevel import EpochRecord
 from pipeline.training.fitting.fitting_task import FittingTask
-from pipeline.training.fitting.graph_gate import GraphGate, HeldOut, even_shares, judge, refuses
+from pipeline.training.fitting.graph_gate import GraphGate, HeldOut, judge, refuses
 from pipeline.training.fitting.held_out_parts import held_out_parts
 from pipeline.training.fitting.steps import Objective, TrainingImages
 from pipeline.training.fitting.trainings import Trainings
@@ -113,24 +113,23 @@ def cross_fit(
 def _pooled(images: TrainingImages, parts: Int64s, fits: "PartwiseFits") -> tuple[PooledPath, HeldOut]:
     """The pooled path, and what it says of images that it was not fitted on; of a graph nothing is said yet.
 
-    How much of the linear model and of the networks is kept is decided by the images in ``parts``.
+    Images that no network left out have the linear model's word alone.
     """
     spec, seeds, everything = fits.task.spec, fits.task.seeds, images.all
     linear = best_pooled_linear(everything, balanced=spec.settings.class_weights, seed=seeds.of(*POOLED_FOLDS))
     stacked = _stacked(everything, linear, fits.class_weight, parts)
-    out_of = [np.flatnonzero(parts == number) for number in range(int(parts.max()) + 1)]
     networks = PartwiseModels(_beside(images, stacked.graph), pooled_spec(spec), fits)
-    for out in out_of:
-        stacked.graph[out] = networks.fit_without(out)
-    kept = even_shares(stacked.of(parts >= 0)) if out_of else (1.0, 0.0)
+    said = stacked.pooled.copy()
+    for number in range(int(parts.max()) + 1):
+        out = np.flatnonzero(parts == number)
+        said[out] = mean_opinion(*map(torch.from_numpy, (stacked.pooled[out], networks.fit_without(out)))).numpy()
     log.info(
-        "%s: pooled path of %s, C %.3g, kept %.2f, and of networks, kept %.2f",
-        *(spec.name, linear.pooling, linear.inverse_penalty, *kept),
+        "%s: pooled path of %s, C %.3g, and of %d networks",
+        *(spec.name, linear.pooling, linear.inverse_penalty, len(networks.models)),
     )
     path = PooledPath(networks.models, fits.n_features, len(fits.class_weight))
-    path.keep(linear, linear_kept=kept[0], networks_kept=kept[1])
-    said = kept[0] * stacked.pooled + kept[1] * stacked.graph
-    return path, replace(stacked, pooled=said, graph=np.zeros_like(said))
+    path.keep(linear)
+    return path, replace(stacked, pooled=said)
 
 
 @dataclass
@@ -205,7 +204,9 @@ class PartwiseModels:
         purpose = (spec.name, f"model {len(self.models)}", stage)
         with task.deterministic(task.seeds.of(*purpose, "weights")):
             network = build_model(spec, self._fits.n_features, len(self._fits.class_weight)).to(task.device)
-            if isinstance(network.classifier, RelationalGCN):
+            if self.models and network.generator.is_fixed:
+                network.generator = self.models[0].generator
+            if spec.beside_pooled and isinstance(network.classifier, RelationalGCN):
                 network.classifier.start_at_zero()
             if searched is not None:
                 network.generator.load_state_dict(searched.generator.state_dict())
@@ -241,7 +242,7 @@ def stopped_by_others(images: Sequence[NodeImage], logits: Tensor) -> Float64s:
 
 def stage_of(spec: MethodSpec, searched: bool) -> str:
     """What a training is called in ``history.csv``."""
-    if spec.generator == "none":
+    if not spec.beside_pooled:
         return "pooled"
     return "refit" if searched else "search"
 

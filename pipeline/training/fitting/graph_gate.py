@@ -23,10 +23,7 @@ SHARPEST = 10.0
 """Guard: largest factor on the pooled path.  Above 1 it sharpens logits that were too soft, which a graph path must
 not be taken for."""
 
-EVEN_SD = 0.25
-"""SD of the prior about one half for the share of the linear model beside the networks of the pooled path."""
-
-LEAST_GAIN = 1e-3
+LEAST_GAIN = 0.01
 """Gain of the graph path in nats an image below which it is nothing, however sure."""
 
 LEAST_IMAGES_TO_REFUSE = 50
@@ -137,17 +134,6 @@ def shares(held_out: HeldOut) -> tuple[float, float]:
     start = [pooled_share(held_out), 0.5]
     best = minimize(lambda kept: _loss(held_out, *kept), start, bounds=[(0, SHARPEST), (0, 1)], method="L-BFGS-B")
     return float(best.x[0]), float(best.x[1])
-
-
-def even_shares(held_out: HeldOut) -> tuple[float, float]:
-    """Shares of two models of one kind in their mean: half of each where images are few, else what loses least."""
-
-    def loss(kept: Float64s) -> float:
-        prior = (kept[0] - 0.5) ** 2 / (2 * EVEN_SD**2)
-        return float(held_out.losses(kept[0], 1 - kept[0]).mean() + prior / len(held_out.labels))
-
-    first = float(minimize(loss, [0.5], bounds=[(0, 1)], method="L-BFGS-B").x[0])
-    return first, 1 - first
 
 
 def _loss(held_out: HeldOut, pooled_kept: float, graph_kept: float) -> float:

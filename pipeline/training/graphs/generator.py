@@ -29,6 +29,11 @@ class GraphGenerator(nn.Module, ABC):
         """Take whatever schedule the generator has to ``epoch``, counted from 0."""
 
     @property
+    def is_fixed(self) -> bool:
+        """Whether it learns nothing, so that one serves several networks."""
+        return not list(self.parameters())
+
+    @property
     def tau(self) -> float:
         """Temperature of the relaxation; NaN without one."""
         return math.nan

@@ -207,8 +207,13 @@ def method_spec(name: str, params: TrainingParams) -> MethodSpec:
 
 
 def pooled_spec(spec: MethodSpec) -> MethodSpec:
-    """The networks of the pooled path beside the graphs of ``spec``, with its numbers."""
-    return replace(METHODS["mean_pool"], settings=spec.settings)
+    """The networks of the pooled path beside the graphs of ``spec``, with its numbers.
+
+    Their graph is fixed and joins patches that look alike, which needs no positions, and takes
+    images of any size: it has so few neighbours that they can be searched.
+    """
+    degree = min(spec.settings.target_degree or Settings().target_degree, MOST_NEIGHBOURS)
+    return replace(METHODS["cosine_graph"], settings=replace(spec.settings, target_degree=degree))
 
 
 def spec_from_plain(plain: dict[str, object]) -> MethodSpec:

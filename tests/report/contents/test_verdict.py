@@ -93,7 +93,7 @@ def test_baselines_ahead_by_other_metrics() -> None:
 
 
 def test_the_graph_path_in_words() -> None:
-    assert "in any of 5 training runs: predictions come from pooled patches alone" in graph_path_sentence(
+    assert "in any of 5 training runs: predictions come from pooled patches and a fixed graph" in graph_path_sentence(
         "default", OFF, "auroc"
     )
     assert graph_path_sentence("default", ON, "auroc").endswith(

@@ -96,7 +96,7 @@ def test_one_method_stands_alone_with_its_spread(build: Callable[..., ReportSour
 def test_the_graph_path_is_told_of(standard: ReportContents) -> None:
     on, off = {"on": True, "gain": 0.25}, {"on": False, "gain": -0.001}
     words = " ".join(said(with_graph_path(standard, on, off)).sentences)
-    assert "adds to what is pooled over patches in 1 of 2 training runs (lowers their cross-entropy by 0.250" in words
+    assert "adds to what is read without it in 1 of 2 training runs (lowers their cross-entropy by 0.250" in words
     assert "Without it balanced accuracy is 0.512" in words
     refused = said(with_graph_path(standard, off, off))
     assert "default, whose graph is switched off" in refused.headline

@@ -25,7 +25,7 @@ def test_a_missing_or_foreign_file_says_so(tmp_path):
 
 def test_another_version_is_refused(tmp_path):
     torch.save({"kind": "model", "format_version": 99}, tmp_path / "model.pt")
-    with pytest.raises(ArtefactError, match=r"version 2, found 99"):
+    with pytest.raises(ArtefactError, match=r"version 3, found 99"):
         read_model(tmp_path / "model.pt", CPU)
 
 

@@ -44,7 +44,7 @@ def noted(monkeypatch, n_epochs=2):
     fits = []
 
     def note(network, told, objective, *, order_seed, unfinished, select_logits):
-        if objective.spec.generator != "none":
+        if objective.spec.beside_pooled:
             fits.append((objective.spec.levels, told))
         select_logits += [torch.zeros(len(told.select), 2)] * n_epochs
         return []
@@ -95,7 +95,7 @@ def test_the_refit_goes_on_from_the_graph_that_was_found(images, monkeypatch):
     def note(network, told, objective, *, order_seed, unfinished, select_logits):
         select_logits.append(torch.zeros(len(told.select), 2))
         assert all(weight.requires_grad for weight in network.parameters())
-        if objective.spec.generator != "none":
+        if objective.spec.beside_pooled:
             begun.append((objective.spec.levels, network.generator.project.weight.detach().clone()))
             with torch.no_grad():
                 network.generator.project.weight.add_(1.0)
@@ -164,7 +164,7 @@ def test_networks_stand_beside_the_linear_model_each_fitted_without_a_part(image
     fits = []
 
     def note(network, told, objective, *, order_seed, unfinished, select_logits):
-        if objective.spec.name == "mean_pool":
+        if objective.spec.name == "cosine_graph":
             fits.append(told)
             assert all(not image.offset.any() for image in told.all)
         select_logits.append(torch.zeros(len(told.select), 2))

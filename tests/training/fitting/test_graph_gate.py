@@ -6,7 +6,6 @@ import pytest
 from pipeline.training.fitting.graph_gate import (
     LEAST_IMAGES_TO_REFUSE,
     HeldOut,
-    even_shares,
     judge,
     pooled_share,
     refuses,
@@ -73,15 +72,6 @@ def test_the_shares_have_the_least_loss():
 def test_few_images_sharpen_little():
     sure = replace(held_out(8), pooled=(np.stack([1 - np.arange(8) % 2, np.arange(8) % 2], axis=1) - 0.5).astype(float))
     assert 1 < pooled_share(sure) < 3
-
-
-def test_two_models_of_one_kind_share_evenly_where_images_are_few():
-    told = held_out(4000, pooled=3, graph=0)
-    linear, networks = even_shares(told)
-    assert linear > 0.8
-    assert networks < 0.1
-    few = even_shares(told.of(np.arange(4000) < 4))
-    assert few == pytest.approx((0.5, 0.5), abs=0.15)
 
 
 def test_early_refusal_needs_enough_images():

@@ -12,6 +12,7 @@ from pipeline.training.methods.presets import (
     MOST_NEIGHBOURS,
     PAPER_SETTINGS,
     method_spec,
+    pooled_spec,
     spec_from_plain,
 )
 from pipeline.training.params import Settings, TrainingParams
@@ -157,3 +158,12 @@ def test_larger_images_need_few_neighbours_or_a_metric():
     assert sparse == set(METHODS) - {"paper_a", "paper_b", "gtp"}
     for degree, has in ((0, False), (1, True), (MOST_NEIGHBOURS, True), (MOST_NEIGHBOURS + 1, False)):
         assert method_spec("cosine_graph", TrainingParams(target_degree=degree)).has_sparse_mode is has
+
+
+@pytest.mark.parametrize("target_degree", [0, 5, MOST_NEIGHBOURS + 1])
+def test_networks_beside_a_learned_graph_take_images_of_any_size_however_many_neighbours_that_keeps(target_degree):
+    pooled = pooled_spec(method_spec("default", TrainingParams(target_degree=target_degree, hidden=7)))
+    assert pooled.has_sparse_mode
+    assert pooled.settings.target_degree == (target_degree if target_degree == 5 else min(target_degree or 8, 1024))
+    assert pooled.settings.hidden == 7
+    assert not pooled.beside_pooled
