@@ -4,11 +4,11 @@
 # With WHEELS=1 also the wheels that such a machine may lack when it reaches no registry (for Python 3.12 on x86-64).
 set -eu
 here=$(cd "$(dirname "$0")" && pwd); dir=${1:-.gpu}; real=${ABIGNET_REAL_DATA:?names the folder of public images and comparison weights}
-mkdir -p "$dir/whl" "$dir/img" "$dir/weights" "$dir/main" "$dir/tcga"
-cp -r "$here/drivers" "$here/run.sh" "$dir/"
+mkdir -p "$dir/whl" "$dir/img" "$dir/weights" "$dir/main"
+cp -r "$here/drivers" "$here/run.sh" "$here/goals.sh" "$dir/"
 git archive HEAD -- . ':!docs/pictures' | tar -x -C "$dir/main"
+mkdir -p "$dir/real/tcga_regions"; cp "$real"/tcga_regions/brca.* "$dir/real/tcga_regions/"
 cp "$real/weights_scellseg_cellpose/cellpose3_cpnet_cyto_scellseg" "$dir/weights/"
-cp "$real"/tcga_regions/brca.* "$dir/tcga/"
 [ -z "${WHEELS:-}" ] || "${PY:-.venv/bin/python}" -m pip download -q --no-deps --only-binary=:all: --python-version 3.12 --implementation cp \
   --platform manylinux_2_28_x86_64 --platform manylinux_2_27_x86_64 --platform manylinux_2_24_x86_64 --platform manylinux_2_17_x86_64 \
   --platform manylinux2014_x86_64 --platform manylinux_2_5_x86_64 --platform manylinux1_x86_64 -d "$dir/whl" \

@@ -7,7 +7,6 @@ export LIMIT=${LIMIT:-500}
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 ROOT=$(dirname "$HERE")
 W=${W:-$HERE/work}; OUT=${OUT:?}; SITE=${SITE:-$HERE/site}; PY=${PY:-python3}
-export TCGA=${TCGA:-$HERE/tcga}
 CELLPOSE=${CELLPOSE:-$HERE/weights/cellpose3_cpnet_cyto_scellseg}
 DEVICE=${DEVICE:-cuda}
 IMAGES=500; [ -n "${REHEARSE:-}" ] && IMAGES=24
@@ -24,6 +23,7 @@ step() { # name, most seconds, seconds without which it is not worth starting, c
   local name=$1 most=$2 least=$3 before=$SECONDS; shift 3
   [ -n "${ONLY:-}" ] && [[ " $ONLY " != *" $name "* ]] && return 1
   [ "$(left)" -lt "$least" ] && { echo "## $name: not started, $(left) s left"; return 1; }
+  [ -n "${REHEARSE:-}" ] && most=$((10 * most)) # on a busy processor
   [ "$(left)" -lt "$most" ] && most=$(left)
   timeout -k 5 "$most" "$@" >"$W/logs/$name.log" 2>&1; local rc=$?
   echo "## $name: rc $rc, $((SECONDS - before)) s of $most (at $SECONDS s)"
@@ -50,7 +50,7 @@ if [ ! -d "$SITE" ] && compgen -G "$HERE/whl/*.whl" >/dev/null; then
     >"$W/logs/pip.log" 2>&1 || { echo "## pip failed"; tail -20 "$W/logs/pip.log"; exit 1; }
 fi
 [ -d "$W/main" ] || cp -r "$HERE/main" "$W/main"
-export PROJECT=$W/main PYTHONPATH=$SITE:$W/main
+export PROJECT=$W/main PYTHONPATH=$SITE:$W/main ABIGNET_REAL_DATA=$HERE/real
 $PY "$HERE/drivers/shim.py" "$W/main" || echo "## shim failed: nuclei on torch 2.11 will not run"
 $PY - "$DEVICE" <<'P' || { echo "## no CUDA, or the project cannot be imported: stopped"; exit 1; }
 import sys, torch, pandas, zarr, shapely, numpy
@@ -69,17 +69,24 @@ aside cli_cpu bash -c "ab synth planted --variant standard --images $IMAGES --ou
   date +%s.%N >$W/cli_cpu.start && ab train --sheet $W/planted/slides.csv --out $W/cli_cpu --method default --only-fold 0 --device cpu; date +%s.%N >$W/cli_cpu.end"
 aside nuclei_cpu $PY "$HERE/drivers/nuclei.py" --device cpu --out "$W/json/nuclei_cpu.json" --image "$HERE/img/crc2048.jpg" \
   --weights "$CELLPOSE" --reference "$W/ref" --threads 5 --only compact full cellpose
-aside train_cpu $PY "$HERE/drivers/train.py" --device cpu --out "$W/json/train_cpu.json"
+aside train_cpu $PY "$HERE/drivers/train.py" --device cpu --out "$W/json/train_cpu.json" ${SECTIONS:+--only default_float32}
+aside bags_cpu $PY "$HERE/drivers/bags.py" --device cpu --out "$W/json/bags_cpu.json" --work "$W/bags" --only one_fold
 aside sparse_cpu $PY "$HERE/drivers/sparse_steps.py" --device cpu --out "$W/json/sparse_cpu.json" --only sparse sparse_pyg
 
-# ---- 2. the tests that need CUDA
+# ---- 2. the tests that need CUDA: first, or after the goals
 PYTEST="$PY -m pytest -q -p no:cacheprovider -W ignore --tb=short --rootdir=$W/main -c $W/main/pyproject.toml"
-cd "$W/main" || exit 1
-MARK=gpu; [ -n "${REHEARSE:-}" ] && MARK="not gpu and not slow"
-step pytest_gpu 90 20 $PYTEST -m "$MARK" tests/training/fitting/test_steps.py tests/nuclei/network/test_flow_dynamics.py tests/nuclei/network/test_network_runtime.py
-tail -n 12 "$W/logs/pytest_gpu.log" | cut -c1-240 | grep -E "passed|failed|FAILED|ERROR|error"
-cp "$W/logs/pytest_gpu.log" "$OUT/pytest.txt" 2>/dev/null
-cd "$W" || exit 1
+pytest_gpu() {
+  local mark=gpu files
+  cd "$W/main" || exit 1
+  files="tests/gpu $(grep -rl "mark.gpu" tests --include="test_*.py" | grep -v ^tests/gpu/ | tr '\n' ' ')"
+  [ -n "${REHEARSE:-}" ] && { mark="not gpu and not slow"; files="tests/gpu/test_graphs.py tests/gpu/test_nuclei.py"; }
+  # shellcheck disable=SC2086
+  step pytest_gpu 180 20 $PYTEST -m "$mark" --durations=8 $files
+  tail -n 24 "$W/logs/pytest_gpu.log" | cut -c1-240 | grep -E "passed|failed|FAILED|ERROR|error|s call|s setup"
+  cp "$W/logs/pytest_gpu.log" "$OUT/pytest.txt" 2>/dev/null
+  cd "$W" || exit 1
+}
+[ -z "${TESTS_LAST:-}" ] && pytest_gpu
 
 # ---- 3. the command, end to end, then training in depth
 for _ in $(seq 60); do [ -n "${ONLY:-}" ] || [ -e "$W/planted.done" ] && break; sleep 0.5; done
@@ -87,6 +94,9 @@ step cli_cuda 60 30 bash -c "ab train --sheet $W/planted/slides.csv --out $W/cli
 grep -E "pre-training|epoch 0:|kept epoch" "$W/logs/cli_cuda.log" | cut -c1-200; grep -E "^ *default " "$W/logs/cli_cuda.log" | cut -c1-120
 merge
 step train_cuda 115 30 $PY "$HERE/drivers/train.py" --device "$DEVICE" --out "$W/json/train_cuda.json" --profile "$OUT/profile.txt" --seconds 100 ${SECTIONS:+--only $SECTIONS}
+merge
+
+step bags_cuda 150 60 $PY "$HERE/drivers/bags.py" --device "$DEVICE" --out "$W/json/bags_cuda.json" --work "$W/bags" ${SECTIONS:+--only $SECTIONS}
 merge
 
 # ---- 4. sparse mode over the number of patches
@@ -102,8 +112,10 @@ step cli_segment 60 15 bash -c "ab segment --image $HERE/img/crc2048.jpg --mpp 0
 tail -n 2 "$W/logs/cli_segment.log" | cut -c1-200
 step compare 25 8 $PY "$HERE/drivers/compare.py" "$W"
 
+[ -n "${TESTS_LAST:-}" ] && pytest_gpu
+
 # ---- 6. the project's own tests with CUDA wherever they ask for the CPU, as far as time is left
-[ -d "$W/main_cuda" ] || { cp -r "$W/main" "$W/main_cuda" && $PY "$HERE/drivers/cuda_everywhere.py" "$W/main_cuda"; }
+[[ -n "${ONLY:-}" && " $ONLY " != *" pytest_cuda "* ]] || [ -d "$W/main_cuda" ] || { cp -r "$W/main" "$W/main_cuda" && $PY "$HERE/drivers/cuda_everywhere.py" "$W/main_cuda"; }
 cd "$W/main_cuda" || exit 1
 T=tests/training; N=tests/nuclei
 FILES="$T/test_train_fold.py $T/fitting/test_fitting.py $T/fitting/test_unfinished.py $T/test_predict.py $N/network/test_inference_engine.py \
@@ -120,11 +132,12 @@ for _ in $(seq 200); do [ "$(left)" -lt 6 ] && break; alive=0; for p in $ASIDE; 
 for p in $ASIDE; do kill "$p" 2>/dev/null; done
 kill "$SAMPLER" 2>/dev/null
 echo "## aside (CPU, pinned to '$PIN')"
-for name in env train_cpu sparse_cpu nuclei_cpu; do lines $name; grep -q '^| ' "$W/logs/$name.log" || tails $name 6; done
+for name in env train_cpu bags_cpu sparse_cpu nuclei_cpu; do lines $name; grep -q '^| ' "$W/logs/$name.log" || tails $name 6; done
 [ -e "$W/cli_cpu.end" ] && echo "| cli train --device cpu: $($PY -c "print(round(float(open('$W/cli_cpu.end').read())-float(open('$W/cli_cpu.start').read()),1))") s"
 grep -E "kept epoch|^ *default " "$W/logs/cli_cpu.log" | cut -c1-140
 grep -E "CUDA:|weights|error|torch  |numpy  |all that" "$W/logs/doctor.log" | cut -c1-600
 merge print
+echo "## goals"; $PY "$HERE/drivers/goals.py" "$W" "$OUT/goals.md"
 for log in "$W"/logs/*.log; do echo "=== $log"; tail -c 6000 "$log"; done >"$OUT/logs.txt" 2>/dev/null
 ls -la "$OUT" | awk 'NR>1 {print $5, $9}' | tr '\n' ';'
 echo; echo "## over at $SECONDS s"

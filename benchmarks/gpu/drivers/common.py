@@ -65,12 +65,36 @@ def timed(device, call, repeats=1, warm=0):
     return sorted(walls)[len(walls) // 2], sorted(cpus)[len(cpus) // 2], result
 
 
+def kernel_share(device, call):
+    """Share of the wall time of a call in which a kernel runs, by ``torch.profiler``; the wall without it, after a warm call.
+
+    Copies do not count, and kernels that run at once count once.
+    """
+    from torch.profiler import ProfilerActivity, profile
+
+    if torch.device(device).type != "cuda":
+        return {"wall_s": timed(device, call)[0]}
+    wall, _, _ = timed(device, call, warm=1)
+    with profile(activities=[ProfilerActivity.CUDA]) as traced:
+        call()
+        sync(device)
+    kernels = [
+        e.time_range for e in traced.events() if str(e.device_type).endswith("CUDA") and not e.name.startswith("Mem")
+    ]
+    seconds, end = 0.0, 0.0
+    for span in sorted(kernels, key=lambda span: span.start):
+        seconds += max(0.0, span.end - max(span.start, end)) / 1e6
+        end = max(end, span.end)
+    return {"wall_s": wall, "kernels_s": seconds, "busy": seconds / wall, "kernels": len(kernels)}
+
+
 class Report:
     """Sections of one driver."""
 
     def __init__(self, options, name):
         self.path, self.name, self.data = Path(options.out), name, {}
-        self.only, self.until = options.only, time.monotonic() + options.seconds
+        self.patience = 10 if REHEARSE else 1
+        self.only, self.until = options.only, time.monotonic() + self.patience * options.seconds
 
     def section(self, name, call, limit=60):
         if self.only and name not in self.only:
@@ -81,7 +105,7 @@ class Report:
             return self._write()
         started, before = time.time(), time.perf_counter()
         try:
-            with alarm(min(limit, max(1, self.until + 15 - time.monotonic()))):
+            with alarm(min(self.patience * limit, max(1, self.until + 15 - time.monotonic()))):
                 found = call() or {}
         except BaseException as error:
             if isinstance(error, KeyboardInterrupt | SystemExit):

@@ -18,8 +18,8 @@ def swap(file, old, new):
 if os.environ.get("REHEARSE"):
     swap(
         "pipeline/nuclei/network/network_runtime.py",
-        'runtime == "auto" and (device != "cpu" or precision != "float32")',
-        'runtime == "auto"',
+        'runtime == "torch" or (runtime == "auto" and precision != "float32")',
+        'runtime in ("torch", "auto")',
     )
 else:
     swap("pipeline/devices.py", 'return "cpu"\n    present', 'return "cuda"\n    present')

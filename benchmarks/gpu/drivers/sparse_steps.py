@@ -6,7 +6,7 @@ from argparse import Namespace
 
 import numpy as np
 import torch
-from common import REHEARSE, Report, arguments, peak_mib, reset_peak, timed
+from common import REHEARSE, Report, arguments, kernel_share, peak_mib, reset_peak, timed
 
 sys.path.insert(0, os.path.join(os.environ["PROJECT"], "benchmarks"))
 import sparse_scaling as bench
@@ -19,6 +19,7 @@ options = arguments()
 DEVICE = torch.device(options.device)
 GPU = DEVICE.type == "cuda"
 report = Report(options, f"sparse/{DEVICE.type}")
+METRIC = bench.MetricParams(bench.SETTINGS.heads, bench.SETTINGS.projection, bench.SETTINGS.temperature)
 asked = Namespace(device=options.device, similar=16, spatial=8, target_degree=0, repeats=2, limit_gib=1e6)
 if not GPU:
     bench.resource.setrlimit = lambda *_: None  # the limit is of a process of its own
@@ -97,6 +98,22 @@ def parts():
         }
 
 
+def kernels():
+    """Share of wall time with a kernel running, in steps of both levels with their search."""
+    size = 1024 if REHEARSE else 65536
+    with deterministic_torch(0, threads=1, device=DEVICE):
+        generator, classifier = bench.modules("sparse", METRIC, bench.CandidateParams(16, 8), DEVICE)
+        images = [bench.drawn_image(size, seed, DEVICE) for seed in (0, 1)]
+        optimisers = [torch.optim.AdamW(m.parameters(), lr=1e-4, fused=True) for m in (classifier, generator)]
+
+        def steps():
+            for epoch in range(1 if REHEARSE else 5):
+                generator.start_epoch(epoch)
+                bench.both_levels("sparse", generator, classifier, images, optimisers)
+
+        return kernel_share(DEVICE, steps)
+
+
 if GPU:
     torch.zeros(8, device=DEVICE).sum().item()
 report.section(
@@ -104,6 +121,7 @@ report.section(
 )
 report.section("sparse_pyg", lambda: sizes("sparse_pyg", 1024, 4096, 16384, 65536), 50 if GPU else 300)
 if GPU or REHEARSE:
+    report.section("kernels", kernels, 40)
     report.section("metric", lambda: sizes("metric", 1024, 2048, 4096, 8192, 16384), 40)
     report.section("pair_mlp", lambda: sizes("pair_mlp", 1024, 2048, 4096, 8192), 40)
     report.section("same_candidates", same_candidates, 30)

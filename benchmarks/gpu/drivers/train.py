@@ -7,9 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import torch
-from common import REHEARSE, Report, arguments, peak_mib, reset_peak, sync, timed
+from common import REHEARSE, Report, arguments, kernel_share, peak_mib, reset_peak, sync, timed
 
 sys.path.insert(0, os.path.join(os.environ["PROJECT"], "benchmarks"))
 from planted_fits import PATCH_L0, StartOfFit, edge_auroc, pretrained, rows_of
@@ -18,8 +17,6 @@ from pipeline.synthetic.planted import PlantedParams, plant_images
 from pipeline.training.classifiers.image_classifier import build_model
 from pipeline.training.cohort.cohort_nodes import CohortNodes, SlideNodes
 from pipeline.training.cohort.determinism import deterministic_torch
-from pipeline.training.cohort.fold_plan import LabelledSlide
-from pipeline.training.cohort.role_tables import split_table
 from pipeline.training.cohort.seeds import Seeds
 from pipeline.training.fitting import bilevel, unfinished
 from pipeline.training.fitting.fitting import fit_model
@@ -40,7 +37,7 @@ from pipeline.training.fitting.unfinished import UnfinishedFit
 from pipeline.training.graphs.image_batches import NodeImage, PaddedBatch
 from pipeline.training.graphs.resident_images import store_images
 from pipeline.training.methods.presets import METHODS, method_spec
-from pipeline.training.params import FittingParams, SplitParams, TrainingParams
+from pipeline.training.params import FittingParams, TrainingParams
 
 options = arguments(("--profile", {}))
 DEVICE = torch.device(options.device)
@@ -146,28 +143,12 @@ def recorded_steps():
     return {"off": off, "on": on, **differences(fitted, recorded)}
 
 
-def tcga_five_folds():
-    """Five folds of bags of TCGA regions by ``default``, one after the other: IDC against ILC (``tcga_regions``)."""
-    if "TCGA" not in os.environ:
-        return {"left out": "TCGA names no folder with brca.npz"}
-    table = pd.read_csv(Path(os.environ["TCGA"]) / "brca.csv")
-    stored = np.load(Path(os.environ["TCGA"]) / "brca.npz")
-    bags = np.split(stored["features"].astype(np.float32), np.cumsum(stored["n_regions"])[:-1])
-    chosen = table[table["oncotree_code"].isin(["IDC", "ILC"]) & (table["n_regions"] >= 2)]
-    chosen = chosen.groupby("oncotree_code").head(20) if REHEARSE else chosen
-    nodes = {row.slide_id: SlideNodes(bags[row.Index], np.zeros((len(bags[row.Index]), 2), np.float32))
-             for row in chosen.itertuples()}  # fmt: skip
-    cohort = CohortNodes(nodes, tuple(f"f{column}" for column in range(bags[0].shape[1])))
-    slides = [LabelledSlide(row.slide_id, row.case_id, row.oncotree_code) for row in chosen.itertuples()]
-    rows, found = split_table(slides, SplitParams(folds=5), seeds=[0]), {"slides": len(slides)}
-    reset_peak(DEVICE)
-    for fold in range(2 if REHEARSE else 5):
-        params = TrainingParams(**FULL)
-        task = FittingTask(method_spec("default", params), Seeds(0, f"fold {fold}"), DEVICE, params.fitting)
-        wall, cpu, (_, history) = timed(DEVICE, lambda: fit_model(cohort, rows[rows["fold"] == fold], task))
-        found[f"fold {fold}"] = {"wall_s": wall, "cpu_s": cpu, "epochs": len(history)}
-    return found | {"wall_s": sum(part["wall_s"] for part in found.values() if isinstance(part, dict)),
-                    "peak_mib": peak_mib(DEVICE)}  # fmt: skip
+def kernels():
+    """Share of wall time with a kernel running, in a training of ten epochs."""
+    data = cohort(N_LABELLED, 0)
+    return kernel_share(
+        DEVICE, lambda: data.fit(epochs=2 if REHEARSE else 10, pretraining_steps=10 if REHEARSE else 100)
+    )
 
 
 def same_seed_twice():
@@ -462,9 +443,9 @@ if GPU:
     torch.zeros(8, device=DEVICE).sum().item()
 SECTIONS = {
     "default_float32": (default_float32, 110),
+    "kernels": (kernels, 60),
     "default_bfloat16": (default_bfloat16, 80),
     "recorded_steps": (recorded_steps, 90),
-    "tcga_five_folds": (tcga_five_folds, 120),
     "same_seed_twice": (same_seed_twice, 50),
     "every_method": (every_method, 70),
     "paper_a": (paper_a, 60),
@@ -478,7 +459,7 @@ SECTIONS = {
     "determinism_cost": (determinism_cost, 40),
     "same_seed_twice_bfloat16": (same_seed_twice_bfloat16, 30),
 }
-ON_CPU = ("default_float32", "tcga_five_folds", "paper_a", "batching", "gradients", "pretraining", "larger_images")
+ON_CPU = ("default_float32", "paper_a", "batching", "gradients", "pretraining", "larger_images")
 for name, (call, limit) in SECTIONS.items():
     if GPU or name in (options.only or ON_CPU):
         report.section(name, call, limit if GPU else 400)
