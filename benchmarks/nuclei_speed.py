@@ -34,6 +34,7 @@ from device_clock import add_device
 
 from pipeline.nuclei.learning.detection_scores import match_nuclei
 from pipeline.nuclei.measures.nucleus_morphology import measure_nuclei
+from pipeline.nuclei.network.device_engine import DeviceSegmenter
 from pipeline.nuclei.network.flow_dynamics import follow_flows, labels_from_ends
 from pipeline.nuclei.network.inference_engine import CpnetSegmenter, open_cpnet, steps_of
 from pipeline.nuclei.network.weights import load_weights
@@ -79,20 +80,20 @@ def cellpose_eval(weights: Path, rgb: Rgb, stain: StainScale, device: str) -> Ca
     return lambda: np.asarray(model.eval(image, **settings)[0], np.int32)
 
 
-def same_weights(weights: Path, options: argparse.Namespace, runtime: str) -> CpnetSegmenter:
+def same_weights(weights: Path, options: argparse.Namespace, runtime: str) -> CpnetSegmenter | DeviceSegmenter:
     """The engine with Cellpose's weights, which see the tile as it is."""
     diameter_um = load_weights(weights).diameter_px * MPP
     params = NucleiParams(threads=options.threads, min_area_um2=0, nucleus_diameter_um=diameter_um, runtime=runtime)
     return open_cpnet(weights, params, device=options.device)
 
 
-def compact(options: argparse.Namespace, runtime: str) -> CpnetSegmenter:
+def compact(options: argparse.Namespace, runtime: str) -> CpnetSegmenter | DeviceSegmenter:
     """The engine with the shipped weights, as in use."""
     params = NucleiParams(threads=options.threads, runtime=runtime)
     return open_cpnet(resolve_weights(SHIPPED_WEIGHTS), params, device=options.device)
 
 
-def find_in(segmenter: CpnetSegmenter, rgb: Rgb, stain: StainScale) -> Labels:
+def find_in(segmenter: CpnetSegmenter | DeviceSegmenter, rgb: Rgb, stain: StainScale) -> Labels:
     """The nuclei of one tile."""
     return segmenter.segment([rgb], MPP, stain)[0]
 
@@ -138,7 +139,7 @@ def main() -> None:
     torch.set_num_threads(options.threads)
 
     ways: dict[str, Callable[[], Labels]] = {"CellposeModel.eval": cellpose_eval(weights, rgb, stain, options.device)}
-    segmenters: dict[str, CpnetSegmenter] = {}
+    segmenters: dict[str, CpnetSegmenter | DeviceSegmenter] = {}
     compiled = options.device == "cpu" and importlib.util.find_spec("openvino")
     for runtime in ("torch", "openvino") if compiled else ("torch",):
         segmenters |= {
@@ -167,7 +168,10 @@ def main() -> None:
         print(f"{name:32}{processor:9.2f}{wall:10.2f}{ratio:10.1f}{shown}", flush=True)
     print(f"\n{'parts, cpu s':32}{'network':>9}{'dynamics':>10}{'measures':>10}")
     for name, segmenter in segmenters.items():
-        print_parts(name, segmenter, rgb, stain)
+        if isinstance(segmenter, CpnetSegmenter):
+            print_parts(name, segmenter, rgb, stain)
+        else:
+            print(f"{name:32}those on a card: benchmarks/gpu/drivers/nuclei.py, section parts")
     print(f"\npeak memory of all together: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.1f} GiB")
 
 

@@ -45,10 +45,11 @@ def free_memory(card: "torch.device") -> int:
     """Bytes that this process may still take of a card: what nobody has, within what the process may hold."""
     import torch
 
-    free, total = torch.cuda.mem_get_info(card)
-    used = torch.cuda.memory_allocated(card)
-    held_unused = torch.cuda.memory_reserved(card) - used
-    bound = int(total * torch.cuda.get_per_process_memory_fraction(card))
+    index = torch.cuda.current_device() if card.index is None else card.index
+    free, total = torch.cuda.mem_get_info(index)
+    used = torch.cuda.memory_allocated(index)
+    held_unused = torch.cuda.memory_reserved(index) - used
+    bound = int(total * torch.cuda.get_per_process_memory_fraction(index))
     return max(0, min(free + held_unused, bound - used))
 
 

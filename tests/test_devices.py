@@ -27,10 +27,11 @@ def test_memory_that_a_job_may_still_take(
     nobodys: int, held: int, used: int, share: float, free: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of a card of 80: what nobody has and what PyTorch keeps unused, up to the job's own bound."""
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 3)
     says = {"mem_get_info": (nobodys, 80), "memory_reserved": held, "memory_allocated": used}
     for name, value in {**says, "get_per_process_memory_fraction": share}.items():
-        monkeypatch.setattr(torch.cuda, name, lambda device, value=value: value)
-    assert free_memory(CPU) == free
+        monkeypatch.setattr(torch.cuda, name, lambda index, value=value: {3: value}[index])
+    assert free_memory(torch.device("cuda")) == free_memory(torch.device("cuda", 3)) == free
 
 
 @pytest.mark.gpu

@@ -1,6 +1,11 @@
-"""Nuclei on a device: speed against Cellpose with the same weights, agreement with the CPU, memory, precision."""
+"""Nuclei on a device: speed against Cellpose with the same weights, agreement with the CPU, memory, precision.
+
+``slide`` segments and measures a pasted slide from its file to its table of nuclei, of 256 tiles of 1,024 px, or of 2,304 with
+BIG=1 in the environment; ``throughput`` is without reading and measuring.
+"""
 
 import os
+import resource
 import tempfile
 import time
 from dataclasses import replace
@@ -9,26 +14,34 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
+import tifffile
 import torch
 from common import REHEARSE, Report, arguments, peak_mib, reset_peak, sync, timed
 from PIL import Image
 
 from pipeline.nuclei.learning.detection_scores import Matches, match_nuclei
 from pipeline.nuclei.learning.training_params import NucleiTrainingParams
+from pipeline.nuclei.network import device_engine
+from pipeline.nuclei.network.batch_memory import batch_memory
 from pipeline.nuclei.network.cpnet_folding import fold
 from pipeline.nuclei.network.cpnet_torch import FoldedNetwork
 from pipeline.nuclei.network.device_engine import DeviceSegmenter, finished_labels
 from pipeline.nuclei.network.flow_dynamics_on_device import follow_flows_on_device, labels_on_device
 from pipeline.nuclei.network.inference_engine import open_cpnet, steps_of
-from pipeline.nuclei.network.readback import to_host
 from pipeline.nuclei.network.resizing import rescaled_size, resized
 from pipeline.nuclei.network.resizing_on_device import resized_on_device
 from pipeline.nuclei.network.torch_runtime import TorchRuntime
+from pipeline.nuclei.network.transfers import to_host
 from pipeline.nuclei.network.weights import load_weights
 from pipeline.nuclei.network.weights_files import resolve_weights
 from pipeline.nuclei.params import SHIPPED_WEIGHTS, NucleiParams
+from pipeline.nuclei.segmentation.nuclei_in_tiles import nuclei_by_block
+from pipeline.nuclei.segmentation.ownership import nucleus_table
+from pipeline.nuclei.segmentation.segment_image import image_tiles
+from pipeline.nuclei.segmentation.slide_stain import slide_stain
 from pipeline.nuclei.stain.stain_channels import estimate_stain_scale, network_input
 from pipeline.nuclei.stain.stain_on_device import network_input_on_device
+from pipeline.slides.reader import open_slide
 
 options = arguments(
     ("--image", {"required": True}), ("--weights", {"required": True}), ("--reference", {"required": True}),
@@ -37,6 +50,8 @@ options = arguments(
 DEVICE = torch.device(options.device)
 GPU = DEVICE.type == "cuda"
 COMPACT, FULL = resolve_weights(SHIPPED_WEIGHTS), Path(options.weights)
+if not GPU:
+    device_engine.free_memory = lambda device: 2**30
 report = Report(options, f"nuclei/{DEVICE.type}")
 SIDE = 256 if REHEARSE else 2048
 TILES = SIDE**2 / 1024**2
@@ -58,6 +73,11 @@ def params(weights, **more):
 
 def segmenter_of(weights, **more):
     return open_cpnet(weights, params(weights, **more), device=options.device)
+
+
+def card_segmenter(weights, **more):
+    """The engine of cards, in a rehearsal on the processor; batch and cores as it chooses unless said otherwise."""
+    return DeviceSegmenter(load_weights(weights), params(weights, **{"threads": None, **more}), DEVICE)
 
 
 def agreement(a, b, side=512):
@@ -198,22 +218,23 @@ def squares(weights, side=1024, count=24):
 
 
 def throughput():
-    """Squares of 1024 px a second through ``segment_batches``, as slides are segmented."""
+    """Squares of 1024 px a second through ``segment_batches``: pixels in memory to labels, nothing measured."""
     found = {}
-    count = 2 if REHEARSE else 24
-    cases = [("compact", COMPACT, 2, 1, "float32"), ("compact", COMPACT, 2, 8, "float32"), ("compact", COMPACT, 8, 8, "float32"),
-             ("compact", COMPACT, 8, 16, "float32"), ("compact", COMPACT, 8, 16, "float16"),
-             ("full", FULL, 2, 1, "float32"), ("full", FULL, 8, 16, "float32"), ("full", FULL, 8, 16, "float16")]  # fmt: skip
-    for name, weights, batch, threads, precision in cases[:2] if REHEARSE else cases:
-        segmenter, mpp, pictures = (
-            segmenter_of(weights, threads=threads, precision=precision),
+    cases = [("compact", COMPACT, None, None, "float32"), ("compact", COMPACT, 2, 6, "float32"), ("compact", COMPACT, 8, 6, "float32"),
+             ("compact", COMPACT, None, None, "float16"), ("full", FULL, None, None, "float32"), ("full", FULL, 2, 6, "float32"),
+             ("full", FULL, None, None, "float16")]  # fmt: skip
+    for name, weights, batch, threads, precision in cases[:1] + cases[4:5] if REHEARSE else cases:
+        segmenter, mpp = (
+            card_segmenter(weights, batch_size=batch, threads=threads, precision=precision),
             PICTURE[weights][1],
-            squares(weights, count=count),
         )
+        count = 2 if REHEARSE else 96 if weights is COMPACT else 48
+        pictures = squares(weights, count=count)
+        batch = segmenter.at_once(pictures[0].shape[0], mpp)
         reset_peak(DEVICE)
 
         def through(segmenter=segmenter, batch=batch, pictures=pictures, mpp=mpp):
-            batches = ((first, pictures[first : first + batch]) for first in range(0, count, batch))
+            batches = ((first, pictures[first : first + batch]) for first in range(0, len(pictures), batch))
             return sum(
                 int(labels.max())
                 for _, batch_labels in segmenter.segment_batches(batches, mpp, STAIN)
@@ -223,9 +244,76 @@ def throughput():
         next(segmenter.segment_batches([(0, pictures[:batch])], mpp, STAIN))
         t0 = time.time()
         wall, cpu, nuclei = timed(DEVICE, through)
-        found[f"{name} b{batch} t{threads} {precision}"] = {
+        found[f"{name} b{batch} t{segmenter.helpers} {precision}"] = {
             "tiles_s": count / wall, "nuclei_s": nuclei / wall, "cpus": cpu / wall, "mib": peak_mib(DEVICE), "t0": t0, "t1": time.time(),
         }  # fmt: skip
+    return found
+
+
+def write_pasted_slide(path, tiles_per_side, tile_px):
+    """A slide of 0.25 um/px that repeats the picture at twice its size, in stored tiles of 512 px (JPEG)."""
+    picture = resized(WHOLE, (2 * SIDE, 2 * SIDE))
+    stored = {"tile": (min(512, 2 * SIDE),) * 2, "photometric": "rgb", "compression": "jpeg", "metadata": None,
+              "resolution": (40_000, 40_000), "resolutionunit": "CENTIMETER"}  # fmt: skip
+    with tempfile.TemporaryDirectory() as folder:
+        tifffile.imwrite(Path(folder) / "one.tif", picture, **stored)
+        with tifffile.TiffFile(Path(folder) / "one.tif") as file, open(Path(folder) / "one.tif", "rb") as bytes_of:
+            page, encoded = file.pages[0], []
+            for offset, length in zip(page.dataoffsets, page.databytecounts, strict=True):
+                bytes_of.seek(offset)
+                encoded.append(bytes_of.read(length))
+    per_side, side = 2 * SIDE // stored["tile"][0], 2 * tiles_per_side * tile_px
+    n = side // stored["tile"][0]
+    repeated = (encoded[row % per_side * per_side + col % per_side] for row in range(n) for col in range(n))
+    tifffile.imwrite(path, repeated, shape=(side, side, 3), dtype=np.uint8, bigtiff=True, **stored)
+
+
+def slide():
+    """From a slide's file to its table of nuclei, morphology included, as ``segment_nuclei`` does it."""
+    found, tile_px = {}, 128 if REHEARSE else 1024
+    per_side = 2 if REHEARSE else 48 if os.environ.get("BIG") else 16
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "pasted.tif"
+        write_pasted_slide(path, per_side, tile_px)
+        found["file_mib"] = path.stat().st_size / 2**20
+        for name, weights in (("compact", COMPACT), ("full", FULL)):
+            segmenter = card_segmenter(weights, block_px=tile_px)
+            with open_slide(path, slide_id="pasted", mpp=0.25) as pixels:
+                tiles = image_tiles(pixels, 0.5, tile_px)
+                reset_peak(DEVICE)
+                t0, cpu = time.time(), cpu_seconds()
+                stain = slide_stain(pixels, tiles, segmenter.params)
+                t_stain = time.time()
+                table = nucleus_table([block.owned for block in nuclei_by_block(pixels, tiles, segmenter, stain)])
+                t1 = time.time()
+            found[name] = {
+                "tiles": len(tiles), "s": t1 - t0, "stain_s": t_stain - t0, "tiles_s": len(tiles) / (t1 - t_stain),
+                "cpus": (cpu_seconds() - cpu) / (t1 - t0), "nuclei_a_tile": len(table) / len(tiles), "mib": peak_mib(DEVICE),
+                "s_of_2300_tiles": t_stain - t0 + 2300 * (t1 - t_stain) / len(tiles), "t0": t0, "t1": t1,
+            }  # fmt: skip
+    return found
+
+
+def cpu_seconds():
+    """Of this process and of those that it started and that have ended."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(each.ru_utime + each.ru_stime for each in used)
+
+
+def memory():
+    """What a batch was said to take and took, MiB."""
+    found = {}
+    for name, weights in (("compact", COMPACT), ("full", FULL)):
+        segmenter, mpp = card_segmenter(weights), PICTURE[weights][1]
+        for n in (1, 2) if REHEARSE else (1, 4, 16):
+            pictures = squares(weights, count=n)
+            height, width = rescaled_size(pictures[0].shape[:2], mpp / segmenter.network_mpp())
+            reset_peak(DEVICE)
+            segmenter.segment(pictures, mpp, STAIN)
+            said = batch_memory(segmenter.weights, height * width).bytes_of(n) / 2**20
+            found[f"{name} {n}"] = {"said": said, "peak": peak_mib(DEVICE)}
+            if GPU:
+                found[f"{name} {n}"]["held"] = torch.cuda.max_memory_reserved() / 2**20
     return found
 
 
@@ -247,7 +335,7 @@ def too_little_memory():
         for mib in (1500, 700, 150):
             torch.cuda.set_per_process_memory_fraction(mib * 2**20 / total)
             try:
-                got = segmenter_of(FULL).segment(pictures, mpp, STAIN)
+                got = card_segmenter(FULL).segment(pictures, mpp, STAIN)
                 found[f"{mib} MiB"] = all(np.array_equal(a, b) for a, b in zip(want, got, strict=True)) or [
                     match_nuclei(a, b, 0.5).average_precision for a, b in islice(zip(want, got, strict=True), 2)
                 ]
@@ -290,26 +378,22 @@ def profile_share():
     from torch.profiler import ProfilerActivity, profile
 
     found = {}
-    for name, weights, threads in (("compact", COMPACT, 16), ("full", FULL, 16)):
+    for name, weights in (("compact", COMPACT), ("full", FULL)):
         segmenter, pictures, mpp = (
-            segmenter_of(weights, threads=threads),
-            squares(weights, count=2 if REHEARSE else 16),
+            card_segmenter(weights),
+            squares(weights, count=2 if REHEARSE else 48),
             PICTURE[weights][1],
         )
-        next(segmenter.segment_batches([(0, pictures[:2])], mpp, STAIN))
-        go = lambda: sum(
-            1
-            for _ in segmenter.segment_batches(
-                ((i, pictures[i : i + 2]) for i in range(0, len(pictures), 2)), mpp, STAIN
-            )
-        )
-        wall, _, _ = timed(DEVICE, go)
+        batch = segmenter.at_once(pictures[0].shape[0], mpp)
+        batches = [(first, pictures[first : first + batch]) for first in range(0, len(pictures), batch)]
+        go = lambda: sum(1 for _ in segmenter.segment_batches(batches, mpp, STAIN))
+        wall, _, _ = timed(DEVICE, go, warm=1)
         with profile(activities=[ProfilerActivity.CPU] + ([ProfilerActivity.CUDA] if GPU else [])) as traced:
             go()
             sync(DEVICE)
         kernels = [e for e in traced.events() if str(e.device_type).endswith("CUDA")]
         busy = sum(e.time_range.elapsed_us() for e in kernels) / 1e6
-        found[name] = {"wall_s": wall, "gpu_s": busy, "busy": busy / wall, "events": len(kernels)}
+        found[name] = {"wall_s": wall, "gpu_s": busy, "busy": busy / wall, "events": len(kernels), "batch": batch}
     return found
 
 
@@ -324,6 +408,8 @@ if GPU or REHEARSE:
         "compact_float16": (partial(whole, COMPACT, "compact_float16", "compact", **half), 30),
         "full_float16": (partial(whole, FULL, "full_float16", "full", **half), 30),
         "parts": (parts, 40),
+        "slide": (slide, 240 if os.environ.get("BIG") else 60),
+        "memory": (memory, 30),
         "throughput": (throughput, 60),
         "no_tf32": (no_tf32, 50),
         "profile_share": (profile_share, 30),

@@ -29,11 +29,11 @@ from pipeline.nuclei.network.field_of_view import forward_in_fields
 from pipeline.nuclei.network.flow_dynamics import without_holes
 from pipeline.nuclei.network.flow_dynamics_on_device import labels_on_device
 from pipeline.nuclei.network.inference_engine import STRIDE_PX, steps_of
-from pipeline.nuclei.network.readback import to_host
 from pipeline.nuclei.network.resizing import Size, rescaled_size, resized_labels
 from pipeline.nuclei.network.resizing_on_device import mirrored, resized_on_device
 from pipeline.nuclei.network.taken_ahead import taken_ahead
 from pipeline.nuclei.network.torch_runtime import TorchRuntime
+from pipeline.nuclei.network.transfers import to_host
 from pipeline.nuclei.network.weights import Weights
 from pipeline.nuclei.params import NucleiParams, cores_of_job
 from pipeline.nuclei.stain.stain_channels import StainScale

@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from pipeline.arrays import Float32s
 from pipeline.nuclei.network.network_runtime import Runtime
+from pipeline.nuclei.network.transfers import to_device
 
 FIELD_PX = 224
 OVERLAP = 0.1
@@ -100,7 +101,7 @@ class _Axis:
 
     def pixels(self, device: torch.device) -> Tensor:
         """Pixels (fields, side) of each field in the padded image."""
-        return torch.tensor(self.starts, device=device)[:, None] + torch.arange(self.side_px, device=device)
+        return to_device(np.add.outer(np.array(self.starts), np.arange(self.side_px)), device)
 
     def covering(self, device: torch.device) -> list[_Covering]:
         """The first field of each pixel of the image, the second, and so on."""
@@ -114,7 +115,7 @@ class _Axis:
             field = np.minimum(first + number, len(starts) - 1)
             offset = np.clip(places - starts[field], 0, self.side_px - 1)
             weight = np.where(number < n_covering, weights[offset], np.float32(0))
-            found.append(_Covering(*(torch.from_numpy(values).to(device) for values in (field, offset, weight))))
+            found.append(_Covering(*(to_device(values, device) for values in (field, offset, weight))))
         return found
 
 

@@ -1,13 +1,14 @@
 """``flow_dynamics`` by torch, for all images of a batch at once: from a network's flows to nuclei.
 
 All stays on the device; what the host must know between two steps are a few numbers, see
-``readback.host_numbers``.
+``transfers.host_numbers``.
 
 Frame: network pixels, arrays (row, col).
 """
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -21,7 +22,7 @@ from pipeline.nuclei.network.flow_dynamics import (
 )
 from pipeline.nuclei.network.nucleus_flows import FLOW_FACTOR
 from pipeline.nuclei.network.nucleus_flows_on_device import NucleusPixels, flow_errors_on_device
-from pipeline.nuclei.network.readback import host_numbers
+from pipeline.nuclei.network.transfers import host_numbers, to_device
 
 ROUNDING_PX = 1 / 8192
 """Guard: a place this far below a whole pixel is that pixel; in 2,000 px places are known to 6e-5 px."""
@@ -67,7 +68,7 @@ def labels_on_device(outputs: Tensor, *, steps: int, cellprob_threshold: float, 
         area = torch.zeros(n_labels + 1, dtype=torch.int64, device=outputs.device)
         area.scatter_add_(0, label, torch.ones_like(label))
         kept = (area <= MAX_NUCLEUS_FRACTION * height * width) & (area > 0)
-        kept[0] = False
+        kept[:1].fill_(False)
         if n_labels and flow_threshold > 0:
             flows = outputs[followed.image, :2, followed.row, followed.col]
             pixels = NucleusPixels(label, followed.row, followed.col, flows)
@@ -90,8 +91,8 @@ def follow_flows_on_device(outputs: Tensor, *, steps: int, cellprob_threshold: f
         image, row, col = torch.nonzero(inside, as_tuple=True)
         most = int(host_numbers(counts.amax(0, keepdim=True))[0])
         # One pixel is its own middle: without extent there is nowhere to go.
-        extent = outputs.new_tensor([max(width - 1, 1), max(height - 1, 1)])
-        field = outputs[:, [1, 0]] * inside[:, None] * (2 / (FLOW_FACTOR * extent)).view(1, 2, 1, 1)
+        extent = to_device(np.array([max(width - 1, 1), max(height - 1, 1)], np.float32), outputs.device)
+        field = outputs[:, :2].flip(1) * inside[:, None] * (2 / (FLOW_FACTOR * extent)).view(1, 2, 1, 1)
         slot = torch.arange(len(image), device=image.device) - (counts.cumsum(0) - counts)[image]
         places = outputs.new_zeros((n_images, 1, most, 2))
         places[image, 0, slot] = torch.stack([col, row], dim=1) * (2 / extent) - 1
@@ -122,7 +123,7 @@ def _seeds_of_ends(followed: FollowedPixels, n_images: int, height: int, width: 
     windows = seeds[:, None, None] + steps[:, None] * cols + steps
     solid = (count[windows] >= MIN_GROWN_PIXELS).float()[:, None]
     near = torch.zeros_like(solid)
-    near[:, :, reach, reach] = 1
+    near[:, :, reach, reach].fill_(1)
     for _ in range(reach):
         near = functional.max_pool2d(near, 3, stride=1, padding=1) * solid
     number = torch.arange(1, n_seeds + 1, dtype=torch.int32, device=place.device).view(-1, 1, 1)

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from pipeline.arrays import Int64s
 from pipeline.nuclei.network.nucleus_flows import FLOW_FACTOR
-from pipeline.nuclei.network.readback import host_numbers
+from pipeline.nuclei.network.transfers import host_numbers, to_device
 
 SIDES_PX = (16, 20, 24, 28, 32, 40, 48, 64, 96, 128, 192, 256, 384, 512)
 """Sides of squares; of larger nuclei, the next multiple of the last."""
@@ -110,13 +110,11 @@ def _squares(pixels: NucleusPixels, asked: Tensor) -> _Squares:
     start = np.concatenate([[0], np.cumsum(side**2)])[:-1]
     table = np.zeros((2, n_labels), np.int64)
     table[:, labels] = start, side
-    start_of, side_of = torch.from_numpy(table).to(device)
+    start_of, side_of = to_device(table, device)
     place = start_of[label] + (row - top[label] + 1) * side_of[label] + col - left[label] + 1
     nearest = _nearest_to_mean(label, row - top[label], col - left[label], n_labels)
     middle = _extreme(torch.where(nearest, place, torch.iinfo(torch.int64).max), label, n_labels, "amin")
-    return _Squares(
-        label, pixels.flows[counted], place, side_of[label], middle[torch.from_numpy(labels).to(device)], side, steps
-    )
+    return _Squares(label, pixels.flows[counted], place, side_of[label], middle[to_device(labels, device)], side, steps)
 
 
 def _extreme(values: Tensor, label: Tensor, n_labels: int, which: str) -> Tensor:
@@ -148,9 +146,9 @@ def _diffused(squares: _Squares) -> Tensor:
     n_places = int((squares.side**2).sum())
     heat = torch.zeros(n_places, dtype=torch.float64, device=squares.place.device)
     share = torch.zeros_like(heat)
-    share[squares.place] = 1
+    share.index_fill_(0, squares.place, 1)
     source = torch.zeros_like(heat)
-    source[squares.middle] = 1
+    source.index_fill_(0, squares.middle, 1)
     first = 0
     for side in np.unique(squares.side):
         steps = squares.steps[squares.side == side]

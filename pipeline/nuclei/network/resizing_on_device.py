@@ -13,6 +13,7 @@ from torch import Tensor
 
 from pipeline.arrays import Float32s, Int64s
 from pipeline.nuclei.network.resizing import Size
+from pipeline.nuclei.network.transfers import to_device
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def mirrored(inputs: Tensor, stride_px: int) -> Tensor:
         side = inputs.shape[axis]
         if side % stride_px:
             places = np.pad(np.arange(side), (0, -side % stride_px), mode="symmetric")
-            inputs = inputs.index_select(axis, torch.from_numpy(places).to(inputs.device))
+            inputs = inputs.index_select(axis, to_device(places, inputs.device))
     return inputs
 
 
@@ -73,8 +74,7 @@ def _applied(images: Tensor, axis: int, taps: Taps) -> Tensor:
     shape = [1] * images.ndim
     shape[axis] = -1
     parts = (
-        images.index_select(axis, torch.from_numpy(index).to(images.device))
-        * torch.from_numpy(weight).to(images.device).view(shape)
+        images.index_select(axis, to_device(index, images.device)) * to_device(weight, images.device).view(shape)
         for index, weight in zip(taps.index, taps.weight, strict=True)
     )
     total = next(parts)

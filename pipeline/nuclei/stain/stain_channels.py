@@ -27,8 +27,7 @@ LUMINANCE = np.array([0.2125, 0.7154, 0.0721], dtype=np.float32)
 MIN_STAIN_SPAN = 0.05
 """Guard: a field without stain is not stretched beyond this range of haematoxylin."""
 
-OPTICAL_DENSITY = -np.log((np.arange(256, dtype=np.float64) + 1) / 256).astype(np.float32)
-"""Of each 8-bit intensity."""
+_OPTICAL_DENSITY = -np.log((np.arange(256, dtype=np.float64) + 1) / 256).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -41,12 +40,12 @@ class StainScale:
 
 def optical_density(rgb: Rgb) -> Float32s:
     """Optical density of each channel of ``rgb`` (..., 3)."""
-    return np.asarray(OPTICAL_DENSITY[rgb], np.float32)
+    return np.asarray(_OPTICAL_DENSITY[rgb], np.float32)
 
 
 def haematoxylin(rgb: Rgb) -> Float32s:
     """Concentration (...) of haematoxylin in ``rgb`` (..., 3), never below 0."""
-    red, green, blue = (OPTICAL_DENSITY * weight for weight in HED_FROM_RGB[:, 0])
+    red, green, blue = (_OPTICAL_DENSITY * weight for weight in HED_FROM_RGB[:, 0])
     return np.asarray(np.maximum(red[rgb[..., 0]] + green[rgb[..., 1]] + blue[rgb[..., 2]], 0), np.float32)
 
 

@@ -9,7 +9,6 @@ from torch import Tensor
 from pipeline.nuclei.stain.stain_channels import (
     HED_FROM_RGB,
     LUMINANCE,
-    OPTICAL_DENSITY,
     NetworkInput,
     StainScale,
 )
@@ -17,7 +16,8 @@ from pipeline.nuclei.stain.stain_channels import (
 
 def network_input_on_device(rgbs: Tensor, scale: StainScale, kind: NetworkInput) -> Tensor:
     """Channels (n, 2, h, w), float32, of uint8 ``rgbs`` (n, h, w, 3); see ``stain_channels.network_input``."""
-    density = torch.from_numpy(OPTICAL_DENSITY).to(rgbs.device)
+    intensities = torch.arange(256, dtype=torch.float64, device=rgbs.device)
+    density = -torch.log((intensities + 1) / 256).float()
     of_each = density.index_select(0, rgbs.reshape(-1).int()).view(rgbs.shape)
     stain = _weighted(of_each, HED_FROM_RGB[:, 0].tolist()).clamp_(min=0)
     stain = (stain - scale.low) / (scale.high - scale.low)

@@ -81,3 +81,16 @@ def test_images_that_fit() -> None:
     assert [memory.images_in(n * memory.of_image + 5) for n in (0, 1, 7)] == [1, 1, 7]
     assert memory.images_in(2**40) == MOST_PIXELS // 1120**2 == 16
     assert batch_memory(weights, 10**9).images_in(2**40) == 1
+
+
+@pytest.mark.gpu
+def test_the_estimate_holds_on_a_card(tissue: PaintedTissue) -> None:
+    """But for cuDNN's workspaces, for which half of the free memory stays free."""
+    weights, card = load_weights(resolve_weights(SHIPPED_WEIGHTS)), torch.device("cuda")
+    segmenter = DeviceSegmenter(weights, NucleiParams(), card)
+    pictures = [np.ascontiguousarray(tissue.rgb[:, :256])] * 16
+    segmenter.segment(pictures, 0.5, StainScale(0, 1))
+    torch.cuda.reset_peak_memory_stats()
+    before = torch.cuda.memory_allocated()
+    segmenter.segment(pictures, 0.5, StainScale(0, 1))
+    assert torch.cuda.max_memory_allocated() - before < 2 * batch_memory(weights, 256 * 256).bytes_of(16)

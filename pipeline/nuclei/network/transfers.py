@@ -1,10 +1,20 @@
-"""The two ways in which anything leaves a device: a batch's labels, and a few numbers that decide what comes next."""
+"""What goes to a device and comes back.
+
+A copy waits for all that a card still has to do, unless it is from or into pinned memory.
+"""
 
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
+
+
+def to_device(values: npt.NDArray[Any], device: torch.device) -> Tensor:
+    """``values`` on a device, without waiting for it."""
+    held = torch.from_numpy(np.ascontiguousarray(values))
+    return held if device.type == "cpu" else held.pin_memory().to(device, non_blocking=True)
 
 
 def to_host(images: Tensor) -> npt.NDArray[Any]:
@@ -18,5 +28,5 @@ def to_host(images: Tensor) -> npt.NDArray[Any]:
 
 
 def host_numbers(numbers: Tensor) -> npt.NDArray[Any]:
-    """A few numbers as an array, at most some for each nucleus."""
+    """A few numbers that decide what comes next, at most some for each nucleus; waits for them."""
     return numbers.cpu().numpy()
