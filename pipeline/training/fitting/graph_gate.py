@@ -29,6 +29,9 @@ LEAST_GAIN = 0.01
 LEAST_IMAGES_TO_REFUSE = 50
 """Images held out from which a path that adds nothing is refused before all its models are fitted."""
 
+LEAST_MODELS_TO_REFUSE = 2
+"""And models, for one may not leave chance where others do."""
+
 
 @dataclass(frozen=True)
 class GraphGate:
@@ -143,8 +146,8 @@ def _loss(held_out: HeldOut, pooled_kept: float, graph_kept: float) -> float:
 
 
 def refuses(held_out: HeldOut) -> bool:
-    """Whether enough images say already that the graph path adds nothing."""
-    if len(held_out.labels) < LEAST_IMAGES_TO_REFUSE:
+    """Whether enough images, held out of enough models, say already that the graph path adds nothing."""
+    if len(held_out.labels) < LEAST_IMAGES_TO_REFUSE or len(np.unique(held_out.models)) < LEAST_MODELS_TO_REFUSE:
         return False
     return bool(gains(held_out, pooled_share(held_out), shares(held_out)).mean() < LEAST_GAIN)
 

@@ -82,6 +82,12 @@ def test_early_refusal_needs_enough_images():
     assert not refuses(held_out(400, graph=3))
 
 
+def test_one_model_alone_does_not_refuse_the_others():
+    useless = held_out(400, pooled=3)
+    assert not refuses(useless.of(useless.models == 1))
+    assert refuses(useless.of(useless.models != 1))
+
+
 def test_patients_are_the_unit():
     values = np.random.default_rng(0).normal(size=100)
     alone, pairs = np.arange(100).astype(str), (np.arange(200) // 2).astype(str)
