@@ -246,6 +246,8 @@ def fit(
         if selects and epoch - run.best.epoch >= patience:
             break
         unfinished.offer(run.state)
+    # What was recorded knows the run, which knows it, and holds memory of a card.
+    run.captured = None
     if selects:
         model.load_state_dict(run.best.state)
     kept = run.best.epoch if selects else len(run.history) - 1
