@@ -12,9 +12,9 @@ The command goes on where it stopped, also amid a training, and prints what is t
 at once with different ``--methods``.  Runs made by other versions of the code are kept and counted in the note;
 ``--fresh`` trains them anew.
 
-AUROC, its SD over runs (folds x seeds) and 95 % interval over patients; its difference from ``--reference`` on the same
-runs with a 95 % interval over patients, drawn alike for both; accuracy, its difference and p of the paired tests of
-``abignet train`` (sign-flip over patients, corrected t over folds), after Holm.
+AUROC, its SD over runs (folds x seeds) and 95 % interval over patients; cross-entropy in nats an image; AUROC's
+difference from ``--reference`` on the same runs with a 95 % interval over patients, drawn alike for both; accuracy, its
+difference and p of the paired tests of ``abignet train`` (sign-flip over patients, corrected t over folds), after Holm.
 """
 
 import argparse
@@ -27,10 +27,11 @@ from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
+from sklearn.metrics import log_loss
 from table_cohorts import NAMES, make_cohort
 
 from pipeline.artefacts.json_files import PROVENANCE, read_json
-from pipeline.artefacts.predictions import PREDICTIONS, read_predictions
+from pipeline.artefacts.predictions import PREDICTIONS, PROBABILITY_PREFIX, class_names, read_predictions
 from pipeline.artefacts.sheet import read_sheet
 from pipeline.artefacts.splits import read_splits
 from pipeline.commands.cohort import feature_files
@@ -61,6 +62,7 @@ TITLES = (
     "runs",
     "AUROC",
     "95 %",
+    "cross-entropy",
     "AUROC minus `{reference}`",
     "accuracy",
     "difference",
@@ -255,7 +257,7 @@ def as_text(
     for row, title in zip(rows, expected, strict=True):
         if title in frames:
             difference = "" if title == reference else against(frames[title], frames.get(reference, {}))
-            row += [*auroc_of(frames[title]), difference, *tests.get(title, [])]
+            row += [*auroc_of(frames[title]), cross_entropy_of(frames[title]), difference, *tests.get(title, [])]
     rows += [[f"`{method}`", "not applicable"] for method in not_applicable]
     missing, n_runs = sum(expected.values()) - sum(done.values()), sum(expected.values())
     notes = [
@@ -279,6 +281,14 @@ def auroc_of(runs: Mapping) -> list[str]:
     own = comparison_table({"own": runs}).iloc[0]
     sd = "" if math.isnan(own["auroc_sd"]) else f" ± {own['auroc_sd']:.3f}"
     return [f"{own['auroc_mean']:.3f}{sd}", f"{own['auroc_ci_low']:.3f} to {own['auroc_ci_high']:.3f}"]
+
+
+def cross_entropy_of(runs: Mapping) -> str:
+    """Mean over runs of what an image loses in nats."""
+    frames = [frame for folds in runs.values() for frame in folds.values()]
+    columns = [f"{PROBABILITY_PREFIX}{name}" for name in class_names(frames[0])]
+    losses = [log_loss(frame["label"], frame[columns], labels=class_names(frame)) for frame in frames]
+    return f"{sum(losses) / len(losses):.3f}"
 
 
 def against(own: Mapping, reference: Mapping) -> str:

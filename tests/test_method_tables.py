@@ -50,7 +50,7 @@ def test_a_table_is_filled_and_says_so(fill, tmp_path):
     lines = {line.split("|")[1].strip(): line for line in text.splitlines() if line.startswith("| `")}
     assert set(lines) == {"`logistic`", "`mean_pool`", "`mean_pool (tuned)`"}
     assert all("5 of 5" in line for line in lines.values())
-    assert all(line.count("|") == 10 for line in lines.values())
+    assert all(line.count("|") == 11 for line in lines.values())
     assert (tmp_path / "out/table.md").read_text().startswith("| method | runs |")
     gone = tmp_path / "out/mean_pool/seed_0/fold_3/predictions.csv"
     before = {path: path.stat().st_mtime_ns for path in gone.parents[2].rglob("predictions.csv")}
