@@ -19,9 +19,10 @@ left() { echo $((LIMIT - SECONDS)); }
 lines() { grep '^| ' "$W/logs/$1.log" | cut -c1-1000; }
 tails() { echo "   ... tail of $1:"; grep -v '^| ' "$W/logs/$1.log" | tail -n "${2:-12}" | cut -c1-220 | sed 's/^/   /'; }
 merge() { $PY "$HERE/drivers/merge.py" "$W" "$OUT/results.json" "${1:-}"; }
+wanted() { [ -z "${ONLY:-}" ] || [[ " $ONLY " == *" $1 "* ]]; }
 step() { # name, most seconds, seconds without which it is not worth starting, command...
   local name=$1 most=$2 least=$3 before=$SECONDS; shift 3
-  [ -n "${ONLY:-}" ] && [[ " $ONLY " != *" $name "* ]] && return 1
+  wanted "$name" || return 1
   [ "$(left)" -lt "$least" ] && { echo "## $name: not started, $(left) s left"; return 1; }
   [ -n "${REHEARSE:-}" ] && most=$((10 * most)) # on a busy processor
   [ "$(left)" -lt "$most" ] && most=$(left)
@@ -34,7 +35,7 @@ step() { # name, most seconds, seconds without which it is not worth starting, c
 ASIDE=""; PIN=""; [ "$(nproc)" -ge 16 ] && command -v taskset >/dev/null && PIN="taskset -c 8-$(($(nproc) - 1))"
 aside() { # name, command...: on the other cores, in the background
   local name=$1; shift
-  [ -n "${ONLY:-}" ] && [[ " $ONLY " != *" $name "* ]] && return 0
+  wanted "$name" || return 0
   # shellcheck disable=SC2086
   $PIN timeout -k 5 $((LIMIT - 20)) "$@" >"$W/logs/$name.log" 2>&1 &
   ASIDE="$ASIDE $!"
@@ -91,7 +92,7 @@ pytest_gpu() {
 # ---- 3. the command, end to end, then training in depth
 for _ in $(seq 60); do [ -n "${ONLY:-}" ] || [ -e "$W/planted.done" ] && break; sleep 0.5; done
 step cli_cuda 60 30 bash -c "ab train --sheet $W/planted/slides.csv --out $W/cli_cuda --method default --only-fold 0 --device $DEVICE"
-grep -E "pre-training|epoch 0:|kept epoch" "$W/logs/cli_cuda.log" | cut -c1-200; grep -E "^ *default " "$W/logs/cli_cuda.log" | cut -c1-120
+grep -E "pre-training|epoch 0:|kept epoch" "$W/logs/cli_cuda.log" 2>/dev/null | cut -c1-200; grep -E "^ *default " "$W/logs/cli_cuda.log" 2>/dev/null | cut -c1-120
 merge
 step train_cuda 115 30 $PY "$HERE/drivers/train.py" --device "$DEVICE" --out "$W/json/train_cuda.json" --profile "$OUT/profile.txt" --seconds 100 ${SECTIONS:+--only $SECTIONS}
 merge
@@ -109,13 +110,14 @@ step nuclei_cuda 100 40 $PY "$HERE/drivers/nuclei.py" --device "$DEVICE" --out "
 merge
 RUNTIME=auto; [ "$DEVICE" = cpu ] && RUNTIME=torch
 step cli_segment 60 15 bash -c "ab segment --image $HERE/img/crc2048.jpg --mpp 0.55 --device auto --set nuclei.runtime=$RUNTIME --set nuclei.threads=4 --out $W/n.parquet && echo '| '\$(ab predict --model $W/cli_cuda/fold_0/model.pt --sheet $W/planted/slides.csv --out $W/p_cuda.csv --device $DEVICE | tail -1)"
-tail -n 2 "$W/logs/cli_segment.log" | cut -c1-200
+tail -n 2 "$W/logs/cli_segment.log" 2>/dev/null | cut -c1-200
 step compare 25 8 $PY "$HERE/drivers/compare.py" "$W"
 
 [ -n "${TESTS_LAST:-}" ] && pytest_gpu
 
 # ---- 6. the project's own tests with CUDA wherever they ask for the CPU, as far as time is left
-[[ -n "${ONLY:-}" && " $ONLY " != *" pytest_cuda "* ]] || [ -d "$W/main_cuda" ] || { cp -r "$W/main" "$W/main_cuda" && $PY "$HERE/drivers/cuda_everywhere.py" "$W/main_cuda"; }
+if wanted pytest_cuda; then
+[ -d "$W/main_cuda" ] || { cp -r "$W/main" "$W/main_cuda" && $PY "$HERE/drivers/cuda_everywhere.py" "$W/main_cuda"; }
 cd "$W/main_cuda" || exit 1
 T=tests/training; N=tests/nuclei
 FILES="$T/test_train_fold.py $T/fitting/test_fitting.py $T/fitting/test_unfinished.py $T/test_predict.py $N/network/test_inference_engine.py \
@@ -123,9 +125,10 @@ FILES="$T/test_train_fold.py $T/fitting/test_fitting.py $T/fitting/test_unfinish
   $T/cross_validation/test_train_cohort.py $N/test_segment_nuclei.py $N/segmentation/test_segmenters.py $T/cross_validation/test_tune.py"
 [ -n "${REHEARSE:-}" ] && FILES="$T/fitting/test_fitting.py $N/segmentation/test_segmenters.py"
 PYTHONPATH=$SITE:$W/main_cuda step pytest_cuda 60 20 $PYTEST --rootdir="$W/main_cuda" -c "$W/main_cuda/pyproject.toml" ${XDIST:+-n $XDIST} --tb=line $FILES
-grep -E "passed|failed|^FAILED|^ERROR|^E  " "$W/logs/pytest_cuda.log" | cut -c1-230 | tail -n 30
+grep -E "passed|failed|^FAILED|^ERROR|^E  " "$W/logs/pytest_cuda.log" 2>/dev/null | cut -c1-230 | tail -n 30
 cat "$W/logs/pytest_cuda.log" >>"$OUT/pytest.txt" 2>/dev/null
 cd "$W" || exit 1
+fi
 
 # ---- what ran aside
 for _ in $(seq 200); do [ "$(left)" -lt 6 ] && break; alive=0; for p in $ASIDE; do kill -0 "$p" 2>/dev/null && alive=1; done; [ $alive = 0 ] && break; sleep 0.5; done
@@ -134,8 +137,8 @@ kill "$SAMPLER" 2>/dev/null
 echo "## aside (CPU, pinned to '$PIN')"
 for name in env train_cpu bags_cpu sparse_cpu nuclei_cpu; do lines $name; grep -q '^| ' "$W/logs/$name.log" || tails $name 6; done
 [ -e "$W/cli_cpu.end" ] && echo "| cli train --device cpu: $($PY -c "print(round(float(open('$W/cli_cpu.end').read())-float(open('$W/cli_cpu.start').read()),1))") s"
-grep -E "kept epoch|^ *default " "$W/logs/cli_cpu.log" | cut -c1-140
-grep -E "CUDA:|weights|error|torch  |numpy  |all that" "$W/logs/doctor.log" | cut -c1-600
+grep -E "kept epoch|^ *default " "$W/logs/cli_cpu.log" 2>/dev/null | cut -c1-140
+grep -E "CUDA:|weights|error|torch  |numpy  |all that" "$W/logs/doctor.log" 2>/dev/null | cut -c1-600
 merge print
 echo "## goals"; $PY "$HERE/drivers/goals.py" "$W" "$OUT/goals.md"
 for log in "$W"/logs/*.log; do echo "=== $log"; tail -c 6000 "$log"; done >"$OUT/logs.txt" 2>/dev/null
