@@ -176,8 +176,9 @@ def test_jobs_of_networks_are_given_cards_and_no_others(painted, start, tmp_path
         for end in ("parquet", "png"):
             (tmp_path / f"results/tiles/{name}.{end}").write_text("{}")
     targets = [*(f"results/nuclei/{name}.parquet" for name in tiled), f"results/tiles/{untiled}.parquet"]
+    small = ["--max-threads", "1"]  # the node has two cores, less than segmentation wants beside a card
     soon = ["--slurm-init-seconds-before-status-checks", "2"]
-    run = start(*targets, *soon, changed="device: auto\ngpus: 2", checkout=checkout)
+    run = start(*targets, *soon, *small, changed="device: auto\ngpus: 2", checkout=checkout)
     assert run.end() == 0, run.told[-3000:]
     seen = noted(run.folder / "results")
     for job in seen["nuclei"]:
