@@ -64,9 +64,10 @@ def start(run, machine):
 
     def make(n_cards, *arguments, variables=(), **changed):
         targets = [f"results/nuclei/{name}.parquet" for name in SLIDES]
+        one_core = ["--max-threads", "1"]  # a stage that waits needs no more, nor keeps others from starting
         keys = {"rois_per_job": 1, **changed}
         done = run.snakemake(
-            *targets, *arguments, changed=keys, cores=3, environment=machine(n_cards, **dict(variables))
+            *targets, *one_core, *arguments, changed=keys, cores=3, environment=machine(n_cards, **dict(variables))
         )
         return done, noted(run.results)
 
