@@ -127,10 +127,10 @@ def interrupt(*_, **__):
 
 
 def interrupt_with_graph(epoch):
-    """Epochs of models without a graph go through."""
+    """Epochs of models without a learned graph go through."""
 
     def first_of_a_graph(run, images, objective):
-        if objective.spec.generator == "none":
+        if objective.spec.generator != "metric":
             return epoch(run, images, objective)
         raise KeyboardInterrupt
 
