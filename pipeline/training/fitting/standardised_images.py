@@ -6,6 +6,7 @@ from functools import partial
 
 import torch
 
+from pipeline.devices import free_memory
 from pipeline.logs import get_logger
 from pipeline.training.cohort.cohort_nodes import Nodes, StoredNodes
 from pipeline.training.cohort.node_scaler import NodeScaler
@@ -53,7 +54,7 @@ def resides(images: Sequence[Labelled], scaler: NodeScaler, device: torch.device
     if device.type != "cuda":
         return not any(isinstance(one.nodes, StoredNodes) for one in images)
     n_nodes = sum(len(one.nodes.coords) for one in images)
-    needed, free = (n_nodes + 1) * (scaler.n_outputs + 2) * BYTES_PER_VALUE, free_bytes(device)
+    needed, free = (n_nodes + 1) * (scaler.n_outputs + 2) * BYTES_PER_VALUE, free_memory(device)
     fits = needed <= card_share * free
     log.info(
         "%d images of %.2f GiB %s (training.card_share: %g of %.2f GiB that are free)",
@@ -61,14 +62,6 @@ def resides(images: Sequence[Labelled], scaler: NodeScaler, device: torch.device
         *(card_share, free / 2**30),
     )
     return fits
-
-
-def free_bytes(device: torch.device) -> int:
-    """Memory of a card that this process may still take: what nobody has, and what torch holds in reserve for it."""
-    free, total = torch.cuda.mem_get_info(device)
-    taken, held = torch.cuda.memory_allocated(device), torch.cuda.memory_reserved(device)
-    allowed = round(total * torch.cuda.get_per_process_memory_fraction(device))
-    return min(free + held, allowed) - taken
 
 
 def node_image(nodes: Nodes, scaler: NodeScaler, label: int, device: torch.device, patient: str = "") -> NodeImage:

@@ -68,7 +68,7 @@ def test_images_in_memory_lie_on_a_processor_one_after_the_other(labelled, scale
 
 def test_images_lie_on_a_card_up_to_their_share_of_what_is_free(labelled, scaler, monkeypatch, caplog):
     needed = 4 * (scaler.n_outputs + 2) * (sum(len(one.nodes.coords) for one in labelled) + 1)
-    monkeypatch.setattr(module, "free_bytes", lambda device: 4 * needed)
+    monkeypatch.setattr(module, "free_memory", lambda device: 4 * needed)
     with caplog.at_level(logging.INFO, "abignet"):
         assert resides(labelled, scaler, CUDA, 0.25)
         assert not resides(labelled, scaler, CUDA, 0.24)
@@ -76,7 +76,7 @@ def test_images_lie_on_a_card_up_to_their_share_of_what_is_free(labelled, scaler
 
 
 def test_images_that_do_not_fit_are_fetched_at_every_use(labelled, scaler, monkeypatch):
-    monkeypatch.setattr(module, "free_bytes", lambda device: 0)
+    monkeypatch.setattr(module, "free_memory", lambda device: 0)
     images = [*module._each(labelled, scaler, torch.device("meta"))]
     assert all(isinstance(image, LazyImage) for image in images)
     assert [image.label for image in images] == [one.label for one in labelled]
