@@ -56,7 +56,8 @@ def write_store(
         for name, array in arrays.items() if isinstance(arrays, Mapping) else arrays:
             _create(group, name, np.ascontiguousarray(array))
             digests[name] = array_digest(array)
-        group.attrs.update({**attributes, DIGESTS: digests})
+        # All at once: a mapping's own `update` writes the metadata anew for each attribute.
+        group.update_attributes({**attributes, DIGESTS: digests})
         zarr.consolidate_metadata(group.store)
         _seal(temporary / METADATA)
 
