@@ -89,6 +89,8 @@ class PooledAndGraph(nn.Module):
 
     def pooled_path(self, batch: ImageBatch) -> Tensor:
         """What the pooled path adds to the logits beside the graph path, (B, n_classes)."""
+        if not self.pooled_kept:
+            return batch.x.new_zeros(len(batch.labels), self.pooled.linear.out_features)
         logits: Tensor = self.pooled_kept * self.pooled(batch)
         return logits
 

@@ -4,7 +4,10 @@ Both paths are judged by what they say of images that fitted neither: stacked
 generalisation (Wolpert 1992) with weights of 0 and above (after Breiman 1996), which
 shrink each path as far as it misleads.  The graph path is kept only if its gain is larger
 than patients would give by chance; its models then vote by what each gained on the images
-that it alone did not see, so that one that did not leave chance does not speak.
+that it alone did not see, so that one that did not leave chance does not speak.  The pooled
+path must add as much beside a graph path that is kept, or is silent: what is pooled may be
+the hospital, which tells the class of patients held out as long as they are of the same
+hospitals.
 """
 
 from dataclasses import dataclass, fields
@@ -24,7 +27,7 @@ SHARPEST = 10.0
 not be taken for."""
 
 LEAST_GAIN = 0.01
-"""Gain of the graph path in nats an image below which it is nothing, however sure."""
+"""Gain of a path in nats an image below which it is nothing, however sure."""
 
 LEAST_IMAGES_TO_REFUSE = 50
 """Images held out from which a path that adds nothing is refused before all its models are fitted."""
@@ -44,7 +47,7 @@ class GraphGate:
     judged
         Whether there were images to decide it by; without any it is on.
     pooled_kept, graph_kept
-        Factors on the logits of the paths, the latter from 0 to 1, and 0 where it is refused.
+        Factors on the logits of the paths, the latter from 0 to 1; 0 where a path is refused.
     pooled_alone
         The factor of the pooled path where it stands alone.
     gain, gain_low, gain_high
@@ -83,7 +86,8 @@ class GraphGate:
         judged = f"on {self.n_images} images of {self.n_patients} patients held out"
         gain = f"{self.gain:+.4f} nats an image ({self.gain_low:+.4f} to {self.gain_high:+.4f}) {judged}"
         if self.on:
-            return f"on, {self.graph_kept:.0%} of it kept: it gains {gain}"
+            silent = "" if self.pooled_kept else ", and the pooled path adds nothing to it"
+            return f"on, {self.graph_kept:.0%} of it kept: it gains {gain}{silent}"
         early = f", after {self.n_models} of {self.n_planned} models" if self.n_models < self.n_planned else ""
         return f"refused{early}: it gains {gain}"
 
@@ -139,6 +143,19 @@ def shares(held_out: HeldOut) -> tuple[float, float]:
     return float(best.x[0]), float(best.x[1])
 
 
+def beside_graph(held_out: HeldOut, both: tuple[float, float]) -> tuple[float, float]:
+    """Factors where the graph path is on: ``both``, or none on a pooled path that adds nothing to it."""
+    best = minimize(lambda kept: _loss(held_out, 0.0, kept[0]), [both[1]], bounds=[(0, 1)], method="L-BFGS-B")
+    graph_alone = 0.0, float(best.x[0])
+    added = held_out.losses(*graph_alone) - held_out.losses(*both)
+    return both if _is_gain(added, held_out.patients) else graph_alone
+
+
+def _is_gain(gained: Float64s, patients: NDArray[np.str_]) -> bool:
+    """Whether losses fall by LEAST_GAIN in the mean, and by more than patients would give by chance."""
+    return bool(gained.mean() > max(ONE_SIDED_95 * standard_error(gained, patients), LEAST_GAIN))
+
+
 def _loss(held_out: HeldOut, pooled_kept: float, graph_kept: float) -> float:
     """Mean loss, and that of a factor on the pooled path other than 1 (a normal prior of SD 1), per image."""
     prior = (pooled_kept - 1) ** 2 / 2
@@ -166,11 +183,11 @@ def judge(held_out: HeldOut, *, n_models: int, n_planned: int, n_pooled: int) ->
     alone = pooled_share(held_out) if n_images else 1.0
     if len(np.unique(held_out.labels)) < 2 or n_patients < 2:
         return GraphGate(True, False, alone, 1.0, alone, None, None, None, **counts, votes=equal)
-    pooled_kept, graph_kept = shares(held_out)
-    gained = gains(held_out, alone, (pooled_kept, graph_kept))
+    both = shares(held_out)
+    gained = gains(held_out, alone, both)
     gain, margin = float(gained.mean()), ONE_SIDED_95 * standard_error(gained, held_out.patients)
-    on = gain > max(margin, LEAST_GAIN)
-    kept = (pooled_kept, graph_kept) if on else (alone, 0.0)
+    on = _is_gain(gained, held_out.patients)
+    kept = beside_graph(held_out, both) if on else (alone, 0.0)
     votes = votes_of(gained, held_out.models, n_models) if on else equal
     return GraphGate(on, True, *kept, alone, gain, gain - margin, gain + margin, **counts, votes=votes)
 

@@ -25,8 +25,16 @@ def test_logits_are_so_much_of_the_pooled_path_and_of_the_graph_models_by_their_
 def test_a_graph_path_that_is_refused_is_not_computed(network, batch):
     network.keep(votes=(0.5, 0.5, 0), pooled=1.0, graph=0.0, alone=1.0)
     for member in network.members:
-        member.forward = None
+        member.adjacency = None
     torch.testing.assert_close(network(batch), network.without_graph(batch))
+
+
+@torch.no_grad()
+def test_a_pooled_path_that_is_silent_is_not_computed(network, batch):
+    network.keep(votes=(0.5, 0.3, 0.2), pooled=0.0, graph=0.5, alone=1.0)
+    graph = sum(vote * member(batch) for vote, member in zip((0.5, 0.3, 0.2), network.members, strict=True))
+    network.pooled.forward = None
+    torch.testing.assert_close(network(batch), 0.5 * graph)
 
 
 @torch.no_grad()

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from pipeline.training.fitting.graph_gate import (
+    LEAST_GAIN,
     LEAST_IMAGES_TO_REFUSE,
     HeldOut,
+    beside_graph,
     judge,
     pooled_share,
     refuses,
@@ -45,7 +47,27 @@ def test_a_graph_that_knows_the_class_is_kept(pooled):
     assert gate.on
     assert gate.graph_kept > 0.5
     assert 0 < gate.gain_low < gate.gain < gate.gain_high
-    assert gate.pooled_kept < 0.3 or pooled
+    assert gate.pooled_kept > 0 if pooled else gate.pooled_kept == 0
+
+
+def test_a_pooled_path_that_adds_nothing_to_the_graph_is_silent():
+    told = held_out(pooled=1, graph=8)
+    sure = replace(told, graph=3 * told.graph)
+    gate = decided(sure)
+    assert (gate.on, gate.pooled_kept) == (True, 0)
+    assert gate.pooled_alone > 0.5
+    assert "the pooled path adds nothing" in gate.summary
+    both = shares(sure)
+    assert gate.graph_kept == pytest.approx(beside_graph(sure, both)[1])
+    assert sure.losses(0, gate.graph_kept).mean() < sure.losses(*both).mean() + LEAST_GAIN
+
+
+def test_a_pooled_path_that_adds_to_the_graph_speaks():
+    told = held_out(400, pooled=3, graph=3)
+    gate = decided(told)
+    assert gate.on
+    assert (gate.pooled_kept, gate.graph_kept) == shares(told)
+    assert "adds nothing" not in gate.summary
 
 
 def test_what_a_factor_on_the_pooled_path_does_is_no_gain_of_the_graph():
