@@ -31,7 +31,6 @@ from pipeline.nuclei.network.inference_engine import open_cpnet, steps_of
 from pipeline.nuclei.network.resizing import rescaled_size, resized
 from pipeline.nuclei.network.resizing_on_device import resized_on_device
 from pipeline.nuclei.network.torch_runtime import TorchRuntime
-from pipeline.nuclei.network.transfers import to_host
 from pipeline.nuclei.network.weights import load_weights
 from pipeline.nuclei.network.weights_files import resolve_weights
 from pipeline.nuclei.params import SHIPPED_WEIGHTS, NucleiParams
@@ -42,6 +41,7 @@ from pipeline.nuclei.segmentation.slide_stain import slide_stain
 from pipeline.nuclei.stain.stain_channels import estimate_stain_scale, network_input
 from pipeline.nuclei.stain.stain_on_device import network_input_on_device
 from pipeline.slides.reader import open_slide
+from pipeline.transfers import to_host
 
 options = arguments(
     ("--image", {"required": True}), ("--weights", {"required": True}), ("--reference", {"required": True}),

@@ -33,11 +33,11 @@ from pipeline.nuclei.network.resizing import Size, rescaled_size, resized_labels
 from pipeline.nuclei.network.resizing_on_device import mirrored, resized_on_device
 from pipeline.nuclei.network.taken_ahead import taken_ahead
 from pipeline.nuclei.network.torch_runtime import TorchRuntime
-from pipeline.nuclei.network.transfers import to_host
 from pipeline.nuclei.network.weights import Weights
 from pipeline.nuclei.params import NucleiParams, cores_of_job
 from pipeline.nuclei.stain.stain_channels import StainScale
 from pipeline.nuclei.stain.stain_on_device import network_input_on_device
+from pipeline.transfers import to_host
 
 logger = get_logger("nuclei")
 

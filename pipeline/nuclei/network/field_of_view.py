@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from pipeline.arrays import Float32s
 from pipeline.nuclei.network.network_runtime import Runtime
-from pipeline.nuclei.network.transfers import to_device
+from pipeline.transfers import to_device
 
 FIELD_PX = 224
 OVERLAP = 0.1

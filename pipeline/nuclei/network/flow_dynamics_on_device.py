@@ -22,7 +22,7 @@ from pipeline.nuclei.network.flow_dynamics import (
 )
 from pipeline.nuclei.network.nucleus_flows import FLOW_FACTOR
 from pipeline.nuclei.network.nucleus_flows_on_device import NucleusPixels, flow_errors_on_device
-from pipeline.nuclei.network.transfers import host_numbers, to_device
+from pipeline.transfers import host_numbers, to_device
 
 ROUNDING_PX = 1 / 8192
 """Guard: a place this far below a whole pixel is that pixel; in 2,000 px places are known to 6e-5 px."""

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from pipeline.arrays import Int64s
 from pipeline.nuclei.network.nucleus_flows import FLOW_FACTOR
-from pipeline.nuclei.network.transfers import host_numbers, to_device
+from pipeline.transfers import host_numbers, to_device
 
 SIDES_PX = (16, 20, 24, 28, 32, 40, 48, 64, 96, 128, 192, 256, 384, 512)
 """Sides of squares; of larger nuclei, the next multiple of the last."""

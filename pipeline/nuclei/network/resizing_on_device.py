@@ -13,7 +13,7 @@ from torch import Tensor
 
 from pipeline.arrays import Float32s, Int64s
 from pipeline.nuclei.network.resizing import Size
-from pipeline.nuclei.network.transfers import to_device
+from pipeline.transfers import to_device
 
 
 @dataclass(frozen=True)

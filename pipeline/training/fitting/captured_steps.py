@@ -21,7 +21,7 @@ from pipeline.logs import get_logger
 from pipeline.training.fitting.steps import Level, PlannedStep
 from pipeline.training.graphs.batching import Group
 from pipeline.training.graphs.image_batches import ImageBatch, NodeImage, PaddedBatch
-from pipeline.training.graphs.resident_images import ImageTable, copied, size_class
+from pipeline.training.graphs.resident_images import ImageTable, size_class
 from pipeline.training.methods.presets import MethodSpec
 from pipeline.training.params import FittingParams
 
@@ -151,7 +151,7 @@ class CapturedSteps:
             self._tell(f"steps of more than {MOST_SHAPES} shapes are taken kernel by kernel")
             return None
         if shape not in self._shapes:
-            self._shapes[shape] = _Recorded(copied([0] * shape.n_images, self._table.device))
+            self._shapes[shape] = _Recorded(torch.zeros(shape.n_images, dtype=torch.int64, device=self._table.device))
         return self._shapes[shape]
 
     def _launch(self, shape: Shape, recorded: _Recorded) -> None:

@@ -9,11 +9,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import overload
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import embedding
 
 from pipeline.training.graphs.image_batches import NodeImage, PackedBatch, PaddedBatch
+from pipeline.transfers import to_device
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +111,7 @@ class ImageTable(Sequence[NodeImage]):
     def selection(self, places: list[int]) -> Tensor:
         """``places`` of images on the device, int64 (n,), by one copy; the same ones again by none."""
         if self._selected[0] != places:
-            self._selected = places, copied(places, self.device)
+            self._selected = places, to_device(np.array(places, np.int64), self.device)
         return self._selected[1]
 
     def padded(self, places: Sequence[int], selected: Tensor) -> PaddedBatch:
@@ -162,9 +164,3 @@ def size_class(n_nodes: int) -> int:
     """
     step = max(8, 2 ** ((n_nodes - 1).bit_length() - 3)) if n_nodes > 1 else 8
     return -(-n_nodes // step) * step
-
-
-def copied(numbers: Sequence[int], device: torch.device) -> Tensor:
-    """``numbers`` on ``device``, int64, by one copy for which nothing waits."""
-    on_host = torch.tensor(numbers, dtype=torch.int64)
-    return on_host.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else on_host.to(device)

@@ -12,9 +12,9 @@ from torch import Tensor
 
 
 def to_device(values: npt.NDArray[Any], device: torch.device) -> Tensor:
-    """``values`` on a device, without waiting for it."""
+    """``values`` on a device, of their shape and dtype, by one copy for which nothing waits; on the CPU by none."""
     held = torch.from_numpy(np.ascontiguousarray(values))
-    return held if device.type == "cpu" else held.pin_memory().to(device, non_blocking=True)
+    return held.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else held.to(device)
 
 
 def to_host(images: Tensor) -> npt.NDArray[Any]:
@@ -28,5 +28,5 @@ def to_host(images: Tensor) -> npt.NDArray[Any]:
 
 
 def host_numbers(numbers: Tensor) -> npt.NDArray[Any]:
-    """A few numbers that decide what comes next, at most some for each nucleus; waits for them."""
+    """A few numbers that decide what comes next; waits for all that the device still has to do before them."""
     return numbers.cpu().numpy()

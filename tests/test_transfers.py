@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.nuclei.network.transfers import host_numbers, to_device, to_host
+from pipeline.transfers import host_numbers, to_device, to_host
 
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)]
 
@@ -19,5 +19,5 @@ def test_what_leaves_a_device_is_what_was_there(device: str) -> None:
 def test_what_goes_to_a_device_is_what_was_here(device: str) -> None:
     values = np.arange(12, dtype=np.int64).reshape(3, 4)[:, ::2]
     there = to_device(values, torch.device(device))
-    assert there.device.type == device
+    assert (there.device.type, there.dtype) == (device, torch.int64)
     assert np.array_equal(there.cpu().numpy(), values)
