@@ -25,9 +25,10 @@ from pipeline.training.fitting.steps import (
     TrainingImages,
     descend,
     hypergradient_loss,
+    joined_steps,
     level_loss,
     make_optimisers,
-    schedule,
+    planned_steps,
 )
 from pipeline.training.graphs.image_batches import NodeImage
 from pipeline.training.methods.presets import METHODS, MethodSpec
@@ -152,7 +153,7 @@ def epoch_of(spec: MethodSpec, roles: TrainingImages, fitting: FittingParams = D
     objective = Objective(spec, torch.ones(2, device=device), fitting)
 
     def epoch() -> None:
-        for level, batch, answering in schedule(model, roles, spec, order):
+        for level, batch, answering in joined_steps(roles, planned_steps(model, roles, spec, order)):
             if level == "upper" and fitting.upper_gradient != "first_order":
                 hypergradient_loss(model, batch, answering(), objective)
                 optimisers[level].step()
@@ -165,7 +166,7 @@ def epoch_of(spec: MethodSpec, roles: TrainingImages, fitting: FittingParams = D
 
 def images_seen(spec: MethodSpec, roles: TrainingImages) -> int:
     model = build_model(spec, roles.train[0].x.shape[1], 2).to(roles.train[0].device)
-    return sum(len(batch.labels) for _, batch, _ in schedule(model, roles, spec, torch.Generator()))
+    return sum(len(group.places) for _, group, _ in planned_steps(model, roles, spec, torch.Generator()))
 
 
 def taking_turns(tasks: Mapping[str, Callable[[], None]], repeats: int, device: torch.device) -> dict[str, float]:

@@ -200,7 +200,7 @@ def _graphs_of_members(model: TrainedModel, nodes: Nodes) -> list[tuple[str, Lea
     if not isinstance(model.network, PooledAndGraph):
         return []
     images = model.images([nodes], CPU)
-    voting = zip(model.network.votes.tolist(), model.network.graph_models, strict=True)
+    voting = zip(model.network.votes.tolist(), model.network.members, strict=True)
     speaking = [(number, member) for number, (vote, member) in enumerate(voting) if vote]
     return [(f"model {number}", learned_graphs(member, images)[0]) for number, member in speaking]
 

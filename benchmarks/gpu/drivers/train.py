@@ -28,10 +28,11 @@ from pipeline.training.fitting.steps import (
     TrainingImages,
     descend,
     hypergradient_loss,
+    joined_steps,
     level_loss,
     make_optimisers,
     mixed_precision,
-    schedule,
+    planned_steps,
 )  # fmt: skip
 from pipeline.training.fitting.unfinished import UnfinishedFit
 from pipeline.training.graphs.image_batches import NodeImage, PaddedBatch
@@ -265,7 +266,7 @@ def epoch_of(spec, roles, fitting=FittingParams()):
 
     def epoch():
         model.generator.start_epoch(0)
-        for level, batch, answering in schedule(model, roles, spec, order):
+        for level, batch, answering in joined_steps(roles, planned_steps(model, roles, spec, order)):
             if level == "upper" and fitting.upper_gradient != "first_order":
                 hypergradient_loss(model, batch, answering(), objective)
                 optimisers[level].step()
@@ -384,7 +385,7 @@ def profile():
             wall, _, _ = timed(DEVICE, run)
             other = spec if name == "default" else with_settings(METHODS["paper_a"], batch_size=16)
             model = build_model(other, roles.train[0].x.shape[1], 2).to(DEVICE)
-            steps = sum(1 for _ in schedule(model, roles, other, torch.Generator()))
+            steps = len(planned_steps(model, roles, other, torch.Generator()))
             activities = [ProfilerActivity.CPU] + ([ProfilerActivity.CUDA] if GPU else [])
             with profiler(activities=activities) as traced:
                 run()

@@ -1,6 +1,7 @@
 """A method's network: a graph generator and a classifier, by the names of the method."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import cast
 
 from torch import Tensor, nn
 
@@ -74,6 +75,13 @@ class ImageClassifier(nn.Module):
     def learned_graphs(self, batch: ImageBatch) -> list[LearnedGraph]:
         """Noise-free graph of each image; fixed graphs hold their edges only, no graph none."""
         return self.generator.learned_graphs(batch)
+
+
+class ImageClassifiers(nn.ModuleList):
+    """Image classifiers that are parts of one network, in their order."""
+
+    def __iter__(self) -> Iterator[ImageClassifier]:
+        return cast(Iterator[ImageClassifier], super().__iter__())
 
 
 def build_model(spec: MethodSpec, n_features: int, n_classes: int) -> ImageClassifier:

@@ -6,13 +6,12 @@ other, and how much of each is kept is decided on images that fitted neither
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from pipeline.artefacts.learned_graphs import LearnedGraph, mean_graph
-from pipeline.training.classifiers.image_classifier import ImageClassifier, build_model
+from pipeline.training.classifiers.image_classifier import ImageClassifier, ImageClassifiers, build_model
 from pipeline.training.classifiers.pooled_path import PooledPath
 from pipeline.training.graphs.adjacency import Adjacency
 from pipeline.training.graphs.image_batches import ImageBatch, NodeImage
@@ -41,7 +40,7 @@ class PooledAndGraph(nn.Module):
     def __init__(self, pooled: PooledPath, members: Sequence[ImageClassifier]) -> None:
         super().__init__()
         self.pooled = pooled
-        self.members = nn.ModuleList(members)
+        self.members = ImageClassifiers(members)
         self.register_buffer("pooled_kept", torch.ones(()))
         self.register_buffer("graph_kept", torch.ones(()))
         self.register_buffer("pooled_alone", torch.ones(()))
@@ -64,26 +63,21 @@ class PooledAndGraph(nn.Module):
         self.pooled_alone.fill_(alone)
         self.votes.copy_(torch.tensor(votes))
 
-    @property
-    def graph_models(self) -> list[ImageClassifier]:
-        """The K graph models."""
-        return [cast(ImageClassifier, member) for member in self.members]
-
     def batches(
         self, images: Sequence[NodeImage], batch_size: int, order: Sequence[int] | None = None
     ) -> Iterator[tuple[list[int], ImageBatch]]:
         """See ``ImageClassifier.batches``."""
-        return self.graph_models[0].batches(images, batch_size, order)
+        return next(iter(self.members)).batches(images, batch_size, order)
 
     def forward(self, batch: ImageBatch) -> Tensor:
         """Logits (B, n_classes)."""
         if not self.graph_kept:
             return self.pooled_path(batch)
-        return self.through(batch, (member.adjacency(batch) for member in self.graph_models))
+        return self.through(batch, (member.adjacency(batch) for member in self.members))
 
     def through(self, batch: ImageBatch, adjacencies: Iterable[Adjacency]) -> Tensor:
         """Logits (B, n_classes) through graphs that are there already, one of each graph model."""
-        pairs = zip(self.graph_models, adjacencies, strict=True)
+        pairs = zip(self.members, adjacencies, strict=True)
         added = torch.stack([member.logits(batch, adjacency) for member, adjacency in pairs])
         return self.pooled_path(batch) + self.graph_kept * torch.einsum("k,kbc->bc", self.votes, added)
 
@@ -102,7 +96,7 @@ class PooledAndGraph(nn.Module):
     @property
     def pretraining(self) -> dict[str, float] | None:
         """What pre-training of the metrics found, mean over graph models; None of other generators."""
-        metrics = [member.generator for member in self.graph_models if isinstance(member.generator, Metric)]
+        metrics = [member.generator for member in self.members if isinstance(member.generator, Metric)]
         if not metrics:
             return None
         found = ("contrast", "signature")
@@ -112,7 +106,7 @@ class PooledAndGraph(nn.Module):
     def learned_graphs(self, batch: ImageBatch) -> list[LearnedGraph]:
         """Mean by votes of the graph models' noise-free graphs of each image, whether it is kept or not."""
         votes = self.votes.tolist()
-        by_member = [member.learned_graphs(batch) for member in self.graph_models]
+        by_member = [member.learned_graphs(batch) for member in self.members]
         return [
             mean_graph(graphs, size, votes)
             for graphs, size in zip(zip(*by_member, strict=True), batch.sizes, strict=True)

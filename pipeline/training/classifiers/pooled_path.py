@@ -1,13 +1,12 @@
 """What needs no learned graph: a linear model of pooled patches, and networks for what is not linear."""
 
 from collections.abc import Sequence
-from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import log_softmax
 
-from pipeline.training.classifiers.image_classifier import ImageClassifier
+from pipeline.training.classifiers.image_classifier import ImageClassifier, ImageClassifiers
 from pipeline.training.classifiers.node_pooling import mean_and_sd
 from pipeline.training.classifiers.pooled_linear import PooledLinear
 from pipeline.training.graphs.image_batches import ImageBatch
@@ -34,7 +33,7 @@ class PooledPath(nn.Module):
     def __init__(self, networks: Sequence[ImageClassifier], n_features: int, n_classes: int) -> None:
         super().__init__()
         self.linear = nn.Linear(2 * n_features, n_classes)
-        self.networks = nn.ModuleList(networks)
+        self.networks = ImageClassifiers(networks)
 
     @torch.no_grad()
     def keep(self, linear: PooledLinear) -> None:
@@ -48,13 +47,9 @@ class PooledPath(nn.Module):
         if not self.networks:
             return linear
         packed = batch.packed()
-        adjacency = self._members[0].adjacency(packed)
-        votes = torch.stack([network.logits(packed, adjacency) for network in self._members])
+        adjacency = next(iter(self.networks)).adjacency(packed)
+        votes = torch.stack([network.logits(packed, adjacency) for network in self.networks])
         return mean_opinion(linear, votes.mean(dim=0))
-
-    @property
-    def _members(self) -> list[ImageClassifier]:
-        return [cast(ImageClassifier, network) for network in self.networks]
 
 
 def mean_opinion(first: Tensor, second: Tensor) -> Tensor:

@@ -265,7 +265,7 @@ def patience_in_epochs(images: TrainingImages, spec: MethodSpec) -> int:
 def _epoch(run: _Run, images: TrainingImages, objective: Objective) -> None:
     """Take the steps of one epoch, and count them."""
     spec, fitting = objective.spec, objective.fitting
-    steps = [*planned_steps(images, spec, run.model.plan(spec.settings.batch_size), run.order)]
+    steps = planned_steps(run.model, images, spec, run.order)
     run.sums.zero_()
     for level, tally in run.tallies.items():
         tally.images = sum(len(group.places) for of, group, _ in steps if of == level)

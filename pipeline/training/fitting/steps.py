@@ -15,7 +15,7 @@ from pipeline.training.classifiers.image_classifier import ImageClassifier
 from pipeline.training.fitting.drawn_patches import drawn_patches
 from pipeline.training.fitting.hypergradients import neumann_gradient, unrolled_gradient
 from pipeline.training.graphs.adjacency import Adjacency
-from pipeline.training.graphs.batching import BatchPlan, Group, endless, joined, planned_groups, shuffled
+from pipeline.training.graphs.batching import Group, endless, joined, planned_groups, shuffled
 from pipeline.training.graphs.image_batches import ImageBatch, NodeImage
 from pipeline.training.graphs.resident_images import tabled
 from pipeline.training.methods.presets import MethodSpec
@@ -97,11 +97,33 @@ PlannedStep = tuple[Level, Group, Group]
 """Level, images of the step, and those of the lower batch that answers it, as places in ``TrainingImages.fitting``."""
 
 
-def schedule(
+def planned_steps(
     model: ImageClassifier, images: TrainingImages, spec: MethodSpec, order: torch.Generator
-) -> Iterator[Step]:
-    """Steps of one epoch, planned before its first one, so that their images are known to the device at once."""
-    return joined_steps(images, [*planned_steps(images, spec, model.plan(spec.settings.batch_size), order)])
+) -> list[PlannedStep]:
+    """Steps of one epoch, all known before its first one is taken, so that a device is told their images at once.
+
+    A pass goes over the ``train`` images once.  Alternating by ``step`` puts an upper
+    batch after each lower one, going round the ``structure`` images as often as needed;
+    by ``pass`` one pass over ``structure`` follows.
+    """
+    n_train, n_structure = len(images.train), len(images.structure)
+    plan = model.plan(spec.settings.batch_size)
+
+    def lower(n_images: int) -> list[Group]:
+        return [*planned_groups(images.fitting, plan, shuffled(n_images, order))]
+
+    def upper(places: Sequence[int]) -> Iterator[Group]:
+        return planned_groups(images.fitting, plan, [n_train + place for place in places])
+
+    if spec.levels == "one":
+        return [("lower", group, group) for group in lower(n_train + n_structure)]
+    answers = lower(n_train)
+    alone: list[PlannedStep] = [("lower", answer, answer) for answer in answers]
+    if spec.alternation == "pass":
+        one_pass = upper(shuffled(n_structure, order))
+        return alone + [("upper", group, answer) for group, answer in zip(one_pass, cycle(answers), strict=False)]
+    rounds = zip(alone, endless(upper, n_structure, order), strict=False)
+    return [step for own, group in rounds for step in (own, ("upper", group, own[1]))]
 
 
 def joined_steps(images: TrainingImages, steps: Sequence[PlannedStep]) -> Iterator[Step]:
@@ -111,37 +133,6 @@ def joined_steps(images: TrainingImages, steps: Sequence[PlannedStep]) -> Iterat
     for (level, group, answer), batch in zip(steps, batches, strict=True):
         last = (group, batch) if level == "lower" else last
         yield level, batch, partial(_answer, images.fitting, answer, last)
-
-
-def planned_steps(
-    images: TrainingImages, spec: MethodSpec, plan: BatchPlan, order: torch.Generator
-) -> Iterator[PlannedStep]:
-    """Plan one epoch.
-
-    A pass goes over the ``train`` images once.  Alternating by ``step`` puts an upper
-    batch after each lower one, going round the ``structure`` images as often as needed;
-    by ``pass`` one pass over ``structure`` follows.
-    """
-    n_train, n_structure = len(images.train), len(images.structure)
-
-    def lower(n_images: int) -> list[Group]:
-        return [*planned_groups(images.fitting, plan, shuffled(n_images, order))]
-
-    def upper(places: Sequence[int]) -> Iterator[Group]:
-        return planned_groups(images.fitting, plan, [n_train + place for place in places])
-
-    if spec.levels == "one":
-        yield from (("lower", group, group) for group in lower(n_train + n_structure))
-        return
-    answers = lower(n_train)
-    if spec.alternation == "pass":
-        yield from (("lower", group, group) for group in answers)
-        last = upper(shuffled(n_structure, order))
-        yield from (("upper", group, answer) for group, answer in zip(last, cycle(answers), strict=False))
-        return
-    for answer, group in zip(answers, endless(upper, n_structure, order), strict=False):
-        yield "lower", answer, answer
-        yield "upper", group, answer
 
 
 def _answer(images: Sequence[NodeImage], group: Group, last: tuple[Group, ImageBatch] | None) -> ImageBatch:

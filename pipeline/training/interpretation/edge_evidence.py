@@ -7,7 +7,7 @@ ones, is shared among them by integrated gradients (Sundararajan et al. 2017): t
 evidence adds up to what hearing each other changes.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -17,6 +17,7 @@ from torch import Tensor
 
 from pipeline.arrays import Float32s, Float64s, Int64s
 from pipeline.artefacts.learned_graphs import LearnedGraph
+from pipeline.training.classifiers.image_classifier import ImageClassifier
 from pipeline.training.classifiers.pooled_and_graph import PooledAndGraph
 from pipeline.training.fitting.inference import ImageNetwork
 from pipeline.training.graphs.adjacency import Adjacency, PairAdjacency
@@ -73,7 +74,7 @@ def silencing(network: ImageNetwork, image: NodeImage, temperature: float = 1.0)
     (_, batch), *_ = network.batches([image], 1)
     if isinstance(network, PooledAndGraph) and not network.graph_kept:
         return NO_GRAPH_PATH
-    models = network.graph_models if isinstance(network, PooledAndGraph) else [network]
+    models: Iterable[ImageClassifier] = network.members if isinstance(network, PooledAndGraph) else [network]
     adjacencies = [model.adjacency(batch) for model in models]
     pairs = [adjacency for adjacency in adjacencies if isinstance(adjacency, PairAdjacency)]
     if len(pairs) < len(adjacencies):

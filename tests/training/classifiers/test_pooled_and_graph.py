@@ -40,7 +40,7 @@ def test_a_pooled_path_that_is_silent_is_not_computed(network, batch):
 @torch.no_grad()
 def test_its_graphs_are_means_over_the_graph_models_until_votes_are_known(network, batch):
     graphs = network.learned_graphs(batch)
-    by_member = [member.learned_graphs(batch) for member in network.graph_models]
+    by_member = [member.learned_graphs(batch) for member in network.members]
     for place, graph in enumerate(graphs):
         mean = np.mean([graphs[place].weight for graphs in by_member], axis=0)
         np.testing.assert_allclose(graph.weight, mean, rtol=1e-6)
@@ -48,7 +48,7 @@ def test_its_graphs_are_means_over_the_graph_models_until_votes_are_known(networ
 
 
 def test_what_pre_training_found_is_a_mean_over_the_graph_models(network):
-    for number, member in enumerate(network.graph_models):
+    for number, member in enumerate(network.members):
         member.generator.remember(0.1 * number, 0.2)
     assert network.pretraining == pytest.approx({"contrast": 0.1, "signature": 0.2})
     fixed = PooledAndGraph.from_spec(METHODS["cosine_graph"], 5, 2, n_members=1, n_pooled=0)

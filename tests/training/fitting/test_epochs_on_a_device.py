@@ -10,7 +10,15 @@ import torch
 from pipeline.training.fitting import bilevel
 from pipeline.training.fitting.bilevel import fit
 from pipeline.training.fitting.inference import judge_images
-from pipeline.training.fitting.steps import Objective, TrainingImages, descend, level_loss, make_optimisers, schedule
+from pipeline.training.fitting.steps import (
+    Objective,
+    TrainingImages,
+    descend,
+    joined_steps,
+    level_loss,
+    make_optimisers,
+    planned_steps,
+)
 from pipeline.training.graphs.fixed_graphs import ScoredEdges
 from pipeline.training.graphs.resident_images import store_images
 from tests.training.fitting.small_models import EVEN, small
@@ -99,7 +107,7 @@ def launches_of_a_step(method, images, n_images):
     launches = []
     for _ in range(2):
         launches.clear()
-        for level, batch, _ in schedule(model, roles, spec, torch.Generator()):
+        for level, batch, _ in joined_steps(roles, planned_steps(model, roles, spec, torch.Generator())):
             with Watched() as watched:
                 loss, logits = level_loss(model, batch, level, objective)
                 descend(optimisers[level], loss, spec.settings.gradient_clip)

@@ -6,10 +6,11 @@ import torch
 from pipeline.training.fitting.steps import (
     Objective,
     descend,
+    joined_steps,
     level_loss,
     make_optimisers,
     mixed_precision,
-    schedule,
+    planned_steps,
 )
 from pipeline.training.graphs.image_batches import NodeImage, PaddedBatch
 from pipeline.training.methods.presets import METHODS
@@ -99,26 +100,26 @@ def test_mixed_precision_is_on_where_it_is_asked_for(precision):
 
 def test_alternating_by_step_goes_round_the_structure_images(roles):
     spec, model = small("default")
-    steps = [(level, len(batch.labels)) for level, batch, _ in schedule(model, roles, spec, torch.Generator())]
+    steps = [(level, len(group.places)) for level, group, _ in planned_steps(model, roles, spec, torch.Generator())]
     assert steps == [("lower", 4), ("upper", 4), ("lower", 4), ("upper", 2), ("lower", 2), ("upper", 4)]
 
 
 def test_alternating_by_pass_is_one_pass_each(roles):
     spec, model = small("paper_a", batch_size=1)
-    levels = [level for level, _, _ in schedule(model, roles, spec, torch.Generator())]
+    levels = [level for level, _, _ in planned_steps(model, roles, spec, torch.Generator())]
     assert levels == ["lower"] * 10 + ["upper"] * 6
 
 
 def test_one_level_methods_see_both_roles_together(roles):
     spec, model = small("joint")
-    steps = [(level, len(batch.labels)) for level, batch, _ in schedule(model, roles, spec, torch.Generator())]
+    steps = [(level, len(group.places)) for level, group, _ in planned_steps(model, roles, spec, torch.Generator())]
     assert steps == [("lower", 4)] * 4
 
 
 @pytest.mark.parametrize("name", ["default", "paper_a"])
 def test_an_upper_step_is_answered_by_a_lower_batch(name, roles):
     spec, model = small(name)
-    steps = list(schedule(model, roles, spec, torch.Generator()))
+    steps = list(joined_steps(roles, planned_steps(model, roles, spec, torch.Generator())))
     lower = [batch for level, batch, _ in steps if level == "lower"]
     answers = [answer() for level, _, answer in steps if level == "upper"]
     assert len(answers) == (3 if name == "default" else 2)

@@ -43,7 +43,7 @@ def test_a_silenced_edge_changes_what_it_changes_by_hand(image):
     graph = graph_of(network, image)
     evidence = edges_by_occlusion(silencing(network, image), graph, 1)
     (_, batch), *_ = network.batches([image], 1)
-    adjacencies = [member.adjacency(batch) for member in network.graph_models]
+    adjacencies = [member.adjacency(batch) for member in network.members]
     i, j = graph.edge_index[:, np.flatnonzero(graph.kept)[0]]
     silenced = []
     for adjacency in adjacencies:
@@ -72,7 +72,7 @@ def test_both_directions_hold_one_value_and_edges_not_kept_none(image):
 @pytest.mark.parametrize("dense_limit", [0, 4])
 def test_shares_of_all_edges_add_up_to_what_hearing_each_other_changes(image, dense_limit):
     network = both_paths(target_degree=3, dense_limit=dense_limit, similar_candidates=3, spatial_candidates=1)
-    for member in network.graph_models:
+    for member in network.members:
         member.dense_limit = dense_limit or None
     graph = graph_of(network, image)
     silenced = silencing(network, image)
