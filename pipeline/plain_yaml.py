@@ -87,6 +87,7 @@ class _PlainLoader(yaml.SafeLoader):
     """``yaml.SafeLoader`` that takes nothing unheard."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        """A mapping whose keys are text, each once."""
         lines: dict[str, int] = {}
         for key, _ in node.value:
             if key.tag == "tag:yaml.org,2002:merge":
@@ -99,11 +100,13 @@ class _PlainLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
     def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+        """A whole number in decimal digits: none in base 2, 8, 16 or 60."""
         if PLAIN_INTEGER.fullmatch(node.value) is None:
             raise _fault(f"the number {node.value[:60]!r}; write it in plain decimal digits", node)
         return int(node.value)
 
     def construct_yaml_float(self, node: yaml.ScalarNode) -> float:
+        """A number without underscores, not in base 60."""
         if "_" in node.value or ":" in node.value:
             raise _fault(f"the number {node.value[:60]!r}; write it in plain decimal digits", node)
         return float(super().construct_yaml_float(node))

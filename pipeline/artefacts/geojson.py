@@ -113,7 +113,13 @@ def read_json(path: str | Path) -> Any:
 
 
 def features_of(content: Any) -> list[Feature]:
-    """Features of what a file holds; see ``read_features``."""
+    """Features of what a file holds; see ``read_features``.
+
+    Raises
+    ------
+    NotGeoJsonError
+        If it is no collection, feature or geometry.
+    """
     if isinstance(content, dict) and content.get("type") == "FeatureCollection":
         content = content.get("features")
     elif isinstance(content, dict):

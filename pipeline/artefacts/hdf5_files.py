@@ -129,6 +129,7 @@ class _Reader:
         return self.owner == os.getpid() and self.process.poll() is None
 
     def ask(self, request: Mapping[str, Any], wall_seconds: float) -> tuple[dict[str, Any], mmap.mmap | None]:
+        """Its reply, in which ``fault`` tells what stopped it, and the memory with the values, if there are any."""
         self.connection.settimeout(wall_seconds)
         try:
             self.connection.send(json.dumps(request).encode())

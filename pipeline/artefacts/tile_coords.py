@@ -177,22 +177,26 @@ def slide_of_coords(attributes: Mapping[str, Any], path: str | Path) -> SlideOfC
 
 @dataclass(frozen=True)
 class _Attributes:
-    """Attributes of ``coords`` of the file at ``path``, as numbers."""
+    """Attributes of ``coords`` of the file at ``path``, as numbers; None where one is not there."""
 
     stored: Mapping[str, Any]
     path: str | Path
 
     def positive(self, name: str) -> float | None:
+        """See ``positive_number_of``."""
         return positive_number_of(self.stored, name, self.path)
 
     def pixels(self, name: str) -> int | None:
+        """See ``pixels_of``."""
         return pixels_of(self.stored, name, self.path)
 
     def ratio(self, over: str, under: str) -> float | None:
+        """One number above 0 over another."""
         numerator, denominator = self.positive(over), self.positive(under)
         return numerator / denominator if numerator and denominator else None
 
     def level_downsample(self) -> float | None:
+        """Level-0 pixels per pixel in which CLAM counts ``patch_size``, the side of a tile."""
         level = number_of(self.stored, "patch_level", self.path)
         if level is None:
             return None

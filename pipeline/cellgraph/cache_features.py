@@ -73,10 +73,12 @@ class _Upstream:
 
     @property
     def reason(self) -> str | None:
+        """Why the slide has no tile, of the first stage that says so."""
         return self.tiles.reason or self.nuclei.reason or self.graphs_header["reason"]
 
     @property
     def n_unreadable(self) -> int:
+        """Tiles whose pixels could not be read."""
         return len(unreadable_tiles(self.nuclei))
 
     @property
@@ -87,6 +89,7 @@ class _Upstream:
 
     @property
     def params(self) -> dict[str, Any]:
+        """Params by stage."""
         headers = {"tiling": self.tiles.header, "nuclei": self.nuclei.header, "cell_graphs": self.graphs_header}
         return {stage: header["provenance"]["params"] for stage, header in headers.items()}
 

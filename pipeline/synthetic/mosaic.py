@@ -106,7 +106,13 @@ def make_mosaics(sources: Sequence[Source], params: MosaicParams, seed: int, fir
 
 
 def ranked_by_fold(sources: Sequence[Source], params: MosaicParams, seed: int) -> list[list[RankedSource]]:
-    """Sources of each fold that have enough patches, ranked along the axis; patients stay together."""
+    """Sources of each fold that have enough patches, ranked along the axis; patients stay together.
+
+    Raises
+    ------
+    CohortError
+        If a fold has fewer such sources than a mosaic takes.
+    """
     enough = [source for source in sources if len(source.features) >= params.least_patches]
     cases = np.random.default_rng([seed, FOLD_STREAM]).permutation(sorted({source.case_id for source in enough}))
     fold_of = {str(case): place % params.folds for place, case in enumerate(cases)}

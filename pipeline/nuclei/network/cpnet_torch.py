@@ -28,7 +28,7 @@ class FoldedNetwork(nn.Module):
         self.eval().requires_grad_(False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Flows and logits of ``x``."""
+        """Flows and logits (n, 3, h, w) of ``x`` (n, 2, h, w); see ``cpnet_folding.Folded``."""
         skips: list[Tensor] = []
         for level, block in enumerate(self.down):
             x = block(functional.max_pool2d(x, 2) if level else x)
@@ -41,6 +41,8 @@ class FoldedNetwork(nn.Module):
 
 
 class _Down(nn.Module):
+    """A level of the path downwards; see ``cpnet_folding.Level``."""
+
     def __init__(self, level: Level) -> None:
         super().__init__()
         self.proj = _conv(level.proj)
@@ -48,6 +50,7 @@ class _Down(nn.Module):
         self.act_2, self.conv_2, self.conv_3 = _activation(level.act_2), _conv(level.conv_2), _conv(level.conv_3)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(n, c_out, h, w) of ``x`` (n, c_in, h, w)."""
         y = self.conv_1(functional.relu_(self.conv_0(self.act_0(x))))
         y += self.proj(x)
         z: Tensor = self.conv_3(functional.relu_(self.conv_2(self.act_2(y))))
@@ -56,6 +59,8 @@ class _Down(nn.Module):
 
 
 class _Up(nn.Module):
+    """A level of the path upwards; see ``cpnet_folding.UpLevel``."""
+
     def __init__(self, level: UpLevel) -> None:
         super().__init__()
         self.upsampled = level.upsampled
@@ -67,6 +72,7 @@ class _Up(nn.Module):
         self.full = nn.ModuleList([_dense(dense) for dense in level.styles])
 
     def forward(self, x: Tensor, skip: Tensor, style: Tensor | None) -> Tensor:
+        """(n, c_out, h, w) of ``skip`` (n, c_out, h, w), the level below ``x`` and the style (n, s), if it has one."""
         from_1, from_2, from_3 = (
             [full(style)[:, :, None, None] for full in self.full] if style is not None else [None] * 3
         )

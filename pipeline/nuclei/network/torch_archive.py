@@ -55,11 +55,22 @@ def _check_sizes(pickled: bytes) -> None:
 
 
 class _TensorUnpickler(pickle.Unpickler):
+    """Makes arrays and collections of a pickle of tensors and calls nothing else.
+
+    Parameters
+    ----------
+    stream
+        The pickle.
+    archive, folder
+        Where its storages are.
+    """
+
     def __init__(self, stream: IO[bytes], archive: zipfile.ZipFile, folder: str) -> None:
         super().__init__(stream)
         self.archive, self.folder = archive, folder
 
     def find_class(self, module: str, name: str) -> Any:
+        """What stands for a name of the pickle; one that is not listed is an ``UnpicklingError``."""
         if module == "torch" and name in STORAGES:
             return np.dtype(STORAGES[name])
         allowed: dict[tuple[str, str], Callable[..., Any]] = {
@@ -72,6 +83,7 @@ class _TensorUnpickler(pickle.Unpickler):
         return allowed[module, name]
 
     def persistent_load(self, pid: Any) -> Array:
+        """Values of a storage, (n,)."""
         _, dtype, key, _, n_values = pid
         return np.frombuffer(self.archive.read(f"{self.folder}data/{key}"), dtype, n_values)
 

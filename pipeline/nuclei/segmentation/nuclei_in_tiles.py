@@ -172,6 +172,7 @@ class _Reading:
         return self.segmenter.at_once(side_px + 2 * self.halo_px, float(self.tiles["mpp"].iloc[0]))
 
     def places(self, blocks: Sequence[Block]) -> list[BlockPlace]:
+        """Where each block lies, and which nuclei its tiles own."""
         return block_places(self.tiles, self.boxes_l0, blocks, halo_px=self.halo_px, slide_mpp=self.slide.mpp)
 
     def read(self, blocks: Sequence[Block]) -> Iterator[tuple[Block, Rgb | None]]:

@@ -116,6 +116,8 @@ def neighbour_sum(h: Tensor, neighbours: Neighbours) -> Tensor:
 
 
 class _Product(Function):
+    """See ``product``; its gradients are ``dots`` and ``transposed_product``."""
+
     @staticmethod
     def forward(ctx: Any, weight: Tensor, h: Tensor, pattern: Pattern) -> Tensor:
         ctx.save_for_backward(weight, h)
@@ -134,6 +136,8 @@ class _Product(Function):
 
 
 class _TransposedProduct(Function):
+    """See ``transposed_product``; its gradients are ``dots`` and ``product``."""
+
     @staticmethod
     def forward(ctx: Any, weight: Tensor, g: Tensor, pattern: Pattern) -> Tensor:
         ctx.save_for_backward(weight, g)
@@ -153,6 +157,8 @@ class _TransposedProduct(Function):
 
 
 class _Dots(Function):
+    """See ``dots``; its gradients are ``product`` and ``transposed_product``."""
+
     @staticmethod
     def forward(ctx: Any, g: Tensor, h: Tensor, pattern: Pattern) -> Tensor:
         ctx.save_for_backward(g, h)
@@ -178,7 +184,7 @@ class _Dots(Function):
 
 
 class _NeighbourSum(Function):
-    """Its transpose is itself, for every edge goes both ways."""
+    """See ``neighbour_sum``; its transpose is itself, for every edge goes both ways."""
 
     @staticmethod
     def forward(ctx: Any, h: Tensor, neighbours: Neighbours) -> Tensor:

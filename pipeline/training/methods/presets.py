@@ -217,7 +217,13 @@ def pooled_spec(spec: MethodSpec) -> MethodSpec:
 
 
 def spec_from_plain(plain: dict[str, object]) -> MethodSpec:
-    """Inverse of ``dataclasses.asdict`` for a ``MethodSpec``."""
+    """Inverse of ``dataclasses.asdict`` for a ``MethodSpec``.
+
+    Raises
+    ------
+    ConfigError
+        If its settings are no mapping.
+    """
     settings = plain["settings"]
     if not isinstance(settings, dict):
         raise ConfigError(f"settings of a stored method: expected a mapping, found {settings!r}.")
