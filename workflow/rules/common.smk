@@ -514,6 +514,14 @@ NUCLEI = f"{OUT}/nuclei/{{slide}}.parquet"
 # Made by build_cell_graphs, for one slide or a batch of them.
 CELL_GRAPHS = f"{OUT}/cell_graphs/{{slide}}.zarr"
 FOLDS = list(planned_folds(labelled_slides(LABELLED), config["splits"]["folds"]))
+# What the report and the panels show.
+SHOWN = {
+    "rows": [row.plain() for row in SLIDES.values()],
+    "config": config,
+    "folds": FOLDS,
+    "computed": COMPUTED,
+    "new_slides": [row.slide_id for row in NEW],
+}
 WEIGHTS = stopping(weights_of, stopping(params, config, "nuclei", NucleiParams))
 WEIGHTS_FILE = [] if WEIGHTS is None else literal(str(WEIGHTS))
 if workflow.is_main_process:

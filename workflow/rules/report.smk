@@ -37,11 +37,7 @@ rule write_report:
         runtime=120,
     params:
         report=section("report"),
-        rows=[row.plain() for row in SLIDES.values()],
-        computed=COMPUTED,
-        new_slides=[row.slide_id for row in NEW],
-        config=config,
-        folds=FOLDS,
+        shown=SHOWN,
         source=source_digest("pipeline.report.write_report"),
     script:
         "../scripts/write_report.py"
@@ -64,11 +60,7 @@ rule write_panels:
         runtime=240,
     params:
         report=section("report"),
-        rows=[row.plain() for row in SLIDES.values()],
-        computed=COMPUTED,
-        new_slides=[row.slide_id for row in NEW],
-        config=config,
-        folds=FOLDS,
+        shown=SHOWN,
         source=source_digest("pipeline.report.write_panels"),
     script:
         "../scripts/write_panels.py"

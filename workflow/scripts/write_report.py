@@ -3,7 +3,6 @@
 import os
 from pathlib import Path
 
-from pipeline.artefacts.sheet import rows_from_plain
 from pipeline.logs import job_log
 from pipeline.report.contents.report_sources import ReportSources
 from pipeline.report.params import ReportParams
@@ -11,14 +10,7 @@ from pipeline.report.write_report import write_report
 
 with job_log(snakemake.log[0]):
     write_report(
-        ReportSources.below(
-            Path(snakemake.output.page).parents[2],
-            rows_from_plain(snakemake.params.rows),
-            snakemake.params.config,
-            folds=snakemake.params.folds,
-            computed=snakemake.params.computed,
-            new_slides=snakemake.params.new_slides,
-        ),
+        ReportSources.below(Path(snakemake.output.page).parents[2], **snakemake.params.shown),
         snakemake.output.page,
         snakemake.output.figures,
         params=ReportParams(**snakemake.params.report),

@@ -1,12 +1,12 @@
 """Where a report finds what it shows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 from pipeline.artefacts.metrics import read_metrics
-from pipeline.artefacts.sheet import SlideRow
+from pipeline.artefacts.sheet import SlideRow, rows_from_plain
 from pipeline.errors import ArtefactError
 
 METRICS_FILE = "metrics.json"
@@ -74,9 +74,9 @@ class ReportSources:
     def below(
         cls,
         outdir: Path,
-        slides: Sequence[SlideRow],
-        config: Mapping[str, Any],
         *,
+        rows: Iterable[Mapping[str, Any]],
+        config: Mapping[str, Any],
         folds: Sequence[int],
         computed: Sequence[str],
         new_slides: Sequence[str],
@@ -87,6 +87,8 @@ class ReportSources:
         ----------
         outdir
             The run's ``outdir``.
+        rows
+            All rows of the sheets, as ``SlideRow.plain`` gives them.
         config
             The whole configuration; names run, methods and seeds.
         computed
@@ -94,6 +96,7 @@ class ReportSources:
         new_slides
             Ids of the slides of the sheet of new slides.
         """
+        slides = rows_from_plain(rows)
         predictions = outdir / f"predictions/{config['run']}.csv"
         is_predicted = bool(new_slides) or any(row.label is None for row in slides)
         return cls(

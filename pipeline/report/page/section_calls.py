@@ -13,6 +13,11 @@ from pipeline.report.page.page_elements import Block, Section, Table, Text, Togg
 WRONG = "wrong"
 """Anchor that shows the slides called wrong alone."""
 
+WHERE_PANELS_ARE = (
+    "The name of a slide leads to its panel: the tissue, its graph and what spoke for the call. They lie in "
+    "panels/ beside this page; where it was sent or made without them its links lead nowhere. "
+)
+
 
 def calls(contents: ReportContents) -> Section:
     """One row a test slide, wrong ones first."""
@@ -61,11 +66,7 @@ def _row(contents: ReportContents, image: ImageOutcome, summaries: Mapping[str, 
 
 def _caption(contents: ReportContents, n_wrong: int) -> str:
     seeds = len(contents.sources.seeds)
-    why = (
-        "The name of a slide leads to its panel: the tissue, its graph and what spoke for the call. "
-        if (contents.sources.has_panels)
-        else ""
-    )
+    why = WHERE_PANELS_ARE if contents.sources.has_panels else ""
     called = "by the mean of its probabilities over seeds" if seeds > 1 else "by its probability"
     return (
         f"Test slides as {contents.reference} calls them {called}, n = {len(contents.images)}; "

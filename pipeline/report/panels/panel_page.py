@@ -13,21 +13,22 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from pipeline.artefacts.json_files import PROVENANCE, write_json
+from pipeline.pages import DRAWING
 from pipeline.report.panels.panel_subjects import PanelSubject
 from pipeline.report.panels.slide_panel import slide_panel
 from pipeline.report.params import ReportParams
 
 TEMPLATES = Path(__file__).resolve().parent / "template"
 PICTURES, SHARED = "_pictures", "_shared"
-SHARED_FILES = ("panel.css", "panel.js", "stage.js", "nuclei.js")
+SHARED_FILES = (DRAWING, *(TEMPLATES / name for name in ("panel.css", "panel.js", "stage.js", "nuclei.js")))
 
 
 def write_shared(folder: Path, record: Mapping[str, Any]) -> None:
     """Write what all panels of ``folder`` load, and how they were made."""
     (folder / PICTURES).mkdir(parents=True)
     (folder / SHARED).mkdir()
-    for name in SHARED_FILES:
-        shutil.copyfile(TEMPLATES / name, folder / SHARED / name)
+    for file in SHARED_FILES:
+        shutil.copyfile(file, folder / SHARED / file.name)
     write_json(folder / SHARED / PROVENANCE, record)
 
 

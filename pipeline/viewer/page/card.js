@@ -1,15 +1,5 @@
 "use strict";
 
-const number = (value, places = 2) => value.toFixed(places).replace("-", "−");
-const signed = (value, places = 2) => (value > 0 ? "+" : "") + number(value, places);
-const plain = (name) => name.replaceAll("_", " ");
-
-function element(tag, properties = {}, ...children) {
-  const made = Object.assign(document.createElement(tag), properties);
-  made.append(...children);
-  return made;
-}
-
 function table(headings, rows) {
   const cells = (tag, texts) => element("tr", {}, ...texts.map((text, i) => element(tag, { className: i ? "number" : "" }, text)));
   return element("table", {}, element("thead", {}, cells("th", headings)), element("tbody", {}, ...rows.map((row) => cells("td", row))));

@@ -1,7 +1,5 @@
 "use strict";
 
-const FOR = [213, 94, 0], AGAINST = [0, 114, 178]; // Okabe and Ito 2008
-const SEQUENTIAL = [[68, 1, 84], [59, 82, 139], [33, 145, 140], [94, 201, 98], [253, 231, 37]]; // viridis
 const DROPPED = ["#e69f00", "#cc79a7", "#56b4e9", "#d55e00", "#009e73", "#7a6a4f", "#b8bcc6"];
 const UNKNOWN = "#8c8c8c";
 const AXIS_COLOURS = Array.from({ length: 90 }, (_, i) => okHue((2 * Math.PI * (i + 0.5)) / 90));
@@ -23,26 +21,8 @@ function axisColour(angle) {
   return AXIS_COLOURS[Math.min(Math.floor(((angle % Math.PI) / Math.PI) * AXIS_COLOURS.length), AXIS_COLOURS.length - 1)];
 }
 
-function blend(stops, share) {
-  const place = Math.min(Math.max(share, 0), 1) * (stops.length - 1);
-  const low = Math.min(Math.floor(place), stops.length - 2);
-  return stops[low].map((part, i) => Math.round(part + (place - low) * (stops[low + 1][i] - part)));
-}
-
 function largest(values) {
   return values.reduce((most, value) => Math.max(most, Math.abs(value || 0)), 0);
-}
-
-// A slight arc: on a grid straight edges run through patches that they do not join.
-function bend([ax, ay], [bx, by]) {
-  return [(ax + bx) / 2 - 0.14 * (by - ay), (ay + by) / 2 + 0.14 * (bx - ax)];
-}
-
-function arc(context, a, b) {
-  context.beginPath();
-  context.moveTo(...a);
-  context.quadraticCurveTo(...bend(a, b), ...b);
-  context.stroke();
 }
 
 // ---- drawing; `at` maps level-0 (x, y) to the canvas, `scale` is canvas px per level-0 px -----------
@@ -56,7 +36,7 @@ function drawTiles(context, tiles, by, { at, scale, inView }) {
     const width = Math.max(side * scale, 1);
     if (values) {
       if (values[i] === null) continue;
-      context.fillStyle = `rgb(${blend(SEQUENTIAL, values[i]).join(" ")} / 0.45)`;
+      context.fillStyle = `rgb(${blend(VIRIDIS, values[i]).join(" ")} / 0.45)`;
       context.fillRect(x, y, width, width);
     } else if (tiles.kept[i]) {
       context.strokeStyle = "rgb(0 114 178 / 0.7)";
@@ -162,17 +142,4 @@ function drawMarked(context, marked, side, corner, middle, { at, scale }) {
     if (marked.nodes.length > 1) arc(context, ...marked.nodes.map((node) => at(...middle(node))));
     for (const node of marked.nodes) context.strokeRect(...at(...corner(node)), width, width);
   }
-}
-
-function distanceToArc(x, y, a, b) {
-  const [cx, cy] = bend(a, b);
-  let nearest = Infinity, [px, py] = a;
-  for (let i = 1; i <= 12; i++) {
-    const t = i / 12, s = 1 - t;
-    const [qx, qy] = [s * s * a[0] + 2 * s * t * cx + t * t * b[0], s * s * a[1] + 2 * s * t * cy + t * t * b[1]];
-    const along = Math.min(Math.max(((x - px) * (qx - px) + (y - py) * (qy - py)) / ((qx - px) ** 2 + (qy - py) ** 2 || 1), 0), 1);
-    nearest = Math.min(nearest, Math.hypot(x - px - along * (qx - px), y - py - along * (qy - py)));
-    [px, py] = [qx, qy];
-  }
-  return nearest;
 }

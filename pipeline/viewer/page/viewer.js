@@ -1,9 +1,7 @@
 "use strict";
 
-const byId = (id) => document.getElementById(id);
 const BLANK = "data:image/gif;base64,R0lGODlhAQABAIAAAP///wAAACH5BAAAAAAALAAAAAABAAEAAAICRAEAOw==";
 const WAIT_MS = 120; // after a movement, before regions are asked for
-const NEAR_PX = 7;
 const FIRST_EDGES = 40; // drawn before the slider is moved; many more hide the tissue
 
 const state = { slides: [], slide: null, url: "", tiles: null, model: null, graph: null, evidence: null, hovered: null, kept: null, region: {} };
@@ -69,7 +67,7 @@ function draw() {
   if (pairs && byId("edges").checked) drawPairs(context, pairs, state.graph.weight[0], edgeEvidence(), middle, shown);
   const marked = state.hovered || state.kept;
   if (marked && patches) drawMarked(context, marked, patches.side, corner, middle, shown);
-  drawScaleBar(shown);
+  drawScaleBar(shown.umPerPx);
 }
 
 function edgeEvidence() {
@@ -79,23 +77,13 @@ function edgeEvidence() {
 function patchColour(node) {
   const by = byId("patches").value;
   if (by === "joined" ? !state.graph : !state.evidence) return null; // not here yet
-  if (by === "joined") return `rgb(${blend(SEQUENTIAL, state.graph.strength[node] / (state.graph.most || 1)).join(" ")})`;
+  if (by === "joined") return `rgb(${blend(VIRIDIS, state.graph.strength[node] / (state.graph.most || 1)).join(" ")})`;
   const value = state.evidence.node[by][node], share = Math.sqrt(Math.abs(value) / (state.evidence.most[by] || 1));
   return `rgb(${(value > 0 ? FOR : AGAINST).join(" ")} / ${0.05 + 0.95 * share})`;
 }
 
 function nucleusColour(nuclei, i) {
   return byId("nuclei").value === "type" ? state.slide.types[nuclei.type[i]] || UNKNOWN : axisColour(nuclei.axis[i]);
-}
-
-function drawScaleBar({ umPerPx }) {
-  const bar = byId("scalebar");
-  bar.hidden = !state.slide.mpp;
-  if (bar.hidden) return;
-  const longest = 150 * umPerPx, decade = 10 ** Math.floor(Math.log10(longest));
-  const length = [5, 2, 1].map((step) => step * decade).find((um) => um <= longest);
-  bar.style.width = `${length / umPerPx}px`;
-  bar.firstElementChild.textContent = length >= 1000 ? `${length / 1000} mm` : `${Number(length.toPrecision(2))} µm`;
 }
 
 // ---- regions ----------------------------------------------------------------------------------------------
@@ -251,7 +239,7 @@ function showVerdict(model) {
 function showLegends() {
   const by = byId("patches").value, tiles = byId("tiles").value, nuclei = byId("nuclei").value;
   const signedColour = (share) => `rgb(${blend([AGAINST, [246, 246, 246], FOR], share).join(" ")})`;
-  const scale = (share) => `rgb(${blend(SEQUENTIAL, share).join(" ")})`;
+  const scale = (share) => `rgb(${blend(VIRIDIS, share).join(" ")})`;
   byId("patch-legend").replaceChildren(...(by === "off" ? [] : by === "joined" ? [strip(scale, "0", number(state.graph.most))]
     : [strip(signedColour, `against ${number(state.evidence.most[by])}`, `for ${number(state.evidence.most[by])}`)]));
   byId("tile-legend").replaceChildren(...(tiles === "off" ? [] : tiles !== "kept" ? [strip(scale, "0", "1")]

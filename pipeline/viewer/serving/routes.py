@@ -16,6 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 
+from pipeline.pages import DRAWING
 from pipeline.viewer.layers.spatial_index import Box
 from pipeline.viewer.results.results_folder import ResultsFolder
 from pipeline.viewer.serving.opened_slide import OpenedSlide
@@ -25,12 +26,13 @@ PAGE_FILES: Mapping[str, str] = {
     "index.html": "text/html; charset=utf-8",
     "viewer.css": "text/css; charset=utf-8",
     "viewer.js": "text/javascript; charset=utf-8",
+    "drawing.js": "text/javascript; charset=utf-8",
     "layers.js": "text/javascript; charset=utf-8",
     "card.js": "text/javascript; charset=utf-8",
     "openseadragon.min.js": "text/javascript; charset=utf-8",
     "OPENSEADRAGON-LICENSE.txt": "text/plain; charset=utf-8",
 }
-"""Files of the page and their types; nothing else of the folder is sent."""
+"""Files of the page and their types; nothing else is sent."""
 
 SLIDES_OPEN = 4
 """Slides kept open, each with its index of nuclei."""
@@ -133,7 +135,8 @@ class Routes:
     def _page(self, query: Mapping[str, str], name: str) -> Answer:
         if name not in PAGE_FILES:
             raise NotFoundError(name)
-        return Answer((PAGE / name).read_bytes(), PAGE_FILES[name])
+        file = DRAWING if name == DRAWING.name else PAGE / name
+        return Answer(file.read_bytes(), PAGE_FILES[name])
 
     def _slides(self, query: Mapping[str, str]) -> Answer:
         models = self._results.models

@@ -7,8 +7,8 @@ CONFIG = {"run": "main", "methods": ["default"], "seeds": [0, 1]}
 
 
 def below(labels: dict[str, str | None], new: tuple[str, ...] = ()) -> ReportSources:
-    rows = [SlideRow(slide_id, label=label) for slide_id, label in labels.items()]
-    return ReportSources.below(Path("out"), rows, CONFIG, folds=[0, 1, 2], computed=["a"], new_slides=new)
+    rows = [SlideRow(slide_id, label=label).plain() for slide_id, label in labels.items()]
+    return ReportSources.below(Path("out"), rows=rows, config=CONFIG, folds=[0, 1, 2], computed=["a"], new_slides=new)
 
 
 def test_every_file_lies_where_its_rule_writes_it() -> None:

@@ -33,6 +33,7 @@ def test_slides_lead_to_their_panels_where_there_are_any(standard: ReportContent
     slide = without.rows[0][0]
     assert linked.rows[0][0].startswith(f'<a href="panels/{slide}.html"')
     assert "leads to its panel" in linked.caption
+    assert "panels/ beside this page" in linked.caption
 
 
 def test_a_cohort_called_right_says_so(standard: ReportContents) -> None:

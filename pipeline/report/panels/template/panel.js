@@ -1,28 +1,16 @@
 "use strict";
 
 const content = JSON.parse(document.getElementById("content").textContent);
-const byId = (id) => document.getElementById(id);
 const ARRAYS = { u1: Uint8Array, i1: Int8Array, u2: Uint16Array, i2: Int16Array, u4: Uint32Array };
 const SHARE = 65535;
 const UNDEFINED = -128; // see packed.py
-const FOR = [213, 94, 0], AGAINST = [0, 114, 178]; // Okabe and Ito 2008
-const STRENGTH = [[68, 1, 84], [59, 82, 139], [33, 145, 140], [94, 201, 98], [253, 231, 37]]; // viridis
 const TRUE_EDGE = "#009e73";
-const NEAR_PX = 7;
 
 function unpack(packed) {
   const bytes = Uint8Array.from(atob(packed.data), (letter) => letter.charCodeAt(0));
   return new ARRAYS[packed.type](bytes.buffer); // little-endian, as every browser is
 }
 
-function element(tag, properties = {}, ...children) {
-  const made = Object.assign(document.createElement(tag), properties);
-  made.append(...children);
-  return made;
-}
-
-const number = (value, places = 2) => value.toFixed(places).replace("-", "−");
-const signed = (value, places = 2) => (value > 0 ? "+" : "") + number(value, places);
 const counted = (n, one, many = one + "s") => `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
 
 // ---- what the page carries, unpacked --------------------------------------------------------
@@ -92,19 +80,13 @@ function shownPairs() {
 
 // ---- colours ------------------------------------------------------------------------------------
 
-function blend(stops, share) {
-  const place = Math.min(Math.max(share, 0), 1) * (stops.length - 1);
-  const low = Math.min(Math.floor(place), stops.length - 2);
-  return stops[low].map((part, i) => Math.round(part + (place - low) * (stops[low + 1][i] - part)));
-}
-
 // Colour and opacity of a patch, or null.
 function patchColour(node) {
   const { view, colour } = state;
   if (!view || colour === "none") return null;
   if (colour === "joined") {
     const share = view.strength[node] / (maximum(view.strength) || 1);
-    return `rgb(${blend(STRENGTH, share).join(" ")} / 0.5)`;
+    return `rgb(${blend(VIRIDIS, share).join(" ")} / 0.5)`;
   }
   const value = evidenceOf(view, node, Number(colour));
   const share = Math.abs(value) / (largestEvidence(view, Number(colour)) || 1);
@@ -139,18 +121,8 @@ function onCanvas([x, y]) {
   return [x * stage.scale + stage.left, y * stage.scale + stage.top];
 }
 
-// A slight arc: on a grid straight edges run through patches that they do not join.
-function bend([ax, ay], [bx, by]) {
-  return [(ax + bx) / 2 - 0.14 * (by - ay), (ay + by) / 2 + 0.14 * (bx - ax)];
-}
-
-function arc(context, pair) {
-  const [a, b] = [onCanvas(centre(pair[0])), onCanvas(centre(pair[1]))];
-  const [x, y] = bend(a, b);
-  context.beginPath();
-  context.moveTo(...a);
-  context.quadraticCurveTo(x, y, ...b);
-  context.stroke();
+function ends(pair) {
+  return pair.map((node) => onCanvas(centre(node)));
 }
 
 function draw(context) {
@@ -171,7 +143,7 @@ function draw(context) {
   if (trueEdges && byId("true").checked) drawTrue(context);
   drawEdges(context, dark && !tissue);
   drawMarked(context);
-  drawScaleBar();
+  drawScaleBar(field.mpp / stage.scale);
 }
 
 function drawPatches(context) {
@@ -212,7 +184,7 @@ function drawTrue(context) {
   context.globalAlpha = 0.5;
   context.lineWidth = 1.5;
   context.setLineDash([5, 4]);
-  for (const pair of trueEdges) arc(context, pair);
+  for (const pair of trueEdges) arc(context, ...ends(pair));
   context.setLineDash([]);
   context.globalAlpha = 1;
 }
@@ -224,7 +196,7 @@ function drawEdges(context, light) {
     const share = weight[i] / (weight[0] || 1);
     context.strokeStyle = edgeColour(i) || `rgb(${ink} / ${0.15 + 0.8 * share})`;
     context.lineWidth = 0.6 + 3 * share;
-    arc(context, pairs[i]);
+    arc(context, ...ends(pairs[i]));
   }
 }
 
@@ -243,7 +215,7 @@ function drawMarked(context) {
   for (const [width, colour] of [[6, "#ffffff"], [3, "#111827"]]) {
     context.lineWidth = width;
     context.strokeStyle = colour;
-    if (marked.pair) arc(context, marked.pair);
+    if (marked.pair) arc(context, ...ends(marked.pair));
     for (const node of marked.pair || [marked.node]) {
       const [x, y] = onCanvas(corners[node]);
       context.strokeRect(x, y, side, side);
@@ -251,38 +223,13 @@ function drawMarked(context) {
   }
 }
 
-function drawScaleBar() {
-  const bar = byId("scalebar");
-  bar.hidden = !field.mpp;
-  if (!field.mpp) return;
-  const umPerPx = field.mpp / stage.scale;
-  const longest = 150 * umPerPx, decade = 10 ** Math.floor(Math.log10(longest));
-  const length = [5, 2, 1].map((step) => step * decade).find((um) => um <= longest);
-  bar.style.width = `${length / umPerPx}px`;
-  bar.firstElementChild.textContent = length >= 1000 ? `${length / 1000} mm` : `${Number(length.toPrecision(2))} µm`;
-}
-
 // ---- pointing -----------------------------------------------------------------------------------
-
-function distanceToArc(x, y, pair) {
-  const [a, b] = [onCanvas(centre(pair[0])), onCanvas(centre(pair[1]))];
-  const [cx, cy] = bend(a, b);
-  let nearest = Infinity, [px, py] = a;
-  for (let i = 1; i <= 12; i++) {
-    const t = i / 12, s = 1 - t;
-    const [qx, qy] = [s * s * a[0] + 2 * s * t * cx + t * t * b[0], s * s * a[1] + 2 * s * t * cy + t * t * b[1]];
-    const along = Math.min(Math.max(((x - px) * (qx - px) + (y - py) * (qy - py)) / ((qx - px) ** 2 + (qy - py) ** 2 || 1), 0), 1);
-    nearest = Math.min(nearest, Math.hypot(x - px - along * (qx - px), y - py - along * (qy - py)));
-    [px, py] = [qx, qy];
-  }
-  return nearest;
-}
 
 function found(x, y) {
   if (Number.isNaN(x)) return null;
   let best = null, nearest = NEAR_PX;
   for (let i = 0; i < shownPairs(); i++) {
-    const distance = distanceToArc(x, y, state.view.pairs[i]);
+    const distance = distanceToArc(x, y, ...ends(state.view.pairs[i]));
     if (distance < nearest) [best, nearest] = [{ pair: state.view.pairs[i], rank: i }, distance];
   }
   if (best) return best;
@@ -356,7 +303,7 @@ function featureRows(score, text, n = 6) {
 }
 
 function featureRow(name, text) {
-  return element("tr", {}, element("td", {}, name.replaceAll("_", " ")), element("td", { className: "number" }, text));
+  return element("tr", {}, element("td", {}, plain(name)), element("td", { className: "number" }, text));
 }
 
 function table(headings, rows) {
@@ -488,7 +435,7 @@ function bar(stops, low, high, title) {
 function showLegend() {
   const { view, colour } = state, parts = [];
   if (colour === "joined") {
-    parts.push(bar(STRENGTH.map((rgb) => `rgb(${rgb})`), "0", number(maximum(view.strength)), "summed weight of a patch's edges"));
+    parts.push(bar(VIRIDIS.map((rgb) => `rgb(${rgb})`), "0", number(maximum(view.strength)), "summed weight of a patch's edges"));
   } else if (colour !== "none") {
     const most = largestEvidence(view, Number(colour)), name = view.evidence.classes[Number(colour)];
     parts.push(bar([`rgb(${AGAINST})`, "#f6f6f6", `rgb(${FOR})`], `against ${number(most)}`, `for ${number(most)}`, `log-odds of ${name} that go with the patch`));
