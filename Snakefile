@@ -2,6 +2,7 @@
 #   slides.csv -> tile_slide -> segment_nuclei -> build_cell_graphs -> cache_features
 #              -> split_cohort -> train_fold -> evaluate, explain_fold, interpret -> write_report
 # Named targets stand at the end; `snakemake --list` prints them.
+# Priority 2: long jobs for which others wait at the end; 1: what leads to a model; 0: what fills the gaps.
 
 from snakemake.utils import min_version
 

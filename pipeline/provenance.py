@@ -132,6 +132,12 @@ def file_digest(path: str | Path) -> str:
 
 def package_versions() -> dict[str, str]:
     """Versions of the installed packages that can change a result, by name."""
+    return dict(_installed_versions())
+
+
+@cache
+def _installed_versions() -> Mapping[str, str]:
+    """Looked up once in a process: it takes as long as tiling half a small image, and batches ask for every image."""
     versions = {}
     for name in RECORDED_PACKAGES:
         try:

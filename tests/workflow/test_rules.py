@@ -62,6 +62,14 @@ def test_each_rule_has_every_directive_once(rule):
     assert len(found) == len(set(found))
 
 
+def test_long_jobs_start_first_and_exports_fill_the_gaps():
+    of = {
+        rule: int((re.findall(r"^    priority: (\d)$", body, flags=re.MULTILINE) or ["0"])[0])
+        for rule, body in WORK.items()
+    }
+    assert of["train_final"] == of["explain_fold"] > of["train_fold"] == of["segment_nuclei"] > of["export_geojson"]
+
+
 @pytest.mark.parametrize("rule", RULES)
 def test_each_rule_names_its_log_benchmark_script_and_resources_after_itself(rule):
     body = WORK[rule]

@@ -10,6 +10,7 @@ rule build_cell_graphs:
         f"{OUT}/benchmarks/build_cell_graphs/{{slide}}.tsv"
     wildcard_constraints:
         slide=ALONE,
+    priority: 1
     group:
         "slide"
     conda:

@@ -422,7 +422,8 @@ def deleting_folders(delete_output):
 
 
 def take_resources(name, stage, slides):
-    """Give a batch the threads and resources of its stage's rule, with what the user says of them; but little time."""
+    """Give a batch what its stage's rule and the user say of priority, threads and resources; but little time."""
+    workflow.get_rule(name).priority = workflow.get_rule(stage).priority
     taken = workflow.get_rule(stage).resources
     resources = type(taken)(dict(taken))
     if "runtime" not in workflow.resource_settings.overwrite_resources.get(stage, ()):

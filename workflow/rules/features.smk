@@ -15,6 +15,7 @@ rule cache_features:
         f"{OUT}/benchmarks/cache_features/{{slide}}.tsv"
     wildcard_constraints:
         slide=ALONE,
+    priority: 1
     group:
         "slide"
     conda:

@@ -14,6 +14,7 @@ rule segment_nuclei:
         f"{OUT}/benchmarks/segment_nuclei/{{slide}}.tsv"
     wildcard_constraints:
         slide=ALONE,
+    priority: 1
     conda:
         environment("nuclei")
     threads: cores_of_job(config["nuclei"]["threads"], card=bool(GPUS and WEIGHTS))

@@ -19,6 +19,7 @@ rule tile_slide:
         f"{OUT}/benchmarks/tile_slide/{{slide}}.tsv"
     wildcard_constraints:
         slide=ALONE,
+    priority: 1
     conda:
         "../../envs/tiling.yaml"
     threads: 1

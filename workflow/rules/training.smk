@@ -43,6 +43,7 @@ rule train_fold:
         f"{OUT}/logs/train_fold/{RUN}/{{method}}/seed_{{seed}}/fold_{{fold}}.log",
     benchmark:
         f"{OUT}/benchmarks/train_fold/{RUN}/{{method}}/seed_{{seed}}/fold_{{fold}}.tsv"
+    priority: 1
     conda:
         environment("training")
     threads: config["training"]["threads"]
@@ -74,6 +75,7 @@ rule explain_fold:
         f"{OUT}/logs/explain_fold/{RUN}/{{method}}/seed_{{seed}}/fold_{{fold}}.log",
     benchmark:
         f"{OUT}/benchmarks/explain_fold/{RUN}/{{method}}/seed_{{seed}}/fold_{{fold}}.tsv"
+    priority: 2
     conda:
         environment("training")
     threads: config["training"]["threads"]
@@ -145,6 +147,7 @@ rule train_final:
         f"{OUT}/logs/train_final/{RUN}/{{method}}.log",
     benchmark:
         f"{OUT}/benchmarks/train_final/{RUN}/{{method}}.tsv"
+    priority: 2
     conda:
         environment("training")
     threads: config["training"]["threads"]

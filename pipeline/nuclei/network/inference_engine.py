@@ -5,7 +5,7 @@ Frame: network pixels, arrays (row, col).
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -23,6 +23,7 @@ from pipeline.nuclei.network.resizing import Size, rescaled_size, resized, resiz
 from pipeline.nuclei.network.weights import Weights, load_weights
 from pipeline.nuclei.params import PROCESSOR_BATCH, NucleiParams, cores_of_job
 from pipeline.nuclei.stain.stain_channels import StainScale, network_input
+from pipeline.provenance import file_digest
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -138,4 +139,13 @@ def cpnet_segmenter(weights: Weights, params: NucleiParams, device: DeviceName) 
 
 def open_cpnet(path: Path, params: NucleiParams, *, device: str) -> "CpnetSegmenter | DeviceSegmenter":
     """``cpnet_segmenter`` with the weights file at ``path``; on a processor it sets torch's threads."""
-    return cpnet_segmenter(load_weights(path), params, device_name(device))
+    name = device_name(device)
+    if name == "cpu":
+        return _processor_segmenter(path, file_digest(path), params)
+    return cpnet_segmenter(load_weights(path), params, name)
+
+
+@lru_cache(maxsize=1)
+def _processor_segmenter(path: Path, digest: str, params: NucleiParams) -> CpnetSegmenter:
+    """Kept for the next image of a batch: reading, checking and compiling a network takes a sixth of a small image."""
+    return CpnetSegmenter(load_weights(path), params)
