@@ -9,19 +9,19 @@ steps only, over all weights.  A ``metric`` generator is pre-trained without lab
 (``pretraining``), whatever the levels.
 """
 
-import copy
 import math
 import time
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from pipeline.errors import CohortError, DivergenceError
 from pipeline.logs import get_logger
 from pipeline.training.classifiers.image_classifier import ImageClassifier
 from pipeline.training.fitting.captured_steps import CapturedSteps, recorder_for
+from pipeline.training.fitting.epoch_records import BestIterate, EpochRecord, Tally
 from pipeline.training.fitting.inference import Evaluation, Judged, judge_images, on_host
 from pipeline.training.fitting.pretraining import pretrain
 from pipeline.training.fitting.steps import (
@@ -44,9 +44,6 @@ from pipeline.training.methods.presets import MethodSpec
 
 LOG_EVERY_EPOCHS = 10
 
-LEAST_GAIN = 1e-4
-"""Least fall of the loss on ``select`` that counts as better, in nats."""
-
 LEAST_PATIENCE_STEPS = 400
 """Steps of the classifier without a better loss on ``select`` before a training stops; few images make short epochs."""
 
@@ -54,84 +51,6 @@ NOT_KEPT = UnfinishedFit(None, {})
 """No state on disk."""
 
 log = get_logger("training")
-
-
-@dataclass(frozen=True)
-class EpochRecord:
-    """One row of ``history.csv``; NaN where a level or role is absent.
-
-    Attributes
-    ----------
-    epoch
-        Counted from 0.
-    lower_loss, lower_accuracy, upper_loss, upper_accuracy
-        Means over the epoch's training steps, with dropout and noise.
-    select_loss, select_accuracy
-        After the epoch, in evaluation mode.
-    tau
-        Temperature of the relaxation.
-    mean_degree
-        Effective number of neighbours of a patch (``Adjacency.effective_degree``), mean over
-        the ``select`` images, or over ``structure`` or ``train`` where the former are absent.
-    selected
-        Whether the weights after this epoch are the ones kept.
-    model, stage
-        Which of several graph models, and whether it was ``search``ed or ``refit``; 0 and
-        ``fit`` where one network is trained once.
-    """
-
-    epoch: int
-    lower_loss: float = math.nan
-    lower_accuracy: float = math.nan
-    upper_loss: float = math.nan
-    upper_accuracy: float = math.nan
-    select_loss: float = math.nan
-    select_accuracy: float = math.nan
-    tau: float = math.nan
-    mean_degree: float = math.nan
-    selected: bool = False
-    model: int = 0
-    stage: str = "fit"
-
-
-@dataclass
-class Tally:
-    """Sums of one level over an epoch; kept on the device, so that no step waits for another.
-
-    Attributes
-    ----------
-    sums
-        Of the losses and of the right answers, float64 (2,).
-    images
-        How many the epoch has.
-    """
-
-    sums: Tensor
-    images: int = 0
-
-    def add(self, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
-        """Count a batch with its mean loss."""
-        right = (logits.detach().argmax(dim=-1) == labels).sum()
-        self.sums += torch.stack([loss.detach().double() * len(labels), right.double()])
-
-    def means(self, sums: Tensor) -> tuple[float, float]:
-        """Loss and accuracy over all images, from ``sums`` on the host; NaN without any."""
-        loss, right = sums.tolist()
-        return (loss / self.images, right / self.images) if self.images else (math.nan, math.nan)
-
-
-@dataclass
-class BestIterate:
-    """The best iterate so far by loss on the ``select`` images."""
-
-    loss: float = math.inf
-    epoch: int = -1
-    state: dict[str, Tensor] = field(default_factory=dict)
-
-    def offer(self, loss: float, epoch: int, model: nn.Module) -> None:
-        """Take the weights of ``model`` if their loss is less by more than ``LEAST_GAIN``."""
-        if loss < self.loss - LEAST_GAIN:
-            self.loss, self.epoch, self.state = loss, epoch, copy.deepcopy(model.state_dict())
 
 
 @dataclass
@@ -144,7 +63,7 @@ class _Run:
     device: torch.device
     best: BestIterate = field(default_factory=BestIterate)
     history: list[EpochRecord] = field(default_factory=list)
-    select_logits: list[Tensor] = field(default_factory=list)
+    select_logits: list[Tensor] | None = None
     captured: CapturedSteps | None = None
 
     def __post_init__(self) -> None:
@@ -162,7 +81,7 @@ class _Run:
             "random_cuda": torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None,
             "best": vars(self.best),
             "history": [asdict(record) for record in self.history],
-            "select_logits": self.select_logits,
+            "select_logits": self.select_logits or [],
         }
 
     def go_on_from(self, state: State) -> None:
@@ -176,7 +95,8 @@ class _Run:
             torch.cuda.set_rng_state(state["random_cuda"].cpu(), self.device)
         self.best = BestIterate(**state["best"])
         self.history = [EpochRecord(**record) for record in state["history"]]
-        self.select_logits[:] = [logits.cpu() for logits in state["select_logits"]]
+        if self.select_logits is not None:
+            self.select_logits[:] = [logits.cpu() for logits in state["select_logits"]]
 
 
 def fit(
@@ -213,36 +133,19 @@ def fit(
     """
     spec, settings = objective.spec, objective.spec.settings
     _check_levels(images, spec)
-    order, device = torch.Generator().manual_seed(order_seed), objective.class_weight.device
-    recorder = recorder_for(spec, objective.fitting, images.fitting, device)
-    run = _Run(model, make_optimisers(model, spec, capturable=recorder is not None), order, device)
-    if recorder is not None and isinstance(images.fitting, ImageTable):
-        run.captured = CapturedSteps(images.fitting, partial(_take, run, objective), recorder)
-    run.select_logits = [] if select_logits is None else select_logits
-    state = unfinished.read(run.device)
-    if state is None:
-        some = images.drawn(settings.patches_per_epoch, order_seed, "pre-training")
-        train, structure = tabled(some.train), tabled(some.structure)
-        pretrain(model.generator, train, structure, settings, order_seed=order_seed)
-        unfinished.offer(run.state)
-    else:
-        run.go_on_from(state)
-        log.info("%s: goes on after %d epochs", spec.name, len(run.history))
+    run = _started(model, images, objective, order_seed, select_logits)
+    _go_on_or_pretrain(run, images, objective, order_seed, unfinished)
     selects = bool(images.select) and settings.patience > 0
     patience = patience_in_epochs(images, spec)
     started = time.perf_counter()
     for epoch in range(len(run.history), settings.epochs):
         model.generator.start_epoch(epoch)
         _epoch(run, images.drawn(settings.patches_per_epoch, order_seed, epoch), objective)
-        means, held_out = _waited_for(run.tallies, judge_images(model, images.judging))
-        run.history.append(_record(epoch, model.generator.tau, means, held_out, selects=bool(images.select)))
-        if images.select and select_logits is not None:
-            run.select_logits.append(held_out.logits)
-        _check_finite(run.history[-1], has_select=bool(images.select))
+        row = _judged(run, images, epoch)
         if selects:
-            run.best.offer(run.history[-1].select_loss, epoch, model)
+            run.best.offer(row.select_loss, epoch, model)
         if epoch % LOG_EVERY_EPOCHS == 0:
-            log.info("%s: %s, %.1f s", spec.name, _summary(run.history[-1]), time.perf_counter() - started)
+            log.info("%s: %s, %.1f s", spec.name, _summary(row), time.perf_counter() - started)
         if selects and epoch - run.best.epoch >= patience:
             break
         unfinished.offer(run.state)
@@ -260,6 +163,39 @@ def patience_in_epochs(images: TrainingImages, spec: MethodSpec) -> int:
     n_images = len(images.train) + (len(images.structure) if spec.levels == "one" else 0)
     steps = math.ceil(n_images / spec.settings.batch_size)
     return max(spec.settings.patience, math.ceil(LEAST_PATIENCE_STEPS / steps))
+
+
+def _started(
+    model: ImageClassifier,
+    images: TrainingImages,
+    objective: Objective,
+    order_seed: int,
+    select_logits: list[Tensor] | None,
+) -> _Run:
+    """A run before its first epoch, whose steps are recorded where they can be."""
+    spec, device = objective.spec, objective.class_weight.device
+    recorder = recorder_for(spec, objective.fitting, images.fitting, device)
+    optimisers = make_optimisers(model, spec, capturable=recorder is not None)
+    order = torch.Generator().manual_seed(order_seed)
+    run = _Run(model, optimisers, order, device, select_logits=select_logits)
+    if recorder is not None and isinstance(images.fitting, ImageTable):
+        run.captured = CapturedSteps(images.fitting, partial(_take, run, objective), recorder)
+    return run
+
+
+def _go_on_or_pretrain(
+    run: _Run, images: TrainingImages, objective: Objective, order_seed: int, unfinished: Resumable
+) -> None:
+    """Go on where an unfinished training stood; else pre-train the generator."""
+    spec, settings = objective.spec, objective.spec.settings
+    state = unfinished.read(run.device)
+    if state is not None:
+        run.go_on_from(state)
+        log.info("%s: goes on after %d epochs", spec.name, len(run.history))
+        return
+    some = images.drawn(settings.patches_per_epoch, order_seed, "pre-training")
+    pretrain(run.model.generator, tabled(some.train), tabled(some.structure), settings, order_seed=order_seed)
+    unfinished.offer(run.state)
 
 
 def _epoch(run: _Run, images: TrainingImages, objective: Objective) -> None:
@@ -288,6 +224,24 @@ def _take(run: _Run, objective: Objective, level: Level, batch: ImageBatch) -> N
         loss, logits = level_loss(run.model, batch, level, objective)
     descend(run.optimisers[level], loss, objective.spec.settings.gradient_clip)
     run.tallies[level].add(loss, logits, batch.labels)
+
+
+def _judged(run: _Run, images: TrainingImages, epoch: int) -> EpochRecord:
+    """Evaluate the model after an epoch and add its row to the history, and its logits where they are asked for.
+
+    Raises
+    ------
+    DivergenceError
+        If the loss is no longer finite.
+    """
+    has_select = bool(images.select)
+    means, held_out = _waited_for(run.tallies, judge_images(run.model, images.judging))
+    row = _record(epoch, run.model.generator.tau, means, held_out, selects=has_select)
+    run.history.append(row)
+    if has_select and run.select_logits is not None:
+        run.select_logits.append(held_out.logits)
+    _check_finite(row, has_select=has_select)
+    return row
 
 
 def _waited_for(tallies: dict[Level, Tally], judged: Judged) -> tuple[dict[Level, tuple[float, float]], Evaluation]:

@@ -33,7 +33,7 @@ from pipeline.training.classifiers.pooled_linear import PooledLinear
 from pipeline.training.classifiers.pooled_path import PooledPath, mean_opinion
 from pipeline.training.classifiers.relational_gcn import RelationalGCN
 from pipeline.training.fitting.best_pooled_linear import best_pooled_linear
-from pipeline.training.fitting.bilevel import EpochRecord
+from pipeline.training.fitting.epoch_records import EpochRecord
 from pipeline.training.fitting.fitting_task import FittingTask
 from pipeline.training.fitting.graph_gate import GraphGate, HeldOut, judge, refuses
 from pipeline.training.fitting.held_out_parts import held_out_parts

@@ -18,11 +18,12 @@ from pipeline.training.cohort.node_scaler import NodeScaler
 from pipeline.training.cohort.roles import slides_with_roles
 from pipeline.training.fitting.applicability import check_applicable
 from pipeline.training.fitting.best_pooled_linear import best_pooled_linear
-from pipeline.training.fitting.bilevel import NOT_KEPT, EpochRecord, fit
+from pipeline.training.fitting.bilevel import NOT_KEPT, fit
 from pipeline.training.fitting.calibration import fit_temperature
 from pipeline.training.fitting.captured_steps import say_if_not_recorded
 from pipeline.training.fitting.checkpoint import TrainedModel
 from pipeline.training.fitting.cross_fitting import POOLED_FOLDS, cross_fit
+from pipeline.training.fitting.epoch_records import EpochRecord
 from pipeline.training.fitting.fitting_task import FittingTask
 from pipeline.training.fitting.graph_gate import GraphGate
 from pipeline.training.fitting.inference import ImageNetwork, predict_logits

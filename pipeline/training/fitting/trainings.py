@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from pipeline.training.classifiers.image_classifier import ImageClassifier
-from pipeline.training.fitting.bilevel import EpochRecord, fit
+from pipeline.training.fitting.bilevel import fit
+from pipeline.training.fitting.epoch_records import EpochRecord
 from pipeline.training.fitting.steps import Objective, TrainingImages
 from pipeline.training.fitting.unfinished import State, UnfinishedFit
 

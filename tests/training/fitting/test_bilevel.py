@@ -5,15 +5,13 @@ import pytest
 import torch
 
 from pipeline.errors import CohortError
-from pipeline.training.fitting.bilevel import LEAST_GAIN, BestIterate, Tally, fit, patience_in_epochs
+from pipeline.training.fitting.bilevel import fit, patience_in_epochs
 from pipeline.training.fitting.inference import evaluate_images
 from pipeline.training.fitting.steps import Objective
 from pipeline.training.graphs.image_batches import NodeImage
 from pipeline.training.methods.presets import METHODS
 from pipeline.training.params import Settings
 from tests.training.fitting.small_models import EVEN, small
-
-FAST = replace(METHODS["default"].settings, epochs=3, hidden=8, heads=2, projection=4, batch_size=4)
 
 
 def test_the_epoch_with_the_least_select_loss_is_put_back(roles):
@@ -66,29 +64,6 @@ def test_a_loss_on_select_that_is_no_number_is_an_error(roles):
     broken = NodeImage(torch.full((3, 5), math.nan), torch.zeros(3, 2), 0)
     with pytest.raises(CohortError, match="the loss is nan after epoch 0"):
         fit(model, replace(roles, select=[broken]), Objective(spec, EVEN), order_seed=0)
-
-
-def test_means_over_an_epoch_weigh_batches_by_their_images():
-    tally = Tally(torch.zeros(2, dtype=torch.float64))
-    assert all(math.isnan(value) for value in tally.means(tally.sums))
-    tally.images = 4
-    tally.add(torch.tensor(1.0), torch.tensor([[2.0, 0], [2, 0], [2, 0]]), torch.tensor([0, 0, 1]))
-    tally.add(torch.tensor(5.0), torch.tensor([[0.0, 1]]), torch.tensor([1]))
-    assert tally.means(tally.sums) == (2, 0.75)
-
-
-def test_a_better_iterate_must_be_better_by_more_than_the_least_gain():
-    best, model = BestIterate(), torch.nn.Linear(1, 1)
-    best.offer(1.0, 0, model)
-    kept = model.weight.clone()
-    with torch.no_grad():
-        model.weight.add_(1)
-    best.offer(1.0 - LEAST_GAIN / 2, 1, model)
-    assert (best.epoch, best.loss) == (0, 1)
-    assert torch.equal(best.state["weight"], kept)
-    best.offer(1.0 - 2 * LEAST_GAIN, 2, model)
-    assert best.epoch == 2
-    assert torch.equal(best.state["weight"], kept + 1)
 
 
 def test_the_effective_degree_of_a_fixed_graph_is_its_degree(random_images):

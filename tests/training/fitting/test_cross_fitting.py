@@ -6,8 +6,9 @@ import torch
 
 from pipeline.errors import CohortError
 from pipeline.training.cohort.seeds import Seeds
-from pipeline.training.fitting.bilevel import NOT_KEPT, EpochRecord
+from pipeline.training.fitting.bilevel import NOT_KEPT
 from pipeline.training.fitting.cross_fitting import cross_fit, stopped_by_others
+from pipeline.training.fitting.epoch_records import EpochRecord
 from pipeline.training.fitting.fitting_task import FittingTask
 from pipeline.training.fitting.steps import TrainingImages
 from pipeline.training.graphs.image_batches import NodeImage

@@ -9,6 +9,7 @@ import torch
 
 from pipeline.training.fitting import bilevel
 from pipeline.training.fitting.bilevel import fit
+from pipeline.training.fitting.epoch_records import Tally
 from pipeline.training.fitting.inference import judge_images
 from pipeline.training.fitting.steps import (
     Objective,
@@ -111,7 +112,7 @@ def launches_of_a_step(method, images, n_images):
             with Watched() as watched:
                 loss, logits = level_loss(model, batch, level, objective)
                 descend(optimisers[level], loss, spec.settings.gradient_clip)
-                bilevel.Tally(sums[0]).add(loss, logits, batch.labels)
+                Tally(sums[0]).add(loss, logits, batch.labels)
             launches.append(watched.launches)
     return max(launches)
 
