@@ -130,6 +130,21 @@ def cache_features(
     upstream = _read(artefacts)
     if "cell_types" in params.blocks:
         check_types(upstream.nuclei.frame, params.cell_types, artefacts.nuclei)
+    store = _computed(artefacts.slide_id, upstream, params, source)
+    if artefacts.imported is not None:
+        slide_mpp = upstream.tiles.header["slide_mpp"]
+        try:
+            store = with_embedding(store, artefacts.imported, name=params.embedding, slide_mpp=slide_mpp)
+        except ImportedFileError as error:
+            store = _excluded(store, reason_to_exclude(error, artefacts.imported, on_bad_slide))
+            LOG.warning("%s is excluded: %s", artefacts.slide_id, error)
+    write_features(features_path, store)
+    n_dropped = sum(store.dropped.values())
+    LOG.info("%s: %d tiles, %d features, %d tiles dropped", artefacts.slide_id, *store.features.shape, n_dropped)
+
+
+def _computed(slide_id: str, upstream: _Upstream, params: FeatureParams, source: str) -> FeatureStore:
+    """The cache of the tiles with enough nuclei."""
     provenance = record(params=params, source=source, upstream=upstream.digests)
     counts = np.diff(upstream.graphs.node_offsets)
     kept = counts >= params.min_nuclei
@@ -139,9 +154,8 @@ def cache_features(
     missing = np.isnan(features)
     tile_rows = _tile_rows(upstream).iloc[np.flatnonzero(kept)]
     left_out = {f"fewer than {params.min_nuclei} nuclei": int((~kept).sum()), UNREADABLE: upstream.n_unreadable}
-    dropped = {reason: n_tiles for reason, n_tiles in left_out.items() if n_tiles}
-    store = FeatureStore(
-        slide_id=artefacts.slide_id,
+    return FeatureStore(
+        slide_id=slide_id,
         features=features,
         feature_names=feature_names(params),
         coords=tile_rows[["x_l0", "y_l0"]].to_numpy(np.int64),
@@ -149,23 +163,12 @@ def cache_features(
         **_geometry(upstream.tiles.frame),
         valid=~missing if missing.any() else None,
         reason=upstream.reason or _reason(counts, kept, params.min_nuclei),
-        dropped=dropped,
+        dropped={reason: n_tiles for reason, n_tiles in left_out.items() if n_tiles},
         params={**upstream.params, "features": provenance["params"]},
         source=source,
         upstream=provenance["upstream"],
         packages=provenance["packages"],
         networks=upstream.networks,
-    )
-    if artefacts.imported is not None:
-        slide_mpp = upstream.tiles.header["slide_mpp"]
-        try:
-            store = with_embedding(store, artefacts.imported, name=params.embedding, slide_mpp=slide_mpp)
-        except ImportedFileError as error:
-            store = _excluded(store, reason_to_exclude(error, artefacts.imported, on_bad_slide))
-            LOG.warning("%s is excluded: %s", artefacts.slide_id, error)
-    write_features(features_path, store)
-    LOG.info(
-        "%s: %d tiles, %d features, %d tiles dropped", artefacts.slide_id, *store.features.shape, sum(dropped.values())
     )
 
 

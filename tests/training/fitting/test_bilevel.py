@@ -9,7 +9,6 @@ from pipeline.training.fitting.bilevel import fit, patience_in_epochs
 from pipeline.training.fitting.inference import evaluate_images
 from pipeline.training.fitting.steps import Objective
 from pipeline.training.graphs.image_batches import NodeImage
-from pipeline.training.methods.presets import METHODS
 from pipeline.training.params import Settings
 from tests.training.fitting.small_models import EVEN, small
 
