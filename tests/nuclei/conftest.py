@@ -1,25 +1,29 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tifffile
-import torch
 from PIL import Image
 
-from pipeline.nuclei.learning.cellpose_cpnet import build_network, state_of
 from pipeline.nuclei.learning.save_weights import save_weights
-from pipeline.nuclei.network.weights import Weights
+from pipeline.nuclei.network.weights import Weights, load_weights
+from pipeline.nuclei.network.weights_files import resolve_weights
+from pipeline.nuclei.params import SHIPPED_WEIGHTS
 from pipeline.synthetic.painting.tissue import PaintedTissue, TissueSpec, paint_tissue
-
-TINY = (2, 4, 8, 8, 8)
+from tests.nuclei.random_weights import random_weights
 
 
 @pytest.fixture(scope="session")
 def tiny_weights() -> Weights:
     """A CPnet too small to be any good, with random tensors."""
-    torch.manual_seed(0)
-    network = build_network(TINY, style=False)
-    return Weights("tiny", "0" * 16, state_of(network), TINY, "haematoxylin_luminance", 16.0, False, "none", {})
+    return replace(random_weights((2, 4, 8, 8, 8), style=False), name="tiny")
+
+
+@pytest.fixture(scope="session")
+def shipped_weights() -> Weights:
+    """The network that the package ships."""
+    return load_weights(resolve_weights(SHIPPED_WEIGHTS))
 
 
 @pytest.fixture

@@ -138,7 +138,15 @@ def cpnet_segmenter(weights: Weights, params: NucleiParams, device: DeviceName) 
 
 
 def open_cpnet(path: Path, params: NucleiParams, *, device: str) -> "CpnetSegmenter | DeviceSegmenter":
-    """``cpnet_segmenter`` with the weights file at ``path``; on a processor it sets torch's threads."""
+    """``cpnet_segmenter`` with the weights file at ``path``; on a processor it sets torch's threads.
+
+    Raises
+    ------
+    WeightsError
+        If the file is missing or no CPnet.
+    DeviceError
+        If ``params`` ask for what the device cannot do, or there is none of that name.
+    """
     name = device_name(device)
     if name == "cpu":
         return _processor_segmenter(path, file_digest(path), params)

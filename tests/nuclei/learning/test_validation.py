@@ -15,9 +15,8 @@ from pipeline.nuclei.learning.detection_scores import match_nuclei
 from pipeline.nuclei.learning.training_params import NucleiTrainingParams
 from pipeline.nuclei.learning.validation import trained_weights, validate
 from pipeline.nuclei.network.inference_engine import CpnetSegmenter
-from pipeline.nuclei.network.weights import load_weights
-from pipeline.nuclei.network.weights_files import resolve_weights
-from pipeline.nuclei.params import SHIPPED_WEIGHTS, NucleiParams
+from pipeline.nuclei.network.weights import Weights
+from pipeline.nuclei.params import NucleiParams
 from pipeline.nuclei.stain.stain_channels import StainScale
 from pipeline.synthetic.painting.tissue import PaintedTissue
 
@@ -98,12 +97,11 @@ def test_without_held_out_images_there_is_no_score(spots: DarkSpots) -> None:
     assert math.isnan(scores["average_precision"])
 
 
-def test_a_network_is_judged_by_the_segmenter_that_will_use_it(tissue: PaintedTissue) -> None:
-    weights = load_weights(resolve_weights(SHIPPED_WEIGHTS))
+def test_a_network_is_judged_by_the_segmenter_that_will_use_it(shipped_weights: Weights, tissue: PaintedTissue) -> None:
     params = NucleiTrainingParams()
     image = rescaled(tissue.rgb, tissue.labels, params.diameter_px)
-    score = validate(load_network(weights, CPU), {"real": [image]}, params, CPU)["real"]
-    segmenter = CpnetSegmenter(weights, NucleiParams(runtime="torch", min_area_um2=0.0))
+    score = validate(load_network(shipped_weights, CPU), {"real": [image]}, params, CPU)["real"]
+    segmenter = CpnetSegmenter(shipped_weights, NucleiParams(runtime="torch", min_area_um2=0.0))
     framed = np.pad(image.rgb, ((48, 48), (48, 48), (0, 0)), constant_values=255)
     (labels,) = segmenter.segment([framed], segmenter.network_mpp(), image.stain)
     nuclei = whole_nuclei(labels[48:-48, 48:-48], 16)
@@ -111,10 +109,9 @@ def test_a_network_is_judged_by_the_segmenter_that_will_use_it(tissue: PaintedTi
     assert score > 0.6
 
 
-def test_weights_in_training_are_used_at_the_training_scale() -> None:
-    weights = load_weights(resolve_weights(SHIPPED_WEIGHTS))
+def test_weights_in_training_are_used_at_the_training_scale(shipped_weights: Weights) -> None:
     params = replace(NucleiTrainingParams(), diameter_px=12.0, working_diameter_px=20.0)
-    trained = trained_weights(load_network(weights, CPU), params)
+    trained = trained_weights(load_network(shipped_weights, CPU), params)
     assert (trained.diameter_px, trained.channels, trained.style) == (12.0, (2, 16, 32, 64, 128), False)
     assert trained.input == "haematoxylin_luminance"
-    assert all(np.array_equal(values, trained.state[name]) for name, values in weights.state.items())
+    assert all(np.array_equal(values, trained.state[name]) for name, values in shipped_weights.state.items())

@@ -7,14 +7,13 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from pipeline.nuclei.learning.cellpose_cpnet import build_network, state_of
 from pipeline.nuclei.network.batch_memory import MOST_PIXELS, batch_memory
 from pipeline.nuclei.network.device_engine import DeviceSegmenter
-from pipeline.nuclei.network.weights import Weights, load_weights
-from pipeline.nuclei.network.weights_files import resolve_weights
-from pipeline.nuclei.params import SHIPPED_WEIGHTS, NucleiParams
+from pipeline.nuclei.network.weights import Weights
+from pipeline.nuclei.params import NucleiParams
 from pipeline.nuclei.stain.stain_channels import StainScale
 from pipeline.synthetic.painting.tissue import PaintedTissue
+from tests.nuclei.random_weights import random_weights
 
 
 class Held(TorchDispatchMode):
@@ -51,12 +50,11 @@ def held(weights: Weights, pictures: list[np.ndarray]) -> int:
     return counted.most
 
 
-def test_the_estimate_is_what_is_held(tissue: PaintedTissue) -> None:
-    weights = load_weights(resolve_weights(SHIPPED_WEIGHTS))
+def test_the_estimate_is_what_is_held(shipped_weights: Weights, tissue: PaintedTissue) -> None:
     rgb = np.ascontiguousarray(tissue.rgb[:192, :256])
     for n_images in (1, 3):
-        estimate = batch_memory(weights, 192 * 256).bytes_of(n_images)
-        assert 0.75 * estimate < held(weights, [rgb] * n_images) < estimate
+        estimate = batch_memory(shipped_weights, 192 * 256).bytes_of(n_images)
+        assert 0.75 * estimate < held(shipped_weights, [rgb] * n_images) < estimate
 
 
 def test_with_style_an_image_adds_what_surrounds_the_pass(
@@ -65,9 +63,7 @@ def test_with_style_an_image_adds_what_surrounds_the_pass(
     """Fields one by one, so that the pass is small beside two images of four."""
     for module in ("batch_memory", "field_of_view"):
         monkeypatch.setattr(f"pipeline.nuclei.network.{module}.FIELDS_PER_PASS", 1)
-    channels = (2, 2, 2, 2, 2)
-    state = state_of(build_network(channels, style=True))
-    weights = Weights("style", "0" * 16, state, channels, "haematoxylin", 16.0, True, "none", {})
+    weights = random_weights((2, 2, 2, 2, 2), style=True)
     rgb = np.tile(tissue.rgb, (3, 3, 1))[:520, :520].copy()
     one, two = (held(weights, [rgb] * n) for n in (1, 2))
     estimate = batch_memory(weights, 520 * 520)
@@ -75,22 +71,20 @@ def test_with_style_an_image_adds_what_surrounds_the_pass(
     assert two < estimate.bytes_of(2)
 
 
-def test_images_that_fit() -> None:
-    weights = load_weights(resolve_weights(SHIPPED_WEIGHTS))
-    memory = batch_memory(weights, 1120**2)
+def test_images_that_fit(shipped_weights: Weights) -> None:
+    memory = batch_memory(shipped_weights, 1120**2)
     assert [memory.images_in(n * memory.of_image + 5) for n in (0, 1, 7)] == [1, 1, 7]
     assert memory.images_in(2**40) == MOST_PIXELS // 1120**2 == 16
-    assert batch_memory(weights, 10**9).images_in(2**40) == 1
+    assert batch_memory(shipped_weights, 10**9).images_in(2**40) == 1
 
 
 @pytest.mark.gpu
-def test_the_estimate_holds_on_a_card(tissue: PaintedTissue) -> None:
+def test_the_estimate_holds_on_a_card(shipped_weights: Weights, tissue: PaintedTissue) -> None:
     """But for cuDNN's workspaces, for which half of the free memory stays free."""
-    weights, card = load_weights(resolve_weights(SHIPPED_WEIGHTS)), torch.device("cuda")
-    segmenter = DeviceSegmenter(weights, NucleiParams(), card)
+    segmenter = DeviceSegmenter(shipped_weights, NucleiParams(), torch.device("cuda"))
     pictures = [np.ascontiguousarray(tissue.rgb[:, :256])] * 16
     segmenter.segment(pictures, 0.5, StainScale(0, 1))
     torch.cuda.reset_peak_memory_stats()
     before = torch.cuda.memory_allocated()
     segmenter.segment(pictures, 0.5, StainScale(0, 1))
-    assert torch.cuda.max_memory_allocated() - before < 2 * batch_memory(weights, 256 * 256).bytes_of(16)
+    assert torch.cuda.max_memory_allocated() - before < 2 * batch_memory(shipped_weights, 256 * 256).bytes_of(16)

@@ -8,30 +8,21 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from pipeline.errors import DeviceError
-from pipeline.nuclei.learning.cellpose_cpnet import build_network, state_of
 from pipeline.nuclei.learning.detection_scores import match_nuclei
 from pipeline.nuclei.network import device_engine, flow_dynamics_on_device, nucleus_flows_on_device
 from pipeline.nuclei.network.device_engine import DeviceSegmenter
 from pipeline.nuclei.network.inference_engine import CpnetSegmenter, cpnet_segmenter
-from pipeline.nuclei.network.weights import Weights, load_weights
-from pipeline.nuclei.network.weights_files import resolve_weights
-from pipeline.nuclei.params import SHIPPED_WEIGHTS, NucleiParams
+from pipeline.nuclei.network.weights import Weights
+from pipeline.nuclei.params import NucleiParams
 from pipeline.nuclei.stain.stain_channels import StainScale, estimate_stain_scale
 from pipeline.synthetic.painting.tissue import PaintedTissue
+from tests.nuclei.random_weights import random_weights
+from tests.watched_kernels import Watched
 
 CPU = torch.device("cpu")
 SCALE = StainScale(0.0, 1.0)
-
-SYNCHRONISING = {"aten::nonzero", "aten::nonzero_numpy", "aten::_local_scalar_dense", "aten::masked_select"}
-"""Operations that make the host wait for a card, but for copies."""
-
-
-@pytest.fixture(scope="module")
-def shipped() -> Weights:
-    return load_weights(resolve_weights(SHIPPED_WEIGHTS))
 
 
 def squares(tissue: PaintedTissue, n: int, side: int = 96) -> list[np.ndarray]:
@@ -39,12 +30,12 @@ def squares(tissue: PaintedTissue, n: int, side: int = 96) -> list[np.ndarray]:
 
 
 @pytest.mark.parametrize("mpp", [0.5, 0.45, 0.62])
-def test_the_nuclei_of_the_processor_s_path(shipped: Weights, tissue: PaintedTissue, mpp: float) -> None:
+def test_the_nuclei_of_the_processor_s_path(shipped_weights: Weights, tissue: PaintedTissue, mpp: float) -> None:
     """At the network's own resolution to the pixel, else but for grey levels that resizing rounds otherwise."""
     params, stain = NucleiParams(runtime="torch"), estimate_stain_scale([tissue.rgb])
     rgb = tissue.rgb[:192, :240]
-    (expected,) = CpnetSegmenter(shipped, params).segment([rgb], mpp, stain)
-    (found,) = DeviceSegmenter(shipped, params, CPU).segment([rgb], mpp, stain)
+    (expected,) = CpnetSegmenter(shipped_weights, params).segment([rgb], mpp, stain)
+    (found,) = DeviceSegmenter(shipped_weights, params, CPU).segment([rgb], mpp, stain)
     assert expected.max() > 10
     if mpp == 0.5:
         assert np.array_equal(found, expected)
@@ -55,21 +46,18 @@ def test_the_nuclei_of_the_processor_s_path(shipped: Weights, tissue: PaintedTis
 @pytest.mark.gpu
 @pytest.mark.parametrize(("precision", "agreement"), [("float32", 0.995), ("float16", 0.98)])
 def test_the_nuclei_of_the_processor_on_a_card(
-    shipped: Weights, tissue: PaintedTissue, precision: Any, agreement: float
+    shipped_weights: Weights, tissue: PaintedTissue, precision: Any, agreement: float
 ) -> None:
     stain = estimate_stain_scale([tissue.rgb])
-    (expected,) = CpnetSegmenter(shipped, NucleiParams(runtime="torch")).segment([tissue.rgb], 0.5, stain)
-    segmenter = cpnet_segmenter(shipped, NucleiParams(precision=precision), "cuda")
+    (expected,) = CpnetSegmenter(shipped_weights, NucleiParams(runtime="torch")).segment([tissue.rgb], 0.5, stain)
+    segmenter = cpnet_segmenter(shipped_weights, NucleiParams(precision=precision), "cuda")
     (found,) = segmenter.segment([tissue.rgb], 0.5, stain)
     assert match_nuclei(expected, found, 0.5).average_precision >= agreement
     assert np.array_equal(found, segmenter.segment([tissue.rgb], 0.5, stain)[0])
 
 
 def test_a_network_with_style_sees_fields() -> None:
-    torch.manual_seed(1)
-    channels = (2, 4, 8, 8, 8)
-    state = state_of(build_network(channels, style=True))
-    weights = Weights("style", "0" * 16, state, channels, "haematoxylin", 16.0, True, "none", {})
+    weights = random_weights((2, 4, 8, 8, 8), style=True, seed=1)
     params = NucleiParams(runtime="torch")
     inputs = torch.rand(2, 2, 230, 250)
     expected = np.asarray(CpnetSegmenter(weights, params).forward(inputs.numpy()))
@@ -77,8 +65,8 @@ def test_a_network_with_style_sees_fields() -> None:
     assert found == pytest.approx(expected, abs=1e-5 * float(np.abs(expected).max()))
 
 
-def test_batches_come_in_order_and_as_one_by_one(shipped: Weights, tissue: PaintedTissue) -> None:
-    segmenter = DeviceSegmenter(shipped, NucleiParams(), CPU)
+def test_batches_come_in_order_and_as_one_by_one(shipped_weights: Weights, tissue: PaintedTissue) -> None:
+    segmenter = DeviceSegmenter(shipped_weights, NucleiParams(), CPU)
     batches = [squares(tissue, 3), squares(tissue, 1, 64), squares(tissue, 2, 80)]
     keyed = list(segmenter.segment_batches(enumerate(batches), 0.5, SCALE))
     assert [key for key, _ in keyed] == [0, 1, 2]
@@ -91,29 +79,26 @@ def test_batches_come_in_order_and_as_one_by_one(shipped: Weights, tissue: Paint
 
 @pytest.mark.parametrize("colour", [0, 255])
 @pytest.mark.parametrize("size", [(1, 1), (40, 33)])
-def test_black_white_and_tiny_tiles(shipped: Weights, colour: int, size: tuple[int, int]) -> None:
-    segmenter = DeviceSegmenter(shipped, NucleiParams(), CPU)
+def test_black_white_and_tiny_tiles(shipped_weights: Weights, colour: int, size: tuple[int, int]) -> None:
+    segmenter = DeviceSegmenter(shipped_weights, NucleiParams(), CPU)
     (labels,) = segmenter.segment([np.full((*size, 3), colour, np.uint8)], 0.5, StainScale(0.0, 0.8))
     assert labels.shape == size
     assert not labels.any()
 
 
-class Waits(TorchDispatchMode):
-    """Counts operations that make the host wait."""
+class Lifting(Watched):
+    """Counts too what becomes a tensor on the host."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.count = self.lifted = 0
+    lifted = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        self.count += func._schema.name in SYNCHRONISING
-        self.lifted += func._schema.name == "aten::lift_fresh"
-        return func(*args, **(kwargs or {}))
+        self.lifted += func.name() == "aten::lift_fresh"
+        return super().__torch_dispatch__(func, types, args, kwargs)
 
 
 @pytest.mark.parametrize("n_images", [1, 4])
 def test_labels_leave_the_device_once_a_batch(
-    shipped: Weights, tissue: PaintedTissue, n_images: int, monkeypatch: pytest.MonkeyPatch
+    shipped_weights: Weights, tissue: PaintedTissue, n_images: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And what is waited for besides does not grow with the batch: five times, for a few numbers a nucleus at most.
 
@@ -133,33 +118,27 @@ def test_labels_leave_the_device_once_a_batch(
     monkeypatch.setattr(device_engine, "to_host", to_host)
     monkeypatch.setattr(flow_dynamics_on_device, "host_numbers", host_numbers)
     monkeypatch.setattr(nucleus_flows_on_device, "host_numbers", host_numbers)
-    segmenter = DeviceSegmenter(shipped, NucleiParams(), CPU)
+    segmenter = DeviceSegmenter(shipped_weights, NucleiParams(), CPU)
     pictures = squares(tissue, n_images)
-    with Waits() as waits:
+    with Lifting() as watched:
         labels = segmenter.segment(pictures, 0.5, SCALE)
     n_nuclei = sum(int(of_image.max()) for of_image in labels)
     assert left == [(n_images, 96, 96, 4)]
     assert n_nuclei > 3 * n_images
     assert len(numbers) == 2
     assert sum(numbers) < 10 * n_nuclei + 100
-    assert waits.count == 3
-    assert waits.lifted == 3
+    assert watched.waits.total() == 3
+    assert watched.lifted == 3
 
 
-def test_a_step_of_the_dynamics_is_a_few_operations(tissue: PaintedTissue, shipped: Weights) -> None:
+def test_a_step_of_the_dynamics_is_a_few_operations(tissue: PaintedTissue, shipped_weights: Weights) -> None:
     """Following takes three and diffusing three for each size of square, whatever the batch."""
-
-    class Counted(Waits):
-        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-            self.count += 1
-            return func(*args, **(kwargs or {}))
-
     counts = []
     for n_images in (1, 4):
-        segmenter = DeviceSegmenter(shipped, NucleiParams(), CPU)
-        with Counted() as counted:
+        segmenter = DeviceSegmenter(shipped_weights, NucleiParams(), CPU)
+        with Watched() as watched:
             segmenter.segment(squares(tissue, n_images), 0.5, SCALE)
-        counts.append(counted.count)
+        counts.append(watched.launches)
     assert counts[1] < 1.5 * counts[0]
     assert counts[1] < 3000
 
@@ -231,19 +210,19 @@ def test_labels_are_finished_and_pixels_taken_while_the_next_batch_is_computed(
 
 
 def test_a_batch_is_what_free_memory_holds(
-    shipped: Weights, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    shipped_weights: Weights, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Asked once a size, as long as the card is the job's; a size that is asked for stays."""
     free = [2**32, 2**40, 2**20, 2**40]
     monkeypatch.setattr(device_engine, "free_memory", lambda device: free.pop(0))
-    segmenter = DeviceSegmenter(shipped, NucleiParams(), CPU)
+    segmenter = DeviceSegmenter(shipped_weights, NucleiParams(), CPU)
     with caplog.at_level(logging.INFO, logger="abignet.nuclei"):
         assert [segmenter.at_once(side, 0.5) for side in (1120, 1120, 288, 4000)] == [4, 4, 253, 1]
     assert caplog.messages[0] == "cpu: 4 squares of 1120 px at once, about 1.9 GiB of 4.0 GiB free"
-    assert DeviceSegmenter(shipped, NucleiParams(batch_size=5), CPU).at_once(1120, 0.5) == 5
+    assert DeviceSegmenter(shipped_weights, NucleiParams(batch_size=5), CPU).at_once(1120, 0.5) == 5
 
 
-def test_cores_beside_a_card(shipped: Weights, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cores_beside_a_card(shipped_weights: Weights, monkeypatch: pytest.MonkeyPatch) -> None:
     for cores, asked, helpers in ((16, None, 6), (2, None, 2), (2, 4, 4)):
         monkeypatch.setattr("os.sched_getaffinity", lambda process, cores=cores: set(range(cores)))
-        assert DeviceSegmenter(shipped, NucleiParams(threads=asked), CPU).helpers == helpers
+        assert DeviceSegmenter(shipped_weights, NucleiParams(threads=asked), CPU).helpers == helpers

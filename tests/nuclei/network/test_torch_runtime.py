@@ -1,5 +1,3 @@
-import logging
-
 import pytest
 import torch
 from torch import Tensor, nn
@@ -13,42 +11,27 @@ from pipeline.nuclei.network.weights import Weights
 CPU = torch.device("cpu")
 
 
-class Cramped(nn.Module):
-    """Adds one, and has memory for two images."""
-
-    room = 2
+class Noting(nn.Module):
+    """Adds one, and notes the images of each pass."""
 
     def __init__(self) -> None:
         super().__init__()
         self.passes: list[int] = []
 
     def forward(self, x: Tensor) -> Tensor:
-        if len(x) > self.room:
-            raise torch.OutOfMemoryError("no room")
         self.passes.append(len(x))
         return x + 1
 
 
-def test_batches_are_halved_until_they_fit_and_stay_so(caplog: pytest.LogCaptureFixture) -> None:
-    network = Cramped()
-    runtime = TorchRuntime(network, CPU)
-    inputs = torch.rand(7, 2, 8, 8)
-    with caplog.at_level(logging.WARNING, logger="abignet.nuclei"):
-        assert torch.equal(runtime(inputs), inputs + 1)
-    assert [record.getMessage() for record in caplog.records] == [
-        "cpu: out of memory with 7 images, now 3 a pass",
-        "cpu: out of memory with 3 images, now 1 a pass",
-    ]
-    network.passes.clear()
-    runtime(inputs[:3])
-    assert network.passes == [1, 1, 1]
+def test_a_pass_has_so_many_images_at_most() -> None:
+    network, inputs = Noting(), torch.rand(3, 2, 8, 8)
+    assert torch.equal(TorchRuntime(network, CPU, images_per_pass=2)(inputs.numpy()), inputs + 1)
+    assert network.passes == [2, 1]
 
 
-def test_no_room_for_one_image() -> None:
-    network = Cramped()
-    network.room = 0
-    with pytest.raises(DeviceError, match="one image of 16 x 8 pixels; use smaller tiles"):
-        TorchRuntime(network, CPU)(torch.rand(2, 2, 8, 16))
+def test_half_precision_is_for_cards() -> None:
+    with pytest.raises(DeviceError, match="float16 needs a CUDA device, found cpu"):
+        TorchRuntime(Noting(), CPU, precision="float16")
 
 
 @pytest.mark.gpu

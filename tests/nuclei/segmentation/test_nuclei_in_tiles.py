@@ -15,9 +15,9 @@ from scipy.spatial import cKDTree
 from pipeline.errors import UnreadableRegionError
 from pipeline.nuclei.network import device_engine
 from pipeline.nuclei.network.inference_engine import CpnetSegmenter, open_cpnet
-from pipeline.nuclei.network.weights import Weights, load_weights
+from pipeline.nuclei.network.weights import Weights
 from pipeline.nuclei.network.weights_files import resolve_weights
-from pipeline.nuclei.params import SHIPPED_WEIGHTS, NucleiParams, SegmenterName
+from pipeline.nuclei.params import NucleiParams, SegmenterName
 from pipeline.nuclei.segmentation import measuring_pool, nuclei_in_tiles
 from pipeline.nuclei.segmentation.nuclei_in_tiles import nuclei_by_block
 from pipeline.nuclei.segmentation.ownership import BlockPlace, nucleus_table
@@ -164,16 +164,18 @@ def test_nuclei_are_measured_while_the_next_batch_is_segmented(monkeypatch: pyte
 
 
 @pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
-def test_helpers_find_the_same_nuclei(device: str, tissue_png: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_helpers_find_the_same_nuclei(
+    device: str, shipped_weights: Weights, tissue_png: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The engine of cards with threads and processes beside it, against the processor's."""
     monkeypatch.setattr(measuring_pool, "BLOCKS_A_PROCESS", 2)
     monkeypatch.setattr(device_engine, "free_memory", lambda device: 2**26)
-    weights, params = load_weights(resolve_weights(SHIPPED_WEIGHTS)), NucleiParams(block_px=64, runtime="torch")
-    beside = device_engine.DeviceSegmenter(weights, replace(params, threads=2), torch.device(device))
+    params = NucleiParams(block_px=64, runtime="torch")
+    beside = device_engine.DeviceSegmenter(shipped_weights, replace(params, threads=2), torch.device(device))
     tables = []
     with open_slide(tissue_png, slide_id="s", mpp=0.5) as slide:
         tiles = image_tiles(slide, 0.5, 64).iloc[:6]
-        for segmenter in (CpnetSegmenter(weights, params), beside):
+        for segmenter in (CpnetSegmenter(shipped_weights, params), beside):
             blocks = list(nuclei_by_block(slide, tiles, segmenter, PLAIN))
             assert [block.n_finished for block in blocks][-1] == 6
             tables.append(nucleus_table([block.owned for block in blocks]))

@@ -23,7 +23,7 @@ from pipeline.training.fitting.steps import (
 from pipeline.training.graphs.fixed_graphs import ScoredEdges
 from pipeline.training.graphs.resident_images import store_images
 from tests.training.fitting.small_models import EVEN, small
-from tests.training.watched_kernels import Watched
+from tests.watched_kernels import Watched
 
 CPU, META = torch.device("cpu"), torch.device("meta")
 

@@ -20,7 +20,7 @@ from pipeline.training.graphs.image_batches import NodeImage, PaddedBatch
 from pipeline.training.graphs.metric_generator import Metric, MetricParams
 from pipeline.training.graphs.pair_mlp import PairMLP
 from pipeline.training.params import Settings
-from tests.training.watched_kernels import Watched
+from tests.watched_kernels import Watched
 
 PARAMS = PlantedParams(n_images=80, n_pairs=6, n_distractors=2, key_dim=4, nuisance_dim=4)
 SETTINGS = Settings(pretraining_steps=100)

@@ -8,7 +8,7 @@ from pipeline.training.graphs.generator import NoGraph
 from pipeline.training.graphs.image_batches import PackedBatch, PaddedBatch
 from pipeline.training.graphs.metric_generator import Metric, MetricParams
 from pipeline.training.graphs.pair_mlp import PairMLP
-from tests.training.watched_kernels import Watched
+from tests.watched_kernels import Watched
 
 
 def test_no_graph_has_no_edges_and_nothing_to_learn(images):

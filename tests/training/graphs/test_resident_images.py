@@ -7,7 +7,7 @@ from pipeline.training.graphs.batching import BatchPlan, padded_batches, planned
 from pipeline.training.graphs.image_batches import NodeImage, PackedBatch, PaddedBatch
 from pipeline.training.graphs.lazy_images import with_nodes
 from pipeline.training.graphs.resident_images import ImageTable, store_images, tabled
-from tests.training.watched_kernels import Watched
+from tests.watched_kernels import Watched
 
 CPU, META = torch.device("cpu"), torch.device("meta")
 

@@ -9,6 +9,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 WAITS = frozenset(
     {
         "aten::nonzero",
+        "aten::nonzero_numpy",
         "aten::_local_scalar_dense",
         "aten::is_nonzero",
         "aten::masked_select",

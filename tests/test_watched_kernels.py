@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from tests.training.watched_kernels import Watched
+from tests.watched_kernels import Watched
 
 X = torch.arange(6.0).view(2, 3)
 
@@ -15,6 +15,7 @@ X = torch.arange(6.0).view(2, 3)
         lambda: float(X.sum()),
         lambda: bool((X > 2).any()),
         lambda: X.nonzero(),
+        lambda: X.nonzero(as_tuple=True),
         lambda: X.unique(),
         lambda: torch.bincount(X.flatten().long()),
         lambda: torch.arange(2).repeat_interleave(torch.tensor([1, 2])),
