@@ -8,6 +8,7 @@ Frame: network pixels; images are (n, channels, row, col).
 
 import math
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 import torch
@@ -19,6 +20,8 @@ from pipeline.nuclei.network.network_runtime import Runtime
 from pipeline.transfers import to_device
 
 FIELD_PX = 224
+"""Side of a field."""
+
 OVERLAP = 0.1
 """Least share of a field that it has in common with each neighbour."""
 
@@ -33,6 +36,7 @@ SOFTNESS_PX = 7.5
 """A field's weight falls as a logistic of this width about this far from its edge."""
 
 FIELDS_PER_PASS = 64
+"""Guard on memory."""
 
 
 def forward_in_fields(run: Runtime, inputs: Float32s | Tensor) -> Tensor:
@@ -59,13 +63,12 @@ def _blended(outputs: Tensor, rows: "_Axis", cols: "_Axis") -> Tensor:
     flat = outputs.permute(0, 3, 4, 1, 2).reshape(-1, n_images * n_channels)
     total = flat.new_zeros((rows.n_px * cols.n_px, flat.shape[1]))
     weights = flat.new_zeros((len(total), 1))
-    for row in rows.covering(flat.device):
-        for col in cols.covering(flat.device):
-            place = row.field[:, None] * len(cols.starts) + col.field
-            pixel = (place * size[0] + row.offset[:, None]) * size[1] + col.offset
-            weight = (row.weight[:, None] * col.weight).view(-1, 1)
-            total += flat.index_select(0, pixel.view(-1)).mul_(weight)
-            weights += weight
+    for row, col in product(rows.covering(flat.device), cols.covering(flat.device)):
+        place = row.field[:, None] * len(cols.starts) + col.field
+        pixel = (place * size[0] + row.offset[:, None]) * size[1] + col.offset
+        weight = (row.weight[:, None] * col.weight).view(-1, 1)
+        total += flat.index_select(0, pixel.view(-1)).mul_(weight)
+        weights += weight
     return (total / weights).view(rows.n_px, cols.n_px, n_images, n_channels).permute(2, 3, 0, 1).contiguous()
 
 
