@@ -75,7 +75,7 @@ def test_jobs_that_share_what_slurm_gave_have_one_card_each(monkeypatch, tmp_pat
     monkeypatch.setenv("SLURM_JOB_ID", "17")
     with card_of_job("auto", {"gpu": 1}):
         assert os.environ["CUDA_VISIBLE_DEVICES"] == "0"
-    assert not module._lock(next((tmp_path).rglob("170.lock")))
+    assert not module._lock(next(tmp_path.rglob("170.lock")))
 
 
 def test_waiting_is_logged(claiming, monkeypatch, caplog):

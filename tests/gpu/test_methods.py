@@ -107,8 +107,8 @@ def test_a_killed_training_goes_on_to_the_same_bits(
     monkeypatch: pytest.MonkeyPatch,
     equal_weights: Callable[[TrainedModel, TrainedModel], bool],
 ) -> None:
-    if device == CPU:
-        precision = "float32"
+    if device == CPU and precision != "float32":
+        pytest.skip("mixed precision is for cards")
     numbers = {"epochs": 2, "dropout": 0.3, "precision": precision, "patience": 0}
     whole, _ = small_cohort.fit(method, device, **numbers)
     record = bilevel._record

@@ -29,7 +29,7 @@ def tile_slide(slide, tiles, overview, **_):
 
 def segment_nuclei(slide, tiles, nuclei, *, device, **_):
     note(nuclei, int(os.environ.get("NUCLEI_TOGETHER", "0")), device=device)
-'''.replace("""VARIABLES = ("CUDA_VISIBLE_DEVICES", "SLURM_JOB_GPUS", "SLURM_GPUS_ON_NODE", "ABIGNET_CARDS")\n""", "")
+'''
 
 
 def noting_checkout(folder: Path) -> Path:

@@ -177,19 +177,45 @@ def gains(held_out: HeldOut, alone: float, kept: tuple[float, float]) -> Float64
 def judge(held_out: HeldOut, *, n_models: int, n_planned: int, n_pooled: int) -> GraphGate:
     """Decide by images held out; without two classes and two patients among them the graph path is kept as it is."""
     n_images, n_patients = len(held_out.labels), len(set(held_out.patients))
-    models = {"n_models": n_models, "n_planned": n_planned, "n_pooled": n_pooled}
-    counts = {"n_images": n_images, "n_patients": n_patients, **models}
+    counts = {
+        "n_images": n_images,
+        "n_patients": n_patients,
+        "n_models": n_models,
+        "n_planned": n_planned,
+        "n_pooled": n_pooled,
+    }
     equal = (1 / n_models,) * n_models
     alone = pooled_share(held_out) if n_images else 1.0
     if len(np.unique(held_out.labels)) < 2 or n_patients < 2:
-        return GraphGate(True, False, alone, 1.0, alone, None, None, None, **counts, votes=equal)
+        return GraphGate(
+            on=True,
+            judged=False,
+            pooled_kept=alone,
+            graph_kept=1.0,
+            pooled_alone=alone,
+            gain=None,
+            gain_low=None,
+            gain_high=None,
+            votes=equal,
+            **counts,
+        )
     both = shares(held_out)
     gained = gains(held_out, alone, both)
     gain, margin = float(gained.mean()), ONE_SIDED_95 * standard_error(gained, held_out.patients)
     on = _is_gain(gained, held_out.patients)
-    kept = beside_graph(held_out, both) if on else (alone, 0.0)
-    votes = votes_of(gained, held_out.models, n_models) if on else equal
-    return GraphGate(on, True, *kept, alone, gain, gain - margin, gain + margin, **counts, votes=votes)
+    pooled_kept, graph_kept = beside_graph(held_out, both) if on else (alone, 0.0)
+    return GraphGate(
+        on=on,
+        judged=True,
+        pooled_kept=pooled_kept,
+        graph_kept=graph_kept,
+        pooled_alone=alone,
+        gain=gain,
+        gain_low=gain - margin,
+        gain_high=gain + margin,
+        votes=votes_of(gained, held_out.models, n_models) if on else equal,
+        **counts,
+    )
 
 
 def votes_of(gained: Float64s, models: Int64s, n_models: int) -> tuple[float, ...]:

@@ -11,9 +11,6 @@ from scipy.stats import kruskal, mannwhitneyu
 from pipeline.arrays import Float64s
 from pipeline.training.evaluation.paired_tests import holm
 
-FALSE_DISCOVERY_RATE = 0.05
-"""As published."""
-
 
 def patient_means(values: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     """Mean of each number over the images of a patient in a class.

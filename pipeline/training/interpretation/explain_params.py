@@ -28,6 +28,3 @@ class ExplainParams(Tunables, section="explain"):
     curve_images: int = whole(
         24, 0, 1_000_000, "test images of a fold in which deletion and insertion tell whether evidence is faithful"
     )
-
-
-DEFAULT_EXPLAIN = ExplainParams()

@@ -73,10 +73,11 @@ def test_images_lie_on_a_card_up_to_their_share_of_what_is_free(labelled, scaler
         assert resides(labelled, scaler, CUDA, 0.25)
         assert not resides(labelled, scaler, CUDA, 0.24)
         assert not resides(labelled, scaler, CUDA, 0.0)
+    found = ["lie on the card" in message for message in caplog.messages]
+    assert found == ["are copied to the card" not in message for message in caplog.messages] == [True, False, False]
 
 
-def test_images_that_do_not_fit_are_fetched_at_every_use(labelled, scaler, monkeypatch):
-    monkeypatch.setattr(module, "free_memory", lambda device: 0)
+def test_images_that_do_not_fit_are_fetched_at_every_use(labelled, scaler):
     images = [*module._each(labelled, scaler, torch.device("meta"))]
     assert all(isinstance(image, LazyImage) for image in images)
     assert [image.label for image in images] == [one.label for one in labelled]
