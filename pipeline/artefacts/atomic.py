@@ -49,7 +49,7 @@ def writing(path: str | Path) -> Iterator[Path]:
             yield temporary
             _replace(temporary, target)
         finally:
-            _remove(temporary)
+            remove(temporary)
     except OSError as error:
         # tifffile tells a short write in words alone.
         number = errno.ENOSPC if error.errno is None and "requested and" in str(error) else error.errno
@@ -96,11 +96,11 @@ def _replace(source: Path, target: Path) -> None:
     # A folder cannot be renamed onto a folder that holds files.
     previous = _beside(target, "previous")
     while not _renamed(source, target):
-        _remove(previous)
+        remove(previous)
         # Another writer may have moved it away.
         with suppress(FileNotFoundError):
             target.rename(previous)
-    _remove(previous)
+    remove(previous)
 
 
 def _renamed(folder: Path, target: Path) -> bool:
@@ -127,7 +127,7 @@ def _sweep(target: Path) -> None:
         if role == "previous" and not target.exists():
             path.rename(target)
         else:
-            _remove(path)
+            remove(path)
 
 
 def _is_alive(leftover: Path, host: str, process: int) -> bool:
@@ -146,7 +146,8 @@ def _is_alive(leftover: Path, host: str, process: int) -> bool:
     return process != os.getpid()
 
 
-def _remove(path: Path) -> None:
+def remove(path: Path) -> None:
+    """Remove a file, a link, or a folder with what it holds; one that is not there is removed already."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.artefacts.atomic import writing
+from pipeline.artefacts.atomic import remove, writing
 from pipeline.provenance import file_digest
 
 
@@ -82,15 +82,15 @@ class KeptArtefacts:
     def put_in_place(self, places: Iterable[str | Path]) -> None:
         """Move artefacts that are set aside to their places."""
         for place in map(Path, places):
-            _remove(place)
+            remove(place)
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.move(self.aside(place), place)
-        _remove(self.folder)
+        remove(self.folder)
 
     def forget(self) -> None:
         """Remove what is set aside and what is known of it, so that it is made anew."""
         self.record.unlink(missing_ok=True)
-        _remove(self.folder)
+        remove(self.folder)
 
     def _making(self, key: str, places: Iterable[str | Path]) -> Mapping[str, object]:
         return {"key": key, "artefacts": {Path(place).name: _digest(self.aside(place)) for place in places}}
@@ -98,10 +98,3 @@ class KeptArtefacts:
 
 def _digest(path: Path) -> str | None:
     return file_digest(path) if path.exists() else None
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)

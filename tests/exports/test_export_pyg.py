@@ -8,7 +8,6 @@ import torch
 from torch_geometric.data import Batch
 
 from pipeline.artefacts.features import read_features
-from pipeline.cli import main
 from pipeline.commands.export_pyg import LEVELS as LEVELS_OF_COMMAND
 from pipeline.errors import ArtefactError
 from pipeline.exports.export_pyg import INDEX_COLUMNS, export_pyg
@@ -18,15 +17,10 @@ from pipeline.exports.graphs.slide_files import SlideFiles
 from pipeline.exports.graphs.slide_graph import LEVELS, GraphSources
 from pipeline.exports.graphs.trained_folds import folds_of_folder
 from pipeline.provenance import file_digest
+from tests.commands.running import run
 from tests.exports.results_folder import EMPTY, NEW
 
 SLIDES = (CohortSlide("planted_00003", "case_00003", "1"), CohortSlide(EMPTY, "p", "0"), CohortSlide(NEW, NEW))
-
-
-def run(*arguments: object) -> int:
-    with pytest.raises(SystemExit) as caught:
-        main([str(argument) for argument in arguments])
-    return int(caught.value.code or 0)
 
 
 def export(made, out, level="hetero", slides=SLIDES, **changed):

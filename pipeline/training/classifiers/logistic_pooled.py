@@ -2,7 +2,6 @@
 
 from typing import Self
 
-import torch
 from torch import Tensor, nn
 
 from pipeline.training.classifiers.node_pooling import mean_and_sd
@@ -32,8 +31,6 @@ class LogisticPooled(nn.Module):
         logits: Tensor = self.linear(mean_and_sd(batch))
         return logits
 
-    @torch.no_grad()
     def keep(self, linear: PooledLinear) -> None:
         """Take the weights of ``linear``."""
-        self.linear.weight.copy_(torch.from_numpy(linear.weight))
-        self.linear.bias.copy_(torch.from_numpy(linear.bias))
+        linear.put_into(self.linear)

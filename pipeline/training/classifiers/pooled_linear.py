@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
+import torch
+from torch import nn
+
 from pipeline.arrays import Float64s
 
 Pooling = Literal["mean", "mean_sd"]
@@ -33,3 +36,9 @@ class PooledLinear:
     inverse_penalty: float
     held_out: Float64s
     loss: float
+
+    @torch.no_grad()
+    def put_into(self, layer: nn.Linear) -> None:
+        """Make a layer this model."""
+        layer.weight.copy_(torch.from_numpy(self.weight))
+        layer.bias.copy_(torch.from_numpy(self.bias))

@@ -35,11 +35,9 @@ class PooledPath(nn.Module):
         self.linear = nn.Linear(2 * n_features, n_classes)
         self.networks = ImageClassifiers(networks)
 
-    @torch.no_grad()
     def keep(self, linear: PooledLinear) -> None:
         """Take the weights of the linear model."""
-        self.linear.weight.copy_(torch.from_numpy(linear.weight))
-        self.linear.bias.copy_(torch.from_numpy(linear.bias))
+        linear.put_into(self.linear)
 
     def forward(self, batch: ImageBatch) -> Tensor:
         """Logits (B, n_classes)."""
