@@ -15,6 +15,7 @@ from pipeline.training.classifiers.wikg import HeadTail, KnowledgeAware
 from pipeline.training.graphs.adjacency import Adjacency
 from pipeline.training.graphs.batching import BatchPlan, planned_batches
 from pipeline.training.graphs.candidates import CandidateParams
+from pipeline.training.graphs.fixed_graphs import FIXED_GRAPHS
 from pipeline.training.graphs.generator import GraphGenerator, NoGraph
 from pipeline.training.graphs.image_batches import ImageBatch, NodeImage
 from pipeline.training.graphs.message_passing import edge_kernels
@@ -120,9 +121,6 @@ def _metric(spec: MethodSpec, n_features: int) -> Metric:
 
 
 def _fixed(spec: MethodSpec, n_features: int) -> GraphGenerator:
-    # PyTorch Geometric takes seconds to import, which methods without a fixed graph need not pay.
-    from pipeline.training.graphs.fixed_graphs import FIXED_GRAPHS
-
     settings = spec.settings
     kernels = edge_kernels(settings.message_passing)
     return FIXED_GRAPHS[spec.generator](settings.target_degree, spec.dense_limit or 0, kernels)
@@ -136,7 +134,7 @@ def _bags(spec: MethodSpec, n_features: int, n_classes: int) -> nn.Module:
 
 
 def _patch_gcn(spec: MethodSpec, n_features: int, n_classes: int) -> nn.Module:
-    # As a fixed graph.
+    # PyTorch Geometric takes seconds to import, which other methods need not pay.
     from pipeline.training.classifiers.patch_gcn import PatchGCN
 
     return PatchGCN.from_spec(spec, n_features, n_classes)

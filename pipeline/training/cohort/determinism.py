@@ -45,13 +45,14 @@ def deterministic_torch(seed: int, threads: int, device: torch.device, *, tf32: 
         fraction (single precision has 23); torch's own default is to do so in convolutions only.
     """
     previous_threads = torch.get_num_threads()
-    previous_kernels = torch.are_deterministic_algorithms_enabled()
+    previous_kernels = torch.get_deterministic_debug_mode()
     previous_filling = MEMORY.fill_uninitialized_memory
     if device.type == "cuda":
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", CUBLAS_WORKSPACE)
     try:
         torch.set_num_threads(threads)
-        torch.use_deterministic_algorithms(True)
+        # As ``use_deterministic_algorithms``, which imports torch's compiler besides.
+        torch.set_deterministic_debug_mode("error")
         # Nothing here reads memory that it has not written, and filling it costs a call an allocation.
         MEMORY.fill_uninitialized_memory = False
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []), _products_in(tf32=tf32):
@@ -59,7 +60,7 @@ def deterministic_torch(seed: int, threads: int, device: torch.device, *, tf32: 
             yield
     finally:
         torch.set_num_threads(previous_threads)
-        torch.use_deterministic_algorithms(previous_kernels)
+        torch.set_deterministic_debug_mode(previous_kernels)
         MEMORY.fill_uninitialized_memory = previous_filling
 
 

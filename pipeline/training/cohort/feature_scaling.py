@@ -6,19 +6,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
-import dask
-import dask.array as da
 import numpy as np
-from dask.base import compute
-from dask.delayed import delayed
 
 from pipeline.arrays import Float64s, Int64s
 from pipeline.errors import CohortError
 from pipeline.logs import get_logger
-from pipeline.training.cohort.blockwise_median import column_medians
 from pipeline.training.cohort.cohort_nodes import Nodes
 from pipeline.training.cohort.node_scaler import NodeScaler
+
+if TYPE_CHECKING:
+    import dask.array as da
 
 log = get_logger("training")
 
@@ -98,6 +97,13 @@ def whole_moments(images: Sequence[Nodes]) -> FeatureMoments:
 
 def blockwise_moments(images: Sequence[Nodes], threads: int = 1) -> FeatureMoments:
     """Moments of the nodes of ``images``, in five readings of one image at a time and thread."""
+    # dask takes a third of a second to import, and few cohorts are so large.
+    import dask
+    import dask.array as da
+    from dask.base import compute
+
+    from pipeline.training.cohort.blockwise_median import column_medians
+
     x = _lazy_features(images)
     with dask.config.set(scheduler="threads", num_workers=threads):
         missing = da.isnan(x)
@@ -111,8 +117,11 @@ def blockwise_moments(images: Sequence[Nodes], threads: int = 1) -> FeatureMomen
     return FeatureMoments(n_missing, median, mean, np.sqrt(variance), largest)
 
 
-def _lazy_features(images: Sequence[Nodes]) -> da.Array:
+def _lazy_features(images: Sequence[Nodes]) -> "da.Array":
     """Features of all nodes, float32 (n, d), one block per image that has some; nothing is read yet."""
+    import dask.array as da
+    from dask.delayed import delayed
+
     some = [nodes for nodes in images if len(nodes.coords)]
     n_features = some[0].x.shape[1]
     blocks = [

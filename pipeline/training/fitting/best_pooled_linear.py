@@ -6,7 +6,6 @@ Inner folds are by whole patients of the images given, and no other image has a 
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
 
 from pipeline.arrays import Bools, Float64s, Int64s
 from pipeline.errors import CohortError
@@ -119,6 +118,9 @@ def _fits(
 
     The penalty is on weights of standardised columns; each fit starts from the one before.
     """
+    # The import takes a second, which only methods with a linear model should pay.
+    from sklearn.linear_model import LogisticRegression
+
     centre, spread = pooled.mean(axis=0), pooled.std(axis=0)
     scale = np.where(spread > 0, spread, 1.0)
     rows, basis = _in_row_space((pooled - centre) / scale)

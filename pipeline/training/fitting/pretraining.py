@@ -40,6 +40,7 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from pipeline.logs import get_logger
+from pipeline.training.fitting.optimisers import Adam
 from pipeline.training.graphs.batching import endless, nodes_fit, padded_batches, pairs_fit
 from pipeline.training.graphs.generator import GraphGenerator
 from pipeline.training.graphs.image_batches import NodeImage, PaddedBatch
@@ -128,7 +129,7 @@ def _least_held_out_loss(
 ) -> tuple[float, dict[str, Tensor]]:
     """Train, and return the least loss on ``held_out`` with the weights that had it."""
     least, state = math.inf, generator.state_dict()
-    optimiser = torch.optim.Adam(generator.parameters(), lr=settings.pretraining_rate)
+    optimiser = Adam(generator.parameters(), lr=settings.pretraining_rate)
     order, draws = (torch.Generator().manual_seed(order_seed) for _ in range(2))
     rounds = endless(partial(_comparable, train, settings.batch_size), len(train), order)
     generator.train()

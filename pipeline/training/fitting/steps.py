@@ -14,6 +14,7 @@ from torch.nn.functional import cross_entropy
 from pipeline.training.classifiers.image_classifier import ImageClassifier
 from pipeline.training.fitting.drawn_patches import drawn_patches
 from pipeline.training.fitting.hypergradients import neumann_gradient, unrolled_gradient
+from pipeline.training.fitting.optimisers import AdamW
 from pipeline.training.graphs.adjacency import Adjacency
 from pipeline.training.graphs.batching import Group, endless, joined, planned_groups, shuffled
 from pipeline.training.graphs.image_batches import ImageBatch, NodeImage
@@ -218,7 +219,7 @@ def make_optimisers(
 ) -> dict[Level, torch.optim.Optimizer]:
     """Optimiser of each level; AdamW, which without weight decay is Adam; ``capturable`` is for CUDA graphs."""
     settings = spec.settings
-    adam = partial(torch.optim.AdamW, weight_decay=settings.weight_decay, fused=True, capturable=capturable)
+    adam = partial(AdamW, weight_decay=settings.weight_decay, fused=True, capturable=capturable)
     classifier = {"params": list(model.classifier.parameters()), "lr": settings.learning_rate}
     learned = [weight for weight in model.generator.parameters() if weight.requires_grad]
     if not learned:

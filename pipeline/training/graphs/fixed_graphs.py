@@ -1,15 +1,15 @@
-"""Graphs that are not learned, in PyTorch Geometric's terms: what a learned graph is compared with."""
+"""Graphs that are not learned: what a learned graph is compared with."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import normalize
-from torch_geometric.utils import to_undirected
 
 from pipeline.artefacts.learned_graphs import LearnedGraph
 from pipeline.training.graphs.adjacency import Adjacency
@@ -17,7 +17,6 @@ from pipeline.training.graphs.edge_kernels import OWN_KERNELS, EdgeKernels, at_l
 from pipeline.training.graphs.generator import GraphGenerator
 from pipeline.training.graphs.image_batches import ImageBatch, NodeImage, PackedBatch
 from pipeline.training.graphs.neighbour_search import most_similar, nearest_in_space
-from pipeline.training.graphs.pyg_batches import pyg_batch
 from pipeline.training.graphs.sparse_kernels import Neighbours
 
 EDGES_REMEMBERED = 33_554_432
@@ -150,9 +149,9 @@ class FixedGraph(GraphGenerator):
 
     def forward(self, batch: ImageBatch) -> FixedAdjacency:
         """Means over neighbours in packed images."""
-        edges = self._edges_in(batch)
-        graphs = pyg_batch(batch.packed(), [e.edge_index for e in edges], [e.score for e in edges])
-        return FixedAdjacency(Neighbours(graphs.edge_index, graphs.num_nodes), batch.sizes, self.kernels)
+        starts = accumulate(batch.sizes, initial=0)
+        shifted = [e.edge_index + start for e, start in zip(self._edges_in(batch), starts, strict=False)]
+        return FixedAdjacency(Neighbours(torch.cat(shifted, dim=1), sum(batch.sizes)), batch.sizes, self.kernels)
 
     def learned_graphs(self, batch: ImageBatch) -> list[LearnedGraph]:
         """The edges alone, all kept."""
@@ -210,11 +209,12 @@ def mutual(nearest: Tensor, counts: Tensor | None = None) -> Tensor:
     counts
         bool (n, k), which of them are neighbours; None means all.
     """
-    node = torch.arange(len(nearest), device=nearest.device).unsqueeze(1).expand_as(nearest)
+    n_nodes = len(nearest)
+    node = torch.arange(n_nodes, device=nearest.device).unsqueeze(1).expand_as(nearest)
     edges = torch.stack([node, nearest])
-    one_way = edges.flatten(1) if counts is None else edges[:, counts]
-    both: Tensor = to_undirected(one_way, num_nodes=len(nearest))
-    return both
+    source, target = edges.flatten(1) if counts is None else edges[:, counts]
+    named: Tensor = torch.cat([source * n_nodes + target, target * n_nodes + source]).unique()  # type: ignore[no-untyped-call]
+    return torch.stack([named // n_nodes, named % n_nodes])
 
 
 def _all_kept(edges: ScoredEdges) -> LearnedGraph:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from torch_geometric.nn import SAGEConv
-from torch_geometric.utils import contains_self_loops, is_undirected, to_dense_adj
+from torch_geometric.utils import contains_self_loops, is_undirected, to_dense_adj, to_undirected
 
 from pipeline.training.classifiers.relational_gcn import RelationalLayer
 from pipeline.training.graphs import fixed_graphs as module
@@ -121,6 +121,12 @@ def test_graphs_are_undirected_and_without_self_loops(graph, spread):
 def test_nearest_are_made_mutual_and_none_is_there_twice():
     assert mutual(NEAREST, COUNTS).tolist() == [[0, 1, 1, 2], [1, 0, 2, 1]]
     assert mutual(torch.tensor([[1], [0]])).tolist() == [[0, 1], [1, 0]]
+
+
+def test_mutual_edges_are_those_of_pytorch_geometric():
+    nearest = torch.randint(0, 30, (30, 4), generator=torch.Generator().manual_seed(0))
+    one_way = torch.stack([torch.arange(30).repeat_interleave(4), nearest.flatten()])
+    assert torch.equal(mutual(nearest), to_undirected(one_way, num_nodes=30))
 
 
 def test_messages_are_means_over_the_neighbours_of_the_textbook(graph, spread):
