@@ -34,9 +34,10 @@ from device_clock import add_device
 
 from pipeline.nuclei.learning.detection_scores import match_nuclei
 from pipeline.nuclei.measures.nucleus_morphology import measure_nuclei
+from pipeline.nuclei.network.cpnet_engine import steps_of
 from pipeline.nuclei.network.device_engine import DeviceSegmenter
 from pipeline.nuclei.network.flow_dynamics import follow_flows, labels_from_ends
-from pipeline.nuclei.network.inference_engine import CpnetSegmenter, open_cpnet, steps_of
+from pipeline.nuclei.network.inference_engine import CpnetSegmenter, open_cpnet
 from pipeline.nuclei.network.weights import load_weights
 from pipeline.nuclei.network.weights_files import resolve_weights
 from pipeline.nuclei.params import SHIPPED_WEIGHTS, NucleiParams

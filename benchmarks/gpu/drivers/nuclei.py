@@ -23,11 +23,12 @@ from pipeline.nuclei.learning.detection_scores import Matches, match_nuclei
 from pipeline.nuclei.learning.training_params import NucleiTrainingParams
 from pipeline.nuclei.network import device_engine
 from pipeline.nuclei.network.batch_memory import batch_memory
+from pipeline.nuclei.network.cpnet_engine import steps_of
 from pipeline.nuclei.network.cpnet_folding import fold
 from pipeline.nuclei.network.cpnet_torch import FoldedNetwork
 from pipeline.nuclei.network.device_engine import DeviceSegmenter, finished_labels
 from pipeline.nuclei.network.flow_dynamics_on_device import follow_flows_on_device, labels_on_device
-from pipeline.nuclei.network.inference_engine import open_cpnet, steps_of
+from pipeline.nuclei.network.inference_engine import open_cpnet
 from pipeline.nuclei.network.resizing import rescaled_size, resized
 from pipeline.nuclei.network.resizing_on_device import resized_on_device
 from pipeline.nuclei.network.torch_runtime import TorchRuntime

@@ -16,12 +16,10 @@ from pipeline.nuclei.learning.cellpose_cpnet import state_of
 from pipeline.nuclei.learning.detection_scores import Matches, match_nuclei
 from pipeline.nuclei.learning.training_params import NucleiTrainingParams
 from pipeline.nuclei.learning.training_pictures import Kinds
-from pipeline.nuclei.network.device_engine import DeviceSegmenter
-from pipeline.nuclei.network.inference_engine import CpnetSegmenter, cpnet_segmenter
+from pipeline.nuclei.network.cpnet_engine import CpnetEngine
+from pipeline.nuclei.network.inference_engine import cpnet_segmenter
 from pipeline.nuclei.network.weights import Weights
 from pipeline.nuclei.params import NucleiParams
-
-NetworkSegmenter = CpnetSegmenter | DeviceSegmenter
 
 MIN_AREA_PX = 16
 """Nuclei smaller than this at the training scale count for nothing: debris."""
@@ -57,17 +55,17 @@ def trained_weights(network: Module, params: NucleiTrainingParams) -> Weights:
     )
 
 
-def _segmenter(network: Module, params: NucleiTrainingParams, device: torch.device) -> NetworkSegmenter:
+def _segmenter(network: Module, params: NucleiTrainingParams, device: torch.device) -> CpnetEngine:
     segmentation = replace(NucleiParams(), runtime="torch", min_area_um2=0.0, threads=torch.get_num_threads())
     return cpnet_segmenter(trained_weights(network, params), segmentation, "cuda" if device.type == "cuda" else "cpu")
 
 
-def _average_precision(segmenter: NetworkSegmenter, images: Sequence[OutlinedImage], rim_px: int) -> float:
+def _average_precision(segmenter: CpnetEngine, images: Sequence[OutlinedImage], rim_px: int) -> float:
     matches = (match_nuclei(image.labels, _nuclei(segmenter, image, rim_px), LEAST_IOU) for image in images)
     return sum(matches, Matches(0, 0, 0)).average_precision
 
 
-def _nuclei(segmenter: NetworkSegmenter, image: OutlinedImage, rim_px: int) -> Labels:
+def _nuclei(segmenter: CpnetEngine, image: OutlinedImage, rim_px: int) -> Labels:
     framed: Rgb = np.pad(image.rgb, ((rim_px, rim_px), (rim_px, rim_px), (0, 0)), constant_values=255)
     labels = segmenter.segment([framed], segmenter.network_mpp(), image.stain)[0]
     return whole_nuclei(labels[rim_px:-rim_px, rim_px:-rim_px], MIN_AREA_PX)

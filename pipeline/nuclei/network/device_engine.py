@@ -9,7 +9,6 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from typing import TypeVar
 
 import numpy as np
 import torch
@@ -23,13 +22,13 @@ from pipeline.nuclei.labels.renumbering import renumbered
 from pipeline.nuclei.labels.whole_nuclei import whole_nuclei
 from pipeline.nuclei.network.as_many_as_fit import AsManyAsFit
 from pipeline.nuclei.network.batch_memory import GIB, MEMORY_SHARE, batch_memory
+from pipeline.nuclei.network.cpnet_engine import STRIDE_PX, CpnetEngine, Key, steps_of
 from pipeline.nuclei.network.cpnet_folding import fold
 from pipeline.nuclei.network.cpnet_torch import FoldedNetwork
 from pipeline.nuclei.network.field_of_view import forward_in_fields
 from pipeline.nuclei.network.flow_dynamics import without_holes
 from pipeline.nuclei.network.flow_dynamics_on_device import labels_on_device
-from pipeline.nuclei.network.inference_engine import STRIDE_PX, steps_of
-from pipeline.nuclei.network.resizing import Size, rescaled_size, resized_labels
+from pipeline.nuclei.network.resizing import Size, resized_labels
 from pipeline.nuclei.network.resizing_on_device import mirrored, resized_on_device
 from pipeline.nuclei.network.taken_ahead import taken_ahead
 from pipeline.nuclei.network.torch_runtime import TorchRuntime
@@ -41,11 +40,8 @@ from pipeline.transfers import to_host
 
 logger = get_logger("nuclei")
 
-Key = TypeVar("Key")
-"""What a batch of images is known by to whoever asks for their nuclei."""
 
-
-class DeviceSegmenter:
+class DeviceSegmenter(CpnetEngine):
     """A network ready to find nuclei in pixels, all of it on one device; ``CpnetSegmenter`` is its like on processors.
 
     Parameters
@@ -64,8 +60,7 @@ class DeviceSegmenter:
     """
 
     def __init__(self, weights: Weights, params: NucleiParams, device: torch.device) -> None:
-        self.weights = weights
-        self.params = params
+        super().__init__(weights, params)
         self.device = device
         self.runtime = TorchRuntime(FoldedNetwork(fold(weights)), device, precision=params.precision)
         self._labels_of = AsManyAsFit(self._labels, device)
@@ -73,19 +68,11 @@ class DeviceSegmenter:
         self.helpers = asked if params.threads else min(asked, len(os.sched_getaffinity(0)))
         self._sizes: dict[tuple[int, float], int] = {}
 
-    def network_mpp(self) -> float:
-        """Resolution at which nuclei of ``nucleus_diameter_um`` have the training diameter, um/px."""
-        return self.params.nucleus_diameter_um / self.weights.diameter_px
-
     def at_once(self, side_px: int, mpp: float) -> int:
         """Squares of ``side_px`` in a batch: those asked for, else what fits the card's memory when first asked."""
         if (side_px, mpp) not in self._sizes:
             self._sizes[side_px, mpp] = self._fitting(side_px, mpp)
         return self._sizes[side_px, mpp]
-
-    def segment(self, rgbs: Sequence[Rgb], mpp: float, stain: StainScale) -> list[Labels]:
-        """Nuclei of each image, labelled 1 to n without gaps, 0 = background; see ``segmenters.Segmenter``."""
-        return next(labels for _, labels in self.segment_batches([(None, rgbs)], mpp, stain))
 
     def segment_batches(
         self, batches: Iterable[tuple[Key, Sequence[Rgb]]], mpp: float, stain: StainScale
@@ -100,8 +87,8 @@ class DeviceSegmenter:
             staged = taken_ahead((key, self._staged(rgbs)) for key, rgbs in batches)
             for key, pictures in staged:
                 size = (pictures.shape[1], pictures.shape[2])
-                finish = partial(finished_labels, size=size, min_area_px=self.params.min_area_um2 / mpp**2)
-                labels = to_host(self._labels_of(pictures, rescaled_size(size, mpp / self.network_mpp()), stain))
+                finish = partial(finished_labels, size=size, min_area_px=self.least_area_px(mpp))
+                labels = to_host(self._labels_of(pictures, self.seen_size(size, mpp), stain))
                 finishing.append((key, [pool.submit(finish, of_image) for of_image in labels]))
                 if len(finishing) > 1:
                     yield _when_finished(finishing)
@@ -116,7 +103,7 @@ class DeviceSegmenter:
         return self.runtime.forward(mirrored(inputs, STRIDE_PX))[:, :, :height, :width]
 
     def _fitting(self, side_px: int, mpp: float) -> int:
-        height, width = rescaled_size((side_px, side_px), mpp / self.network_mpp())
+        height, width = self.seen_size((side_px, side_px), mpp)
         memory = batch_memory(self.weights, height * width)
         free = free_memory(self.device)
         size = self.params.batch_size or memory.images_in(int(free * MEMORY_SHARE))
@@ -147,6 +134,6 @@ def finished_labels(labels: Labels, size: Size, min_area_px: float) -> Labels:
     return whole_nuclei(resized_labels(without_holes(numbered), size), min_area_px)
 
 
-def _when_finished(finishing: "deque[tuple[Key, list[Future[Labels]]]]") -> tuple[Key, list[Labels]]:
+def _when_finished(finishing: deque[tuple[Key, list[Future[Labels]]]]) -> tuple[Key, list[Labels]]:
     key, labels = finishing.popleft()
     return key, [of_image.result() for of_image in labels]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,10 +16,11 @@ from pipeline.devices import DeviceName, device_name
 from pipeline.errors import DeviceError
 from pipeline.nuclei.labels import Labels
 from pipeline.nuclei.labels.whole_nuclei import whole_nuclei
+from pipeline.nuclei.network.cpnet_engine import STRIDE_PX, CpnetEngine, Key, steps_of
 from pipeline.nuclei.network.cpnet_folding import fold
 from pipeline.nuclei.network.flow_dynamics import follow_flows, labels_from_ends
 from pipeline.nuclei.network.network_runtime import Runtime, open_runtime
-from pipeline.nuclei.network.resizing import Size, rescaled_size, resized, resized_labels
+from pipeline.nuclei.network.resizing import Size, resized, resized_labels
 from pipeline.nuclei.network.weights import Weights, load_weights
 from pipeline.nuclei.params import PROCESSOR_BATCH, NucleiParams, cores_of_job
 from pipeline.nuclei.stain.stain_channels import StainScale, network_input
@@ -30,15 +31,6 @@ if TYPE_CHECKING:
 
     from pipeline.nuclei.network.device_engine import DeviceSegmenter
 
-Key = TypeVar("Key")
-"""What a batch of images is known by to whoever asks for their nuclei."""
-
-STRIDE_PX = 8
-"""Sides must be multiples of this: three poolings by 2."""
-
-STEPS_PER_DIAMETER = 200 / 30
-"""Steps of the dynamics per pixel of nucleus diameter (cellpose: 200 at 30 px)."""
-
 
 def forward_whole(run: Runtime, inputs: Float32s) -> "Float32s | Tensor":
     """Output (n, 3, h, w) of inputs (n, 2, h, w) of any h and w, whole; edges are mirrored to the stride."""
@@ -47,12 +39,7 @@ def forward_whole(run: Runtime, inputs: Float32s) -> "Float32s | Tensor":
     return run(np.pad(inputs, padding, mode="symmetric"))[:, :, :height, :width]
 
 
-def steps_of(diameter_px: float) -> int:
-    """Steps of the dynamics for nuclei of that diameter."""
-    return int(np.ceil(diameter_px * STEPS_PER_DIAMETER))
-
-
-class CpnetSegmenter:
+class CpnetSegmenter(CpnetEngine):
     """A network ready to find nuclei in pixels, on processors; ``DeviceSegmenter`` is its like on cards.
 
     Parameters
@@ -68,11 +55,8 @@ class CpnetSegmenter:
     it was trained on, as in Cellpose (see ``field_of_view``).
     """
 
-    helpers = 0
-
     def __init__(self, weights: Weights, params: NucleiParams) -> None:
-        self.weights = weights
-        self.params = params
+        super().__init__(weights, params)
         self.threads = cores_of_job(params.threads, card=False)
         run = open_runtime(fold(weights), runtime=params.runtime, precision=params.precision, threads=self.threads)
         if weights.style:
@@ -82,17 +66,9 @@ class CpnetSegmenter:
         else:
             self.forward = partial(forward_whole, run)
 
-    def network_mpp(self) -> float:
-        """Resolution at which nuclei of ``nucleus_diameter_um`` have the training diameter, um/px."""
-        return self.params.nucleus_diameter_um / self.weights.diameter_px
-
     def at_once(self, side_px: int, mpp: float) -> int:
-        """Images in a batch; see ``segmenters.Segmenter``."""
+        """Images in a batch, whatever their size."""
         return self.params.batch_size or PROCESSOR_BATCH
-
-    def segment(self, rgbs: Sequence[Rgb], mpp: float, stain: StainScale) -> list[Labels]:
-        """Nuclei of each image, labelled 1 to n without gaps, 0 = background; see ``segmenters.Segmenter``."""
-        return next(labels for _, labels in self.segment_batches([(None, rgbs)], mpp, stain))
 
     def segment_batches(
         self, batches: Iterable[tuple[Key, Sequence[Rgb]]], mpp: float, stain: StainScale
@@ -102,11 +78,11 @@ class CpnetSegmenter:
             for key, rgbs in batches:
                 inputs = np.stack(list(pool.map(partial(self._input, mpp=mpp, stain=stain), rgbs)))
                 size = (rgbs[0].shape[0], rgbs[0].shape[1])
-                labelled = partial(self._labelled, size=size, min_area_px=self.params.min_area_um2 / mpp**2)
+                labelled = partial(self._labelled, size=size, min_area_px=self.least_area_px(mpp))
                 yield key, list(pool.map(labelled, np.asarray(self.forward(inputs))))
 
     def _input(self, rgb: Rgb, *, mpp: float, stain: StainScale) -> Float32s:
-        size = rescaled_size((rgb.shape[0], rgb.shape[1]), mpp / self.network_mpp())
+        size = self.seen_size((rgb.shape[0], rgb.shape[1]), mpp)
         return network_input(resized(rgb, size), stain, self.weights.input)
 
     def _labelled(self, output: Float32s, *, size: Size, min_area_px: float) -> Labels:

@@ -124,8 +124,8 @@ class _Pass:
 
 
 def _made_comparable(
-    passes: "Iterable[_Pass]", comparable: Callable[[Rgb], Rgb], segmenter: Segmenter
-) -> "Iterator[_Pass]":
+    passes: Iterable[_Pass], comparable: Callable[[Rgb], Rgb], segmenter: Segmenter
+) -> Iterator[_Pass]:
     """``passes`` with their pictures changed, by threads where there are helpers."""
     if not segmenter.helpers:
         yield from (replace(each, pictures=[comparable(rgb) for rgb in each.pictures]) for each in passes)
@@ -135,8 +135,8 @@ def _made_comparable(
 
 
 def _measured(
-    segmented: "Iterable[tuple[_Pass, list[Labels]]]", pool: Executor, mpp: float
-) -> "Iterator[tuple[_Pass, list[Labels], list[pd.DataFrame]]]":
+    segmented: Iterable[tuple[_Pass, list[Labels]]], pool: Executor, mpp: float
+) -> Iterator[tuple[_Pass, list[Labels], list[pd.DataFrame]]]:
     """Nuclei that the tiles of each batch own; a ``pool`` of processes measures a batch while the next is segmented."""
     waiting: deque[tuple[_Pass, list[Labels], list[Future[pd.DataFrame]]]] = deque()
     ahead = 0 if isinstance(pool, InTurn) else 1

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from pipeline.nuclei.network.cpnet_engine import steps_of
 from pipeline.nuclei.network.flow_dynamics import follow_flows, labels_from_ends
-from pipeline.nuclei.network.inference_engine import steps_of
 from pipeline.nuclei.params import NucleiParams
 
 

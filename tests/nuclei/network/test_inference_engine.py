@@ -13,7 +13,6 @@ from pipeline.nuclei.network.inference_engine import (
     cpnet_segmenter,
     forward_whole,
     open_cpnet,
-    steps_of,
 )
 from pipeline.nuclei.network.weights import Weights
 from pipeline.nuclei.network.weights_files import resolve_weights
@@ -79,11 +78,6 @@ def test_same_output_and_nuclei_as_cellpose(tmp_path: Path) -> None:
     nuclei = labels_from_output(output, segmenter.params, diameter_px=30)
     assert nuclei.max() > 5
     assert match_nuclei(masks, nuclei, 0.5).average_precision >= 0.99
-
-
-@pytest.mark.parametrize(("diameter_px", "steps"), [(30, 200), (16, 107), (1.5, 10)])
-def test_steps_are_cellpose_s_at_its_diameter_and_rounded_up(diameter_px: float, steps: int) -> None:
-    assert steps_of(diameter_px) == steps
 
 
 @pytest.mark.parametrize(("shape", "padded"), [((40, 56), (40, 56)), ((41, 55), (48, 56)), ((3, 5), (8, 8))])
