@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline.arrays import Float32s, Float64s, Int64s
+from pipeline.arrays import Bools, Float32s, Float64s, Int64s
 from pipeline.artefacts.learned_graphs import LearnedGraph
 from pipeline.training.classifiers.image_classifier import ImageClassifier
 from pipeline.training.classifiers.pooled_and_graph import PooledAndGraph
@@ -107,19 +107,25 @@ def is_worth_occlusion(silenced: Silencing, n_edges: int) -> bool:
 @torch.no_grad()
 def edges_by_occlusion(silenced: Silencing, graph: LearnedGraph, predicted: int) -> Float32s:
     """Evidence of each kept edge for the class ``predicted``, silenced alone, float32 (E,)."""
-    (image,), n_nodes = silenced.batch.images, silenced.batch.images[0].n_nodes
+    n_nodes = silenced.batch.images[0].n_nodes
     low, high = np.sort(graph.edge_index[:, graph.kept], axis=0)
     pairs, place = np.unique(low * n_nodes + high, return_inverse=True)
-    whole = silenced.log_odds_of([adjacency.weights for adjacency in silenced.adjacencies])[0, predicted]
-    said = [torch.zeros(0)]
-    for ends in _batches_of(pairs, max(adjacency.weights.numel() for adjacency in silenced.adjacencies)):
-        source, target = (torch.from_numpy(end).to(image.device) for end in (ends // n_nodes, ends % n_nodes))
-        batch = PaddedBatch.of([image] * len(ends))
-        graphs = [_without(adjacency, batch, source, target) for adjacency in silenced.adjacencies]
-        said.append((whole - silenced.log_odds(batch, graphs)[:, predicted]).cpu())
+    whole = silenced.log_odds_of([adjacency.weights for adjacency in silenced.adjacencies])[0, predicted].cpu()
+    ends = np.stack([pairs // n_nodes, pairs % n_nodes])
+    copies = _silenced_copies(silenced, ends, np.arange(len(pairs)), len(pairs))
+    said = [whole - log_odds[:, predicted] for log_odds in copies]
     evidence = np.zeros(len(graph.weight), np.float32)
-    evidence[graph.kept] = torch.cat(said).numpy()[place]
+    evidence[graph.kept] = torch.cat([torch.zeros(0), *said]).numpy()[place]
     return evidence
+
+
+@torch.no_grad()
+def log_odds_without(silenced: Silencing, edges: Int64s, gone: Sequence[Bools]) -> Tensor:
+    """Log-odds (k, n_classes), on the CPU, without those of ``edges`` (2, m) for which each of k masks (m,) is True."""
+    if not all(isinstance(graph.pairs, AllPairs) for graph in silenced.adjacencies):
+        return torch.cat([silenced.log_odds_of(silenced_weights(silenced, edges[:, out])) for out in gone]).cpu()
+    copy, edge = np.nonzero(np.stack(gone))
+    return torch.cat([*_silenced_copies(silenced, edges[:, edge], copy, len(gone))])
 
 
 def edges_by_integrated_gradients(silenced: Silencing, graph: LearnedGraph, predicted: int, steps: int) -> Float32s:
@@ -180,16 +186,28 @@ def _scaled(adjacency: PairAdjacency, factor: float) -> Tensor:
     return torch.where(adjacency.pairs.mask, factor * weights, weights)
 
 
-def _without(adjacency: PairAdjacency, batch: PaddedBatch, source: Tensor, target: Tensor) -> PairAdjacency:
-    """Copies of the graph of one image, each without the edge at its place in ``source`` and ``target`` (B,)."""
-    weights = adjacency.weights.repeat(len(source), 1, 1, 1)
-    copy = torch.arange(len(source), device=source.device)
+def _silenced_copies(silenced: Silencing, edges: Int64s, copy: Int64s, n_copies: int) -> Iterator[Tensor]:
+    """Log-odds (B, n_classes), on the CPU, of ``n_copies`` copies of an image, batch by batch; every pair has a weight.
+
+    Parameters
+    ----------
+    edges, copy
+        Edges (2, m) and the copy (m,), in order, in which each is silenced.
+    """
+    (image,) = silenced.batch.images
+    at_once = max(1, WEIGHTS_PER_BATCH // max(graph.weights.numel() for graph in silenced.adjacencies))
+    for first in range(0, n_copies, at_once):
+        batch = PaddedBatch.of([image] * min(at_once, n_copies - first))
+        here = slice(*np.searchsorted(copy, [first, first + at_once]))
+        places = torch.from_numpy(np.stack([copy[here] - first, *edges[:, here]])).to(image.device)
+        graphs = [_without(adjacency, batch, places) for adjacency in silenced.adjacencies]
+        yield silenced.log_odds(batch, graphs).cpu()
+
+
+def _without(adjacency: PairAdjacency, batch: PaddedBatch, places: Tensor) -> PairAdjacency:
+    """Copies of the graph of one image without edges; ``places`` (3, m) are copy, source and target of each."""
+    weights = adjacency.weights.repeat(len(batch.images), 1, 1, 1)
+    copy, source, target = places
     weights[copy, :, source, target] = 0
     weights[copy, :, target, source] = 0
     return PairAdjacency(batch.all_pairs, weights)
-
-
-def _batches_of(pairs: Int64s, n_weights: int) -> Iterator[Int64s]:
-    at_once = max(1, WEIGHTS_PER_BATCH // n_weights)
-    for first in range(0, len(pairs), at_once):
-        yield pairs[first : first + at_once]

@@ -6,7 +6,7 @@ Evidence is faithful if by its order the probability falls and rises sooner than
 chance, and worth more than the weight of edges if sooner than by theirs.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -16,13 +16,13 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from pipeline.arrays import Float64s, Int64s
+from pipeline.arrays import Bools, Float64s, Int64s
 from pipeline.artefacts.evidence import Evidence
 from pipeline.artefacts.faithfulness import DELETION, DIRECTIONS, EVIDENCE, RANDOM, WEIGHT, Curves
 from pipeline.artefacts.learned_graphs import LearnedGraph
 from pipeline.training.fitting.checkpoint import TrainedModel
 from pipeline.training.graphs.image_batches import NodeImage
-from pipeline.training.interpretation.edge_evidence import Silencing, silenced_weights, silencing
+from pipeline.training.interpretation.edge_evidence import Silencing, log_odds_without, silencing
 from pipeline.training.interpretation.image_evidence import says
 from pipeline.training.interpretation.node_evidence import average_patch, without
 
@@ -31,6 +31,12 @@ FRACTIONS = np.linspace(0, 1, 11)
 
 RANDOM_ORDERS = 4
 """Orders by chance whose mean curve is compared with."""
+
+PATCHES_AT_ONCE = 1 << 17
+"""Guard on memory: patches of an image's copies that are put together at once."""
+
+Probabilities = Callable[[Sequence[Bools]], Float64s]
+"""Probability of the predicted class (k,) without the parts of an image for which each of k masks is True."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +67,7 @@ def patch_curves(explained: Explained, rng: np.random.Generator) -> Curves:
     n = explained.image.n_nodes
     strength = np.bincount(explained.graph.edge_index[0], explained.graph.weight * explained.graph.kept, n)
     orders = _orders(explained.evidence.node[:, explained.predicted], strength, rng)
-    return _curves(orders, partial(_patches_kept, explained))
+    return _curves(orders, partial(_without_patches, explained))
 
 
 def edge_curves(explained: Explained, rng: np.random.Generator) -> Curves | None:
@@ -72,7 +78,7 @@ def edge_curves(explained: Explained, rng: np.random.Generator) -> Curves | None
     source, target = explained.graph.edge_index
     once = np.flatnonzero(explained.graph.kept & (source < target))
     orders = _orders(explained.evidence.edge[once], explained.graph.weight[once], rng)
-    return _curves(orders, partial(_edges_kept, explained, silenced, once))
+    return _curves(orders, partial(_without_edges, explained, silenced, explained.graph.edge_index[:, once]))
 
 
 def _orders(evidence: npt.NDArray[Any], weight: npt.NDArray[Any], rng: np.random.Generator) -> dict[str, list[Int64s]]:
@@ -87,12 +93,18 @@ def _ranks(values: npt.NDArray[Any]) -> Int64s:
     return ranks
 
 
-def _curves(orders: Mapping[str, list[Int64s]], probabilities: "partial[Float64s]") -> Curves:
+def _curves(orders: Mapping[str, list[Int64s]], probabilities: Probabilities) -> Curves:
+    """Curves of all orders in both directions, whose points are asked for together."""
+    gone = [
+        (ranks < first) if direction == DELETION else (ranks >= first)
+        for direction in DIRECTIONS
+        for ranked in orders.values()
+        for ranks in ranked
+        for first in _first(len(ranks))
+    ]
+    curves = iter(probabilities(gone).reshape(-1, len(FRACTIONS)))
     return {
-        direction: {
-            name: np.mean([probabilities(ranks, direction == DELETION) for ranks in ranked], axis=0).tolist()
-            for name, ranked in orders.items()
-        }
+        direction: {name: np.mean([next(curves) for _ in ranked], axis=0).tolist() for name, ranked in orders.items()}
         for direction in DIRECTIONS
     }
 
@@ -102,21 +114,22 @@ def _first(n_parts: int) -> Int64s:
     return np.asarray(np.round(FRACTIONS * n_parts), np.int64)
 
 
-def _patches_kept(explained: Explained, ranks: Int64s, deletes: bool) -> Float64s:
-    """Probability at each fraction; where no patch is left, that of one average patch."""
-    image = explained.image
-    left_out = [(ranks < first) if deletes else (ranks >= first) for first in _first(len(ranks))]
-    images = [average_patch(image) if gone.all() else without(image, gone) for gone in left_out]
-    return _probability(says(explained.model, images)[:, explained.predicted])
-
-
-@torch.no_grad()
-def _edges_kept(explained: Explained, silenced: Silencing, once: Int64s, ranks: Int64s, deletes: bool) -> Float64s:
-    edges = explained.graph.edge_index[:, once]
-    gone = [(ranks < first) if deletes else (ranks >= first) for first in _first(len(ranks))]
-    said = [silenced.log_odds_of(silenced_weights(silenced, edges[:, where])) for where in gone]
+def _without_patches(explained: Explained, gone: Sequence[Bools]) -> Float64s:
+    """See ``Probabilities``; where no patch is left, that of one average patch."""
+    image, said = explained.image, []
+    at_once = max(1, PATCHES_AT_ONCE // image.n_nodes)
+    for first in range(0, len(gone), at_once):
+        masks = gone[first : first + at_once]
+        said.append(
+            says(explained.model, [average_patch(image) if out.all() else without(image, out) for out in masks])
+        )
     return _probability(torch.cat(said)[:, explained.predicted])
 
 
+def _without_edges(explained: Explained, silenced: Silencing, edges: Int64s, gone: Sequence[Bools]) -> Float64s:
+    """See ``Probabilities``."""
+    return _probability(log_odds_without(silenced, edges, gone)[:, explained.predicted])
+
+
 def _probability(log_odds: Tensor) -> Float64s:
-    return np.asarray(torch.sigmoid(log_odds.double()).cpu().numpy())
+    return np.asarray(torch.sigmoid(log_odds.double()).numpy())

@@ -1,5 +1,6 @@
 """Evidence of named features of each patch, by integrated gradients (Sundararajan et al. 2017)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,9 @@ from pipeline.arrays import Bools, Float32s
 from pipeline.training.fitting.inference import ImageNetwork
 from pipeline.training.graphs.image_batches import NodeImage
 from pipeline.training.interpretation.log_odds import log_odds
+
+PATCHES_AT_ONCE = 1 << 12
+"""Guard on memory: patches of an image's copies whose gradients are taken together."""
 
 
 @dataclass(frozen=True)
@@ -28,10 +32,11 @@ class Asked:
     predicted: int
     temperature: float = 1.0
 
-    def says(self, image: NodeImage, x: Tensor) -> Tensor:
-        """Log-odds of the class in an image with other features x (n, n_columns); a scalar."""
-        (_, batch), *_ = self.network.batches([NodeImage(x, image.coords, image.label)], 1)
-        return log_odds(self.network(batch), self.temperature)[0, self.predicted]
+    def says(self, image: NodeImage, xs: Sequence[Tensor]) -> Tensor:
+        """Log-odds of the class in an image with other features, (k,), k times x (n, n_columns)."""
+        images = [NodeImage(x, image.coords, image.label) for x in xs]
+        said = [self.network(batch) for _, batch in self.network.batches(images, len(images))]
+        return log_odds(torch.cat(said), self.temperature)[:, self.predicted]
 
 
 def feature_evidence(asked: Asked, image: NodeImage, steps: int) -> tuple[Float32s, float]:
@@ -48,13 +53,16 @@ def feature_evidence(asked: Asked, image: NodeImage, steps: int) -> tuple[Float3
     """
     x = image.x.detach()
     total = torch.zeros_like(x)
-    for step in range(steps):
-        scaled = (x * ((step + 0.5) / steps)).requires_grad_()
-        (slope,) = torch.autograd.grad(asked.says(image, scaled), scaled)
-        total += slope
+    at_once = max(1, PATCHES_AT_ONCE // len(x))
+    for first in range(0, steps, at_once):
+        places = range(first, min(first + at_once, steps))
+        scaled = [(x * ((place + 0.5) / steps)).requires_grad_() for place in places]
+        for slope in torch.autograd.grad(asked.says(image, scaled).sum(), scaled):
+            total += slope
     evidence = x * total / steps
     with torch.no_grad():
-        difference = asked.says(image, x) - asked.says(image, torch.zeros_like(x))
+        end, start = asked.says(image, [x, torch.zeros_like(x)])
+    difference = end - start
     return np.asarray(evidence.cpu().numpy(), np.float32), float(difference - evidence.sum())
 
 

@@ -6,6 +6,7 @@ import torch
 
 from pipeline.training.classifiers.pooled_and_graph import PooledAndGraph
 from pipeline.training.classifiers.pooled_path import PooledPath
+from pipeline.training.interpretation import edge_evidence
 from pipeline.training.interpretation.edge_evidence import (
     NO_EDGE,
     NO_GRAPH_PATH,
@@ -13,6 +14,8 @@ from pipeline.training.interpretation.edge_evidence import (
     edges_by_integrated_gradients,
     edges_by_occlusion,
     is_worth_occlusion,
+    log_odds_without,
+    silenced_weights,
     silencing,
     without_edges,
 )
@@ -54,6 +57,16 @@ def test_a_silenced_edge_changes_what_it_changes_by_hand(image):
         expected = log_odds(network(batch)) - log_odds(network.through(batch, silenced))
     at = (graph.edge_index[0] == i) & (graph.edge_index[1] == j)
     np.testing.assert_allclose(evidence[at], expected[0, 1], atol=1e-6)
+
+
+def test_copies_of_an_image_say_what_the_image_says_with_each_of_their_graphs(image, monkeypatch):
+    monkeypatch.setattr(edge_evidence, "WEIGHTS_PER_BATCH", 3 * 7 * 7)
+    network = both_paths(target_degree=2)
+    edges, silenced = graph_of(network, image).edge_index, silencing(network, image)
+    gone = [np.random.default_rng(seed).random(edges.shape[1]) < share for seed, share in enumerate((0, 0.3, 0.7, 1))]
+    alone = [silenced.log_odds_of(silenced_weights(silenced, edges[:, out])) for out in gone]
+    np.testing.assert_allclose(log_odds_without(silenced, edges, gone), torch.cat(alone).detach(), atol=1e-6)
+    assert np.ptp(torch.cat(alone).detach().numpy()[:, 0]) > 1e-3
 
 
 def test_both_directions_hold_one_value_and_edges_not_kept_none(image):
