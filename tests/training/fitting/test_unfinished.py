@@ -25,6 +25,9 @@ CPU = torch.device("cpu")
 SHORT = {"epochs": 4, "hidden": 8, "heads": 2, "dropout": 0.3, "pretraining_steps": 30}
 EPOCHS = {"default": 40, "paper_a": 5}
 
+N_MODELS = 5
+"""Graph models of the default method, one after the other."""
+
 KILLED = """
 import json
 import sys
@@ -149,13 +152,8 @@ def test_pre_training_is_not_repeated_once_it_is_written(splits, stored, tmp_pat
     caplog.set_level("INFO", logger=ROOT_LOGGER)
     train(splits, stored, out, partial)
     assert "goes on after 0 epochs" in caplog.text
-    whole_log = "pre-training: "
-    assert caplog.text.count(whole_log) == N_MODELS - 1
+    assert caplog.text.count("pre-training: ") == N_MODELS - 1, "the first was interrupted after its own"
     assert file_digest(out) == file_digest(whole)
-
-
-N_MODELS = 5
-"""Graph models of the default method, one after the other; the first was interrupted."""
 
 
 class Malicious:
