@@ -41,6 +41,11 @@ def test_a_colour_lies_between_its_neighbours(tab: Tab, share: float, colour: in
 
 
 @needs_browser
+def test_the_largest_value_is_so_in_size_whatever_is_undefined(tab: Tab) -> None:
+    assert tab.run("[largest([1, -3, NaN, null, 2]), largest([]), largest(Float32Array.of(0, -0.5))]") == [3, 0, 0.5]
+
+
+@needs_browser
 @pytest.mark.parametrize(
     ("um_per_px", "width", "text"), [(1, "100px", "100 µm"), (0.25, "80px", "20 µm"), (10, "100px", "1 mm")]
 )

@@ -7,6 +7,11 @@ const number = (value, places = 2) => value.toFixed(places).replace("-", "−");
 const signed = (value, places = 2) => (value > 0 ? "+" : "") + number(value, places);
 const plain = (name) => name.replaceAll("_", " ");
 
+// Of the absolute values; those that are undefined do not count.
+function largest(values) {
+  return values.reduce((most, value) => Math.max(most, Math.abs(value || 0)), 0);
+}
+
 function element(tag, properties = {}, ...children) {
   const made = Object.assign(document.createElement(tag), properties);
   made.append(...children);
@@ -16,6 +21,7 @@ function element(tag, properties = {}, ...children) {
 // ---- colours ------------------------------------------------------------------------------------
 
 const FOR = [213, 94, 0], AGAINST = [0, 114, 178]; // Okabe and Ito 2008
+const DROPPED = ["#e69f00", "#cc79a7", "#56b4e9", "#d55e00", "#009e73", "#7a6a4f", "#b8bcc6"]; // tiles, by reason
 const VIRIDIS = [[68, 1, 84], [59, 82, 139], [33, 145, 140], [94, 201, 98], [253, 231, 37]];
 
 function blend(stops, share) {

@@ -1,6 +1,5 @@
 "use strict";
 
-const DROPPED = ["#e69f00", "#cc79a7", "#56b4e9", "#d55e00", "#009e73", "#7a6a4f", "#b8bcc6"];
 const UNKNOWN = "#8c8c8c";
 const AXIS_COLOURS = Array.from({ length: 90 }, (_, i) => okHue((2 * Math.PI * (i + 0.5)) / 90));
 
@@ -19,10 +18,6 @@ function gamma(part) {
 function axisColour(angle) {
   if (angle === null) return UNKNOWN;
   return AXIS_COLOURS[Math.min(Math.floor(((angle % Math.PI) / Math.PI) * AXIS_COLOURS.length), AXIS_COLOURS.length - 1)];
-}
-
-function largest(values) {
-  return values.reduce((most, value) => Math.max(most, Math.abs(value || 0)), 0);
 }
 
 // ---- drawing; `at` maps level-0 (x, y) to the canvas, `scale` is canvas px per level-0 px -----------

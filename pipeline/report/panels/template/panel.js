@@ -46,7 +46,7 @@ function unpackGraph(graph) {
 function unpackEvidence(evidence) {
   if (!evidence) return { nodeEvidence: null, edgeEvidence: null };
   const edgeEvidence = evidence.edge && unpackScaled(evidence.edge);
-  return { nodeEvidence: unpackScaled(evidence.node), edgeEvidence, largestEdge: edgeEvidence && maximum(edgeEvidence.map(Math.abs)) };
+  return { nodeEvidence: unpackScaled(evidence.node), edgeEvidence, largestEdge: edgeEvidence && largest(edgeEvidence) };
 }
 
 function unpackDescribed(packed) {
@@ -85,16 +85,12 @@ function patchColour(node) {
   const { view, colour } = state;
   if (!view || colour === "none") return null;
   if (colour === "joined") {
-    const share = view.strength[node] / (maximum(view.strength) || 1);
+    const share = view.strength[node] / (largest(view.strength) || 1);
     return `rgb(${blend(VIRIDIS, share).join(" ")} / 0.5)`;
   }
   const value = evidenceOf(view, node, Number(colour));
   const share = Math.abs(value) / (largestEvidence(view, Number(colour)) || 1);
   return Number.isNaN(value) ? null : `rgb(${(value > 0 ? FOR : AGAINST).join(" ")} / ${0.08 + 0.72 * Math.sqrt(share)})`;
-}
-
-function maximum(values) {
-  return values.reduce((most, value) => (value > most ? value : most), 0);
 }
 
 function evidenceOf(view, node, place) {
@@ -176,8 +172,6 @@ function drawDropped(context) {
     context.strokeRect(x + 0.5, y + 0.5, side - 1, side - 1);
   });
 }
-
-const DROPPED = ["#e69f00", "#cc79a7", "#56b4e9", "#d55e00", "#009e73", "#b8bcc6"];
 
 function drawTrue(context) {
   context.strokeStyle = TRUE_EDGE;
@@ -435,7 +429,7 @@ function bar(stops, low, high, title) {
 function showLegend() {
   const { view, colour } = state, parts = [];
   if (colour === "joined") {
-    parts.push(bar(VIRIDIS.map((rgb) => `rgb(${rgb})`), "0", number(maximum(view.strength)), "summed weight of a patch's edges"));
+    parts.push(bar(VIRIDIS.map((rgb) => `rgb(${rgb})`), "0", number(largest(view.strength)), "summed weight of a patch's edges"));
   } else if (colour !== "none") {
     const most = largestEvidence(view, Number(colour)), name = view.evidence.classes[Number(colour)];
     parts.push(bar([`rgb(${AGAINST})`, "#f6f6f6", `rgb(${FOR})`], `against ${number(most)}`, `for ${number(most)}`, `log-odds of ${name} that go with the patch`));
