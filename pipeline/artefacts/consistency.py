@@ -54,7 +54,7 @@ def all_distinct(values: npt.NDArray[Any]) -> bool:
 
 
 def are_offsets(offsets: Int64s, n_groups: int, n_items: int) -> bool:
-    """Whether ``offsets`` part ``n_items`` into ``n_groups``: from 0 upwards to their number."""
+    """Whether ``offsets`` (n_groups + 1,) part ``n_items`` into groups: from 0 upwards to their number."""
     return bool(
         offsets.shape == (n_groups + 1,)
         and offsets[0] == 0

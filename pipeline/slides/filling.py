@@ -74,7 +74,7 @@ def with_white_filling(rgb: Rgb, filled: Bools | None) -> Rgb:
 
 
 def with_edge(filled: Bools, edge_px: int = EDGE_PX) -> Bools:
-    """What is ``filled`` in and the pixels beside it, into which resampling carries its edge."""
+    """Pixels (h, w) that are ``filled`` in, and those beside them, into which resampling carries their edge."""
     return np.asarray(ndimage.binary_dilation(filled, np.ones((3, 3)), iterations=edge_px), np.bool_)
 
 

@@ -85,7 +85,7 @@ def core_statistics(frequency: Float64s) -> Float64s:
 
 
 def entropy(distribution: Float64s) -> Float64s:
-    """Shannon entropy in nats of each row; NaN for a row of NaN."""
+    """Shannon entropy (n,) in nats of each row of shares (n, k); NaN for a row with a NaN."""
     return np.array([np.nan if np.isnan(row).any() else _entropy(row, 1.0) for row in distribution], np.float64)
 
 

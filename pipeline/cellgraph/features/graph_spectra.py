@@ -54,7 +54,7 @@ def spectral_features(n_nodes: int, edges: Int64s) -> Float64s:
 
 
 def slope(eigenvalues: Float64s, low: float, high: float) -> float:
-    """Least-squares slope against their rank of the ``eigenvalues`` in [low, high); NaN for fewer than two."""
+    """Least-squares slope against their rank of the ``eigenvalues`` (n,) in [low, high); NaN for fewer than two."""
     whole = np.rint(eigenvalues)
     snapped = np.where(np.abs(eigenvalues - whole) < SNAP, whole, eigenvalues)
     chosen = np.sort(snapped[(snapped >= low) & (snapped < high)])

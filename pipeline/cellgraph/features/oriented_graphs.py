@@ -53,7 +53,7 @@ class OrientedGraphs:
         return summarise(GroupedValues(values[chosen], offsets))
 
     def over_edges(self, values: Float64s, chosen: Bools) -> Summary:
-        """Statistics by patch of the ``values`` of the ``chosen`` edges, both directions."""
+        """Statistics by patch of the ``values`` (n_edges,) of the ``chosen`` edges (n_edges,), both directions."""
         offsets = offsets_of_tiles(self.graphs.tile[self.graphs.edges[0][chosen]], self.n_patches)
         return summarise(GroupedValues(values[chosen], offsets))
 

@@ -30,7 +30,7 @@ def branch_lengths(triangulation: Triangulation) -> GroupedValues:
 
 
 def with_coincident(branches: GroupedValues, n_coincident: Int64s) -> GroupedValues:
-    """Add to each tree the branches of length 0 that join ``n_coincident`` further nuclei to their site."""
+    """Add to each tree the branches of length 0 that join ``n_coincident`` (n_tiles,) further nuclei to their site."""
     n_tiles = len(n_coincident)
     tile = np.concatenate([tile_of_each(branches.offsets), np.repeat(np.arange(n_tiles), n_coincident)])
     return _grouped(np.concatenate([branches.values, np.zeros(n_coincident.sum())]), tile, n_tiles)

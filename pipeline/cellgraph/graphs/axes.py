@@ -33,9 +33,16 @@ def angles_between_axes(theta: Float64s, edges: Int64s) -> Float64s:
 
 @compiled
 def angles_to_axis(xy: Float64s, theta: Float64s, edges: Int64s) -> Float64s:
-    """Angle between each edge and the axis of its source in radians, 0 to pi/2.
+    """Angle (n_edges,) between each edge and the axis of its source in radians, 0 to pi/2.
 
     NaN where that axis is not finite or the ends lie at one place.
+
+    Parameters
+    ----------
+    xy, theta
+        Centres (n, 2) and axes (n,) of nuclei, the latter in radians.
+    edges
+        (2, n_edges), from source to target.
     """
     angles = np.empty(edges.shape[1])
     for edge in range(len(angles)):
@@ -59,7 +66,7 @@ def mean_axis(mean_doubled: Float64s) -> Float64s:
 
 
 def has_axis(eccentricity: Float64s, orientation_rad: Float64s, min_eccentricity: float) -> Bools:
-    """Nuclei whose axis means something: eccentricity at least ``min_eccentricity`` and both values finite."""
+    """Which nuclei (n,) have an axis that means something: at least ``min_eccentricity``, and both values finite."""
     finite = np.isfinite(eccentricity) & np.isfinite(orientation_rad)
     reliable: Bools = finite & (np.nan_to_num(eccentricity) >= min_eccentricity)
     return reliable

@@ -58,27 +58,27 @@ def offsets_of_counts(counts: npt.NDArray[Any]) -> Int64s:
 
 
 def offsets_of_tiles(tile: Int64s, n_tiles: int) -> Int64s:
-    """Offsets of elements whose tile numbers ``tile`` do not decrease."""
+    """Offsets (n_tiles + 1,) of elements whose tile numbers ``tile`` (n,) do not decrease."""
     return offsets_of_counts(np.bincount(tile, minlength=n_tiles))
 
 
 def segment_sum(values: npt.NDArray[Any], offsets: Int64s) -> npt.NDArray[Any]:
-    """Sum of each row along the first axis; 0 for an empty row."""
+    """Sum (n_rows, ...) of each row of ``values`` (n, ...); 0 for an empty row."""
     return _reduce(np.add, values, offsets, 0)
 
 
 def segment_min(values: Float64s, offsets: Int64s) -> Float64s:
-    """Smallest value of each row; NaN for an empty row."""
+    """Smallest value (n_rows, ...) of each row of ``values`` (n, ...); NaN for an empty row."""
     return _reduce(np.minimum, values, offsets, np.nan)
 
 
 def segment_max(values: Float64s, offsets: Int64s) -> Float64s:
-    """Largest value of each row; NaN for an empty row."""
+    """Largest value (n_rows, ...) of each row of ``values`` (n, ...); NaN for an empty row."""
     return _reduce(np.maximum, values, offsets, np.nan)
 
 
 def segment_or(values: npt.NDArray[np.uint64], offsets: Int64s) -> npt.NDArray[np.uint64]:
-    """Bitwise or of each row along the first axis; 0 for an empty row."""
+    """Bitwise or (n_rows, ...) of each row of ``values`` (n, ...); 0 for an empty row."""
     return _reduce(np.bitwise_or, values, offsets, 0)
 
 

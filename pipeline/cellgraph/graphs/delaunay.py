@@ -68,7 +68,7 @@ def all_triangles(sites: Float64s, site_offsets: Int64s) -> Int64s:
 
 
 def distinct_sites(xy: Float64s, offsets: Int64s) -> tuple[Float64s, Int64s]:
-    """Distinct places of each tile's points, by x then y, moved to the tile's smallest x and y; and their offsets."""
+    """Distinct places (n_sites, 2) of each tile's points, by x then y, less its smallest x and y; and their offsets."""
     sites, site_offsets, _ = sites_and_members(xy, offsets)
     return sites, site_offsets
 

@@ -126,7 +126,7 @@ def _joined(nuclei: TiledNuclei, params: CellGraphParams, edges: Int64s, delta: 
 
 
 def cosine_similarity(raw_measures: Float64s, pairs: Int64s) -> Float64s:
-    """Cosine of the angle between the measures of the two nuclei of each pair.
+    """Cosine (n_pairs,) of the angle between the measures (n, k) of the two nuclei of each of ``pairs`` (2, n_pairs).
 
     Measures that are not finite count as 0, as in the paper's code; a nucleus whose measures are all 0 has similarity 0
     with any other.

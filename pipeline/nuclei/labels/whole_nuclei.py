@@ -14,7 +14,7 @@ from pipeline.nuclei.labels import Labels
 
 
 def whole_nuclei(labels: Labels, min_area_px: float) -> Labels:
-    """Largest connected piece of each label where it has ``min_area_px`` or more, numbered 1 to n.
+    """Largest connected piece of each label (h, w) where it has ``min_area_px`` or more, numbered 1 to n.
 
     Pixels are connected by their sides; of pieces of one size the first counts.
     """

@@ -116,14 +116,14 @@ class OutlinedImage:
 
 
 def median_diameter_px(labels: npt.NDArray[np.integer[Any]]) -> float:
-    """Median diameter of the circles with the nuclei's areas; 0 without nuclei."""
+    """Median diameter of the circles with the areas of the nuclei of ``labels`` (h, w); 0 without nuclei."""
     areas = np.bincount(labels.ravel())[1:]
     areas = areas[areas > 0]
     return float(np.median(np.sqrt(4 * areas / np.pi))) if areas.size else 0.0
 
 
 def rescaled(rgb: Rgb, labels: npt.NDArray[np.integer[Any]], diameter_px: float) -> OutlinedImage:
-    """Image whose median nucleus has ``diameter_px``; one without nuclei keeps its size."""
+    """Image (h, w, 3) and labels (h, w) whose median nucleus has ``diameter_px``; without nuclei as they are."""
     median_px = median_diameter_px(labels)
     factor = diameter_px / median_px if median_px else 1.0
     height, width = (max(1, round(side * factor)) for side in labels.shape)
@@ -149,7 +149,7 @@ def random_crop(image: OutlinedImage, size_px: int, generator: np.random.Generat
 
 
 def blank_crop(size_px: int, generator: np.random.Generator) -> tuple[Float32s, Labels]:
-    """Empty glass or faint even stain with noise: network channels, and labels without a nucleus."""
+    """Empty glass or faint even stain with noise: channels (2, size_px, size_px), and labels without a nucleus."""
     colour = generator.uniform(*GLASS_GREY) + generator.normal(0, GLASS_TINT, 3)
     tint = np.clip(generator.normal(colour, generator.uniform(*GLASS_GRAIN), (size_px, size_px, 3)), 0, 255)
     sigma = generator.uniform(*GLASS_BLUR_PX)

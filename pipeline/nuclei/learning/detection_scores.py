@@ -61,7 +61,7 @@ def overlap_iou(truth: AnyLabels, predicted: AnyLabels) -> Float64s:
 
 
 def match_nuclei(truth: AnyLabels, predicted: AnyLabels, threshold: float) -> Matches:
-    """Counts when each nucleus may be matched once, to one overlapping it by ``threshold`` or more."""
+    """Counts when each nucleus of the labels (h, w) may be matched once, to one of IoU ``threshold`` or more."""
     iou = overlap_iou(truth, predicted)
     return _counts(len(_best_pairs(iou, threshold)[0]), iou.shape)
 

@@ -105,7 +105,7 @@ class TrainingPictures:
 
     @property
     def origins(self) -> npt.NDArray[np.intp]:
-        """Number of the source of each real image."""
+        """Number of the source of each real image, (n,)."""
         return np.repeat(np.arange(len(self.sources)), [source.images for source in self.sources])
 
     def digest(self) -> str:

@@ -34,7 +34,7 @@ class Ellipses:
 
 
 def ellipses_of_moments(xx: Float64s, yy: Float64s, xy: Float64s) -> Ellipses:
-    """Ellipses with these variances along x and y and these covariances."""
+    """Ellipses with these variances (n,) along x and y and these covariances (n,)."""
     half_sum, half_difference = (xx + yy) / 2, (xx - yy) / 2
     spread = np.hypot(half_difference, xy)
     larger, smaller = half_sum + spread, np.maximum(half_sum - spread, 0.0)
@@ -50,7 +50,7 @@ def ellipses_of_moments(xx: Float64s, yy: Float64s, xy: Float64s) -> Ellipses:
 
 
 def axial(angles_rad: Float64s) -> Float64s:
-    """Axes in [0, pi) by any of their angles; NaN stays."""
+    """Axes in [0, pi), radians, by any of their angles, of the same shape; NaN stays."""
     remainders = np.mod(angles_rad, np.pi)
     # The remainder of an angle just below 0 rounds to pi itself.
     return np.where(remainders >= np.pi, 0.0, remainders)

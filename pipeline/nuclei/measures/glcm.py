@@ -17,7 +17,7 @@ LEVELS = 8
 
 
 def quantise(grey: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Level 0 to ``LEVELS`` - 1 of each grey value."""
+    """Level 0 to ``LEVELS`` - 1 of each grey value, of the same shape."""
     return (grey // (256 // LEVELS)).astype(np.uint8)
 
 

@@ -58,7 +58,7 @@ class TorchRuntime:
         return self.in_parts(torch.as_tensor(inputs))
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Output on the device, in one pass."""
+        """Output (n, 3, h, w), float32, of inputs (n, 2, h, w) on the device, in one pass."""
         half = torch.autocast(self.device.type, dtype=torch.float16, enabled=self.precision == "float16")
         with torch.inference_mode(), half:
             output: Tensor = self.network(self._moved(inputs))

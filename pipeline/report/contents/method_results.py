@@ -86,7 +86,7 @@ class Results:
         return dict(sorted(left_out.items()))
 
     def fold_values(self, method: str, metric: str) -> Float64s:
-        """Values of a metric over folds and seeds of a method; undefined ones left out."""
+        """Values (n,) of a metric over folds and seeds of a method; undefined ones left out."""
         frames = [seed.folds for (name, _), seed in self.metrics.items() if name == method]
         columns = [frame[metric].to_numpy(np.float64) for frame in frames if metric in frame]
         values = np.concatenate(columns) if columns else np.zeros(0)

@@ -50,7 +50,7 @@ class ShownGraph:
 
 
 def most_joined(strength: Float64s, n: int) -> Int64s:
-    """Patches of the largest summed weight, those without any left out."""
+    """Up to ``n`` patches of the largest ``strength`` (n_patches,), the largest first, those without any left out."""
     order = np.argsort(-strength, kind="stable")[:n]
     joined: Int64s = order[strength[order] > 0]
     return joined

@@ -26,6 +26,6 @@ def standardised(features: Float32s) -> Float64s:
 
 
 def packed_features(values: Float64s, nodes: Int64s) -> Packed:
-    """Standardised features of some patches, a byte each."""
+    """Standardised features (n_patches, d) of the patches ``nodes``, a byte each."""
     steps = np.rint(np.clip(values[nodes] * STEPS_PER_SD, UNDEFINED + 1, np.iinfo("i1").max))
     return packed(np.where(np.isnan(steps), UNDEFINED, steps), "i1")

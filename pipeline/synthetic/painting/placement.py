@@ -125,7 +125,7 @@ def place_nuclei(
 
 
 def axial_von_mises(axis_rad: Float64s, kappa: Float64s, rng: np.random.Generator) -> Float64s:
-    """One axis in [0, pi) for each mean axis: half of a von Mises draw about the doubled mean."""
+    """One axis in [0, pi) for each mean axis, (n,): half of a von Mises draw about the doubled mean."""
     return np.asarray(np.mod(0.5 * rng.vonmises(2.0 * axis_rad, kappa), np.pi), np.float64)
 
 

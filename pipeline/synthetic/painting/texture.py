@@ -89,7 +89,7 @@ def ridges(noise: FloatPlane, sharpness: float) -> FloatPlane:
 
 
 def enlarge(cells: npt.NDArray[np.generic], cell_um: float, canvas: Canvas) -> FloatPlane:
-    """Bilinear enlargement of values on square cells of ``cell_um``, the first at the top-left corner."""
+    """Bilinear enlargement of values (row, col) on square cells of ``cell_um``, the first at the top-left corner."""
     step = canvas.mpp / cell_um
     padded = np.pad(cells.astype(np.float32), 2, mode="edge")
     grid = Image.fromarray(padded)

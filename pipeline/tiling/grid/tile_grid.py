@@ -44,7 +44,7 @@ def make_grid(size: SlideSize, slide_mpp: float, params: TilingParams) -> pd.Dat
 
 
 def tiles_at(x_l0: Int64s, y_l0: Int64s, slide_mpp: float, params: TilingParams) -> pd.DataFrame:
-    """Tiles of columns and rows that begin at these pixels, as ``make_grid`` returns them."""
+    """Tiles of columns (n,) and rows (m,) that begin at these level-0 pixels, as ``make_grid`` returns them."""
     row, col = (axis.ravel() for axis in np.indices((len(y_l0), len(x_l0))))
     return pd.DataFrame(
         {

@@ -57,7 +57,7 @@ def undecided(tiles: pd.DataFrame) -> Bools:
 
 
 def dropped(tiles: pd.DataFrame, failed: Bools, reason: str) -> pd.DataFrame:
-    """``tiles`` with ``reason`` given to those that ``failed`` and have none yet."""
+    """``tiles`` with ``reason`` given to those that ``failed``, (n_tiles,), and have none yet."""
     return tiles.assign(reason=tiles["reason"].mask(undecided(tiles) & failed, reason))
 
 

@@ -41,7 +41,7 @@ class ColourRule:
     density: tuple[float, float] = (0.0, np.inf)
 
     def holds(self, colours: Hsd) -> Bools:
-        """Whether each of ``colours`` obeys."""
+        """Whether each of ``colours`` obeys, of their shape."""
         of_hue = hue_between(colours.hue_deg, *self.hue_deg)
         for value, (low, high) in ((colours.saturation, self.saturation), (colours.density, self.density)):
             of_hue &= (value >= low) & (value < high)

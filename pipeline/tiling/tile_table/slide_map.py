@@ -70,7 +70,7 @@ class SlideMap:
         return self.tissue if self.inside is None else self.tissue & self.inside
 
     def share(self, mask: Mask | None, tiles: pd.DataFrame) -> Float64s:
-        """Share of each tile's area under ``mask``; 0 where there is none."""
+        """Share (n_tiles,) of each tile's area under ``mask``; 0 where there is none."""
         return np.zeros(len(tiles)) if mask is None else area_fraction(mask, tiles, self.size)
 
 

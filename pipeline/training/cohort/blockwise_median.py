@@ -78,7 +78,7 @@ def _digit_counts(x: da.Array, front: UInt32s, left: int, bits: int) -> Int64s:
 
 
 def key_of_value(values: Float32s) -> UInt32s:
-    """Whole numbers that are in the same order as ``values``, uint32."""
+    """Whole numbers that are in the same order as ``values``, uint32, of their shape."""
     bits = np.ascontiguousarray(values, np.float32).view(np.uint32)
     return np.where(bits & SIGN, ~bits, bits | SIGN)
 

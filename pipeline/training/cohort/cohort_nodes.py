@@ -217,7 +217,7 @@ def nonempty(cohort: CohortNodes, slide_ids: Iterable[str]) -> None:
 
 
 def nearest_distance(coords: Int64s) -> float:
-    """Median distance of a tile to its nearest other one, in the unit of ``coords``; 1 below two tiles.
+    """Median distance of a tile to its nearest other one, in the unit of ``coords`` (n, 2); 1 below two tiles.
 
     Stands for the tile's side where an imported file does not tell it.
     """

@@ -49,7 +49,7 @@ class Metrics:
 
 
 def compute_metrics(probabilities: Float64s, labels: Int64s) -> Metrics:
-    """All metrics; all undefined without an image."""
+    """All metrics of probabilities (n, n_classes) and labels (n,); all undefined without an image."""
     if not len(labels):
         return Metrics(*[np.nan] * 6)
     predicted = probabilities.argmax(axis=1)

@@ -260,7 +260,7 @@ def _stacked(images: Sequence[NodeImage], linear: PooledLinear, class_weight: Te
 
 
 def offset_of(image: NodeImage) -> Tensor:
-    """What the pooled path says of an image that stands beside it."""
+    """What the pooled path says of an image that stands beside it, (n_classes,), on the CPU."""
     assert image.offset is not None
     return image.offset.cpu()
 

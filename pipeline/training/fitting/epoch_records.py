@@ -65,12 +65,12 @@ class Tally:
     images: int = 0
 
     def add(self, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
-        """Count a batch with its mean loss."""
+        """Count a batch of logits (B, n_classes) and labels (B,) with its mean loss."""
         right = (logits.detach().argmax(dim=-1) == labels).sum()
         self.sums += torch.stack([loss.detach().double() * len(labels), right.double()])
 
     def means(self, sums: Tensor) -> tuple[float, float]:
-        """Loss and accuracy over all images, from ``sums`` on the host; NaN without any."""
+        """Loss and accuracy over all images, from ``sums`` (2,) on the host; NaN without any."""
         loss, right = sums.tolist()
         return (loss / self.images, right / self.images) if self.images else (math.nan, math.nan)
 

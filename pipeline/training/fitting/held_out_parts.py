@@ -16,7 +16,7 @@ NEVER = -1
 
 
 def held_out_parts(images: TrainingImages, n_parts: int, seed: int) -> Int64s:
-    """Part, 0 to ``n_parts`` - 1 or NEVER, of each of ``images.all``.
+    """Part, 0 to ``n_parts`` - 1 or NEVER, of each of ``images.all``, (n,).
 
     Patients of one role and class are spread over the parts, so that outside each part
     every role keeps the classes that it has.  The only patient of a class in a role is

@@ -104,7 +104,7 @@ class Judged:
     places: Sequence[int]
 
     def evaluation(self, measures: Tensor, logits: Tensor) -> Evaluation:
-        """The same from its two tensors on the host, float64."""
+        """The same from ``measures`` (3,) and ``logits`` (n_images, n_classes) on the host, float64."""
         in_order = logits.to(self.logits.dtype)[torch.tensor(self.places).argsort()]
         loss, accuracy, mean_degree = measures.tolist()
         return Evaluation(loss, accuracy, mean_degree, in_order)

@@ -264,7 +264,7 @@ def drawn_rows(batch: PaddedBatch, dense_limit: int, draws: torch.Generator) -> 
 
 
 def log_mean_exp(logits: Tensor, mask: Tensor) -> Tensor:
-    """Log of the mean of exp over the masked entries of the last dimension."""
+    """Log (...) of the mean of exp over the entries of ``logits`` (..., k) for which ``mask`` (..., k) is True."""
     return logits.masked_fill(~mask, MASKED).logsumexp(dim=-1) - mask.sum(dim=-1).clamp_min(1).log()
 
 

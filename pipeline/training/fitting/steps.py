@@ -180,7 +180,7 @@ def _loss(
 def hypergradient_loss(
     model: ImageClassifier, upper_batch: ImageBatch, lower_batch: ImageBatch, objective: Objective
 ) -> tuple[Tensor, Tensor]:
-    """Loss and logits of an upper step, which leaves its gradient through the classifier in the generator.
+    """Loss and logits (B, n_classes) of an upper step; its gradient through the classifier is left in the generator.
 
     As in a first-order upper step the generator is noisy and the classifier is not.
     """

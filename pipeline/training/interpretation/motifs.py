@@ -126,7 +126,13 @@ def enrichment(observed: Float64s, null: Float64s, label: str) -> pd.DataFrame:
 
 
 def example_patches(images: Mapping[str, Float32s], kinds: Kinds) -> list[list[tuple[str, int]]]:
-    """By kind, slide and row of the patches nearest to its centre, the nearest one of a slide first."""
+    """By kind, slide and row of the patches nearest to its centre, one of a slide, the nearest first.
+
+    Parameters
+    ----------
+    images
+        Patches (n, d) by slide_id, in the space of the kinds.
+    """
     found: list[list[tuple[float, str, int]]] = [[] for _ in kinds.centre]
     for slide_id, x in images.items():
         distances = kinds.distances(x)

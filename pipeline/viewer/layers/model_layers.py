@@ -64,7 +64,7 @@ class GraphLayer:
         }
 
     def strength(self) -> Float64s:
-        """Summed weight of the pairs that touch each patch."""
+        """Summed weight (n_patches,) of the pairs that touch each patch."""
         weight = np.bincount(self.pairs.ravel(), np.repeat(self.weight, 2), len(self._middles))
         return weight.astype(np.float64)
 

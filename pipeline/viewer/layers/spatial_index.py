@@ -49,7 +49,7 @@ class SpatialIndex:
         return int((self._starts[firsts + right] - self._starts[firsts + left]).sum()) if right > left else 0
 
     def points_in(self, box: Box) -> Int64s:
-        """Rows of the points in a box, in order."""
+        """Rows (k,) of the points in a box, in order."""
         top, bottom, left, right = self.cells_in(box)
         parts = [
             self._order[self._starts[row * self.n_cols + left] : self._starts[row * self.n_cols + right]]
