@@ -47,7 +47,10 @@ SHELLS_UM = (0.0, 12.0, 22.0, 32.0, 48.0, 64.0)
 """Bounds of the distances of features 7-11: touching nuclei, next, next but one, and two farther.  Ours."""
 
 EDGE_SHARES_DEG = (0, 30, 60, 90)
+"""Bounds of the angles between edge and axis whose shares are features."""
+
 EDGE_BINS = 9
+"""Bins of these angles, of 10 degrees, whose entropy is one."""
 
 ON_BOUND = 1e-9
 """Guard: an angle on the bound of a bin belongs to the upper one, whatever its rounding."""

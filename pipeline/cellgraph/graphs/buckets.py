@@ -12,6 +12,7 @@ from pipeline.arrays import Float64s, Int64s
 from pipeline.compiled import compiled
 
 POINTS_PER_BUCKET = 2.0
+"""Mean; has no influence on what is found, but on how long it takes."""
 
 BOUND_SLACK = 1.0 - 1e-9
 """Guard: a point may lie in the next bucket by rounding."""

@@ -16,6 +16,7 @@ from pipeline.cellgraph.graphs.edge_lists import both_directions
 from pipeline.cellgraph.graphs.triangle_geometry import circumcentres, circumradii, triangle_areas
 
 SITES_PER_SLAB = 50_000
+"""Without the rim; has no influence on the triangles, but on how long they take."""
 
 MARGIN_SPACINGS = 4.0
 """Width of the rim that neighbouring slabs share, in mean distances of sites."""

@@ -13,6 +13,7 @@ from pipeline.nuclei.network.cpnet_folding import OUTPUTS
 from pipeline.nuclei.network.weights import Weights
 
 KERNEL_PX = 3
+"""Side of the kernels of convolutions, as in Cellpose."""
 
 
 def build_network(channels: Sequence[int], *, style: bool) -> CPnet:

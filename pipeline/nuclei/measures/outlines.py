@@ -18,11 +18,16 @@ from pipeline.nuclei.labels.whole_nuclei import largest_pieces
 Polygons = npt.NDArray[Any]
 
 HALF_PX = 0.5
+"""From the centre of a pixel to its side."""
+
 SIMPLIFY_PX = 0.2
 """Vertices that move the outline by less than this are dropped."""
+
 MITRE_LIMIT = 1.5
+"""Distance of an outline's corner from the border pixel in it, in half pixels; sharper ones are cut off there."""
 
 MIN_RING_POINTS = 4
+"""Points of a closed ring, the first of them twice; fewer enclose nothing."""
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from pipeline.nuclei.network.weights import Weights
 State = Mapping[str, Float32s]
 
 BATCH_NORM_EPS = 1e-5
+"""Added to variances: of CPnet, and PyTorch's default."""
 
 OUTPUTS = 3
 """Flow along y, flow along x (both times ``nucleus_flows.FLOW_FACTOR``), logit of being a nucleus."""

@@ -24,6 +24,7 @@ DIAMETER_PX = 30.0
 """Images are brought to nuclei of this diameter, the mean of its training images."""
 
 FIELDS_PER_PASS = 8
+"""Guard on memory: fields of view that the network sees at once."""
 
 SAM_TENSOR = "encoder.pos_embed"
 """A tensor that every Cellpose-SAM file has."""

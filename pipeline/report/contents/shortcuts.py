@@ -15,6 +15,8 @@ from pipeline.arrays import Float64s, Int64s
 from pipeline.report.contents.cohort_outcome import SlideSummary
 
 PERMUTATIONS = 999
+"""Of the classes over patients, by which chance is judged."""
+
 PERMUTATION_SEED = 0
 
 TELLING = 0.1

@@ -16,6 +16,7 @@ BOOTSTRAP_SEED = 0
 """One for all methods and seeds, so that they are measured on the same draws of patients."""
 
 CONFIDENCE = 0.95
+"""Of an interval, over draws of patients."""
 
 DRAWS_AT_ONCE = 100
 """Bounds memory: draws whose metrics are computed together."""

@@ -43,6 +43,7 @@ from pipeline.training.graphs.resident_images import ImageTable, tabled
 from pipeline.training.methods.presets import MethodSpec
 
 LOG_EVERY_EPOCHS = 10
+"""Epochs from one line of the log to the next."""
 
 LEAST_PATIENCE_STEPS = 400
 """Steps of the classifier without a better loss on ``select`` before a training stops; few images make short epochs."""

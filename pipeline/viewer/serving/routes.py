@@ -41,6 +41,7 @@ PATCH_PX = 160
 """Side of the picture of a patch."""
 
 DECIMALS = 4
+"""Places of numbers that are sent."""
 
 
 @dataclass(frozen=True)
