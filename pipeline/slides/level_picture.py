@@ -4,7 +4,7 @@ Frame: pixels of the small image; pixel edge ``x`` lies at ``x * step`` of the f
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -30,6 +30,9 @@ SAME = 16.0
 """Mean distance of the channels of mean colours up to which two images show the same; coarse JPEG and nearest-neighbour
 sampling of a slide move it by up to 14 in patches of ``LEAST_PX``."""
 
+
+HELD_PX = 2**20
+"""Pixels of the small image up to which it is read at once instead of patch by patch."""
 
 MOST_PX = 2**25
 """Pixels of the finer level up to which all of it is compared with an image of one colour; that takes a second."""
@@ -59,6 +62,7 @@ def difference(small: Picture, finer: Picture, step: float) -> float | None:
     -------
     None when both are blank, or no patch can be read.
     """
+    small = _held(small)
     boxes = _patches(small, GRID, PATCH_PX)
     colours = _mean_colours(small, boxes)
     if np.isnan(colours).all():
@@ -77,6 +81,17 @@ def difference(small: Picture, finer: Picture, step: float) -> float | None:
     apart = np.abs(colours - finer_colours).mean(axis=1)[tells]
     apart = apart[~np.isnan(apart)]
     return float(np.median(apart)) if apart.size else None
+
+
+def _held(picture: Picture) -> Picture:
+    """The picture in memory where it is small and whole."""
+    if picture.width * picture.height > HELD_PX:
+        return picture
+    try:
+        rgb = picture.read(0, 0, picture.width, picture.height)
+    except UnreadablePixelsError:
+        return picture
+    return replace(picture, read=lambda x, y, width, height: rgb[y : y + height, x : x + width])
 
 
 def _patches(picture: Picture, grid: int, side_px: int) -> Float64s:

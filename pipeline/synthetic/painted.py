@@ -17,7 +17,10 @@ Stain, hue and texture vary between patients, not between tiles: no colour tells
 
 import itertools
 import math
+import os
+from collections import deque
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +35,7 @@ from pipeline.synthetic.painting.placement import NucleusShape
 from pipeline.synthetic.painting.pyramid import write_pyramid
 from pipeline.synthetic.painting.tissue import PaintedTissue, TissueSpec
 from pipeline.synthetic.painting.tissue_mosaic import TileLook, paint_mosaic
+from pipeline.worker_processes import worker_processes
 
 COUPLED, FREE = "coupled", "free"
 
@@ -49,6 +53,9 @@ NUCLEI_PER_MM2 = (2750.0, 4840.0)
 
 TYPES = tuple(itertools.product((0, 1), repeat=3))
 """The stock: large, elongated, aligned."""
+
+IMAGES_PER_PROCESS = 16
+"""Images that are worth the start of one more process."""
 
 PATIENT_STREAM, IMAGE_STREAM = 1, 2
 """Numbers that keep the random streams of patients and images apart."""
@@ -222,11 +229,9 @@ def write_painted_cohort(out_dir: str | Path, params: PaintedParams, seed: int) 
     """
     folder = Path(out_dir)
     images = plan_images(params, seed)
-    for image in progress(images, description="painted slides", unit="slides", total=len(images)):
-        write_pyramid(folder / slide_path(image.slide_id), paint_image(image, params, seed).rgb, params.mpp)
-        tiles = _tiles(image, params)
-        write_table(folder / "truth" / f"{image.slide_id}.tiles.csv", tiles)
-        write_table(folder / "truth" / f"{image.slide_id}.edges.csv", _edges(image, tiles))
+    with worker_processes(min(len(os.sched_getaffinity(0)), math.ceil(len(images) / IMAGES_PER_PROCESS))) as painters:
+        written = painters.map(partial(_write_image, folder, params=params, seed=seed), images)
+        deque(progress(written, description="painted slides", unit="slides", total=len(images)), maxlen=0)
     write_making(folder / "truth", "pipeline.synthetic.painted", asdict(params), seed)
     sheet = pd.DataFrame(
         {
@@ -238,6 +243,14 @@ def write_painted_cohort(out_dir: str | Path, params: PaintedParams, seed: int) 
     )
     write_table(folder / "slides.csv", sheet)
     return folder / "slides.csv"
+
+
+def _write_image(folder: Path, image: PaintedImage, *, params: PaintedParams, seed: int) -> None:
+    """Paint one image; its slide and its truth."""
+    write_pyramid(folder / slide_path(image.slide_id), paint_image(image, params, seed).rgb, params.mpp)
+    tiles = _tiles(image, params)
+    write_table(folder / "truth" / f"{image.slide_id}.tiles.csv", tiles)
+    write_table(folder / "truth" / f"{image.slide_id}.edges.csv", _edges(image, tiles))
 
 
 def _tiles(image: PaintedImage, params: PaintedParams) -> pd.DataFrame:

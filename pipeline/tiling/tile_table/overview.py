@@ -28,6 +28,9 @@ Colour = tuple[int, int, int]
 PROVENANCE_KEY = "abignet"
 """Keyword of the PNG text chunk that holds the header as JSON."""
 
+COMPRESSION = 4
+"""Level of zlib: tissue takes half the time of the usual 6, and no more room."""
+
 INK = (38, 42, 48)
 FAINT_INK = (110, 116, 124)
 KEPT = (0, 92, 170)
@@ -125,7 +128,7 @@ def write_overview(path: str | Path, picture: Image.Image, header: Mapping[str, 
     note = PngImagePlugin.PngInfo()
     note.add_itxt(PROVENANCE_KEY, json.dumps(dict(header), sort_keys=True))
     buffer = io.BytesIO()
-    picture.save(buffer, "PNG", pnginfo=note, optimize=False, compress_level=6)
+    picture.save(buffer, "PNG", pnginfo=note, optimize=False, compress_level=COMPRESSION)
     with writing(path) as temporary:
         temporary.write_bytes(buffer.getvalue())
 
