@@ -145,11 +145,14 @@ class Metric(GraphGenerator):
     def forward(self, batch: ImageBatch) -> PairAdjacency:
         """Adjacency whose rows sum to 1, or to 0 without others."""
         pairs, logits = self.logits(batch)
-        dense = logits.softmax(dim=-1) * pairs.mask
         if not self._sparsifies(pairs):
-            return PairAdjacency(pairs, dense)
-        sparse = logits.masked_fill(~self._largest(logits), MASKED).softmax(dim=-1) * pairs.mask
-        return PairAdjacency(pairs, sparse.detach() + dense - dense.detach() if self.training else sparse)
+            return PairAdjacency(pairs, _shares(pairs, logits))
+        largest = logits.masked_fill(~self._largest(logits), MASKED)
+        if not self.training:
+            return PairAdjacency(pairs, _shares(pairs, largest))
+        # The gradient of all pairs, with the weights of the largest.
+        sparse, dense = _shares(pairs, largest.detach()), _shares(pairs, logits)
+        return PairAdjacency(pairs, sparse + dense - dense.detach())
 
     def logits(self, batch: ImageBatch) -> tuple[Pairs, Tensor]:
         """Pairs of a batch and their scaled similarity (*rows, slots); what is no pair holds MASKED."""
@@ -182,3 +185,8 @@ class Metric(GraphGenerator):
         pairs, logits = self.logits(batch)
         kept = self._largest(logits) if self._sparsifies(pairs) else pairs.mask
         return pairs.learned_graphs(logits.softmax(dim=-1), kept)
+
+
+def _shares(pairs: Pairs, logits: Tensor) -> Tensor:
+    """Softmax of logits (*rows, slots) over the pairs of each row, 0 for what is no pair."""
+    return logits.softmax(dim=-1) * pairs.mask
