@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.slides.level_picture import SAME, Picture, difference
+from pipeline.slides.level_picture import HELD_PX, SAME, Picture, difference
 from pipeline.slides.source import UnreadablePixelsError
 from tests.slides.slide_files import tissue
 
@@ -74,3 +74,12 @@ def test_any_size_is_compared(size: tuple[int, int]) -> None:
     rgb = tissue(height * 4, width * 4)
     small = np.asarray(Image.fromarray(rgb).reduce(4))
     assert (difference(picture(small), picture(rgb), 4) or 0) < SAME
+
+
+def test_a_picture_read_at_once_is_as_far_apart_as_one_read_in_patches(monkeypatch) -> None:
+    rgb = on_glass(512, (100, 60), 300)
+    small = np.roll(rgb[::2, ::2], 5, axis=0)
+    assert small.size // 3 <= HELD_PX
+    at_once = difference(picture(small), picture(rgb), 2)
+    monkeypatch.setattr("pipeline.slides.level_picture.HELD_PX", 0)
+    assert at_once == difference(picture(small), picture(rgb), 2)

@@ -177,6 +177,12 @@ def more_memory(mem_mb):
     return lambda wildcards, attempt: mem_mb * 2 ** (attempt - 1)
 
 
+def half_the_cores(most):
+    """Threads of a job that leaves room for another beside it, where jobs run on this machine."""
+    cores = workflow.resource_settings.cores
+    return min(most, max(1, cores // 2)) if RUNS_HERE and cores else most
+
+
 def row_values(wildcards):
     """What the sheet says of how a slide is read."""
     row = SLIDES[wildcards.slide]

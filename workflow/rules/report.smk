@@ -54,7 +54,7 @@ rule write_panels:
         f"{OUT}/benchmarks/write_panels/{RUN}.tsv"
     conda:
         "../../envs/report.yaml"
-    threads: 4
+    threads: half_the_cores(4)
     resources:
         mem_mb=more_memory(6000),
         runtime=240,

@@ -120,6 +120,7 @@ rule interpret:
         f"{OUT}/logs/interpret/{RUN}/{{method}}.log",
     benchmark:
         f"{OUT}/benchmarks/interpret/{RUN}/{{method}}.tsv"
+    priority: 2
     conda:
         environment("training")
     threads: config["training"]["threads"]
