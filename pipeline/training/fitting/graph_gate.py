@@ -148,12 +148,17 @@ def beside_graph(held_out: HeldOut, both: tuple[float, float]) -> tuple[float, f
     best = minimize(lambda kept: _loss(held_out, 0.0, kept[0]), [both[1]], bounds=[(0, 1)], method="L-BFGS-B")
     graph_alone = 0.0, float(best.x[0])
     added = held_out.losses(*graph_alone) - held_out.losses(*both)
-    return both if _is_gain(added, held_out.patients) else graph_alone
+    return both if _is_enough(*_gain_and_margin(added, held_out.patients)) else graph_alone
 
 
-def _is_gain(gained: Float64s, patients: NDArray[np.str_]) -> bool:
-    """Whether losses fall by LEAST_GAIN in the mean, and by more than patients would give by chance."""
-    return bool(gained.mean() > max(ONE_SIDED_95 * standard_error(gained, patients), LEAST_GAIN))
+def _gain_and_margin(gained: Float64s, patients: NDArray[np.str_]) -> tuple[float, float]:
+    """Mean fall of the losses, and half its 90 % interval over patients."""
+    return float(gained.mean()), ONE_SIDED_95 * standard_error(gained, patients)
+
+
+def _is_enough(gain: float, margin: float) -> bool:
+    """Whether a path gains LEAST_GAIN, and more than patients would give by chance."""
+    return gain > max(margin, LEAST_GAIN)
 
 
 def _loss(held_out: HeldOut, pooled_kept: float, graph_kept: float) -> float:
@@ -201,8 +206,8 @@ def judge(held_out: HeldOut, *, n_models: int, n_planned: int, n_pooled: int) ->
         )
     both = shares(held_out)
     gained = gains(held_out, alone, both)
-    gain, margin = float(gained.mean()), ONE_SIDED_95 * standard_error(gained, held_out.patients)
-    on = _is_gain(gained, held_out.patients)
+    gain, margin = _gain_and_margin(gained, held_out.patients)
+    on = _is_enough(gain, margin)
     pooled_kept, graph_kept = beside_graph(held_out, both) if on else (alone, 0.0)
     return GraphGate(
         on=on,
